@@ -1,0 +1,207 @@
+"""Multistep arithmetic in the form of BIG-bench: problems from a seed, worked solutions, exact labels.
+
+A problem is a tree of groups of one-digit integers joined by ``+``, ``-`` and ``*``, for example
+``((5 + 2 * 1 - 6) + (5 + 3 - -2 * 2)) =``. A worked solution makes one reduction a step: a line with the
+calculation, a line with the whole expression after it, and a blank line. The last line is ``\\boxed{13}``.
+"""
+
+import random
+import re
+from dataclasses import dataclass
+
+MAX_EXPRESSION = 2_000  # characters; longer text is no expression of ours
+LEVELS = (1, 2, 3, 4, 5)
+SHIPPED_SEED, SHIPPED_COUNT = 0, 200
+
+
+@dataclass(frozen=True)
+class Group:
+    """Items joined by operators: ``len(ops) == len(items) - 1``; an item is a number or another group."""
+
+    items: tuple["Item", ...]
+    ops: tuple[str, ...]
+
+    def __str__(self) -> str:
+        words = [str(self.items[0])]
+        for op, item in zip(self.ops, self.items[1:], strict=True):
+            words += [op, str(item)]
+        return f"({' '.join(words)})"
+
+
+Item = int | Group
+
+
+# generation
+
+
+def expression(rng: random.Random, groups: int, size: int) -> Group:
+    """A balanced tree over `groups` groups of `size` one-digit integers each."""
+    if groups == 1:
+        return Group(tuple(rng.randint(-9, 9) for _ in range(size)), _ops(rng, size - 1))
+    half = groups // 2
+    return Group((expression(rng, groups - half, size), expression(rng, half, size)), _ops(rng, 1))
+
+
+def _ops(rng: random.Random, count: int) -> tuple[str, ...]:
+    return tuple(rng.choice("+-*") for _ in range(count))
+
+
+def drill(rng: random.Random) -> Group:
+    """One operation on numbers of up to four digits: what the later steps of a long solution need."""
+    op = rng.choice("+-*")
+    most = 3 if op == "*" else 4
+    return Group(tuple(_number(rng, most) for _ in range(2)), (op,))
+
+
+def _number(rng: random.Random, most_digits: int) -> int:
+    size = 10 ** rng.randint(1, most_digits)
+    return rng.randint(-size + 1, size - 1)
+
+
+def problem_set(seed: int, count: int, levels: tuple[int, ...] = LEVELS) -> list[Group]:
+    """`count` problems, the levels in turn; level L has L groups. A problem depends on (seed, place) alone."""
+    problems: list[Group] = []
+    for place in range(count):
+        rng = random.Random(f"{seed}:{place}")
+        problems.append(expression(rng, levels[place % len(levels)], rng.choice((3, 4))))
+    return problems
+
+
+def held_out() -> set[str]:
+    """The shipped default's questions, which the small models are never trained on."""
+    return {question(tree) for tree in problem_set(SHIPPED_SEED, SHIPPED_COUNT)}
+
+
+def question(tree: Item) -> str:
+    return f"{tree} ="
+
+
+# solution
+
+
+def value(tree: Item) -> int:
+    """Exact value: multiplication first, then from left to right."""
+    while isinstance(tree, Group):
+        tree = _reduce(tree)[1]
+    return tree
+
+
+def solution(tree: Item) -> list[str]:
+    """The worked solution, one text a step, each ending with the delimiter except the last."""
+    steps: list[str] = []
+    while isinstance(tree, Group):
+        line, tree = _reduce(tree)
+        steps.append(f"{line}\n{tree}\n\n" if isinstance(tree, Group) else f"{line}\n\\boxed{{{tree}}}")
+    return steps
+
+
+def _reduce(tree: Group) -> tuple[str, Item]:
+    """The leftmost innermost group makes its first reduction: (the calculation, the tree after it)."""
+    for place, item in enumerate(tree.items):
+        if isinstance(item, Group):
+            line, after = _reduce(item)
+            return line, Group((*tree.items[:place], after, *tree.items[place + 1 :]), tree.ops)
+    place = tree.ops.index("*") if "*" in tree.ops else 0
+    left, right = tree.items[place], tree.items[place + 1]
+    assert isinstance(left, int) and isinstance(right, int)
+    line, result = calculation(left, tree.ops[place], right)
+    items = (*tree.items[:place], result, *tree.items[place + 2 :])
+    ops = (*tree.ops[:place], *tree.ops[place + 1 :])
+    return line, Group(items, ops) if ops else result
+
+
+def calculation(left: int, op: str, right: int) -> tuple[str, int]:
+    """One operation written out; a product of two numbers of several digits goes by partial products."""
+    if op == "+":
+        return f"{left} + {right} = {left + right}", left + right
+    if op == "-":
+        return f"{left} - {right} = {left - right}", left - right
+    parts = _partial_products(left, right)
+    words = [f"{left} * {right}"]
+    while len(parts) > 1:
+        words.append(_sum(parts))
+        parts = [parts[0] + parts[1], *parts[2:]]
+    return " = ".join([*words, str(left * right)]), left * right
+
+
+def _partial_products(left: int, right: int) -> list[int]:
+    if abs(left) < 10 or abs(right) < 10:
+        return [left * right]
+    sign = -1 if right < 0 else 1
+    digits = str(abs(right))
+    places = [int(d) * 10 ** (len(digits) - i - 1) for i, d in enumerate(digits)]
+    return [sign * left * p for p in places if p]
+
+
+def _sum(parts: list[int]) -> str:
+    return str(parts[0]) + "".join(f" {'-' if p < 0 else '+'} {abs(p)}" for p in parts[1:])
+
+
+# labels
+
+_TOKEN = re.compile(r"\s*([0-9]{1,12}|[-+*()])")
+_BOXED = re.compile(r"\\boxed\{\s*(-?[0-9]{1,30})\s*\}")
+
+
+def parse(text: str) -> int | None:
+    """Exact value of an expression in this module's form, or None where the text is not one."""
+    if len(text) > MAX_EXPRESSION:
+        return None
+    tokens, at = [], 0
+    text = text.strip().removesuffix("=").strip()
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if not match:
+            return None
+        tokens.append(match[1])
+        at = match.end()
+    try:
+        result, rest = _sum_of(tokens, 0, 0)
+    except (IndexError, ValueError):
+        return None
+    return result if rest == len(tokens) else None
+
+
+def _sum_of(tokens: list[str], at: int, depth: int) -> tuple[int, int]:
+    total, at = _product_of(tokens, at, depth)
+    while at < len(tokens) and tokens[at] in "+-":
+        term, after = _product_of(tokens, at + 1, depth)
+        total, at = (total + term if tokens[at] == "+" else total - term), after
+    return total, at
+
+
+def _product_of(tokens: list[str], at: int, depth: int) -> tuple[int, int]:
+    total, at = _factor(tokens, at, depth)
+    while at < len(tokens) and tokens[at] == "*":
+        factor, at = _factor(tokens, at + 1, depth)
+        total *= factor
+    return total, at
+
+
+def _factor(tokens: list[str], at: int, depth: int) -> tuple[int, int]:
+    if depth > 50:
+        raise ValueError("nested too deeply")
+    if tokens[at] == "-":
+        number, at = _factor(tokens, at + 1, depth + 1)
+        return -number, at
+    if tokens[at] == "(":
+        total, at = _sum_of(tokens, at + 1, depth + 1)
+        if tokens[at] != ")":
+            raise ValueError("unbalanced")
+        return total, at + 1
+    return int(tokens[at]), at + 1
+
+
+def state_after(step: str) -> int | None:
+    """Value of what stands after a step: its last line, an expression or a boxed number (the last, as in grading)."""
+    lines = step.strip().splitlines()
+    if not lines:
+        return None
+    boxed = _BOXED.findall(lines[-1])
+    return int(boxed[-1]) if boxed else parse(lines[-1])
+
+
+def labels(text: str, steps: list[str]) -> list[bool]:
+    """[S]: a step is right if and only if what stands after it equals the value of the question."""
+    gold = parse(text)
+    return [gold is not None and state_after(step) == gold for step in steps]

@@ -1,0 +1,101 @@
+"""Trains the small policy from scratch: python -m experiments.tiny.train_policy [steps=...] [out=...]
+
+Interrupted, the same command goes on from its last checkpoint.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+from experiments import arithmetic
+from experiments.tiny.tokenizer import build_tokenizer
+from experiments.tiny.training import IGNORED, Schedule, pack, train
+
+
+@dataclass
+class Knobs:
+    steps: int = 4000
+    rows: int = 12
+    row_tokens: int = 512
+    learning_rate: float = 3e-3
+    seed: int = 0
+    threads: int = 2
+    device: str = "cpu"
+    work: str = "runs/train_policy"  # checkpoints
+    out: str = "policies/tiny"
+
+
+def config(tokenizer: PreTrainedTokenizerFast) -> Qwen2Config:
+    return Qwen2Config(
+        vocab_size=352,
+        hidden_size=256,
+        intermediate_size=768,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=8192,
+        rope_theta=10_000.0,
+        tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None,
+    )
+
+
+def problem(rng: random.Random) -> arithmetic.Group:
+    """A third are single operations on larger numbers; the rest nested groups, short ones more often."""
+    if rng.random() < 0.33:
+        return arithmetic.drill(rng)
+    groups = rng.choices((1, 2, 3, 4, 5, 8), (4, 6, 3, 4, 1, 0.7))[0]
+    return arithmetic.expression(rng, groups, rng.choice((2, 3, 4, 4)) if groups < 8 else 2)
+
+
+def documents(tokenizer: PreTrainedTokenizerFast, seed: int, held_out: set[str]) -> Iterator[tuple[list[int], list[int]]]:
+    """Prompts as the chat template writes them, then the worked solution; the question is not trained on."""
+    rng = random.Random(seed)
+    while True:
+        tree = problem(rng)
+        text = arithmetic.question(tree)
+        if text in held_out:
+            continue
+        prompt = tokenizer.apply_chat_template([{"role": "user", "content": text}], tokenize=False)
+        prompt_ids = tokenizer.encode(prompt)
+        ids = tokenizer.encode("".join(arithmetic.solution(tree))) + [tokenizer.eos_token_id]
+        yield prompt_ids + ids, [IGNORED] * len(prompt_ids) + ids
+
+
+def next_token_loss(model: nn.Module, ids: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy over the trained positions; ids and labels are [rows, row_tokens]."""
+    hidden = model.model(ids).last_hidden_state[:, :-1]
+    wanted = labels[:, 1:]
+    kept = wanted != IGNORED
+    return nn.functional.cross_entropy(model.lm_head(hidden[kept]).float(), wanted[kept])
+
+
+def main() -> None:
+    knobs = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Knobs), OmegaConf.from_cli()))
+    assert isinstance(knobs, Knobs)
+    torch.set_num_threads(knobs.threads)
+    torch.manual_seed(knobs.seed)
+    tokenizer = build_tokenizer()
+    model = Qwen2ForCausalLM(config(tokenizer)).to(knobs.device)
+    schedule = Schedule(knobs.steps, knobs.rows, knobs.row_tokens, knobs.learning_rate)
+
+    def rows(step: int) -> Iterator[tuple[Tensor, Tensor]]:
+        packed = pack(documents(tokenizer, knobs.seed, arithmetic.held_out()), knobs.row_tokens, tokenizer.pad_token_id)
+        return islice(packed, step * knobs.rows, None)
+
+    train(model, rows, next_token_loss, schedule, Path(knobs.work), log=lambda line: print(line, flush=True))
+    model.to(torch.bfloat16).save_pretrained(knobs.out)
+    tokenizer.save_pretrained(knobs.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""FLOPs of a decoder from its parameters: 2 x (parameters - input embedding) x tokens, plus attention."""
+
+from typing import Any, NamedTuple
+
+
+class Flops(NamedTuple):
+    """What a forward pass costs. `body` and `head` count parameters, `attention` is layers x width of the queries."""
+
+    body: int
+    head: int
+    attention: int
+
+    @classmethod
+    def of(cls, model: Any, head: int) -> "Flops":
+        """`model` is a Transformers model without its head; `head` the parameters that turn a hidden state to logits."""
+        config = model.config
+        total = sum(parameter.numel() for parameter in model.parameters())
+        embedding = model.get_input_embeddings().weight.numel()
+        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        return cls(total - embedding, head, config.num_hidden_layers * config.num_attention_heads * width)
+
+    def forward(self, before: int, tokens: int, heads: int) -> float:
+        """`tokens` computed after `before` already in the cache, with logits for `heads` of them.
+
+        A token at position p (from zero) attends to p + 1: 2 FLOPs each for the product with keys and with values.
+        """
+        attended = tokens * before + tokens * (tokens + 1) / 2
+        return 2.0 * self.body * tokens + 2.0 * self.head * heads + 4.0 * self.attention * attended

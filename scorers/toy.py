@@ -1,0 +1,48 @@
+"""Exact values of the toy world, or the same with a stated error."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from policies.engines.toy import Place, random_world
+from search.cost import Cost
+from search.errors import check_knob
+from search.protocols import Scored
+from search.randomness import generator
+from search.scores import Kind, logit
+from search.step import Step
+
+
+@dataclass(frozen=True)
+class Toy:
+    """The probability that the toy policy, going on from a step, ends right. Knobs as the policy's name the world."""
+
+    branch: int = 3
+    """branches of every place"""
+    depth: int = 4
+    """steps of every solution"""
+    world_seed: int = 0
+    """which world"""
+    error: float = 0.0
+    """standard deviation of the noise on the logit of each value; the same path always has the same noise"""
+
+    kind = Kind.VALUE
+
+    def __post_init__(self) -> None:
+        check_knob(self, "error", least=0)
+
+    @property
+    def world(self) -> Place:
+        return random_world(self.branch, self.depth, self.world_seed)
+
+    async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
+        values = [self._value(steps[: place + 1]) for place in range(since, len(steps))]
+        return Scored(values, Cost(computed=len(steps), flops=float(len(steps))))
+
+    def _value(self, steps: Sequence[Step]) -> float:
+        value = self.world.after(steps).value
+        if not self.error:
+            return value
+        noise = generator("toy error", *(step.token_ids for step in steps)).normal(0, self.error)
+        return float(1 / (1 + np.exp(-logit(np.array([value])) - noise))[0])

@@ -1,0 +1,28 @@
+"""Best-of-N: sample whole solutions, judge each, choose afterwards (arXiv 2110.14168)."""
+
+import asyncio
+from dataclasses import dataclass
+
+from search.errors import check_knob
+from search.grow import Grower
+
+
+@dataclass(frozen=True)
+class BestOfN:
+    """n independent whole solutions, all scored.
+
+    for i in 1..n:  y_i ~ policy(. | question);  s_i = scorer(y_i)
+    """
+
+    n: int = 16
+    """whole solutions"""
+
+    scale = "n"  # the knob that a list of budgets sets
+
+    def __post_init__(self) -> None:
+        check_knob(self, "n", least=1)
+
+    async def search(self, grow: Grower) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self.n):
+                group.create_task(grow.extend(grow.root, max_steps=None))

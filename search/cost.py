@@ -1,0 +1,108 @@
+"""What a request cost, what a search has spent, and what it may spend."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
+
+from search.errors import check_knob
+
+
+class Cost(NamedTuple):
+    """What one request to a policy or a scorer cost.
+
+    `computed` prompt (or scorer) tokens went through the model, `cached` ones were read from a KV cache that the same
+    search had filled. `flops` is None where it is not known.
+    """
+
+    generated: int = 0
+    computed: int = 0
+    cached: int = 0
+    calls: int = 1
+    flops: float | None = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a search spent, as if it had been alone: tokens, requests, FLOPs of both models, seconds of latency.
+
+    `samples` are finished or truncated leaves; `unique_tokens` counts the question and each step once, whatever an
+    engine had to read again. Once a request of unknown FLOPs is charged, `flops` is None for good.
+    """
+
+    samples: int = 0
+    generated_tokens: int = 0
+    unique_tokens: int = 0
+    prompt_tokens_computed: int = 0
+    prompt_tokens_cached: int = 0
+    scorer_tokens_computed: int = 0
+    scorer_tokens_cached: int = 0
+    policy_calls: int = 0
+    scorer_calls: int = 0
+    flops: float | None = 0.0
+    seconds: float = 0.0
+
+    def with_policy(self, cost: Cost, samples: int, unique_tokens: int) -> "Ledger":
+        return replace(
+            self,
+            samples=self.samples + samples,
+            generated_tokens=self.generated_tokens + cost.generated,
+            unique_tokens=self.unique_tokens + unique_tokens,
+            prompt_tokens_computed=self.prompt_tokens_computed + cost.computed,
+            prompt_tokens_cached=self.prompt_tokens_cached + cost.cached,
+            policy_calls=self.policy_calls + cost.calls,
+            flops=_sum(self.flops, cost.flops),
+        )
+
+    def with_scorer(self, cost: Cost) -> "Ledger":
+        return replace(
+            self,
+            scorer_tokens_computed=self.scorer_tokens_computed + cost.computed + cost.generated,
+            scorer_tokens_cached=self.scorer_tokens_cached + cost.cached,
+            scorer_calls=self.scorer_calls + cost.calls,
+            flops=_sum(self.flops, cost.flops),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def _sum(left: float | None, right: float | None) -> float | None:
+    return None if left is None or right is None else left + right
+
+
+class BudgetSpent(Exception):
+    """Nothing more may be asked: raised by the wrapper around policy and scorer, handled by `solve`."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A limit on what one search may spend; None is no limit.
+
+    A policy request is issued only while every limited figure is below its limit, a scorer request only while none is
+    above it. The answer is read off the tree as it stood at the budget: what was born over it does not count.
+    """
+
+    samples: int | None = None
+    generated_tokens: int | None = None
+    flops: float | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            check_knob(self, field.name, above=0)
+
+    def spent(self, ledger: Ledger) -> bool:
+        """Some limit is reached: no new policy request.
+
+        Raises ValueError where FLOPs are limited and the policy or the scorer does not tell its own.
+        """
+        return any(value >= limit for value, limit in self._limited(ledger))
+
+    def covers(self, ledger: Ledger) -> bool:
+        """No limit is exceeded: a node born at this ledger belongs to the tree at this budget."""
+        return all(value <= limit for value, limit in self._limited(ledger))
+
+    def _limited(self, ledger: Ledger) -> list[tuple[float, float]]:
+        if self.flops is not None and ledger.flops is None:
+            raise ValueError("budget.flops is set, but the policy or the scorer does not tell its FLOPs: limit tokens")
+        pairs = [(getattr(ledger, field.name), getattr(self, field.name)) for field in fields(self)]
+        return [(value, limit) for value, limit in pairs if limit is not None]

@@ -1,0 +1,175 @@
+"""Grower: what a searcher sees. It asks policy and scorer, writes the tree and, alone, the ledger."""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from search.cost import BudgetSpent, Ledger
+from search.protocols import Extension, Policy, Scorer
+from search.randomness import generator, key
+from search.scores import Kind, check_scores
+from search.step import Step
+from search.tree import Event, Node, Tree
+
+T = TypeVar("T")
+
+
+class Grower:
+    """Wraps a policy and a scorer for one search.
+
+    Every method may raise BudgetSpent. In-flight policy requests are aborted the moment the budget is spent; scores
+    already asked for are awaited, since their nodes were written within it.
+    """
+
+    def __init__(self, tree: Tree, policy: Policy, scorer: Scorer) -> None:
+        self.tree = tree
+        self.kind = scorer.kind
+        self._policy, self._scorer = policy, scorer
+        self._started = time.monotonic() - tree.ledger.seconds
+        self._asked: set[asyncio.Task[Any]] = set()
+        self._scoring = 0
+        self._idle = asyncio.Event()
+        self._known: dict[tuple[str, ...], asyncio.Future[list[float]]] = {}
+
+    @property
+    def root(self) -> Node:
+        return self.tree.root
+
+    def rng(self, *place: object) -> np.random.Generator:
+        """A generator keyed by the search and a place in it."""
+        return generator(self.tree.seed, self.tree.question, *place)
+
+    def note(self, name: str, **data: Any) -> None:
+        """Adds an entry to the tree's record."""
+        self.tree.record.append(Event(name, self._now(), data))
+
+    def close(self) -> None:
+        """Brings the ledger's clock up to date; the search is over."""
+        self.tree.ledger = self._now()
+
+    async def extend(self, node: Node, n: int = 1, max_steps: int | None = 1) -> list[Node]:
+        """n scored continuations of `node`: the last node of each, in the order of their indices."""
+        ends = await self.sample(node, n, max_steps)
+        await self.score(*ends)
+        return ends
+
+    async def sample(self, node: Node, n: int = 1, max_steps: int | None = 1, merge: bool = False) -> list[Node]:
+        """n continuations of `node`, written into the tree but not yet judged: the last node of each.
+
+        With `merge`, continuations of equal text become one; the first one's `stats["count"]` says how many they were.
+        """
+        indices = node.reserve(n)
+        seeds = [key(self.tree.seed, self.tree.question, node.path, index) for index in indices]
+        if self.tree.budget.spent(self._now()):
+            await self._stop()
+        extension = await self._ask(self._policy.extend(node, n, max_steps, seeds))
+        if len(extension.continuations) != n or not all(extension.continuations):
+            raise ValueError(f"the policy returned {len(extension.continuations)} continuations; {n} were asked for")
+        written = dict(zip(indices, extension.continuations, strict=True))
+        counts = _merge(written) if merge else {}
+        ends = [self._write(node, index, steps) for index, steps in written.items()]
+        for index, count in counts.items():
+            node.children[index].stats["count"] = count
+        self._charge(extension, ends, sum(len(step.token_ids) for steps in written.values() for step in steps))
+        return ends
+
+    def _charge(self, extension: Extension, ends: Sequence[Node], unique: int) -> None:
+        """Writes a policy's cost to the ledger; aborts what is in flight once the budget is spent."""
+        if not self.tree.ledger.policy_calls:
+            unique += extension.question_tokens
+        samples = sum(not end.open for end in ends)
+        self.tree.ledger = self._now().with_policy(extension.cost, samples, unique)
+        if self.tree.budget.spent(self.tree.ledger):
+            for task in self._asked:
+                task.cancel()
+
+    async def score(self, *nodes: Node) -> None:
+        """Judges nodes, and those above them that are not yet judged: sets their scores and their births."""
+        if not self.tree.budget.covers(self._now()):
+            await self._stop()
+        self._scoring += 1
+        try:
+            async with asyncio.TaskGroup() as group:
+                for node in nodes:
+                    group.create_task(self._judge(node))
+        finally:
+            self._scoring -= 1
+            if not self._scoring:
+                self._idle.set()
+
+    async def _judge(self, node: Node) -> None:
+        line = node.line()
+        since = next((place for place, above in enumerate(line) if above.birth is None), len(line))
+        if since == len(line):
+            return
+        if self.kind is Kind.OUTCOME:
+            since = len(line) - 1 if node.finished else len(line)
+        scores = await self._scores(node.steps(), since)
+        for above, score in zip(line[since:], scores, strict=True):
+            above.score = score
+        for above in line:
+            if above.birth is None:
+                above.birth = self.tree.ledger
+
+    async def _scores(self, steps: Sequence[Step], since: int) -> list[float]:
+        """The scores of steps[since:]; a path that this search has asked about before costs nothing again."""
+        if since == len(steps):
+            return []
+        texts = (str(since), *(step.text for step in steps))
+        known = self._known.get(texts)
+        if known is None:
+            known = self._known[texts] = asyncio.ensure_future(self._ask_scorer(steps, since))
+        return await known
+
+    async def _ask_scorer(self, steps: Sequence[Step], since: int) -> list[float]:
+        scored = await self._scorer.score(self.tree.question, steps, since)
+        scores = [float(score) for score in scored.scores]
+        check_scores(self.kind, scores, len(steps) - since)
+        self.tree.ledger = self._now().with_scorer(scored.cost)
+        return scores
+
+    async def _ask(self, request: Coroutine[Any, Any, T]) -> T:
+        """Awaits a policy request that is cancelled when the budget is spent."""
+        task = asyncio.ensure_future(request)
+        self._asked.add(task)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                raise
+            await self._stop()
+            raise AssertionError("unreachable") from None
+        finally:
+            self._asked.discard(task)
+
+    async def _stop(self) -> None:
+        while self._scoring:
+            self._idle.clear()
+            await self._idle.wait()
+        raise BudgetSpent
+
+    def _write(self, node: Node, index: int, steps: Sequence[Step]) -> Node:
+        node = node.add(index, steps[0])
+        for step in steps[1:]:
+            node = node.add(node.reserve(1).start, step)
+        return node
+
+    def _now(self) -> Ledger:
+        return replace(self.tree.ledger, seconds=time.monotonic() - self._started)
+
+
+def _merge(written: dict[int, tuple[Step, ...]]) -> dict[int, int]:
+    """Keeps the first of the continuations of equal text: {index kept: how many were equal}."""
+    first: dict[str, int] = {}
+    counts: dict[int, int] = {}
+    for index, steps in list(written.items()):
+        kept = first.setdefault("".join(step.text for step in steps), index)
+        counts[kept] = counts.get(kept, 0) + 1
+        if kept != index:
+            del written[index]
+    return counts

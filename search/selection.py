@@ -1,0 +1,127 @@
+"""From the finished leaves of a tree to one answer. Nothing here knows the right one, but `oracle`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from search.answers import boxed
+from search.cost import Budget
+from search.equivalence import group
+from search.errors import KindError
+from search.resampling import normalise
+from search.scores import Array, Reduction, Use, conversion, reduction_for
+from search.tree import Node, Tree
+
+
+class Rule(StrEnum):
+    BEST = "best"
+    MAJORITY = "majority"
+    WEIGHTED = "weighted"
+    PARTICLE = "particle"
+
+
+class Vote(NamedTuple):
+    """A group of equal answers: the first one's text, its weight under the rule, and the leaves behind it."""
+
+    answer: str
+    weight: float
+    leaves: tuple[Node, ...]
+
+
+class Ballot(NamedTuple):
+    """All votes, heaviest first and ties by lowest path. `answer` is None where no leaf finished with one."""
+
+    rule: Rule
+    votes: list[Vote]
+
+    @property
+    def answer(self) -> str | None:
+        return self.votes[0].answer if self.votes else None
+
+    @property
+    def tied(self) -> list[str]:
+        """The answers that share the highest weight: a single answer takes the first, an estimator their average."""
+        top = self.votes[0].weight if self.votes else 0.0
+        return [vote.answer for vote in self.votes if np.isclose(vote.weight, top, rtol=1e-9, atol=0)]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """How a tree's finished leaves become one answer; each votes once, a particle filter's once a particle."""
+
+    rule: Rule = Rule.WEIGHTED
+    """best: the highest score; majority: most votes; weighted: votes weighted by score; particle: by particle weight"""
+    reduction: Optional[Reduction] = None
+    """from a path's scores to its vote; the scorer kind's own where None"""
+
+    def __call__(self, tree: Tree, budget: Budget | None = None) -> Ballot:
+        """Raises KindError where the scorer's kind does not allow the rule. `budget` None is the tree's own."""
+        voters = finished_leaves(tree, budget)
+        groups = group([boxed(leaf.text()) for leaf in voters])
+        weigh = {Rule.BEST: _best, Rule.MAJORITY: _majority, Rule.WEIGHTED: _weighted, Rule.PARTICLE: _particle}
+        votes: list[Vote] = []
+        if groups:
+            weights = weigh[self.rule](self, tree, voters, budget)
+            combine = max if self.rule is Rule.BEST else sum
+            for members in groups:
+                weight = float(combine(weights[members]))
+                answer = boxed(voters[members[0]].text()) or ""
+                votes.append(Vote(answer, weight, tuple(voters[i] for i in members)))
+        votes.sort(key=lambda vote: (-vote.weight, min(leaf.path for leaf in vote.leaves)))
+        return Ballot(self.rule, votes)
+
+
+def finished_leaves(tree: Tree, budget: Budget | None = None) -> list[Node]:
+    """The voters, [N]: every finished leaf once; of a particle filter, the last population's finished particles."""
+    populations = tree.events("population", budget)
+    if populations:
+        last = [tree[tuple(path)] for path in populations[-1].data["nodes"]]
+        return [node for node in last if node.finished]
+    return [leaf for leaf in tree.leaves(budget) if leaf.finished]
+
+
+def oracle(tree: Tree, right: Callable[[str], bool], budget: Budget | None = None) -> bool:
+    """pass@N: some finished leaf is right. For reference only; no search may see it."""
+    texts = {boxed(leaf.text()) for leaf in tree.leaves(budget) if leaf.finished}
+    return any(right(text) for text in texts if text is not None)
+
+
+def allowed_rules(tree: Tree) -> list[Rule]:
+    """The rules that the tree's scorer kind and its searcher support."""
+    rules = [Rule.BEST, Rule.MAJORITY]
+    try:
+        conversion(tree.kind, Use.VOTE)
+        rules.append(Rule.WEIGHTED)
+    except KindError:
+        pass
+    return [*rules, Rule.PARTICLE] if any(event.name == "population" for event in tree.record) else rules
+
+
+def _reduced(selection: Selection, tree: Tree, voters: Sequence[Node]) -> Array:
+    reduction = reduction_for(tree.kind, selection.reduction)
+    return np.array([leaf.value(reduction) for leaf in voters], dtype=np.float64)
+
+
+def _best(selection: Selection, tree: Tree, voters: Sequence[Node], budget: Budget | None) -> Array:
+    return _reduced(selection, tree, voters)
+
+
+def _majority(selection: Selection, tree: Tree, voters: Sequence[Node], budget: Budget | None) -> Array:
+    return np.ones(len(voters))
+
+
+def _weighted(selection: Selection, tree: Tree, voters: Sequence[Node], budget: Budget | None) -> Array:
+    return conversion(tree.kind, Use.VOTE).convert(_reduced(selection, tree, voters))
+
+
+def _particle(selection: Selection, tree: Tree, voters: Sequence[Node], budget: Budget | None) -> Array:
+    """Weights of the finished particles before their population was resampled."""
+    populations = tree.events("population", budget)
+    if not populations:
+        raise KindError("the particle rule needs a particle filter's tree; choose best, majority or weighted")
+    data = populations[-1].data
+    weights = normalise(np.array(data["log_weights"], dtype=np.float64))
+    return weights[[tree[tuple(path)].finished for path in data["nodes"]]]

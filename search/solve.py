@@ -1,0 +1,120 @@
+"""Runs searches: one, or many at once with bounded concurrency and failures kept apart."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from search.cost import Budget, BudgetSpent
+from search.grow import Grower
+from search.protocols import Policy, Scorer, Searcher
+from search.tree import Tree
+
+
+async def solve(
+    question: str,
+    searcher: Searcher,
+    policy: Policy,
+    scorer: Scorer,
+    budget: Budget | None = None,
+    seed: int = 0,
+    *,
+    tree: Tree | None = None,
+) -> Tree:
+    """Searches one question and returns the tree it grew; `Selection` reads the answer off it.
+
+    The budget stops the search without an error; any other failure of policy, scorer or searcher is raised, alone
+    where it came alone. A caller that hands in its own `tree` keeps what was done when it is cancelled.
+    """
+    tree = tree or Tree(question, seed)
+    tree.kind, tree.budget = scorer.kind, budget or Budget()
+    grow = Grower(tree, policy, scorer)
+    try:
+        tree.stopped = await _until_budget(searcher, grow)
+    except BaseException as failure:
+        tree.stopped = "cancelled" if isinstance(failure, asyncio.CancelledError) else "error"
+        if isinstance(failure, BaseExceptionGroup):
+            raise _first(failure) from failure
+        raise
+    finally:
+        grow.close()
+    return tree
+
+
+async def _until_budget(searcher: Searcher, grow: Grower) -> str:
+    """Runs the search; says whether it came to its own end or to the budget's."""
+    clock = asyncio.timeout(grow.tree.budget.seconds)
+    stopped = "done"
+    try:
+        async with clock:
+            try:
+                await searcher.search(grow)
+            except* BudgetSpent:
+                stopped = "budget"
+    except TimeoutError:
+        if not clock.expired():
+            raise
+        stopped = "budget"
+    return stopped
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first failure in nested groups: the one that cancelled the others."""
+    failure = failures.exceptions[0]
+    return _first(failure) if isinstance(failure, BaseExceptionGroup) else failure
+
+
+@dataclass(frozen=True)
+class Job:
+    """One search to run; `name` is the caller's own."""
+
+    question: str
+    searcher: Searcher
+    policy: Policy
+    scorer: Scorer
+    budget: Budget = field(default_factory=Budget)
+    seed: int = 0
+    name: Any = None
+
+
+class Solved(NamedTuple):
+    """A job that ended: its tree, and what failed if something did."""
+
+    job: Job
+    tree: Tree
+    error: Exception | None
+
+
+async def solve_all(jobs: Iterable[Job], concurrency: int = 64) -> AsyncIterator[Solved]:
+    """Yields jobs as they end, `concurrency` of them in flight; a failure stays with its job.
+
+    Closing the iterator, or cancelling who iterates, cancels what is in flight.
+    """
+    waiting, running = iter(jobs), set[asyncio.Task[Solved]]()
+    try:
+        while _start(waiting, running, concurrency):
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            running -= done
+            for task in done:
+                yield task.result()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def _start(waiting: Iterator[Job], running: "set[asyncio.Task[Solved]]", concurrency: int) -> bool:
+    """Fills up to `concurrency`; False where nothing runs and nothing waits."""
+    while len(running) < concurrency and (job := next(waiting, None)) is not None:
+        running.add(asyncio.ensure_future(_run(job)))
+    return bool(running)
+
+
+async def _run(job: Job) -> Solved:
+    tree = Tree(job.question, job.seed)
+    try:
+        await solve(job.question, job.searcher, job.policy, job.scorer, job.budget, tree=tree)
+    except Exception as error:
+        return Solved(job, tree, error)
+    return Solved(job, tree, None)
+
