@@ -81,25 +81,31 @@ def question(tree: Item) -> str:
 
 def value(tree: Item) -> int:
     """Exact value: multiplication first, then from left to right."""
-    while isinstance(tree, Group):
-        tree = _reduce(tree)[1]
-    return tree
+    if isinstance(tree, int):
+        return tree
+    total, term = 0, value(tree.items[0])
+    for op, item in zip(tree.ops, tree.items[1:], strict=True):
+        if op == "*":
+            term *= value(item)
+        else:
+            total, term = total + term, value(item) if op == "+" else -value(item)
+    return total + term
 
 
 def solution(tree: Item) -> list[str]:
     """The worked solution, one text a step, each ending with the delimiter except the last."""
     steps: list[str] = []
     while isinstance(tree, Group):
-        line, tree = _reduce(tree)
+        line, tree = reduce_once(tree)
         steps.append(f"{line}\n{tree}\n\n" if isinstance(tree, Group) else f"{line}\n\\boxed{{{tree}}}")
     return steps
 
 
-def _reduce(tree: Group) -> tuple[str, Item]:
+def reduce_once(tree: Group) -> tuple[str, Item]:
     """The leftmost innermost group makes its first reduction: (the calculation, the tree after it)."""
     for place, item in enumerate(tree.items):
         if isinstance(item, Group):
-            line, after = _reduce(item)
+            line, after = reduce_once(item)
             return line, Group((*tree.items[:place], after, *tree.items[place + 1 :]), tree.ops)
     place = tree.ops.index("*") if "*" in tree.ops else 0
     left, right = tree.items[place], tree.items[place + 1]
@@ -143,12 +149,12 @@ _TOKEN = re.compile(r"\s*([0-9]{1,12}|[-+*()])")
 _BOXED = re.compile(r"\\boxed\{\s*(-?[0-9]{1,30})\s*\}")
 
 
-def parse(text: str) -> int | None:
-    """Exact value of an expression in this module's form, or None where the text is not one."""
+def read(text: str) -> Item | None:
+    """The tree that a text of this module's form writes, or None where it is not one. Outer parentheses may be gone."""
+    text = text.strip().removesuffix("=").strip()
     if len(text) > MAX_EXPRESSION:
         return None
     tokens, at = [], 0
-    text = text.strip().removesuffix("=").strip()
     while at < len(text):
         match = _TOKEN.match(text, at)
         if not match:
@@ -156,40 +162,41 @@ def parse(text: str) -> int | None:
         tokens.append(match[1])
         at = match.end()
     try:
-        result, rest = _sum_of(tokens, 0, 0)
+        tree, at = _read_items(tokens, 0, 0)
     except (IndexError, ValueError):
         return None
-    return result if rest == len(tokens) else None
+    return tree if at == len(tokens) else None
 
 
-def _sum_of(tokens: list[str], at: int, depth: int) -> tuple[int, int]:
-    total, at = _product_of(tokens, at, depth)
-    while at < len(tokens) and tokens[at] in "+-":
-        term, after = _product_of(tokens, at + 1, depth)
-        total, at = (total + term if tokens[at] == "+" else total - term), after
-    return total, at
+def _read_items(tokens: list[str], at: int, depth: int) -> tuple[Item, int]:
+    """Items and operators up to a closing parenthesis or the end; one item alone is itself."""
+    item, at = _read_item(tokens, at, depth)
+    items, ops = [item], []
+    while at < len(tokens) and tokens[at] in ("+", "-", "*"):
+        item, after = _read_item(tokens, at + 1, depth)
+        ops.append(tokens[at])
+        items.append(item)
+        at = after
+    return (Group(tuple(items), tuple(ops)) if ops else items[0]), at
 
 
-def _product_of(tokens: list[str], at: int, depth: int) -> tuple[int, int]:
-    total, at = _factor(tokens, at, depth)
-    while at < len(tokens) and tokens[at] == "*":
-        factor, at = _factor(tokens, at + 1, depth)
-        total *= factor
-    return total, at
-
-
-def _factor(tokens: list[str], at: int, depth: int) -> tuple[int, int]:
+def _read_item(tokens: list[str], at: int, depth: int) -> tuple[Item, int]:
     if depth > 50:
         raise ValueError("nested too deeply")
-    if tokens[at] == "-":
-        number, at = _factor(tokens, at + 1, depth + 1)
-        return -number, at
     if tokens[at] == "(":
-        total, at = _sum_of(tokens, at + 1, depth + 1)
+        item, at = _read_items(tokens, at + 1, depth + 1)
         if tokens[at] != ")":
             raise ValueError("unbalanced")
-        return total, at + 1
+        return item, at + 1
+    if tokens[at] == "-":
+        return -int(tokens[at + 1]), at + 2
     return int(tokens[at]), at + 1
+
+
+def parse(text: str) -> int | None:
+    """Exact value of an expression in this module's form, or None where the text is not one."""
+    tree = read(text)
+    return None if tree is None else value(tree)
 
 
 def state_after(step: str) -> int | None:

@@ -99,7 +99,7 @@ def test_state_after_reads_the_last_line():
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("2+3*4", 14), ("(2 + 3)*4 =", 20), ("- (3 - -4)", -7), ("8 - 3 - 2", 3), ("  0 ", 0)],
+    [("2+3*4", 14), ("(2 + 3)*4 =", 20), ("(-7 - (3 - -4))", -14), ("8 - 3 - 2", 3), ("  0 ", 0)],
 )
 def test_parse_reads_expressions(text: str, expected: int):
     assert parse(text) == expected

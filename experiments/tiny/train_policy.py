@@ -57,7 +57,9 @@ def problem(rng: random.Random) -> arithmetic.Group:
     return arithmetic.expression(rng, groups, rng.choice((2, 3, 4, 4)) if groups < 8 else 2)
 
 
-def documents(tokenizer: PreTrainedTokenizerFast, seed: int, held_out: set[str]) -> Iterator[tuple[list[int], list[int]]]:
+def documents(
+    tokenizer: PreTrainedTokenizerFast, seed: int, held_out: set[str]
+) -> Iterator[tuple[list[int], list[int]]]:
     """Prompts as the chat template writes them, then the worked solution; the question is not trained on."""
     rng = random.Random(seed)
     while True:

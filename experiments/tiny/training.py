@@ -34,7 +34,9 @@ class Schedule:
         return self.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def pack(documents: Iterator[tuple[list[int], list[int]]], row_tokens: int, pad: int) -> Iterator[tuple[Tensor, Tensor]]:
+def pack(
+    documents: Iterator[tuple[list[int], list[int]]], row_tokens: int, pad: int
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Rows of whole documents, one after another: ids and labels, both [row_tokens]."""
     ids: list[int] = []
     labels: list[int] = []
@@ -75,7 +77,12 @@ def train(
     opts = optimizers(model)
     start = _resume(model, opts, folder)
     stream, losses = rows(start), []
-    columns = (TextColumn("step {task.completed:.0f}/{task.total:.0f}"), BarColumn(), TextColumn("loss {task.fields[loss]:.4f}"), TimeRemainingColumn())
+    columns = (
+        TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
+        BarColumn(),
+        TextColumn("loss {task.fields[loss]:.4f}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns) as progress:
         task = progress.add_task("train", total=schedule.steps, completed=start, loss=float("nan"))
         for step in range(start, schedule.steps):

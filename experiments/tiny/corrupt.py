@@ -1,0 +1,257 @@
+"""Wrong solutions made from right ones: one corruption of a known kind, then sound work from the wrong state on.
+
+A PRM that has seen only the small policy's own mistakes finds a solution that silently drops a term convincing, and
+a search over many samples finds such solutions. So every kind of mistake is made here as often as any other.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from experiments.arithmetic import Group, Item, calculation, reduce_once, solution, value
+
+
+@dataclass(frozen=True)
+class Corrupted:
+    """Steps of a wrong solution; `first_wrong` is the index of the corrupted one, `kind` names the corruption."""
+
+    steps: list[str]
+    first_wrong: int
+    kind: str
+
+
+def corrupt(tree: Group, kind: str, rng: random.Random, tries: int = 20) -> Corrupted | None:
+    """One corruption of `kind` at a random step, or None where none changed the value."""
+    for _ in range(tries):
+        right = solution(tree)
+        place = rng.randrange(len(right))
+        before: Item = tree
+        for _ in range(place):
+            assert isinstance(before, Group)
+            before = reduce_once(before)[1]
+        assert isinstance(before, Group)
+        wrong = KINDS[kind](before, rng)
+        if wrong is not None and value(wrong[1]) != value(tree):
+            line, after = wrong
+            steps = [*right[:place], written(line, after), *(solution(after) if isinstance(after, Group) else [])]
+            return Corrupted(steps, place, kind)
+    return None
+
+
+def written(line: str, after: Item) -> str:
+    return f"{line}\n{after}\n\n" if isinstance(after, Group) else f"{line}\n\\boxed{{{after}}}"
+
+
+# the kinds: from the tree before the step to (calculation, wrong tree after it), or None where it does not apply
+
+Wrong = tuple[str, Item] | None
+
+
+def wrong_result(before: Group, rng: random.Random) -> Wrong:
+    """The calculation itself is wrong, and what it gave goes into the expression."""
+    line, after, path = _reduced(before)
+    result = _at(after, path)
+    assert isinstance(result, int)
+    wrong = rng.choice((_other_digit, _near, _negated))(result, rng)
+    head, _, _ = line.rpartition(" = ")
+    return f"{head} = {wrong}", _with(after, path, wrong)
+
+
+def wrong_partial(before: Group, rng: random.Random) -> Wrong:
+    """A partial product, or a partial sum on the way, is wrong; what follows is computed soundly from it."""
+    line, after, path = _reduced(before)
+    parts = line.split(" = ")
+    if len(parts) < 3:
+        return None
+    words = parts[-2].split(" ")
+    place = rng.randrange(0, len(words), 2)
+    words[place] = str(_other_digit(int(words[place]), rng))
+    total = int(words[0])
+    for sign, word in zip(words[1::2], words[2::2], strict=True):
+        total += int(word) if sign == "+" else -int(word)
+    line = " = ".join([*parts[:-2], " ".join(words), str(total)])
+    return line, _with(after, path, total)
+
+
+def miscopied_result(before: Group, rng: random.Random) -> Wrong:
+    """The calculation is right, but another number goes into the expression."""
+    line, after, path = _reduced(before)
+    result = _at(after, path)
+    assert isinstance(result, int)
+    return line, _with(after, path, rng.choice((_other_digit, _negated))(result, rng))
+
+
+def miscopied_number(before: Group, rng: random.Random) -> Wrong:
+    """A number that the step does not touch changes a digit."""
+    return _elsewhere(before, rng, lambda number: _other_digit(number, rng))
+
+
+def wrong_sign(before: Group, rng: random.Random) -> Wrong:
+    """A number that the step does not touch changes its sign."""
+    return _elsewhere(before, rng, lambda number: -number)
+
+
+def wrong_operator(before: Group, rng: random.Random) -> Wrong:
+    line, after, _ = _reduced(before)
+    groups = [path for path in _groups(after)]
+    if not groups:
+        return None
+    path = rng.choice(groups)
+    group = _at(after, path)
+    assert isinstance(group, Group)
+    place = rng.randrange(len(group.ops))
+    op = rng.choice([o for o in "+-*" if o != group.ops[place]])
+    return line, _with(after, path, Group(group.items, (*group.ops[:place], op, *group.ops[place + 1 :])))
+
+
+def dropped_term(before: Group, rng: random.Random) -> Wrong:
+    """An item and an operator beside it are left out."""
+    line, after, _ = _reduced(before)
+    groups = _groups(after)
+    if not groups:
+        return None
+    path = rng.choice(groups)
+    group = _at(after, path)
+    assert isinstance(group, Group)
+    place = rng.randrange(len(group.items))
+    items = (*group.items[:place], *group.items[place + 1 :])
+    gap = max(0, place - 1)
+    ops = (*group.ops[:gap], *group.ops[gap + 1 :])
+    return line, _with(after, path, Group(items, ops) if ops else items[0])
+
+
+def swapped_terms(before: Group, rng: random.Random) -> Wrong:
+    line, after, _ = _reduced(before)
+    groups = _groups(after)
+    if not groups:
+        return None
+    path = rng.choice(groups)
+    group = _at(after, path)
+    assert isinstance(group, Group)
+    place = rng.randrange(len(group.items) - 1)
+    items = list(group.items)
+    items[place], items[place + 1] = items[place + 1], items[place]
+    return line, _with(after, path, Group(tuple(items), group.ops))
+
+
+def skipped_reduction(before: Group, rng: random.Random) -> Wrong:
+    """The calculation is written, but one of its operands stays in the expression instead of the result."""
+    line, after, path = _reduced(before)
+    left, _, rest = line.partition(" ")
+    right = rest.split(" ")[1]
+    return line, _with(after, path, int(rng.choice((left, right))))
+
+
+def wrong_order(before: Group, rng: random.Random) -> Wrong:
+    """A sum is taken before the product beside it."""
+    path = _innermost(before)
+    group = _at(before, path)
+    assert isinstance(group, Group)
+    places = [i for i, op in enumerate(group.ops) if op != "*"]
+    if "*" not in group.ops or not places:
+        return None
+    place = rng.choice(places)
+    left, right = group.items[place], group.items[place + 1]
+    assert isinstance(left, int) and isinstance(right, int)
+    line, result = calculation(left, group.ops[place], right)
+    items = (*group.items[:place], result, *group.items[place + 2 :])
+    return line, _with(before, path, Group(items, (*group.ops[:place], *group.ops[place + 1 :])))
+
+
+KINDS: dict[str, Callable[[Group, random.Random], Wrong]] = {
+    kind.__name__: kind
+    for kind in (
+        wrong_result,
+        wrong_partial,
+        miscopied_result,
+        miscopied_number,
+        wrong_sign,
+        wrong_operator,
+        dropped_term,
+        swapped_terms,
+        skipped_reduction,
+        wrong_order,
+    )
+}
+
+
+# numbers
+
+
+def _other_digit(number: int, rng: random.Random) -> int:
+    digits = str(abs(number))
+    place = rng.randrange(len(digits))
+    digit = rng.choice([d for d in "0123456789" if d != digits[place]])
+    changed = int(digits[:place] + digit + digits[place + 1 :])
+    return -changed if number < 0 else changed
+
+
+def _near(number: int, rng: random.Random) -> int:
+    return number + rng.choice((-10, -2, -1, 1, 2, 10))
+
+
+def _negated(number: int, rng: random.Random) -> int:
+    return -number
+
+
+# places in a tree: a path of item indices
+
+
+def _innermost(tree: Group) -> tuple[int, ...]:
+    """Where the next reduction happens: the leftmost innermost group."""
+    for place, item in enumerate(tree.items):
+        if isinstance(item, Group):
+            return (place, *_innermost(item))
+    return ()
+
+
+def _reduced(before: Group) -> tuple[str, Item, tuple[int, ...]]:
+    """The right step, and the path in the tree after it of the number it made."""
+    path = _innermost(before)
+    group = _at(before, path)
+    assert isinstance(group, Group)
+    line, after = reduce_once(before)
+    if len(group.ops) == 1:
+        return line, after, path
+    return line, after, (*path, group.ops.index("*") if "*" in group.ops else 0)
+
+
+def _at(tree: Item, path: tuple[int, ...]) -> Item:
+    for place in path:
+        assert isinstance(tree, Group)
+        tree = tree.items[place]
+    return tree
+
+
+def _with(tree: Item, path: tuple[int, ...], new: Item) -> Item:
+    if not path:
+        return new
+    assert isinstance(tree, Group)
+    place, *rest = path
+    item = _with(tree.items[place], tuple(rest), new)
+    return Group((*tree.items[:place], item, *tree.items[place + 1 :]), tree.ops)
+
+
+def _groups(tree: Item, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
+    if not isinstance(tree, Group):
+        return []
+    inside = [below for place, item in enumerate(tree.items) for below in _groups(item, (*path, place))]
+    return [path, *inside]
+
+
+def _numbers(tree: Item, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
+    if isinstance(tree, int):
+        return [path]
+    return [below for place, item in enumerate(tree.items) for below in _numbers(item, (*path, place))]
+
+
+def _elsewhere(before: Group, rng: random.Random, change: Callable[[int], int]) -> Wrong:
+    """Changes one number that the step did not make."""
+    line, after, made = _reduced(before)
+    others = [path for path in _numbers(after) if path != made]
+    if not others:
+        return None
+    path = rng.choice(others)
+    number = _at(after, path)
+    assert isinstance(number, int)
+    return line, _with(after, path, change(number))

@@ -1,0 +1,145 @@
+"""How good the small models are: python -m experiments.tiny.evaluate [problems=...] [n=...] [max_level=...]
+
+Unseen problems from a seed that training never uses; the figures of the model cards come from here.
+"""
+
+import asyncio
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from experiments import arithmetic
+from experiments.statistics import bootstrap_interval
+from experiments.tiny.corrupt import KINDS, corrupt
+from policies.hf import HF
+from scorers.prm import PRM
+from search import BestOfN, Job, Reduction, Rule, Selection, Step, Tree, oracle, solve_all
+from search.answers import boxed
+
+
+@dataclass
+class Knobs:
+    problems: int = 100
+    n: int = 16
+    max_level: int = 2
+    seed: int = 1_000_003
+    threads: int = 2
+    policy: str = "tiny"
+    scorer: str = "tiny-prm"
+    device: str = "auto"
+    corruptions: int = 100
+
+
+def unseen(knobs: Knobs) -> list[arithmetic.Group]:
+    levels = tuple(level for level in arithmetic.LEVELS if level <= knobs.max_level)
+    return arithmetic.problem_set(knobs.seed, knobs.problems, levels)
+
+
+async def best_of_n(knobs: Knobs) -> list[Tree]:
+    """A tree a problem, in the order of the problems."""
+    policy, scorer = HF(model=knobs.policy, device=knobs.device), PRM(model=knobs.scorer, device=knobs.device)
+    questions = [arithmetic.question(tree) for tree in unseen(knobs)]
+    jobs = [Job(text, BestOfN(knobs.n), policy, scorer, seed=knobs.seed, name=i) for i, text in enumerate(questions)]
+    trees: dict[Any, Tree] = {}
+    async for job, tree, error in solve_all(jobs):
+        if error:
+            raise error
+        trees[job.name] = tree
+    return [trees[i] for i in range(len(jobs))]
+
+
+def auc(scores: np.ndarray, right: np.ndarray) -> float:
+    """Probability that a right step scores above a wrong one, ties counted half; scores and right are [S]."""
+    order = np.sort(scores[~right])
+    below = np.searchsorted(order, scores[right], side="left")
+    above = np.searchsorted(order, scores[right], side="right")
+    return float(((below + above) / 2).mean() / len(order))
+
+
+def judged_steps(trees: list[Tree]) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and labels, [S], of all steps up to and including each solution's first error."""
+    scores, right = [], []
+    for tree in trees:
+        for leaf in tree.leaves():
+            labels = arithmetic.labels(tree.question, [step.text for step in leaf.steps()])
+            count = labels.index(False) + 1 if False in labels else len(labels)
+            scores += [node.score for node in leaf.line()[:count]]
+            right += labels[:count]
+    return np.array(scores, dtype=float), np.array(right)
+
+
+def correct(tree: Tree, answer: str | None) -> bool:
+    return answer is not None and answer.strip() == str(arithmetic.parse(tree.question))
+
+
+def accuracies(trees: list[Tree]) -> dict[str, np.ndarray]:
+    """[P] of each: one sample's mean, each rule's answer, and the oracle."""
+    rows = {"one sample": [np.mean([correct(t, boxed(leaf.text())) for leaf in t.leaves()]) for t in trees]}
+    rows["majority"] = [correct(t, Selection(Rule.MAJORITY)(t).answer) for t in trees]
+    for reduction in (Reduction.MIN, Reduction.LAST, Reduction.PRODUCT, Reduction.MEAN):
+        rows[f"best by {reduction}"] = [correct(t, Selection(Rule.BEST, reduction)(t).answer) for t in trees]
+        rows[f"weighted by {reduction}"] = [correct(t, Selection(Rule.WEIGHTED, reduction)(t).answer) for t in trees]
+    rows["oracle"] = [oracle(t, lambda answer, t=t: correct(t, answer)) for t in trees]
+    return {name: np.array(row, dtype=float) for name, row in rows.items()}
+
+
+async def detection(knobs: Knobs) -> dict[str, float]:
+    """Share of corrupted steps that the scorer puts below 0.5, by kind of corruption."""
+    scorer, rng = PRM(model=knobs.scorer, device=knobs.device), random.Random(knobs.seed)
+    rates: dict[str, float] = {}
+    for kind in KINDS:
+        found = [corrupt(tree, kind, rng) for tree in unseen(knobs) for _ in range(1)]
+        pairs = [(arithmetic.question(t), c) for t, c in zip(unseen(knobs), found, strict=True) if c]
+        reads = [scorer.score(q, [Step(s) for s in c.steps[: c.first_wrong + 1]], c.first_wrong) for q, c in pairs]
+        scored = await asyncio.gather(*reads)
+        rates[kind] = float(np.mean([s.scores[0] < 0.5 for s in scored])) if scored else float("nan")
+    return rates
+
+
+async def evaluate(knobs: Knobs) -> None:
+    console = Console()
+    trees = await best_of_n(knobs)
+    rows = accuracies(trees)
+    table = Table(
+        title=f"{knobs.problems} unseen problems of level 1 to {knobs.max_level}, N = {knobs.n}, seed {knobs.seed}"
+    )
+    for column in ("answer", "accuracy", "95 % interval", "minus one sample", "95 % interval"):
+        table.add_column(column)
+    for name, row in rows.items():
+        low, high = bootstrap_interval(row)
+        gain = row - rows["one sample"]
+        gain_low, gain_high = bootstrap_interval(gain)
+        cells = (
+            f"{row.mean():.3f}",
+            f"{low:.3f} to {high:.3f}",
+            f"{gain.mean():+.3f}",
+            f"{gain_low:+.3f} to {gain_high:+.3f}",
+        )
+        table.add_row(name, *cells)
+    console.print(table)
+    tokens = np.mean([tree.ledger.generated_tokens / knobs.n for tree in trees])
+    steps = np.mean([leaf.depth for tree in trees for leaf in tree.leaves()])
+    scores, right = judged_steps(trees)
+    console.print(
+        f"{tokens:.0f} tokens and {steps:.1f} steps a solution; {len(right)} steps, {1 - right.mean():.3f} wrong"
+    )
+    console.print(f"step AUC {auc(scores, right):.4f} up to and including the first error")
+    for kind, rate in (await detection(knobs)).items():
+        console.print(f"detects {rate:.2f} of {kind}")
+
+
+def main() -> None:
+    knobs = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Knobs), OmegaConf.from_cli()))
+    assert isinstance(knobs, Knobs)
+    torch.set_num_threads(knobs.threads)
+    asyncio.run(evaluate(knobs))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""Trains the small PRM on the small policy: python -m experiments.tiny.train_prm [problems=...] [steps=...]
+
+First samples solutions of the policy, with exact labels, then trains from the policy's weights on them and on
+corruptions of right solutions. Interrupted, the same command goes on with either.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+from rich.progress import track
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase, Qwen2ForCausalLM
+
+from experiments import arithmetic
+from experiments.tiny.corrupt import KINDS, corrupt
+from experiments.tiny.train_policy import problem
+from experiments.tiny.training import IGNORED, Schedule, pack, train
+from policies.engines.hf import load_tokenizer, locate
+from policies.engines.prompt import encode_question
+from policies.hf import HF
+from scorers.prm import STEP_TAG
+from scorers.qwen2_prm import Qwen2ForProcessRewardModel
+from scorers.self import SelfCertainty
+from search import BestOfN, Job, solve_all
+
+
+@dataclass
+class Knobs:
+    policy: str = "tiny"
+    problems: int = 4000
+    samples: int = 4
+    steps: int = 3000
+    rows: int = 12
+    row_tokens: int = 512
+    learning_rate: float = 1.5e-3
+    seed: int = 1
+    threads: int = 2
+    device: str = "cpu"
+    work: str = "runs/train_prm"  # samples and checkpoints
+    out: str = "scorers/tiny"
+
+
+# samples of the policy
+
+
+async def sample(knobs: Knobs, file: Path) -> None:
+    """Appends `samples` solutions of each problem to `file`, a line a problem, until it holds them all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    done = {json.loads(line)["question"] for line in file.open()} if file.exists() else set[str]()
+    questions = [text for text in training_questions(knobs) if text not in done]
+    policy, scorer = HF(model=knobs.policy, device=knobs.device, max_tokens=700, batch_size=256), SelfCertainty()
+    jobs = (Job(text, BestOfN(knobs.samples), policy, scorer, seed=knobs.seed) for text in questions)
+    with file.open("a") as out:
+        async for job, tree, error in solve_all(jobs, concurrency=1024 // knobs.samples):
+            if error:
+                raise error
+            steps = [[step.text for step in leaf.steps()] for leaf in tree.leaves()]
+            out.write(json.dumps({"question": job.question, "samples": steps}) + "\n")
+
+
+def training_questions(knobs: Knobs) -> list[str]:
+    """Distinct questions, none of them held out, sorted by length so that a batch is padded little."""
+    rng, held_out = random.Random(f"prm {knobs.seed}"), arithmetic.held_out()
+    questions: dict[str, None] = {}
+    while len(questions) < knobs.problems:
+        text = arithmetic.question(problem(rng))
+        if text not in held_out:
+            questions[text] = None
+    return sorted(questions, key=len)
+
+
+# documents
+
+
+class Reader:
+    """Encodes solutions as the scorer does, a tag after each step, with a label for each token.
+
+    A tag's label says whether the step is right. Up to a solution's first mistake the tokens have labels too: right
+    until the text leaves the worked solution, wrong from there to the step's end. They tell the model where the
+    mistake is; the scorer never reads them.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.tokenizer = tokenizer
+        self.tag: int = tokenizer.convert_tokens_to_ids(STEP_TAG)
+
+    def document(self, question: str, steps: list[str], truth: list[str]) -> tuple[list[int], list[int]]:
+        ids = encode_question(self.tokenizer, question, "")
+        labels = [IGNORED] * len(ids)
+        followed = True
+        for place, (step, right) in enumerate(zip(steps, arithmetic.labels(question, steps), strict=True)):
+            tokens = self.tokenizer.encode(step.strip(), add_special_tokens=False)
+            same = place < len(truth) and step.strip() == truth[place].strip()
+            ids += [*tokens, self.tag]
+            labels += [*self._marks(tokens, truth, place, right, followed), int(right)]
+            followed = followed and same
+        return ids, labels
+
+    def _marks(self, tokens: list[int], truth: list[str], place: int, right: bool, followed: bool) -> list[int]:
+        if not followed or place >= len(truth):
+            return [IGNORED] * len(tokens)
+        worked = self.tokenizer.encode(truth[place].strip(), add_special_tokens=False)
+        agree = next((i for i, (a, b) in enumerate(zip(tokens, worked, strict=False)) if a != b), len(worked))
+        if right and agree < len(tokens):
+            return [1] * agree + [IGNORED] * (len(tokens) - agree)
+        return [1] * min(agree, len(tokens)) + [0] * (len(tokens) - agree)
+
+
+def documents(reader: Reader, file: Path, seed: int) -> Iterator[tuple[list[int], list[int]]]:
+    """For ever: half the policy's own solutions, four in ten corruptions of every kind alike, the rest right ones."""
+    rng = random.Random(seed)
+    sampled = [(entry["question"], steps) for entry in map(json.loads, file.open()) for steps in entry["samples"]]
+    kinds = list(KINDS)
+    while True:
+        draw = rng.random()
+        if draw < 0.5:
+            question, steps = rng.choice(sampled)
+            tree = arithmetic.read(question)
+            assert tree is not None
+            yield reader.document(question, steps, arithmetic.solution(tree))
+            continue
+        tree = problem(rng)
+        question = arithmetic.question(tree)
+        if question in arithmetic.held_out():
+            continue
+        truth = arithmetic.solution(tree)
+        wrong = corrupt(tree, rng.choice(kinds), rng) if draw < 0.9 else None
+        if wrong or draw >= 0.9:
+            yield reader.document(question, wrong.steps if wrong else truth, truth)
+
+
+def label_loss(model: nn.Module, ids: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of right and wrong, over the labelled positions; ids and labels are [rows, row_tokens]."""
+    kept = labels != IGNORED
+    hidden = model.model(ids).last_hidden_state
+    return nn.functional.cross_entropy(model.score(hidden[kept]).float(), labels[kept])
+
+
+def from_policy(policy: str) -> Qwen2ForProcessRewardModel:
+    """A PRM whose decoder has the policy's weights."""
+    causal = Qwen2ForCausalLM.from_pretrained(locate(policy), dtype=torch.float32)
+    config: Any = causal.config
+    model = Qwen2ForProcessRewardModel(config)
+    model.model.load_state_dict(causal.model.state_dict())
+    return model
+
+
+def main() -> None:
+    knobs = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Knobs), OmegaConf.from_cli()))
+    assert isinstance(knobs, Knobs)
+    torch.set_num_threads(knobs.threads)
+    torch.manual_seed(knobs.seed)
+    samples = Path(knobs.work) / "samples.jsonl"
+    asyncio.run(sample(knobs, samples))
+    reader = Reader(load_tokenizer(knobs.policy))
+    schedule = Schedule(knobs.steps, knobs.rows, knobs.row_tokens, knobs.learning_rate)
+    pad: Any = reader.tokenizer.pad_token_id
+
+    def rows(step: int) -> Iterator[tuple[Tensor, Tensor]]:
+        return islice(pack(documents(reader, samples, knobs.seed), knobs.row_tokens, pad), step * knobs.rows, None)
+
+    model = from_policy(knobs.policy).to(knobs.device)
+    train(model, rows, label_loss, schedule, Path(knobs.work), log=lambda line: print(line, flush=True))
+    model.to(torch.bfloat16).save_pretrained(knobs.out)
+    reader.tokenizer.save_pretrained(knobs.out)
+
+
+if __name__ == "__main__":
+    main()
