@@ -92,46 +92,38 @@ def wrong_sign(before: Group, rng: random.Random) -> Wrong:
 
 
 def wrong_operator(before: Group, rng: random.Random) -> Wrong:
-    line, after, _ = _reduced(before)
-    groups = [path for path in _groups(after)]
-    if not groups:
-        return None
-    path = rng.choice(groups)
-    group = _at(after, path)
-    assert isinstance(group, Group)
-    place = rng.randrange(len(group.ops))
-    op = rng.choice([o for o in "+-*" if o != group.ops[place]])
-    return line, _with(after, path, Group(group.items, (*group.ops[:place], op, *group.ops[place + 1 :])))
+    """An operator that the step does not apply becomes another."""
+
+    def change(group: Group) -> Item:
+        place = rng.randrange(len(group.ops))
+        op = rng.choice([o for o in "+-*" if o != group.ops[place]])
+        return Group(group.items, (*group.ops[:place], op, *group.ops[place + 1 :]))
+
+    return _in_some_group(before, rng, change)
 
 
 def dropped_term(before: Group, rng: random.Random) -> Wrong:
     """An item and an operator beside it are left out."""
-    line, after, _ = _reduced(before)
-    groups = _groups(after)
-    if not groups:
-        return None
-    path = rng.choice(groups)
-    group = _at(after, path)
-    assert isinstance(group, Group)
-    place = rng.randrange(len(group.items))
-    items = (*group.items[:place], *group.items[place + 1 :])
-    gap = max(0, place - 1)
-    ops = (*group.ops[:gap], *group.ops[gap + 1 :])
-    return line, _with(after, path, Group(items, ops) if ops else items[0])
+
+    def change(group: Group) -> Item:
+        place = rng.randrange(len(group.items))
+        gap = max(0, place - 1)
+        items = (*group.items[:place], *group.items[place + 1 :])
+        ops = (*group.ops[:gap], *group.ops[gap + 1 :])
+        return Group(items, ops) if ops else items[0]
+
+    return _in_some_group(before, rng, change)
 
 
 def swapped_terms(before: Group, rng: random.Random) -> Wrong:
-    line, after, _ = _reduced(before)
-    groups = _groups(after)
-    if not groups:
-        return None
-    path = rng.choice(groups)
-    group = _at(after, path)
-    assert isinstance(group, Group)
-    place = rng.randrange(len(group.items) - 1)
-    items = list(group.items)
-    items[place], items[place + 1] = items[place + 1], items[place]
-    return line, _with(after, path, Group(tuple(items), group.ops))
+    """Two items that stand side by side change places."""
+
+    def change(group: Group) -> Item:
+        place, items = rng.randrange(len(group.items) - 1), list(group.items)
+        items[place], items[place + 1] = items[place + 1], items[place]
+        return Group(tuple(items), group.ops)
+
+    return _in_some_group(before, rng, change)
 
 
 def skipped_reduction(before: Group, rng: random.Random) -> Wrong:
@@ -243,6 +235,18 @@ def _numbers(tree: Item, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
     if isinstance(tree, int):
         return [path]
     return [below for place, item in enumerate(tree.items) for below in _numbers(item, (*path, place))]
+
+
+def _in_some_group(before: Group, rng: random.Random, change: Callable[[Group], Item]) -> Wrong:
+    """Changes one of the groups that stand after the step."""
+    line, after, _ = _reduced(before)
+    groups = _groups(after)
+    if not groups:
+        return None
+    path = rng.choice(groups)
+    group = _at(after, path)
+    assert isinstance(group, Group)
+    return line, _with(after, path, change(group))
 
 
 def _elsewhere(before: Group, rng: random.Random, change: Callable[[int], int]) -> Wrong:

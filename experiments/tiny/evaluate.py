@@ -33,7 +33,6 @@ class Knobs:
     policy: str = "tiny"
     scorer: str = "tiny-prm"
     device: str = "auto"
-    corruptions: int = 100
 
 
 def unseen(knobs: Knobs) -> list[arithmetic.Group]:
@@ -94,7 +93,7 @@ async def detection(knobs: Knobs) -> dict[str, float]:
     scorer, rng = PRM(model=knobs.scorer, device=knobs.device), random.Random(knobs.seed)
     rates: dict[str, float] = {}
     for kind in KINDS:
-        found = [corrupt(tree, kind, rng) for tree in unseen(knobs) for _ in range(1)]
+        found = [corrupt(tree, kind, rng) for tree in unseen(knobs)]
         pairs = [(arithmetic.question(t), c) for t, c in zip(unseen(knobs), found, strict=True) if c]
         reads = [scorer.score(q, [Step(s) for s in c.steps[: c.first_wrong + 1]], c.first_wrong) for q, c in pairs]
         scored = await asyncio.gather(*reads)

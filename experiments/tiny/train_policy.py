@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from experiments import arithmetic
 from experiments.tiny.tokenizer import build_tokenizer
-from experiments.tiny.training import IGNORED, Schedule, pack, train
+from experiments.tiny.training import IGNORED, Document, Schedule, pack, train
 
 
 @dataclass
@@ -57,9 +57,7 @@ def problem(rng: random.Random) -> arithmetic.Group:
     return arithmetic.expression(rng, groups, rng.choice((2, 3, 4, 4)) if groups < 8 else 2)
 
 
-def documents(
-    tokenizer: PreTrainedTokenizerFast, seed: int, held_out: set[str]
-) -> Iterator[tuple[list[int], list[int]]]:
+def documents(tokenizer: PreTrainedTokenizerFast, seed: int, held_out: set[str]) -> Iterator[Document]:
     """Prompts as the chat template writes them, then the worked solution; the question is not trained on."""
     rng = random.Random(seed)
     while True:

@@ -15,14 +15,13 @@ from typing import Any
 
 import torch
 from omegaconf import OmegaConf
-from rich.progress import track
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase, Qwen2ForCausalLM
 
 from experiments import arithmetic
 from experiments.tiny.corrupt import KINDS, corrupt
 from experiments.tiny.train_policy import problem
-from experiments.tiny.training import IGNORED, Schedule, pack, train
+from experiments.tiny.training import IGNORED, Document, Schedule, pack, train
 from policies.engines.hf import load_tokenizer, locate
 from policies.engines.prompt import encode_question
 from policies.hf import HF
@@ -51,14 +50,17 @@ class Knobs:
 # samples of the policy
 
 
-async def sample(knobs: Knobs, file: Path) -> None:
-    """Appends `samples` solutions of each problem to `file`, a line a problem, until it holds them all."""
+def sampled_questions(file: Path) -> set[str]:
     file.parent.mkdir(parents=True, exist_ok=True)
-    done = {json.loads(line)["question"] for line in file.open()} if file.exists() else set[str]()
+    return {json.loads(line)["question"] for line in file.open()} if file.exists() else set()
+
+
+async def sample(knobs: Knobs, file: Path, done: set[str]) -> None:
+    """Appends `samples` solutions of each question not yet done to `file`, a line a question."""
     questions = [text for text in training_questions(knobs) if text not in done]
     policy, scorer = HF(model=knobs.policy, device=knobs.device, max_tokens=700, batch_size=256), SelfCertainty()
     jobs = (Job(text, BestOfN(knobs.samples), policy, scorer, seed=knobs.seed) for text in questions)
-    with file.open("a") as out:
+    with open(file, "a", buffering=1) as out:  # noqa: ASYNC230
         async for job, tree, error in solve_all(jobs, concurrency=1024 // knobs.samples):
             if error:
                 raise error
@@ -92,7 +94,7 @@ class Reader:
         self.tokenizer = tokenizer
         self.tag: int = tokenizer.convert_tokens_to_ids(STEP_TAG)
 
-    def document(self, question: str, steps: list[str], truth: list[str]) -> tuple[list[int], list[int]]:
+    def document(self, question: str, steps: list[str], truth: list[str]) -> Document:
         ids = encode_question(self.tokenizer, question, "")
         labels = [IGNORED] * len(ids)
         followed = True
@@ -114,7 +116,7 @@ class Reader:
         return [1] * min(agree, len(tokens)) + [0] * (len(tokens) - agree)
 
 
-def documents(reader: Reader, file: Path, seed: int) -> Iterator[tuple[list[int], list[int]]]:
+def documents(reader: Reader, file: Path, seed: int) -> Iterator[Document]:
     """For ever: half the policy's own solutions, four in ten corruptions of every kind alike, the rest right ones."""
     rng = random.Random(seed)
     sampled = [(entry["question"], steps) for entry in map(json.loads, file.open()) for steps in entry["samples"]]
@@ -159,7 +161,7 @@ def main() -> None:
     torch.set_num_threads(knobs.threads)
     torch.manual_seed(knobs.seed)
     samples = Path(knobs.work) / "samples.jsonl"
-    asyncio.run(sample(knobs, samples))
+    asyncio.run(sample(knobs, samples, sampled_questions(samples)))
     reader = Reader(load_tokenizer(knobs.policy))
     schedule = Schedule(knobs.steps, knobs.rows, knobs.row_tokens, knobs.learning_rate)
     pad: Any = reader.tokenizer.pad_token_id

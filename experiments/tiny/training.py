@@ -12,8 +12,8 @@ from torch import Tensor, nn
 IGNORED = -100  # the label of a position that is not trained on
 
 
-class Example(tuple[list[int], list[int]]):
-    """Token ids and labels of one document, of equal length."""
+Document = tuple[list[int], list[int]]
+"""Token ids and labels, of equal length."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,7 @@ class Schedule:
         return self.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def pack(
-    documents: Iterator[tuple[list[int], list[int]]], row_tokens: int, pad: int
-) -> Iterator[tuple[Tensor, Tensor]]:
+def pack(documents: Iterator[Document], row_tokens: int, pad: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Rows of whole documents, one after another: ids and labels, both [row_tokens]."""
     ids: list[int] = []
     labels: list[int] = []
@@ -60,6 +58,14 @@ def optimizers(model: nn.Module) -> list[torch.optim.Optimizer]:
         torch.optim.Muon(hidden, lr=0.0, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(rest, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0),
     ]
+
+
+_COLUMNS = (
+    TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
+    BarColumn(),
+    TextColumn("loss {task.fields[loss]:.4f}"),
+    TimeRemainingColumn(),
+)
 
 
 def train(
