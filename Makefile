@@ -4,9 +4,11 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 ARGS ?=
 
-# Without an NVIDIA driver, torch's own index is asked too: its CPU build is a tenth of the CUDA build on PyPI.
+# Without an NVIDIA driver torch's own index is asked too, where it answers: its CPU build is a tenth of PyPI's CUDA one.
 # `make TORCH_INDEX= ...` asks PyPI alone.
-TORCH_INDEX ?= $(if $(shell command -v nvidia-smi 2>/dev/null),,https://download.pytorch.org/whl/cpu)
+CPU_INDEX := https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || $(PYTHON) -c "import urllib.request as u; \
+	u.urlopen('$(CPU_INDEX)/', timeout=5); print('$(CPU_INDEX)')" 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .PHONY: help .venv demo test check format bench-local
@@ -20,7 +22,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer, please: make PYTHON=python3.12")'
 	@echo "Making .venv; a few minutes."
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
-	$(BIN)/pip install -q -c constraints.txt $(addprefix --extra-index-url ,$(TORCH_INDEX)) torch==2.13.0
+	$(BIN)/pip install -q -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==2.13.0
 	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@
 
@@ -37,9 +39,9 @@ format: $(INSTALLED) ## mend what ruff can mend
 	$(BIN)/ruff format
 
 bench-local: $(INSTALLED) ## tokens a second against Transformers' own generate
-	$(BIN)/python -m tests.bench_local
+	$(BIN)/python -m experiments.bench_local
 
 demo: $(INSTALLED) ## solve one problem with MCTS, then sweep all four searchers and draw the curve
-	$(BIN)/stepsearch solve "((5 + 2 * 1 - 6) + (5 + 3 - -2 * 2)) =" search=mcts scorer=prm tree=true
-	$(BIN)/stepsearch sweep search=[bon,beam,mcts,pf] budgets=[1,4,16] problems=arithmetic problems.limit=20 run=runs/demo
-	@echo "The curve: runs/demo/curves.png and runs/demo/curves.svg"
+	$(BIN)/stepsearch solve "((-2 * 4 - -7) * (3 * 9 + 8 - -6)) =" search=mcts show=tree
+	rm -rf runs/demo
+	$(BIN)/stepsearch sweep problems.limit=20 budgets=[1,4,16] out=runs/demo

@@ -21,6 +21,9 @@ from experiments.tiny.training import IGNORED, Document, Schedule, pack, train
 
 @dataclass
 class Knobs:
+    hidden: int = 128
+    layers: int = 4
+    head_size: int = 32
     steps: int = 4000
     rows: int = 12
     row_tokens: int = 512
@@ -32,14 +35,15 @@ class Knobs:
     out: str = "policies/tiny"
 
 
-def config(tokenizer: PreTrainedTokenizerFast) -> Qwen2Config:
+def config(tokenizer: PreTrainedTokenizerFast, hidden: int = 128, layers: int = 4, head_size: int = 32) -> Qwen2Config:
+    heads = hidden // head_size
     return Qwen2Config(
         vocab_size=352,
-        hidden_size=256,
-        intermediate_size=768,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=2,
+        hidden_size=hidden,
+        intermediate_size=3 * hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads // 2,
         max_position_embeddings=8192,
         rope_theta=10_000.0,
         tie_word_embeddings=True,
@@ -85,7 +89,7 @@ def main() -> None:
     torch.set_num_threads(knobs.threads)
     torch.manual_seed(knobs.seed)
     tokenizer = build_tokenizer()
-    model = Qwen2ForCausalLM(config(tokenizer)).to(knobs.device)
+    model = Qwen2ForCausalLM(config(tokenizer, knobs.hidden, knobs.layers, knobs.head_size)).to(knobs.device)
     schedule = Schedule(knobs.steps, knobs.rows, knobs.row_tokens, knobs.learning_rate)
 
     def rows(step: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -26,6 +26,7 @@ class Schedule:
     learning_rate: float
     warmup: int = 100
     save_every: int = 200
+    stop: int | None = None  # the step to end at, short of the schedule's own end
 
     def rate(self, step: int) -> float:
         if step < self.warmup:
@@ -91,7 +92,7 @@ def train(
     )
     with Progress(*columns) as progress:
         task = progress.add_task("train", total=schedule.steps, completed=start, loss=float("nan"))
-        for step in range(start, schedule.steps):
+        for step in range(start, schedule.stop or schedule.steps):
             batch = [next(stream) for _ in range(schedule.rows)]
             losses.append(_step(model, opts, batch, loss_of, schedule.rate(step)))
             progress.update(task, completed=step + 1, loss=losses[-1])
