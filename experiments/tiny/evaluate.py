@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments import arithmetic
-from experiments.statistics import bootstrap_interval
+from experiments.bootstrap import interval
 from experiments.tiny.corrupt import KINDS, corrupt
 from policies.hf import HF
 from scorers.prm import PRM
@@ -111,9 +111,9 @@ async def evaluate(knobs: Knobs) -> None:
     for column in ("answer", "accuracy", "95 % interval", "minus one sample", "95 % interval"):
         table.add_column(column)
     for name, row in rows.items():
-        low, high = bootstrap_interval(row)
+        low, high = interval(list(row))
         gain = row - rows["one sample"]
-        gain_low, gain_high = bootstrap_interval(gain)
+        gain_low, gain_high = interval(list(gain))
         cells = (
             f"{row.mean():.3f}",
             f"{low:.3f} to {high:.3f}",

@@ -1,7 +1,12 @@
-"""Trains the small PRM on the small policy: python -m experiments.tiny.train_prm [problems=...] [steps=...]
+"""Trains the small PRM on the small policy: python -m experiments.tiny.train_prm start=runs/large [steps=...]
 
-First samples solutions of the policy, with exact labels, then trains from the policy's weights on them and on
-corruptions of right solutions. Interrupted, the same command goes on with either.
+First samples solutions of the policy, with exact labels, then trains on them and on corruptions of right solutions.
+The decoder starts from a larger policy, made by
+
+    python -m experiments.tiny.train_policy hidden=256 head_size=64 stop=null work=runs/large/work out=runs/large
+
+because a verifier must compute more reliably than the writer whose work it judges. Interrupted, the same command goes
+on.
 """
 
 import asyncio
@@ -33,10 +38,11 @@ from search import BestOfN, Job, solve_all
 
 @dataclass
 class Knobs:
-    policy: str = "tiny"
+    policy: str = "tiny"  # whose samples it learns from
+    start: str = "tiny"  # whose weights it starts from
     problems: int = 4000
     samples: int = 4
-    steps: int = 3000
+    steps: int = 2000
     rows: int = 12
     row_tokens: int = 512
     learning_rate: float = 1.5e-3
@@ -146,9 +152,9 @@ def label_loss(model: nn.Module, ids: Tensor, labels: Tensor) -> Tensor:
     return nn.functional.cross_entropy(model.score(hidden[kept]).float(), labels[kept])
 
 
-def from_policy(policy: str) -> Qwen2ForProcessRewardModel:
-    """A PRM whose decoder has the policy's weights."""
-    causal = Qwen2ForCausalLM.from_pretrained(locate(policy), dtype=torch.float32)
+def from_policy(start: str) -> Qwen2ForProcessRewardModel:
+    """A PRM whose decoder has a policy's weights."""
+    causal = Qwen2ForCausalLM.from_pretrained(locate(start), dtype=torch.float32)
     config: Any = causal.config
     model = Qwen2ForProcessRewardModel(config)
     model.model.load_state_dict(causal.model.state_dict())
@@ -169,7 +175,7 @@ def main() -> None:
     def rows(step: int) -> Iterator[tuple[Tensor, Tensor]]:
         return islice(pack(documents(reader, samples, knobs.seed), knobs.row_tokens, pad), step * knobs.rows, None)
 
-    model = from_policy(knobs.policy).to(knobs.device)
+    model = from_policy(knobs.start).to(knobs.device)
     train(model, rows, label_loss, schedule, Path(knobs.work), log=lambda line: print(line, flush=True))
     model.to(torch.bfloat16).save_pretrained(knobs.out)
     reader.tokenizer.save_pretrained(knobs.out)

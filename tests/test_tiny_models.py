@@ -1,0 +1,54 @@
+"""The shipped models: their form, and their figures as bounds on a fixed set of unseen problems.
+
+40 problems of one and two groups, 16 samples each, seed 1000003: figures move by a few samples between machines,
+because bf16 rounds differently, so the bounds stand well below what the model cards report.
+"""
+
+import asyncio
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.bootstrap import interval
+from experiments.tiny.evaluate import Knobs, accuracies, auc, best_of_n, judged_steps
+from policies.engines.hf import SHIPPED
+from search import Tree
+
+MEGABYTE = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def trees() -> list[Tree]:
+    return asyncio.run(best_of_n(Knobs(problems=40, n=16)))
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture"), [("tiny", "Qwen2ForCausalLM"), ("tiny-prm", "Qwen2ForProcessRewardModel")]
+)
+def test_form(name: str, architecture: str):
+    folder = Path(SHIPPED[name])
+    config = json.loads((folder / "config.json").read_text())
+    assert config["architectures"] == [architecture]
+    assert config["model_type"] == "qwen2"
+    assert config["max_position_embeddings"] == 8192
+    assert config["hidden_size"] // config["num_attention_heads"] in (32, 64)
+    assert (folder / "model.safetensors").stat().st_size < 8 * MEGABYTE
+    assert not list(folder.glob("*.bin")), "safetensors only"
+
+
+def test_the_policy_is_right_often_but_not_always(trees: list[Tree]):
+    assert 0.35 <= accuracies(trees)["one sample"].mean() <= 0.95
+
+
+def test_the_prm_tells_right_steps_from_wrong_ones(trees: list[Tree]):
+    scores, right = judged_steps(trees)
+    assert (~right).sum() >= 30, "too few wrong steps to judge by"
+    assert auc(scores, right) >= 0.9
+
+
+def test_the_prm_repairs_what_one_sample_gets_wrong(trees: list[Tree]):
+    rows = accuracies(trees)
+    gain: np.ndarray = rows["best by min"] - rows["one sample"]
+    assert interval(list(gain)).low > 0
