@@ -1,13 +1,14 @@
 """A policy on Transformers: the embedded default, on CPU or GPU."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
-from policies.engines.hf import Generator, Row, Sampling, add, generator
+from policies.engines.generation import Generator, Row, generator
+from policies.engines.hf import choose_device
+from policies.engines.meter import NOTHING, add
 from policies.engines.prompt import SYSTEM_PROMPT, encode_question
-from search.cost import Cost
+from policies.engines.sampling import Sampling
 from search.ends import Limits
 from search.errors import check_knob
 from search.protocols import Extension
@@ -59,7 +60,7 @@ class HF:
     @cached_property
     def engine(self) -> Generator:
         dtype, batch = ("float32", 1) if self.deterministic else (self.dtype, self.batch_size)
-        return generator(self.model, self.device, dtype, batch, self.delimiter)
+        return generator(self.model, choose_device(self.device), dtype, batch, self.delimiter)
 
     async def extend(self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int]) -> Extension:
         """Raises ValueError where the question leaves the context no room."""
@@ -71,13 +72,7 @@ class HF:
                 f"but the context of {self.model} holds {self.engine.context}: shorten the question"
             )
         sampling = Sampling(self.temperature, self.top_p, self.top_k)
-        rows = [
-            Row(question + path, seed, sampling, self.limits, node.depth, len(path), max_steps) for seed in seeds
-        ]
-        async with asyncio.TaskGroup() as group:
-            for row in rows:
-                group.create_task(self.engine.write(row))
-        cost = Cost(calls=0)
-        for row in rows:
-            cost = add(cost, row.cost or Cost(calls=0))
+        rows = [Row(question + path, seed, sampling, self.limits, node.depth, len(path), max_steps) for seed in seeds]
+        await self.engine.write(rows)
+        cost = reduce(add, (row.cost or NOTHING for row in rows))
         return Extension(tuple(row.steps for row in rows), cost._replace(calls=1), len(question))

@@ -1,6 +1,5 @@
 """Process reward models of the Qwen2.5-Math-PRM family: the probability that a step is right."""
 
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -8,8 +7,17 @@ from functools import cached_property, lru_cache
 import torch
 
 from policies.engines.flops import Flops
-from policies.engines.hf import ModelError, add, choose_device, load_config, load_tokenizer, load_weights, turn
-from policies.engines.prompt import SYSTEM_PROMPT
+from policies.engines.hf import (
+    ModelError,
+    choose_device,
+    context_length,
+    load_config,
+    load_tokenizer,
+    load_weights,
+    turn,
+)
+from policies.engines.meter import Meter, Work
+from policies.engines.prompt import SYSTEM_PROMPT, encode_question
 from scorers.qwen2_prm import Qwen2ForProcessRewardModel
 from search.batching import Batcher, Ticket
 from search.cost import Cost
@@ -50,7 +58,7 @@ class PRM:
     @cached_property
     def engine(self) -> "Reader":
         dtype, batch = ("float32", 1) if self.deterministic else (self.dtype, self.batch_size)
-        return reader(self.model, self.device, dtype, batch)
+        return reader(self.model, choose_device(self.device), dtype, batch)
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         """Raises ValueError where question and steps do not fit the model's context; nothing is ever cut off."""
@@ -58,36 +66,38 @@ class PRM:
         ids, tags = self.engine.encode(question, texts, self.system_prompt)
         if len(ids) > self.engine.context:
             raise ValueError(
-                f"question and steps take {len(ids)} tokens, but the context of {self.model} holds {self.engine.context}"
+                f"question and steps take {len(ids)} tokens, "
+                f"but the context of {self.model} holds {self.engine.context}: lower policy.max_tokens"
             )
         return await self.engine.read(ids, tags[since:])
 
 
-@dataclass(frozen=True)
-class Reading:
+@dataclass(eq=False)
+class Reading(Work):
     """Token ids to read and the positions whose scores are wanted."""
 
     ids: list[int]
     tags: list[int]
+    scores: list[float] | None = None
 
 
 class Reader:
-    """A process reward model behind a queue; `total` is what all readings have cost."""
+    """A process reward model behind a queue; `meter` counts what it spends."""
 
     def __init__(self, model: str, device: str, dtype: str, batch_size: int) -> None:
-        architecture = (load_config(model).architectures or ["none"])[0]
+        architecture = (load_config(model).architectures or ["model that names no architecture"])[0]
         if architecture not in MODELS:
-            known = ", ".join(MODELS)
-            raise ModelError(f"scorer.model={model} is a {architecture}; scorer=prm reads {known}")
-        self.device = choose_device(device)
+            raise ModelError(f"model={model} is a {architecture}; a prm is one of: {', '.join(MODELS)}")
+        self.device = device
         self.tokenizer = load_tokenizer(model)
-        self.model = load_weights(MODELS[architecture], model, self.device, dtype)
-        self.context: int = self.model.config.max_position_embeddings
-        self.tag: int = self.tokenizer.convert_tokens_to_ids(STEP_TAG)
+        if STEP_TAG not in self.tokenizer.get_vocab():
+            raise ModelError(f"model={model}: its tokenizer has no {STEP_TAG}, which stands after each step")
+        self.tag: int = self.tokenizer.get_vocab()[STEP_TAG]
+        self.model = load_weights(MODELS[architecture], model, device, dtype)
+        self.context = context_length(self.model.config)
         head = sum(parameter.numel() for parameter in self.model.score.parameters())
         self.flops = Flops.of(self.model.model, head)
-        self.total = Cost(calls=0)
-        self.total, self._count = Cost(calls=0), threading.Lock()
+        self.meter = Meter()
         self._encode = lru_cache(maxsize=1 << 16)(self._encode_step)
         self._batch: Batcher[Reading, list[float]] = Batcher(
             self._run, batch_size, length=lambda reading: len(reading.ids)
@@ -108,7 +118,11 @@ class Reader:
     async def read(self, ids: list[int], tags: list[int]) -> Scored:
         """Probability of the positive class at each of the positions `tags`."""
         reading = Reading(ids, tags)
-        scores = await self._batch(reading)
+        try:
+            scores = await self._batch(reading)
+        except BaseException:
+            self.meter.abandon(reading)
+            raise
         return Scored(scores, self._cost(reading))
 
     def _cost(self, reading: Reading) -> Cost:
@@ -118,28 +132,35 @@ class Reader:
     def _run(self, tickets: Sequence[Ticket[Reading]]) -> list[list[float]]:
         """Readings come sorted by length; a batch is split where padding would exceed PADDING."""
         readings = [ticket.item for ticket in tickets]
-        scores: list[list[float]] = []
-        with turn(self.device), torch.inference_mode():
-            for part in split([len(reading.ids) for reading in readings], PADDING):
-                scores += self._forward(readings[part])
-        with self._count:
+        try:
+            with turn(self.device), torch.inference_mode():
+                for part in split([len(reading.ids) for reading in readings], PADDING):
+                    self._read([ticket.item for ticket in tickets[part] if not ticket.cancelled])
+        except BaseException:
             for reading in readings:
-                self.total = add(self.total, self._cost(reading))
-        return scores
+                if reading.scores is not None:
+                    self.meter.waste(self._cost(reading))
+                    reading.scores = None
+            raise
+        for reading in readings:
+            if reading.scores is not None:
+                self.meter.done(reading, self._cost(reading))
+        return [reading.scores or [] for reading in readings]
 
-    def _forward(self, readings: Sequence[Reading]) -> list[list[float]]:
+    def _read(self, readings: Sequence[Reading]) -> None:
+        """Fills in the scores of readings, padded on the right."""
+        if not readings:
+            return
         width = max(len(reading.ids) for reading in readings)
-        ids = torch.zeros(len(readings), width, dtype=torch.long)
-        mask = torch.zeros(len(readings), width, dtype=torch.long)
-        for row, reading in enumerate(readings):
-            ids[row, : len(reading.ids)] = torch.tensor(reading.ids)
-            mask[row, : len(reading.ids)] = 1
-        hidden = self.model.model(input_ids=ids.to(self.device), attention_mask=mask.to(self.device)).last_hidden_state
+        ids = torch.tensor([reading.ids + [0] * (width - len(reading.ids)) for reading in readings], device=self.device)
+        lengths = torch.tensor([len(reading.ids) for reading in readings], device=self.device)
+        mask = torch.arange(width, device=self.device) < lengths[:, None]
+        hidden = self.model.model(input_ids=ids, attention_mask=mask.long(), use_cache=False).last_hidden_state
         rows = [row for row, reading in enumerate(readings) for _ in reading.tags]
         tags = [tag for reading in readings for tag in reading.tags]
-        right = self.model.score(hidden[rows, tags]).float().softmax(-1)[:, 1].tolist()
-        answers = iter(right)
-        return [[next(answers) for _ in reading.tags] for reading in readings]
+        right = iter(self.model.score(hidden[rows, tags]).float().softmax(-1)[:, 1].tolist())
+        for reading in readings:
+            reading.scores = [next(right) for _ in reading.tags]
 
 
 def split(lengths: Sequence[int], waste: float) -> Iterator[slice]:

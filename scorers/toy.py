@@ -30,6 +30,8 @@ class Toy:
     kind = Kind.VALUE
 
     def __post_init__(self) -> None:
+        check_knob(self, "branch", least=1, most=10)
+        check_knob(self, "depth", least=1, most=6)
         check_knob(self, "error", least=0)
 
     @property
@@ -44,5 +46,6 @@ class Toy:
         value = self.world.after(steps).value
         if not self.error:
             return value
-        noise = generator("toy error", *(step.token_ids for step in steps)).normal(0, self.error)
+        path = tuple(step.token_ids for step in steps)
+        noise = generator("toy error", self.world_seed, path).normal(0, self.error)
         return float(1 / (1 + np.exp(-logit(np.array([value])) - noise))[0])

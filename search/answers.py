@@ -28,5 +28,5 @@ def boxed(text: str) -> str | None:
 
 
 def has_boxed(text: str) -> bool:
-    r"""Whether `text` holds a complete `\boxed{...}`, and so a final answer."""
-    return boxed(text) is not None
+    r"""Whether `text` holds a complete `\boxed{...}`, and so a final answer; a box merely quoted empty holds none."""
+    return bool((boxed(text) or "").strip())

@@ -13,10 +13,11 @@ Result = TypeVar("Result")
 class Ticket(Generic[Item]):
     """An item under way; `cancelled` turns true, also while its batch runs, once nobody waits for it any more."""
 
-    __slots__ = ("cancelled", "future", "item")
+    __slots__ = ("cancelled", "future", "group", "item", "length")
 
-    def __init__(self, item: Item, future: "asyncio.Future[Any]") -> None:
-        self.item, self.future, self.cancelled = item, future, False
+    def __init__(self, item: Item, future: "asyncio.Future[Any]", group: Hashable = None, length: int = 0) -> None:
+        self.item, self.future, self.group, self.length = item, future, group, length
+        self.cancelled = False
 
 
 class Batcher(Generic[Item, Result]):
@@ -39,12 +40,13 @@ class Batcher(Generic[Item, Result]):
     ) -> None:
         self._run, self._size, self._group, self._length = run, size, group, length
         self._waiting: list[Ticket[Item]] = []
+        self._running: list[Ticket[Item]] = []
         self._worker: asyncio.Task[None] | None = None
         self._thread: Executor | None = None
 
     async def __call__(self, item: Item) -> Result:
         loop = asyncio.get_running_loop()
-        ticket = Ticket(item, loop.create_future())
+        ticket = Ticket(item, loop.create_future(), self._group(item), self._length(item))
         self._waiting.append(ticket)
         if self._worker is None or self._worker.done() or self._worker.get_loop() is not loop:
             self._worker = loop.create_task(self._work())
@@ -58,52 +60,55 @@ class Batcher(Generic[Item, Result]):
         try:
             # One turn of the loop, so that all who are about to ask share the first batch.
             await asyncio.sleep(0)
-            while batch := self._take():
-                await self._serve(batch)
+            while self._take():
+                await self._serve(self._running)
         except BaseException as death:
-            self._fail_all(death)
-            raise
+            for ticket in self._running + self._waiting:
+                _settle(ticket, failure=_dead(death))
+            # Any other death has been told to all who wait, and must not end the event loop too.
+            if isinstance(death, asyncio.CancelledError):
+                raise
 
-    def _take(self) -> list[Ticket[Item]]:
-        """The oldest item's group, the items nearest to it in length, shortest first."""
-        self._waiting = [ticket for ticket in self._waiting if not ticket.future.done()]
-        if not self._waiting:
-            return []
-        oldest = self._waiting[0].item
-        group, length = self._group(oldest), self._length(oldest)
-        same = [ticket for ticket in self._waiting if self._group(ticket.item) == group]
-        nearest = sorted(same, key=lambda ticket: abs(self._length(ticket.item) - length))[: self._size]
-        taken = set(map(id, nearest))
-        self._waiting = [ticket for ticket in self._waiting if id(ticket) not in taken]
-        return sorted(nearest, key=lambda ticket: self._length(ticket.item))
+    def _take(self) -> bool:
+        """Fills `_running` with the oldest item's group, the items nearest to it in length, shortest first."""
+        self._running, self._waiting = [], [ticket for ticket in self._waiting if not ticket.future.done()]
+        if self._waiting:
+            oldest = self._waiting[0]
+            same = [ticket for ticket in self._waiting if ticket.group == oldest.group]
+            nearest = sorted(same, key=lambda ticket: abs(ticket.length - oldest.length))[: self._size]
+            self._running = sorted(nearest, key=lambda ticket: ticket.length)
+            taken = set(map(id, nearest))
+            self._waiting = [ticket for ticket in self._waiting if id(ticket) not in taken]
+        return bool(self._running)
 
     async def _serve(self, batch: list[Ticket[Item]]) -> None:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"batcher-{threading.active_count()}")
         try:
-            results = await self._in_thread(batch)
+            results = await asyncio.get_running_loop().run_in_executor(self._thread, self._checked, batch)
         except Exception as failure:
+            results = None
             if len(batch) == 1:
                 _settle(batch[0], failure=failure)
                 return
-            for ticket in batch:
-                if not ticket.cancelled:
-                    await self._serve([ticket])
+        if results is not None:
+            for ticket, result in zip(batch, results, strict=True):
+                _settle(ticket, result)
             return
-        except BaseException as death:
-            for ticket in batch:
-                _settle(ticket, failure=_dead(death))
-            raise
-        for ticket, result in zip(batch, results, strict=True):
-            _settle(ticket, result)
+        # Out of the handler: its traceback would keep the failed batch in memory, which may be why it failed.
+        for ticket in batch:
+            if not ticket.future.done():
+                await self._serve([ticket])
 
-    async def _in_thread(self, batch: list[Ticket[Item]]) -> Sequence[Result]:
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"batcher-{threading.active_count()}")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, batch)
-
-    def _fail_all(self, death: BaseException) -> None:
-        waiting, self._waiting = self._waiting, []
-        for ticket in waiting:
-            _settle(ticket, failure=_dead(death))
+    def _checked(self, batch: list[Ticket[Item]]) -> list[Result]:
+        """In the thread. Raises RuntimeError unless there is one result a ticket."""
+        try:
+            results = list(self._run(batch))
+        except StopIteration as failure:
+            raise RuntimeError("the batch function raised StopIteration") from failure  # which no future can hold
+        if len(results) != len(batch):
+            raise RuntimeError(f"the batch function returned {len(results)} results for {len(batch)} items")
+        return results
 
 
 class WorkerDied(RuntimeError):

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class Beam:
     """candidates a level, a multiple of `branch`"""
     branch: int = 4
     """continuations of each candidate that goes on; never more than n"""
-    reduction: Optional[Reduction] = None
+    reduction: Reduction | None = None
     """from a path's scores to its value; the scorer kind's own where None"""
 
     scale = "n"  # the knob that a list of budgets sets
@@ -79,12 +78,7 @@ def best(nodes: Sequence[Node], values: Array, count: int) -> list[Node]:
 
 def beam_values(nodes: Sequence[Node], kind: Kind, reduction: Reduction) -> Array:
     """[N]: each node's reduced score, as design's table of kinds converts it (a ranking counts among siblings)."""
-    reduced = np.array([node.value(reduction) for node in nodes], dtype=np.float64)
     scope, convert = conversion(kind, Use.BEAM)
-    if scope is not Scope.SIBLINGS:
-        return convert(reduced)
-    values = np.empty_like(reduced)
-    for parent in {id(node.parent) for node in nodes}:
-        members = [i for i, node in enumerate(nodes) if id(node.parent) == parent]
-        values[members] = convert(reduced[members])
-    return values
+    if scope is Scope.SIBLINGS:
+        return np.array([node.among_siblings(convert) for node in nodes])
+    return convert(np.array([node.value(reduction) for node in nodes], dtype=np.float64))

@@ -104,5 +104,4 @@ class Budget:
     def _limited(self, ledger: Ledger) -> list[tuple[float, float]]:
         if self.flops is not None and ledger.flops is None:
             raise ValueError("budget.flops is set, but the policy or the scorer does not tell its FLOPs: limit tokens")
-        pairs = [(getattr(ledger, field.name), getattr(self, field.name)) for field in fields(self)]
-        return [(value, limit) for value, limit in pairs if limit is not None]
+        return [(getattr(ledger, name), limit) for name, limit in vars(self).items() if limit is not None]

@@ -77,11 +77,9 @@ class Cutter:
             return End.EOS
         if token_id in self._vocabulary.delimiter_ids:
             return End.DELIMITER
-        if self._tokens_before + self.tokens >= self._limits.max_tokens:
-            return End.MAX_TOKENS
-        if self.tokens >= self.room:
-            return End.CONTEXT
-        return End.STEP_TOKENS if len(self._ids) >= self._limits.max_step_tokens else None
+        if len(self._ids) >= self._limits.max_step_tokens:
+            return End.STEP_TOKENS
+        return self._limit()
 
     def _cut(self, end: End) -> None:
         text = self._vocabulary.decode(self._ids)
@@ -97,11 +95,14 @@ class Cutter:
         """A boundary ends the solution where the step has its answer, or where a limit leaves no room for another."""
         if has_boxed(text):
             return End.ANSWER
+        last = self._steps_before + len(self.steps) + 1 >= self._limits.max_steps
+        return self._limit() or (End.MAX_STEPS if last else end)
+
+    def _limit(self) -> End | None:
+        """The limit that the running token reaches."""
         if self._tokens_before + self.tokens >= self._limits.max_tokens:
             return End.MAX_TOKENS
-        if self.tokens >= self.room:
-            return End.CONTEXT
-        return End.MAX_STEPS if self._steps_before + len(self.steps) + 1 >= self._limits.max_steps else end
+        return End.CONTEXT if self.tokens >= self.room else None
 
     def _clear(self) -> None:
         self._ids: list[int] = []

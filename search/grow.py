@@ -4,18 +4,19 @@ import asyncio
 import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
 from search.cost import BudgetSpent, Ledger
-from search.protocols import Extension, Policy, Scorer
+from search.protocols import Policy, Scorer
 from search.randomness import generator, key
 from search.scores import Kind, check_scores
 from search.step import Step
 from search.tree import Event, Node, Tree
 
 T = TypeVar("T")
+Prefix = tuple[tuple[str, tuple[int, ...]], ...]  # the texts and token ids of a path's first steps
 
 
 class Grower:
@@ -33,7 +34,7 @@ class Grower:
         self._asked: set[asyncio.Task[Any]] = set()
         self._scoring = 0
         self._idle = asyncio.Event()
-        self._known: dict[tuple[str, ...], asyncio.Future[list[float]]] = {}
+        self._known: dict[Prefix, asyncio.Future[float]] = {}
 
     @property
     def root(self) -> Node:
@@ -67,25 +68,21 @@ class Grower:
         if self.tree.budget.spent(self._now()):
             await self._stop()
         extension = await self._ask(self._policy.extend(node, n, max_steps, seeds))
-        if len(extension.continuations) != n or not all(extension.continuations):
+        if len(extension.continuations) != n:
             raise ValueError(f"the policy returned {len(extension.continuations)} continuations; {n} were asked for")
+        if not all(extension.continuations):
+            raise ValueError(f"the policy returned a continuation without a step, at depth {node.depth}")
         written = dict(zip(indices, extension.continuations, strict=True))
         counts = _merge(written) if merge else {}
         ends = [self._write(node, index, steps) for index, steps in written.items()]
         for index, count in counts.items():
             node.children[index].stats["count"] = count
-        self._charge(extension, ends, sum(len(step.token_ids) for steps in written.values() for step in steps))
-        return ends
-
-    def _charge(self, extension: Extension, ends: Sequence[Node], unique: int) -> None:
-        """Writes a policy's cost to the ledger; aborts what is in flight once the budget is spent."""
-        if not self.tree.ledger.policy_calls:
+        unique = sum(len(step.token_ids) for steps in written.values() for step in steps)
+        if not self.tree.ledger.unique_tokens:
             unique += extension.question_tokens
         samples = sum(not end.open for end in ends)
-        self.tree.ledger = self._now().with_policy(extension.cost, samples, unique)
-        if self.tree.budget.spent(self.tree.ledger):
-            for task in self._asked:
-                task.cancel()
+        self._charge(self._now().with_policy(extension.cost, samples, unique))
+        return ends
 
     async def score(self, *nodes: Node) -> None:
         """Judges nodes, and those above them that are not yet judged: sets their scores and their births."""
@@ -110,27 +107,46 @@ class Grower:
             since = len(line) - 1 if node.finished else len(line)
         scores = await self._scores(node.steps(), since)
         for above, score in zip(line[since:], scores, strict=True):
-            above.score = score
+            if above.birth is None:
+                above.score = score
         for above in line:
             if above.birth is None:
                 above.birth = self.tree.ledger
 
     async def _scores(self, steps: Sequence[Step], since: int) -> list[float]:
-        """The scores of steps[since:]; a path that this search has asked about before costs nothing again."""
-        if since == len(steps):
-            return []
-        texts = (str(since), *(step.text for step in steps))
-        known = self._known.get(texts)
-        if known is None:
-            known = self._known[texts] = asyncio.ensure_future(self._ask_scorer(steps, since))
-        return await known
+        """The scores of steps[since:]; a prefix that this search has asked about before costs nothing again."""
+        path = tuple((step.text, step.token_ids) for step in steps)
+        prefixes = [path[: place + 1] for place in range(since, len(path))]
+        while True:
+            new = next((place for place, prefix in enumerate(prefixes) if not self._is_known(prefix)), len(prefixes))
+            if new < len(prefixes):
+                await self._ask_scorer(steps, since + new, prefixes[new:])
+            # The rest was asked by others. Where one of them was cancelled, its prefixes are asked for again.
+            answers = [self._known[prefix] for prefix in prefixes]
+            if others := [answer for answer in answers if not answer.done()]:
+                await asyncio.wait(others)
+            if not any(answer.cancelled() for answer in answers):
+                return [answer.result() for answer in answers]
 
-    async def _ask_scorer(self, steps: Sequence[Step], since: int) -> list[float]:
-        scored = await self._scorer.score(self.tree.question, steps, since)
-        scores = [float(score) for score in scored.scores]
-        check_scores(self.kind, scores, len(steps) - since)
-        self.tree.ledger = self._now().with_scorer(scored.cost)
-        return scores
+    def _is_known(self, prefix: Prefix) -> bool:
+        return prefix in self._known and not self._known[prefix].cancelled()
+
+    async def _ask_scorer(self, steps: Sequence[Step], since: int, prefixes: Sequence[Prefix]) -> None:
+        answers = [asyncio.get_running_loop().create_future() for _ in prefixes]
+        self._known.update(zip(prefixes, answers, strict=True))
+        try:
+            scored = await self._scorer.score(self.tree.question, steps, since)
+            scores = [float(score) for score in scored.scores]
+            check_scores(self.kind, scores, len(steps) - since)
+            self._charge(self._now().with_scorer(scored.cost))
+        except BaseException as failure:
+            for answer in answers:
+                answer.cancel()
+            if isinstance(failure, asyncio.CancelledError) and not _cancelled():
+                raise RuntimeError("the scorer cancelled a request by itself") from failure
+            raise
+        for answer, score in zip(answers, scores, strict=True):
+            answer.set_result(score)
 
     async def _ask(self, request: Coroutine[Any, Any, T]) -> T:
         """Awaits a policy request that is cancelled when the budget is spent."""
@@ -138,16 +154,23 @@ class Grower:
         self._asked.add(task)
         try:
             return await task
-        except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if current is not None and current.cancelling():
+        except asyncio.CancelledError as failure:
+            if _cancelled():
                 raise
+            if not self.tree.budget.spent(self._now()):
+                raise RuntimeError("the policy cancelled a request by itself") from failure
             await self._stop()
-            raise AssertionError("unreachable") from None
         finally:
             self._asked.discard(task)
 
-    async def _stop(self) -> None:
+    def _charge(self, ledger: Ledger) -> None:
+        """Writes the ledger; aborts the policy requests in flight once the budget is spent."""
+        self.tree.ledger = ledger
+        if self.tree.budget.spent(ledger):
+            for task in self._asked:
+                task.cancel()
+
+    async def _stop(self) -> NoReturn:
         while self._scoring:
             self._idle.clear()
             await self._idle.wait()
@@ -161,6 +184,12 @@ class Grower:
 
     def _now(self) -> Ledger:
         return replace(self.tree.ledger, seconds=time.monotonic() - self._started)
+
+
+def _cancelled() -> bool:
+    """Whether it is the running task that was cancelled, and not only what it awaits."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _merge(written: dict[int, tuple[Step, ...]]) -> dict[int, int]:

@@ -3,14 +3,13 @@
 import asyncio
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Optional
 
 import numpy as np
 
-from search.errors import check_knob
+from search.errors import KindError, check_knob
 from search.grow import Grower
 from search.puct import logprob_prior, puct, share_prior, uniform_prior
-from search.scores import Array, Conversion, Reduction, Scope, Use, conversion, reduction_for
+from search.scores import Array, Conversion, Kind, Reduction, Scope, Use, conversion, reduction_for
 from search.tree import Node
 
 
@@ -57,7 +56,7 @@ class MCTS:
     """Q of a child: mean or maximum of what was backed up through it"""
     in_flight: int = 4
     """simulations at once, kept apart by virtual loss; 1 makes the tree a function of the seed alone"""
-    reduction: Optional[Reduction] = None
+    reduction: Reduction | None = None
     """from a path's scores to its value; the scorer kind's own where None"""
 
     scale = "simulations"  # the knob that a list of budgets sets
@@ -69,6 +68,10 @@ class MCTS:
         check_knob(self, "in_flight", least=1)
 
     async def search(self, grow: Grower) -> None:
+        if grow.kind is Kind.OUTCOME and self.value is Value.SCORE:
+            raise KindError("MCTS.value is score, but an outcome scorer judges no step; choose value=rollout")
+        if grow.kind is Kind.RANKING and self.value is Value.ROLLOUT:
+            raise KindError("MCTS.value is rollout, but a ranking compares siblings only; choose value=score")
         run = _Run(self, grow, conversion(grow.kind, Use.MCTS), reduction_for(grow.kind, self.reduction))
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self.in_flight, self.simulations)):
@@ -121,11 +124,9 @@ async def _simulate(run: _Run, line: list[Node]) -> bool:
         node = line[-1]
         if node in run.expanding:
             await run.expanding[node].wait()
-        if not _children(node):
-            return node.open or not node.stats.get("visits")
         children = [child for child in _children(node) if not _exhausted(child)]
         if not children:
-            return False
+            return not _children(node)
         child = children[int(np.argmax(_bounds(run, node, children)))]
         run.in_flight[child] = run.in_flight.get(child, 0) + 1
         line.append(child)
@@ -139,7 +140,6 @@ async def _expand(run: _Run, node: Node) -> None:
         await run.grow.score(*children)
         for child, prior in zip(children, _priors(run.knobs.prior, children), strict=True):
             child.stats |= {"visits": 0, "prior": float(prior), "q": _score(run, child)}
-        node.stats["expanded"] = True
     finally:
         del run.expanding[node]
         done.set()
@@ -158,8 +158,9 @@ def _priors(prior: Prior, children: list[Node]) -> Array:
 async def _own_value(run: _Run, node: Node) -> float | None:
     """The value that a visit backs up; None for the root, which no score judges."""
     if run.knobs.value is Value.ROLLOUT and node.open:
-        (leaf,) = await run.grow.extend(node, max_steps=None)
+        (leaf,) = await run.grow.sample(node, max_steps=None)
         leaf.line()[node.depth].stats["rollout"] = True
+        await run.grow.score(leaf)
         return _score(run, leaf)
     return _score(run, node)
 
@@ -169,10 +170,8 @@ def _score(run: _Run, node: Node) -> float | None:
     value = node.value(run.reduction)
     if value is None:
         return None
-    if run.conversion.scope is Scope.SIBLINGS and node.parent is not None:
-        siblings = [child for child in node.parent.children.values() if child.score is not None]
-        scores = np.array([child.score for child in siblings], dtype=np.float64)
-        value = float(run.conversion.convert(scores)[siblings.index(node)])
+    if run.conversion.scope is Scope.SIBLINGS:
+        value = node.among_siblings(run.conversion.convert)
     run.low, run.high = min(run.low, value), max(run.high, value)
     return value
 
@@ -180,7 +179,7 @@ def _score(run: _Run, node: Node) -> float | None:
 def _backward(run: _Run, line: list[Node], value: float | None) -> None:
     """One more visit for every node of the line, and the value into its Q."""
     for node in line:
-        visits = node.stats["visits"] = node.stats.get("visits", 0) + 1
+        node.stats["visits"] = node.stats.get("visits", 0) + 1
         if value is None:
             continue
         backed_up = node.stats["backed_up"] = node.stats.get("backed_up", 0) + 1
@@ -201,14 +200,14 @@ def _bounds(run: _Run, node: Node, children: list[Node]) -> Array:
     if run.conversion.scope is Scope.ALL:
         q = (q - run.low) / (run.high - run.low) if run.high > run.low else np.full_like(q, np.nan)
     flying = np.array([run.in_flight.get(child, 0) for child in children], dtype=np.float64)
-    return puct(np.nan_to_num(q, nan=0.5), row("prior"), row("visits"), flying, node.stats["visits"], run.knobs.c_puct)
+    # Visits in flight count here as they do in the children; the one that is choosing does not.
+    visits = node.stats.get("visits", 0) + run.in_flight[node] - 1
+    return puct(np.where(np.isnan(q), 0.5, q), row("prior"), row("visits"), flying, visits, run.knobs.c_puct)
 
 
 def _children(node: Node) -> list[Node]:
-    """The children to select among, once the node is expanded: rollouts are leaves only."""
-    if not node.stats.get("expanded"):
-        return []
-    return [child for child in node.children.values() if not child.stats.get("rollout")]
+    """The children to select among: those of an expansion, not the first step of a rollout."""
+    return [child for child in node.children.values() if "prior" in child.stats]
 
 
 def _exhausted(node: Node) -> bool:
@@ -227,6 +226,6 @@ async def _complete(run: _Run) -> None:
     """Takes the open leaf of highest value, lowest path among equals, to its end."""
     leaves = [node for node in run.grow.tree.born() if node.open and not node.children]
     if leaves:
-        values = [node.value(run.reduction) for node in leaves]
+        values = [_score(run, node) for node in leaves]
         best = max(range(len(leaves)), key=lambda i: (-np.inf if values[i] is None else values[i], -i))
         await run.grow.extend(leaves[best], max_steps=None)

@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
-from typing import Optional
 
 import numpy as np
 
@@ -40,7 +39,7 @@ class ParticleFilter:
     """telescoping, or current: the paper's, which resamples at every step"""
     resampling: Scheme = Scheme.SYSTEMATIC
     """multinomial, residual, stratified or systematic"""
-    threshold: Optional[float] = None
+    threshold: float | None = None
     """resample where ESS / n is at most this; 0.5, and 1 under `current`, where None"""
     temperature: float = 1.0
     """T: above one flattens the weights, below one sharpens them"""
@@ -62,7 +61,8 @@ class ParticleFilter:
 
     async def search(self, grow: Grower) -> None:
         conversion(grow.kind, Use.PARTICLES)
-        particles, log_weights, log_evidence = [grow.root] * self.n, np.zeros(self.n), 0.0
+        particles: list[Node] = [grow.root] * self.n
+        log_weights, log_evidence = np.zeros(self.n), 0.0
         for step in count():
             moved = await advance(grow, particles)
             log_weights = self.weigh(log_weights, particles, moved, grow.kind)
@@ -71,8 +71,9 @@ class ParticleFilter:
             if not any(particle.open for particle in particles):
                 return
             if effective_sample_size(log_weights) <= self.resample_at * self.n:
-                ancestors = RESAMPLERS[self.resampling](normalise(log_weights), grow.rng("resample", step))
-                grow.note("resampling", step=step, ancestors=ancestors.tolist())
+                resample = RESAMPLERS[self.resampling]
+                ancestors: list[int] = resample(normalise(log_weights), grow.rng("resample", step)).tolist()
+                grow.note("resampling", step=step, ancestors=ancestors)
                 log_evidence += log_mean(log_weights)
                 particles, log_weights = [particles[a] for a in ancestors], np.zeros(self.n)
 

@@ -33,7 +33,8 @@ def normalise(log_weights: Array) -> Array:
 def effective_sample_size(log_weights: Array) -> float:
     """1 / sum of squared normalised weights, between 1 and N."""
     weights = normalise(log_weights)
-    return float(1 / (weights**2).sum())
+    # Rounding may lift equal weights above N, and a threshold of one would then not resample them.
+    return min(float(1 / (weights**2).sum()), float(len(weights)))
 
 
 def log_mean(log_weights: Array) -> float:

@@ -1,9 +1,10 @@
 """From the finished leaves of a tree to one answer. Nothing here knows the right one, but `oracle`."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from search.equivalence import group
 from search.errors import KindError
 from search.resampling import normalise
 from search.scores import Array, Reduction, Use, conversion, reduction_for
-from search.tree import Node, Tree
+from search.tree import Node, Path, Tree
 
 
 class Rule(StrEnum):
@@ -32,7 +33,10 @@ class Vote(NamedTuple):
 
 
 class Ballot(NamedTuple):
-    """All votes, heaviest first and ties by lowest path. `answer` is None where no leaf finished with one."""
+    """All votes, heaviest first and ties by lowest path. `answer` is None where no leaf finished with one.
+
+    Weights that differ by rounding only, from the tenth digit on, are tied.
+    """
 
     rule: Rule
     votes: list[Vote]
@@ -44,8 +48,7 @@ class Ballot(NamedTuple):
     @property
     def tied(self) -> list[str]:
         """The answers that share the highest weight: a single answer takes the first, an estimator their average."""
-        top = self.votes[0].weight if self.votes else 0.0
-        return [vote.answer for vote in self.votes if np.isclose(vote.weight, top, rtol=1e-9, atol=0)]
+        return [vote.answer for vote in self.votes if _rounded(vote.weight) == _rounded(self.votes[0].weight)]
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Selection:
 
     rule: Rule = Rule.WEIGHTED
     """best: the highest score; majority: most votes; weighted: votes weighted by score; particle: by particle weight"""
-    reduction: Optional[Reduction] = None
+    reduction: Reduction | None = None
     """from a path's scores to its vote; the scorer kind's own where None"""
 
     def __call__(self, tree: Tree, budget: Budget | None = None) -> Ballot:
@@ -62,16 +65,16 @@ class Selection:
         voters = finished_leaves(tree, budget)
         groups = group([boxed(leaf.text()) for leaf in voters])
         weigh = {Rule.BEST: _best, Rule.MAJORITY: _majority, Rule.WEIGHTED: _weighted, Rule.PARTICLE: _particle}
-        votes: list[Vote] = []
-        if groups:
-            weights = weigh[self.rule](self, tree, voters, budget)
-            combine = max if self.rule is Rule.BEST else sum
-            for members in groups:
-                weight = float(combine(weights[members]))
-                answer = boxed(voters[members[0]].text()) or ""
-                votes.append(Vote(answer, weight, tuple(voters[i] for i in members)))
-        votes.sort(key=lambda vote: (-vote.weight, min(leaf.path for leaf in vote.leaves)))
-        return Ballot(self.rule, votes)
+        weights = weigh[self.rule](self, tree, voters, budget) if groups else np.empty(0)
+        ranked: list[tuple[float, Path, Vote]] = []
+        for members in groups:
+            leaves, answer = tuple(voters[i] for i in members), boxed(voters[members[0]].text()) or ""
+            weight, behind = math.fsum(weights[members]), members
+            if self.rule is Rule.BEST:
+                weight = float(weights[members].max())
+                behind = [i for i in members if _rounded(weights[i]) == _rounded(weight)]
+            ranked.append((-_rounded(weight), min(voters[i].path for i in behind), Vote(answer, weight, leaves)))
+        return Ballot(self.rule, [vote for _, _, vote in sorted(ranked, key=lambda entry: entry[:2])])
 
 
 def finished_leaves(tree: Tree, budget: Budget | None = None) -> list[Node]:
@@ -98,6 +101,10 @@ def allowed_rules(tree: Tree) -> list[Rule]:
     except KindError:
         pass
     return [*rules, Rule.PARTICLE] if any(event.name == "population" for event in tree.record) else rules
+
+
+def _rounded(weight: float) -> float:
+    return float(f"{weight:.10g}")
 
 
 def _reduced(selection: Selection, tree: Tree, voters: Sequence[Node]) -> Array:

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from search.cost import Budget, BudgetSpent
+from search.errors import KnobError
 from search.grow import Grower
 from search.protocols import Policy, Scorer, Searcher
 from search.tree import Tree
@@ -31,14 +32,17 @@ async def solve(
     grow = Grower(tree, policy, scorer)
     try:
         tree.stopped = await _until_budget(searcher, grow)
-    except BaseException as failure:
-        tree.stopped = "cancelled" if isinstance(failure, asyncio.CancelledError) else "error"
-        if isinstance(failure, BaseExceptionGroup):
-            raise _first(failure) from failure
-        raise
+        return tree
+    except BaseException as error:
+        tree.stopped = "cancelled" if isinstance(error, asyncio.CancelledError) else "error"
+        failure = _first(error)
     finally:
         grow.close()
-    return tree
+    # Raised out here, it keeps a cause and context of its own: its group as either would contain it, a cycle.
+    try:
+        raise failure
+    finally:
+        del failure
 
 
 async def _until_budget(searcher: Searcher, grow: Grower) -> str:
@@ -58,10 +62,11 @@ async def _until_budget(searcher: Searcher, grow: Grower) -> str:
     return stopped
 
 
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+def _first(error: BaseException) -> BaseException:
     """The first failure in nested groups: the one that cancelled the others."""
-    failure = failures.exceptions[0]
-    return _first(failure) if isinstance(failure, BaseExceptionGroup) else failure
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    return _first(cast(BaseExceptionGroup[BaseException], error).exceptions[0])
 
 
 @dataclass(frozen=True)
@@ -88,13 +93,18 @@ class Solved(NamedTuple):
 async def solve_all(jobs: Iterable[Job], concurrency: int = 64) -> AsyncIterator[Solved]:
     """Yields jobs as they end, `concurrency` of them in flight; a failure stays with its job.
 
-    Closing the iterator, or cancelling who iterates, cancels what is in flight.
+    Closing the iterator, or cancelling who iterates, cancels what is in flight. Raises KnobError unless
+    `concurrency` is at least 1.
     """
+    if concurrency < 1:
+        raise KnobError(f"solve_all's concurrency is {concurrency}; it must be >= 1")
     waiting, running = iter(jobs), set[asyncio.Task[Solved]]()
     try:
         while _start(waiting, running, concurrency):
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             running -= done
+            # The next ones start before the caller works on these.
+            _start(waiting, running, concurrency)
             for task in done:
                 yield task.result()
     finally:
@@ -117,4 +127,3 @@ async def _run(job: Job) -> Solved:
     except Exception as error:
         return Solved(job, tree, error)
     return Solved(job, tree, None)
-

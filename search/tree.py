@@ -1,18 +1,22 @@
 """The tree that a search grows: the one record that answers, votes, curves, drawings and training data are read off."""
 
 import json
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import networkx as nx
+import numpy as np
 
 from search.cost import Budget, Ledger
-from search.scores import Kind, Reduction, reduce
+from search.scores import Array, Kind, Reduction, reduce
 from search.step import End, Step
 
 Path = tuple[int, ...]
 FORMAT = 1
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Node:
@@ -68,6 +72,12 @@ class Node:
     def open(self) -> bool:
         """May be extended."""
         return not (self.finished or self.truncated)
+
+    def among_siblings(self, convert: Callable[[Array], Array]) -> float:
+        """Its score converted among those of all judged siblings, finished ones too."""
+        children = self.parent.children.values() if self.parent else ()
+        judged = [child for child in children if child.score is not None]
+        return float(convert(np.array([child.score for child in judged], dtype=np.float64))[judged.index(self)])
 
     def value(self, reduction: Reduction) -> float | None:
         """The scores of its path reduced to one number; None for the root and where a score is missing."""
@@ -133,24 +143,36 @@ class Tree:
 
     def born(self, budget: Budget | None = None) -> list[Node]:
         """The nodes of the tree as it stood at `budget` (its own where None), parents first."""
-        limit = budget or self.budget
-        return [node for node in self.nodes() if node.birth is not None and limit.covers(node.birth)]
+        within = self._within(budget)
+        return [node for node in self.nodes() if node.birth is not None and within(node.birth)]
 
     def leaves(self, budget: Budget | None = None) -> list[Node]:
         """Finished and truncated nodes, lowest path first."""
         return [node for node in self.born(budget) if not node.open]
 
     def events(self, name: str, budget: Budget | None = None) -> list[Event]:
+        within = self._within(budget)
+        return [event for event in self.record if event.name == name and within(event.birth)]
+
+    def _within(self, budget: Budget | None) -> Callable[[Ledger], bool]:
+        """Whether a birth exceeds no limit, and came of no policy call that followed the reaching of one.
+
+        The second matters for samples: a search may go on from n samples for many steps before the next one.
+        """
         limit = budget or self.budget
-        return [event for event in self.record if event.name == name and limit.covers(event.birth)]
+        births = [node.birth for node in self.nodes() if node.birth is not None]
+        last = min((birth.policy_calls for birth in births if limit.spent(birth)), default=math.inf)
+        return lambda birth: birth.policy_calls <= last and limit.covers(birth)
 
     def graph(self) -> "nx.DiGraph[str]":
-        """Nodes are named by their path ("root", "0", "0.1"); attributes are plain numbers and texts."""
-        graph: nx.DiGraph[str] = nx.DiGraph(question=self.question, seed=self.seed)
-        graph.add_node("root", text=self.question)
+        """Nodes are named by their path ("root", "0", "0.1"); attributes are numbers and texts that XML can hold."""
+        question = _NOT_XML.sub("\ufffd", self.question)
+        graph: nx.DiGraph[str] = nx.DiGraph(question=question, seed=self.seed)
+        graph.add_node("root", text=question)
         for node in self.nodes():
             assert node.step is not None and node.parent is not None
-            attributes = {"text": node.step.text, "end": str(node.step.end), "born": node.birth is not None}
+            text = _NOT_XML.sub("\ufffd", node.step.text)
+            attributes = {"text": text, "end": str(node.step.end), "born": node.birth is not None}
             score = {} if node.score is None else {"score": node.score}
             stats = {k: v for k, v in node.stats.items() if isinstance(v, (int, float, str))}
             graph.add_node(_name(node), **attributes, **score, **stats)
@@ -163,7 +185,7 @@ class Tree:
             "question": self.question,
             "seed": self.seed,
             "kind": str(self.kind),
-            "budget": vars(self.budget),
+            "budget": dict(vars(self.budget)),
             "ledger": self.ledger.to_json(),
             "stopped": self.stopped,
             "root": {"reserved": self.root.reserve(0).start, "stats": self.root.stats},
@@ -186,7 +208,8 @@ class Tree:
         return tree
 
     def dumps(self) -> str:
-        return json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False)
+        """JSON in ASCII: no text, not even half a surrogate pair, is lost on its way through a file."""
+        return json.dumps(self.to_json(), allow_nan=False)
 
     @classmethod
     def loads(cls, text: str) -> "Tree":

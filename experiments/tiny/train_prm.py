@@ -1,12 +1,12 @@
-"""Trains the small PRM on the small policy: python -m experiments.tiny.train_prm start=runs/large [steps=...]
+"""Trains the small PRM on the small policy: python -m experiments.tiny.train_prm start=runs/strong [steps=...]
 
 First samples solutions of the policy, with exact labels, then trains on them and on corruptions of right solutions.
-The decoder starts from a larger policy, made by
+The decoder starts from the policy's own training taken to its end, since a verifier must compute more reliably than the
+writer whose work it judges:
 
-    python -m experiments.tiny.train_policy hidden=256 head_size=64 stop=null work=runs/large/work out=runs/large
+    python -m experiments.tiny.train_policy stop=null out=runs/strong
 
-because a verifier must compute more reliably than the writer whose work it judges. Interrupted, the same command goes
-on.
+Interrupted, the same command goes on.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from transformers import PreTrainedTokenizerBase, Qwen2ForCausalLM
 
 from experiments import arithmetic
 from experiments.tiny.corrupt import KINDS, corrupt
-from experiments.tiny.train_policy import problem
+from experiments.tiny.train_policy import config, problem
 from experiments.tiny.training import IGNORED, Document, Schedule, pack, train
 from policies.engines.hf import load_tokenizer, locate
 from policies.engines.prompt import encode_question
@@ -40,9 +40,10 @@ from search import BestOfN, Job, solve_all
 class Knobs:
     policy: str = "tiny"  # whose samples it learns from
     start: str = "tiny"  # whose weights it starts from
+    layers: int = 3  # added on top of them
     problems: int = 4000
     samples: int = 4
-    steps: int = 2000
+    steps: int = 1200
     rows: int = 12
     row_tokens: int = 512
     learning_rate: float = 1.5e-3
@@ -152,12 +153,21 @@ def label_loss(model: nn.Module, ids: Tensor, labels: Tensor) -> Tensor:
     return nn.functional.cross_entropy(model.score(hidden[kept]).float(), labels[kept])
 
 
-def from_policy(start: str) -> Qwen2ForProcessRewardModel:
-    """A PRM whose decoder has a policy's weights."""
+def from_policy(start: str, layers: int) -> Qwen2ForProcessRewardModel:
+    """A PRM whose decoder has a policy's weights and `layers` more on top, which at first pass everything through.
+
+    The policy's last layer foretells each token; comparing what came with what was foretold takes layers after it.
+    """
     causal = Qwen2ForCausalLM.from_pretrained(locate(start), dtype=torch.float32)
-    config: Any = causal.config
-    model = Qwen2ForProcessRewardModel(config)
-    model.model.load_state_dict(causal.model.state_dict())
+    small = causal.config
+    heads = small.hidden_size // small.num_attention_heads
+    model = Qwen2ForProcessRewardModel(
+        config(load_tokenizer(start), small.hidden_size, small.num_hidden_layers + layers, heads)
+    )
+    model.model.load_state_dict(causal.model.state_dict(), strict=False)
+    for layer in model.model.layers[-layers:] if layers else []:
+        nn.init.zeros_(layer.self_attn.o_proj.weight)
+        nn.init.zeros_(layer.mlp.down_proj.weight)
     return model
 
 
@@ -175,7 +185,7 @@ def main() -> None:
     def rows(step: int) -> Iterator[tuple[Tensor, Tensor]]:
         return islice(pack(documents(reader, samples, knobs.seed), knobs.row_tokens, pad), step * knobs.rows, None)
 
-    model = from_policy(knobs.start).to(knobs.device)
+    model = from_policy(knobs.start, knobs.layers).to(knobs.device)
     train(model, rows, label_loss, schedule, Path(knobs.work), log=lambda line: print(line, flush=True))
     model.to(torch.bfloat16).save_pretrained(knobs.out)
     reader.tokenizer.save_pretrained(knobs.out)

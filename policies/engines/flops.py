@@ -1,4 +1,8 @@
-"""FLOPs of a decoder from its parameters: 2 x (parameters - input embedding) x tokens, plus attention."""
+"""FLOPs of a decoder from its parameters: 2 x (parameters - input embedding) x tokens, plus attention.
+
+Norms, softmax and rotary embeddings are left out (about 1 %); all experts of a mixture are counted, and full attention
+in every layer.
+"""
 
 from typing import Any, NamedTuple
 
@@ -12,8 +16,8 @@ class Flops(NamedTuple):
 
     @classmethod
     def of(cls, model: Any, head: int) -> "Flops":
-        """`model` is a Transformers model without its head; `head` the parameters that turn a hidden state to logits."""
-        config = model.config
+        """`model` is a Transformers model without its head, `head` the number of parameters that give logits."""
+        config = model.config.get_text_config()
         total = sum(parameter.numel() for parameter in model.parameters())
         embedding = model.get_input_embeddings().weight.numel()
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads

@@ -3,6 +3,8 @@
 from functools import lru_cache
 from typing import Any
 
+from jinja2 import TemplateError
+
 SYSTEM_PROMPT = "Please reason step by step, and put your final answer within \\boxed{}."
 
 
@@ -15,8 +17,16 @@ def encode_question(tokenizer: Any, question: str, system_prompt: str) -> list[i
 def _encode(tokenizer: Any, question: str, system_prompt: str) -> tuple[int, ...]:
     if not tokenizer.chat_template:
         return tuple(tokenizer.encode(f"{question}\n"))
+    return tuple(tokenizer.encode(_chat(tokenizer, question, system_prompt), add_special_tokens=False))
+
+
+def _chat(tokenizer: Any, question: str, system_prompt: str) -> str:
+    """The conversation as text. Some templates refuse a system message: there its text goes before the question."""
     messages = [{"role": "user", "content": question}]
-    if system_prompt:
-        messages.insert(0, {"role": "system", "content": system_prompt})
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    return tuple(tokenizer.encode(text, add_special_tokens=False))
+    if not system_prompt:
+        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    try:
+        system = {"role": "system", "content": system_prompt}
+        return tokenizer.apply_chat_template([system, *messages], tokenize=False, add_generation_prompt=True)
+    except TemplateError:
+        return _chat(tokenizer, f"{system_prompt}\n\n{question}", "")

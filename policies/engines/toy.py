@@ -40,14 +40,17 @@ class Place:
 
 @cache
 def random_world(branch: int, depth: int, seed: int) -> Place:
-    """Every place has `branch` children of random probability, down to `depth`; three leaves in ten are right."""
+    """Every place has `branch` children of random probability, down to `depth`; three leaves in ten are right.
+
+    The right answer is 1.
+    """
 
     def grow(path: tuple[int, ...], probability: float) -> Place:
         rng = generator("toy world", seed, path)
         if len(path) == depth:
             right = bool(rng.random() < 0.3)
-            text = "\\boxed{right}" if right else f"\\boxed{{wrong {path[-1]}}}"
-            return Place(f"step {path[-1]}: {text}", probability, worth=float(right))
+            answer = 1 if right else -path[-1]
+            return Place(f"step {path[-1]}: \\boxed{{{answer}}}", probability, worth=float(right))
         shares = rng.dirichlet(np.ones(branch))
         children = tuple(grow((*path, i), float(share)) for i, share in enumerate(shares))
         return Place(f"step {path[-1]}\n\n" if path else "", probability, children)

@@ -1,0 +1,110 @@
+"""The console command `stepsearch`, also `python -m experiments.cli`.
+
+stepsearch solve "((3 + 4) * 2) ="
+stepsearch sweep problems.limit=20
+stepsearch curves run=runs/demo
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from experiments.errors import INTERRUPTED, ConfigError, is_message, one_of
+
+HELP = ("-h", "--help")
+CFG = "--cfg"
+
+
+class Command(NamedTuple):
+    """A subcommand: a module with `main`, its dataclass of knobs, and a line for the list of commands."""
+
+    module: str
+    knobs: str
+    summary: str
+    question: bool = False  # the first word is a question, taken off before anything is read as key=value
+
+
+COMMANDS = {
+    "solve": Command("experiments.solve", "Solve", "search one question; print answer, votes, cost and tree", True),
+    "sweep": Command("experiments.sweep", "Sweep", "searchers x budgets x problems; write results, summary and curves"),
+    "curves": Command("experiments.curves", "Curves", "draw a sweep's accuracy against what it spent"),
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit code: 0, 2 for a wrong command line, 130 after Ctrl-C."""
+    words = sys.argv[1:] if words is None else list(words)
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # last, so that no file of the user's hides one of ours
+    return guarded(lambda: _dispatch(words))
+
+
+def _dispatch(words: Sequence[str]) -> int:
+    if not words or words[0] in HELP:
+        print(_overview())
+        return 0 if words else 2
+    name, *rest = words
+    if name not in COMMANDS:
+        raise ConfigError(f"{name!r} is no command; choose from {one_of(COMMANDS, name)}")
+    command, question = COMMANDS[name], []
+    if command.question and rest and rest[0] not in (*HELP, CFG):
+        question, rest = rest[:1], rest[1:]
+    module = import_module(command.module)
+    knobs: type = getattr(module, command.knobs)
+    if any(word in HELP for word in rest):
+        from experiments.help import command_help
+
+        print(command_help(knobs))
+        return 0
+    if CFG in rest:
+        _print_config(knobs, [word for word in rest if word != CFG])
+        return 0
+    return module.main(*question, overrides=rest)
+
+
+def _print_config(knobs: type, overrides: Sequence[str]) -> None:
+    from omegaconf import OmegaConf
+
+    from experiments.compose import compose
+
+    print(OmegaConf.to_yaml(compose(knobs, overrides)), end="")
+
+
+def _overview() -> str:
+    lines = [f"  {name:<8}{command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: stepsearch COMMAND [key=value ...]",
+            "",
+            "Test-time search: a policy writes steps, a scorer judges them, a searcher spends a budget between them.",
+            "",
+            *lines,
+            "",
+            "stepsearch COMMAND --help lists every choice and every knob; --cfg prints the composed config.",
+        ]
+    )
+
+
+def guarded(run: Callable[[], int]) -> int:
+    """Runs a command; an error that is a message becomes one line, any other one keeps its traceback."""
+    try:
+        return run()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except Exception as error:
+        if is_message(error):
+            print(f"stepsearch: {error}", file=sys.stderr)
+            return 2
+        traceback.print_exception(error, chain=False)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The experiments' YAML files; the knobs themselves are dataclasses (see `experiments.registry`)."""

@@ -1,0 +1,41 @@
+"""Errors that the commands raise, and which of all errors are written for the user."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
+OURS = ("search", "policies", "scorers", "experiments")
+_FOLDER = Path(__file__).resolve().parents[1]
+
+
+class ConfigError(ValueError):
+    """A choice, a key or a value on the command line is wrong; the message names it and lists the valid ones."""
+
+
+class RunError(ValueError):
+    """A run folder or a file cannot be used; the message names it and the way out."""
+
+
+def is_message(error: BaseException) -> bool:
+    """Whether the error's text alone tells a user what to do.
+
+    So it is with every error class of ours, and with a plain ValueError raised by our code. Anything else is a
+    defect, ours or a plug-in's, and wants its traceback.
+    """
+    if type(error).__module__.partition(".")[0] in OURS:
+        return True
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or type(error) is not ValueError:
+        return False
+    raised_in = Path(trace.tb_frame.f_code.co_filename).resolve()
+    return any(raised_in.is_relative_to(_FOLDER / package) for package in OURS)
+
+
+def one_of(valid: Iterable[str], wrong: str = "") -> str:
+    """The valid names in words, with a suggestion where the wrong one is close to one of them."""
+    names = list(valid)
+    near = difflib.get_close_matches(wrong, names, n=1)
+    return ", ".join(names) + (f". Did you mean {near[0]}?" if near else "")

@@ -1,0 +1,53 @@
+"""How far a sweep is: a bar with rate and time left on a terminal, a line now and then elsewhere."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+_QUIET_SECONDS = 30.0  # between two lines where there is no terminal
+
+
+class SweepProgress:
+    """Counts searches that ended; used as a context."""
+
+    def __init__(self, total: int, console: Console) -> None:
+        self.total, self.done, self.tokens, self.errors = total, 0, 0, 0
+        self._console, self._started = console, time.monotonic()
+        self._spoken = self._started
+        self._bar = Progress(
+            TextColumn("searches"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("searches", total=total, rate="")
+
+    def __enter__(self) -> "SweepProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def ended(self, tokens: int, failed: bool) -> None:
+        """One more search has ended, having generated so many tokens."""
+        self.done, self.tokens, self.errors = self.done + 1, self.tokens + tokens, self.errors + failed
+        now = time.monotonic()
+        seconds = max(now - self._started, 1e-9)
+        rate = f"{self.done / seconds:.1f}/s, {self.tokens / seconds:,.0f} tokens/s"
+        rate += f", {self.errors} failed" if self.errors else ""
+        self._bar.update(self._task, advance=1, rate=rate)
+        if self._console.is_terminal or (self.done < self.total and now - self._spoken < _QUIET_SECONDS):
+            return
+        self._spoken = now
+        left = seconds / self.done * (self.total - self.done)
+        when = f"{left:.0f} s left" if self.done < self.total else f"in {seconds:.0f} s"
+        self._console.print(f"{self.done}/{self.total} searches, {rate}, {when}", highlight=False)

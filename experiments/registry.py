@@ -1,0 +1,60 @@
+"""What can be chosen on the command line, and where each choice's knobs live.
+
+The table holds names, not classes: only what a command line picks is imported, so torch is loaded for the policies
+and scorers that need it and for nothing else.
+"""
+
+from functools import cache
+from importlib import import_module
+
+from hydra.core.config_store import ConfigStore
+
+from experiments.schema import schema
+from search.selection import Rule
+
+GROUPS: dict[str, dict[str, str]] = {
+    "search": {
+        "best_of_n": "search.best_of_n:BestOfN",
+        "beam": "search.beam:Beam",
+        "mcts": "search.mcts:MCTS",
+        "particle_filter": "search.particle_filter:ParticleFilter",
+        "custom": "experiments.custom:Custom",
+    },
+    "policy": {"hf": "policies.hf:HF", "toy": "policies.toy:Toy", "custom": "experiments.custom:Custom"},
+    "scorer": {
+        "prm": "scorers.prm:PRM",
+        "self": "scorers.self:SelfCertainty",
+        "toy": "scorers.toy:Toy",
+        "custom": "experiments.custom:Custom",
+    },
+    "problems": {
+        "arithmetic": "experiments.problems:Arithmetic",
+        "jsonl": "experiments.problems:Jsonl",
+        "gsm8k": "experiments.problems:Gsm8k",
+        "math500": "experiments.problems:Math500",
+        "bigbench": "experiments.problems:Bigbench",
+    },
+    "selection": {rule.value: "search.selection:Selection" for rule in Rule},
+}
+"""group -> choice -> module:class"""
+
+
+def load(name: str) -> type:
+    """The class behind a table entry."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+@cache
+def register(group: str, choice: str) -> None:
+    """Puts one choice into Hydra's ConfigStore, its dataclass as its schema."""
+    target = f"experiments.custom.{group}" if choice == "custom" else None
+    defaults = {"rule": Rule(choice)} if group == "selection" else {}
+    node = schema(load(GROUPS[group][choice]), target, **defaults)
+    ConfigStore.instance().store(group=group, name=choice, node=node)
+
+
+@cache
+def register_command(knobs: type) -> None:
+    """Puts a command's own knobs into the ConfigStore, as the schema that its YAML file names first."""
+    ConfigStore.instance().store(name=f"{knobs.__name__.lower()}_knobs", node=schema(knobs))

@@ -1,0 +1,134 @@
+"""Searchers x budgets x problems in one process: what each unit of compute bought.
+
+usage: stepsearch sweep [key=value ...]
+
+Every searcher's knobs stand at search.<name>.*; `searchers` says which of them run, and a greedy cell always does.
+The run folder gets results.jsonl (a line as each search ends), summary.csv, the curves, config.yaml and versions.json.
+Ctrl-C keeps what has ended.
+
+    stepsearch sweep problems.limit=20
+    stepsearch sweep searchers=[best_of_n,beam] budgets=[1,4,16,64] search.beam.branch=2 out=runs/beam
+    stepsearch sweep budget.generated_tokens=[500,1000,2000] search.mcts.simulations=1000 problems.max_level=2
+    stepsearch sweep problems=gsm8k problems.path=test.jsonl policy.model=Qwen/Qwen2.5-Math-1.5B-Instruct \\
+        scorer.model=Qwen/Qwen2.5-Math-PRM-7B
+    stepsearch sweep policy=toy scorer=toy searchers=[custom] search.custom.cls=mine:MySearcher search.custom.args.n=3
+"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from experiments.cells import Budgets, cells
+from experiments.compose import compose
+from experiments.curves import draw_run
+from experiments.errors import INTERRUPTED, ConfigError, RunError, one_of
+from experiments.loading import check_kinds, load_engines
+from experiments.problems import Problem
+from experiments.progress import SweepProgress
+from experiments.recorder import Recorder, jobs
+from experiments.results import Result
+from experiments.run_folder import RESULTS, open_run_folder
+from experiments.schema import build
+from experiments.summary import summarise, table, write_csv
+from experiments.terminal import plain
+from search.errors import check_knob
+from search.selection import Rule
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The knobs of `stepsearch sweep`."""
+
+    search: Any = None
+    policy: Any = None
+    scorer: Any = None
+    problems: Any = None
+    selection: Any = None
+    searchers: list[str] = field(default_factory=lambda: ["best_of_n", "beam", "mcts", "particle_filter"])
+    """which searchers run; their knobs stand at search.<name>.*"""
+    budgets: list[int] | None = None
+    """values of each searcher's scale knob (n, simulations); [1,4,16] where null and no budget.* is a list"""
+    budget: Budgets = field(default_factory=Budgets)
+    seed: int = 0
+    """names the run: the same seed, the same samples"""
+    concurrency: int = 256
+    """searches in flight at most"""
+    trees: bool = False
+    """keep every search's tree as JSON in the folder trees/"""
+    out: str | None = None
+    """run folder; runs/sweep-<time> where null"""
+
+    def __post_init__(self) -> None:
+        check_knob(self, "concurrency", least=1)
+
+
+def main(overrides: Sequence[str] = ()) -> int:
+    config = compose(Sweep, overrides)
+    run = build_sweep(config)
+    problems: list[Problem] = run.problems.load()
+    grid = cells(run.search, run.policy, run.budgets, run.budget)
+    check_kinds(run.search, run.scorer, run.selection)
+    load_engines(run.policy, run.scorer)
+    folder = open_run_folder("sweep", run.out, config)
+    progress = SweepProgress(len(grid) * len(problems), Console(stderr=True))
+    interrupted = False
+    with (folder / RESULTS).open("w", encoding="utf-8") as file, progress:
+        recorder = Recorder(file, folder / "trees" if run.trees else None, run.selection.reduction, progress)
+        try:
+            asyncio.run(recorder.run(jobs(problems, grid, run.scorer, run.seed), run.concurrency))
+        except KeyboardInterrupt:
+            interrupted = True
+    if interrupted:
+        print(f"interrupted: {progress.done} of {progress.total} searches had ended and are kept; short ones end first", file=sys.stderr)
+    if recorder.results:
+        report(folder, recorder.results, run.selection.rule)
+    if not interrupted:
+        draw(folder, recorder.results, run.selection.rule)
+    return INTERRUPTED if interrupted else int(all(result.error for result in recorder.results))
+
+
+def build_sweep(config: DictConfig) -> Sweep:
+    """The sweep with those searchers that run; the others are not built. Raises ConfigError for an unknown one."""
+    names = list(config.searchers)
+    for name in names:
+        if name not in config.search:
+            raise ConfigError(f"searchers: no such searcher {name!r}; choose from {one_of(config.search, str(name))}")
+    if len(set(names)) < len(names) or not names:
+        raise ConfigError("searchers: name at least one, and each of them once")
+    chosen = config.copy()
+    chosen.search = {name: config.search[name] for name in names}
+    return build(chosen)
+
+
+def report(folder: Path, results: Sequence[Result], rule: Rule) -> None:
+    """Writes the summary, prints its table and the first failure, and says where the files are."""
+    rows = summarise(results)
+    write_csv(rows, folder / "summary.csv")
+    out = Console() if sys.stdout.isatty() else Console(width=100)
+    out.print(table(rows, rule.value))
+    failed = [result for result in results if result.error is not None]
+    if failed:
+        first = f"{failed[0].cell['searcher']} on {failed[0].problem}: {plain(failed[0].error or '')}"
+        print(f"{len(failed)} of {len(results)} searches failed; the first: {first}")
+    print(f"results: {folder / RESULTS}\nsummary: {folder / 'summary.csv'}")
+
+
+def draw(folder: Path, results: Sequence[Result], rule: Rule) -> None:
+    """Draws the curves, or says why there are none."""
+    try:
+        for path in draw_run(folder, results, rule):
+            print(f"curves:  {path}")
+    except RunError as error:
+        print(f"no curves: {error}")
+
+
+if __name__ == "__main__":
+    from experiments.cli import main as command
+
+    sys.exit(command(["sweep", *sys.argv[1:]]))

@@ -1,0 +1,61 @@
+"""Drawing tokens so that a row's draw depends on its own key alone, never on its batch: Gumbel-max with keyed noise."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import TopKLogitsWarper, TopPLogitsWarper
+
+# SplitMix64 (Steele, Lea, Flood 2014), as the two's complement of its constants.
+_GAMMA, _MIX_1, _MIX_2 = (c - (1 << 64) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Temperature 0 is greedy; top_k 0 and top_p 1 are off."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+
+
+def draw(logits: Tensor, sampling: Sampling, seeds: Tensor, position: int) -> Tensor:
+    """One token for each row, from the model's last logits, [rows, vocabulary].
+
+    Returns [3, rows]: its id (exact below 2**24), its log-probability under the raw model (temperature 1, before top-k
+    and top-p) and the raw model's entropy there, in nats. `position` counts the tokens drawn so far.
+    """
+    raw = torch.log_softmax(logits.float(), -1)
+    wanted = raw
+    if sampling.temperature > 0:
+        wanted = warp(raw / sampling.temperature, sampling) + gumbel(seeds, position, raw.shape[-1])
+    ids = wanted.argmax(-1, keepdim=True)
+    entropy = torch.special.entr(raw.exp()).sum(-1)
+    return torch.stack([ids[:, 0].float(), raw.gather(-1, ids)[:, 0], entropy])
+
+
+def warp(logits: Any, sampling: Sampling) -> Any:
+    """Tokens outside of top_k, then of top_p, at minus infinity."""
+    if sampling.top_k:
+        logits = TopKLogitsWarper(sampling.top_k)(logits, logits)
+    if sampling.top_p < 1:
+        logits = TopPLogitsWarper(sampling.top_p)(logits, logits)
+    return logits
+
+
+def gumbel(seeds: Tensor, position: int, size: int) -> Tensor:
+    """Standard Gumbel noise, [rows, size]: a function of each row's seed and of the position, equal on every device."""
+    counter = torch.arange(position * size + 1, (position + 1) * size + 1, device=seeds.device)
+    bits = seeds[:, None] + counter * _GAMMA
+    bits = (bits ^ _shift(bits, 30)) * _MIX_1
+    bits = (bits ^ _shift(bits, 27)) * _MIX_2
+    bits = _shift(bits ^ _shift(bits, 31), 24)
+    # Forty bits keep the small end of (0, 1), where the large noise comes from, exact in single precision.
+    uniform = (bits.float() + 0.5) * 2.0**-40
+    return uniform.neg_().log1p_().neg_().log_().neg_()
+
+
+def _shift(bits: Tensor, places: int) -> Tensor:
+    """To the right, zeros filled in."""
+    return (bits >> places) & ((1 << (64 - places)) - 1)

@@ -1,0 +1,145 @@
+"""A scorer of the user's own: any object with one method becomes what a search asks.
+
+    class Short:
+        def score(self, question, steps):
+            return [1 / (1 + len(step.text)) for step in steps]
+
+`score` returns one number for every step. It may be a coroutine; a plain one runs in a thread, one call at a time.
+`score_many(pairs)`, a list of (question, steps), is asked instead where there is one: it gets what waits as a batch.
+`kind` says what the numbers mean (correctness where it is left out). Who wants to say what a call costs, or to judge
+only what is new, writes the whole protocol: `async def score(self, question, steps, since)`, which returns Scored.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from search.batching import Batcher, Ticket
+from search.cost import Cost
+from search.errors import ScoreError
+from search.protocols import Scored, Scorer
+from search.scores import Kind
+from search.step import Step
+
+Pair = tuple[str, list[Step]]
+UNKNOWN = Cost(calls=1, flops=None)
+
+
+class ScorerError(TypeError):
+    """An object cannot be a scorer: its class, what is wrong, and what to write instead."""
+
+
+def adapt(scorer: object) -> Scorer:
+    """The scorer that a search can ask. Raises ScorerError where the object cannot be one."""
+    name, kind = type(scorer).__name__, _kind(scorer)
+    if isinstance(scorer, type):
+        raise ScorerError(f"{scorer.__name__} is a class: give an object of it, {scorer.__name__}(...)")
+    many, score = getattr(scorer, "score_many", None), getattr(scorer, "score", None)
+    if many is not None:
+        _check(f"{name}.score_many", many, "a plain method of (pairs)", inspect.iscoroutinefunction(many), [()])
+        return Many(name, kind, many, _batch_size(scorer))
+    if score is None:
+        raise ScorerError(f"{name} has no method `score`: write `def score(self, question, steps)`")
+    if inspect.iscoroutinefunction(score) and _takes(score, "", [], 0):
+        return Full(name, kind, score)
+    wanted = "(question, steps), or a coroutine of (question, steps, since)"
+    _check(f"{name}.score", score, wanted, False, ["", []])
+    if inspect.iscoroutinefunction(score):
+        return Plain(name, kind, score)
+    return Many(name, kind, lambda pairs: [score(*pair) for pair in pairs], 1)
+
+
+@dataclass(frozen=True)
+class Full:
+    """The whole protocol, with its answer checked."""
+
+    name: str
+    kind: Kind
+    ask: Callable[..., Any]
+
+    async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
+        scored = await self.ask(question, steps, since)
+        if not (hasattr(scored, "scores") and hasattr(scored, "cost")):
+            raise ScoreError(f"{self.name}.score returned a {type(scored).__name__}: return Scored(scores, Cost(...))")
+        return scored
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A coroutine that returns a number for every step."""
+
+    name: str
+    kind: Kind
+    ask: Callable[..., Any]
+
+    async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
+        answer = await self.ask(question, list(steps))
+        return Scored(numbers(self.name, self.kind, answer, len(steps))[since:], UNKNOWN)
+
+
+class Many:
+    """A plain method that judges several solutions at once, behind the queue that gathers them."""
+
+    def __init__(self, name: str, kind: Kind, ask: Callable[[list[Pair]], Any], batch_size: int) -> None:
+        self.name, self.kind, self._ask = name, kind, ask
+        self._batch: Batcher[Pair, list[float]] = Batcher(self._run, batch_size)
+
+    async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
+        return Scored((await self._batch((question, list(steps))))[since:], UNKNOWN)
+
+    def _run(self, tickets: Sequence[Ticket[Pair]]) -> list[list[float]]:
+        pairs = [ticket.item for ticket in tickets]
+        answers = list(self._ask(pairs))
+        if len(answers) != len(pairs):
+            raise ScoreError(f"{self.name}.score_many returned {len(answers)} lists for {len(pairs)} solutions")
+        lengths = [len(steps) for _, steps in pairs]
+        return [numbers(self.name, self.kind, answer, n) for answer, n in zip(answers, lengths, strict=True)]
+
+
+def numbers(name: str, kind: Kind, answer: Any, steps: int) -> list[float]:
+    """A number for every step. An outcome scorer may return that of the solution alone, which is the last step's.
+
+    Raises ScoreError where there are more or fewer, or what was returned is not a list of numbers.
+    """
+    try:
+        found = [float(number) for number in answer]
+    except (TypeError, ValueError) as error:
+        wanted = f"return a list of {steps} numbers"
+        raise ScoreError(f"{name} returned {answer!r:.60} for {steps} steps: {wanted}") from error
+    if kind is Kind.OUTCOME and len(found) == 1:
+        found = [found[0]] * steps
+    if len(found) != steps:
+        raise ScoreError(f"{name} returned {len(found)} numbers for {steps} steps: return one for every step")
+    return found
+
+
+def _kind(scorer: object) -> Kind:
+    kind = getattr(scorer, "kind", Kind.CORRECTNESS)
+    try:
+        return Kind(kind)
+    except ValueError as error:
+        known = ", ".join(Kind)
+        raise ScorerError(f"{type(scorer).__name__}.kind is {kind!r}: choose from {known}") from error
+
+
+def _batch_size(scorer: object) -> int:
+    size = getattr(scorer, "batch_size", 32)
+    if not isinstance(size, int) or size < 1:
+        raise ScorerError(f"{type(scorer).__name__}.batch_size is {size!r}: the most pairs for score_many, 1 or more")
+    return size
+
+
+def _check(method: str, function: Any, wanted: str, is_wrong: bool, arguments: Sequence[Any]) -> None:
+    if is_wrong or not callable(function) or not _takes(function, *arguments):
+        signature = inspect.signature(function) if callable(function) else f" = {function!r}"
+        kind = "a coroutine " if inspect.iscoroutinefunction(function) else ""
+        raise ScorerError(f"{method} is {kind}{signature}: it must be {wanted}")
+
+
+def _takes(function: Callable[..., Any], *arguments: Any) -> bool:
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError:
+        return False
+    return True

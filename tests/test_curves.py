@@ -1,0 +1,142 @@
+"""`stepsearch curves`: what the figure holds, read back from what is drawn."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiments.curves import figure
+from experiments.errors import RunError
+from experiments.figure import caption, draw, ticks
+from experiments.results import Result, read_results
+from search import Rule
+from tests.command_line import run
+
+PROBLEMS = 12
+
+
+def result(problem: int, searcher: str, n: int, correct: float, tokens: float, **changes: Any) -> Result:
+    votes = {rule: {"answer": "1", "correct": correct} for rule in ("best", "weighted")}
+    votes["majority"] = {"answer": "2", "correct": 0.0}
+    if searcher == "particle_filter":
+        votes["particle"] = {"answer": "1", "correct": correct}
+    ledger = {"generated_tokens": tokens, "flops": tokens * 3e9, "seconds": 1.0}
+    cell = {"searcher": searcher, "n": n, "budget": {}}
+    made = Result(f"p{problem}", "q", 1, "1", cell, 0, votes, correct > 0, False, "done", ledger, None)
+    return replace(made, **changes)
+
+
+@pytest.fixture
+def results() -> list[Result]:
+    """Twelve problems; of n tries the first n problems are right, but for greedy: the first three."""
+    found = [result(p, "greedy", 1, float(p < 3), 100) for p in range(PROBLEMS)]
+    for searcher, factor in {"best_of_n": 100, "mcts": 150, "particle_filter": 110}.items():
+        found += [result(p, searcher, n, float(p < n), factor * n) for n in (1, 4, 8) for p in range(PROBLEMS)]
+    return found
+
+
+def test_a_point_is_a_mean_over_problems(results: list[Result]):
+    drawn = figure(results, Rule.WEIGHTED)
+    lines = {line.name: line.points for line in drawn.lines}
+    assert list(lines) == ["best_of_n", "mcts", "particle_filter"]
+    assert [point.accuracy for point in lines["mcts"]] == pytest.approx([1 / 12, 4 / 12, 8 / 12])
+    assert [point.places for point in lines["mcts"]] == [(150.0 * n, 450e9 * n, n) for n in (1, 4, 8)]
+    assert all(point.low <= point.accuracy <= point.high for line in lines.values() for point in line)
+    assert drawn.greedy == pytest.approx(3 / 12) and (drawn.problems, drawn.seeds) == (PROBLEMS, [0])
+    references = {line.name: [point.accuracy for point in line.points] for line in drawn.references}
+    assert references == {"majority": [0, 0, 0], "pass@N": pytest.approx([1 / 12, 4 / 12, 8 / 12])}
+
+
+def test_a_rule_is_drawn_for_the_searchers_that_have_it(results: list[Result]):
+    assert [line.name for line in figure(results, Rule.PARTICLE).lines] == ["particle_filter"]
+    assert [line.name for line in figure(results, Rule.MAJORITY).references] == ["pass@N"]
+    with pytest.raises(RunError, match="no searcher's answers were chosen by particle"):
+        figure([r for r in results if r.cell["searcher"] != "particle_filter"], Rule.PARTICLE)
+
+
+def test_cells_are_compared_over_the_same_problems(results: list[Result]):
+    cut = [
+        r for r in results if not (r.problem in ("p0", "p7") and r.cell == {"searcher": "mcts", "n": 8, "budget": {}})
+    ]
+    drawn = figure(cut, Rule.BEST)
+    assert drawn.problems == PROBLEMS - 2
+    assert drawn.lines[0].points[-1].accuracy == pytest.approx(6 / 10)
+    with pytest.raises(RunError, match="no problem with a gold answer has ended in every cell"):
+        figure([r for r in results if (r.problem == "p0") == (r.cell["searcher"] == "greedy")], Rule.BEST)
+
+
+def test_an_error_is_drawn_as_wrong(results: list[Result]):
+    failed = [replace(r, error="E: x", selections={}, oracle=None) if r.problem == "p0" else r for r in results]
+    assert figure(failed, Rule.WEIGHTED).lines[0].points[-1].accuracy == pytest.approx(7 / 12)
+
+
+def test_the_drawing_shows_the_figure(results: list[Result]):
+    drawn = figure(results, Rule.WEIGHTED)
+    canvas = draw(drawn)
+    assert [panel.get_xlabel().split(" ")[0] for panel in canvas.axes] == ["generated", "FLOPs", "N:"]
+    for axis, panel in enumerate(canvas.axes):
+        x, y = next(line for line in panel.lines if line.get_label() == "MCTS").get_data()
+        unit = 1e9 if axis == 1 else 1
+        assert np.array(x) * unit == pytest.approx([point.places[axis] for point in drawn.lines[1].points])
+        assert np.array(y) == pytest.approx([point.accuracy for point in drawn.lines[1].points])
+        low, high = panel.get_xlim()
+        assert low < min(x) and max(x) < high
+    (legend,) = canvas.legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels[:3] == ["Best-of-N", "MCTS", "particle filter"]
+    assert set(labels[3:]) == {"greedy", "majority of Best-of-N", "pass@N of Best-of-N"}
+    assert len({(line.get_marker(), str(line.get_linestyle())) for line in canvas.axes[0].lines}) >= 6
+
+
+def test_unknown_flops_leave_their_panel_out(results: list[Result]):
+    unknown = [replace(r, ledger={**r.ledger, "flops": None}) for r in results]
+    canvas = draw(figure(unknown, Rule.WEIGHTED))
+    assert len(canvas.axes) == 2 and "FLOPs are not known" in caption(figure(unknown, Rule.WEIGHTED))
+
+
+def test_a_swept_budget_is_an_axis(results: list[Result]):
+    limited = [
+        replace(r, cell={**r.cell, "n": 16, "budget": {"generated_tokens": 50 * r.cell["n"]}})
+        for r in results
+        if r.cell["searcher"] != "greedy"
+    ]
+    drawn = figure(limited, Rule.BEST)
+    assert drawn.axes[2] == "budget (generated tokens)" and drawn.greedy is None
+    assert [point.places[2] for point in drawn.lines[0].points] == [50, 200, 400]
+    draw(drawn)
+
+
+@pytest.mark.parametrize(
+    ("values", "exact", "expected"),
+    [
+        ([1, 4, 16], True, [1, 4, 16]),
+        ([100, 900], False, [128, 256, 512, 1024]),
+        ([1, 2**20], False, [1, 8, 64, 512, 4096, 32768, 262144]),
+        ([300, 300], False, [300]),
+        ([180], False, [180]),
+        ([150, 160], False, [150, 160]),
+    ],
+)
+def test_ticks(values: list[float], exact: bool, expected: list[float]):
+    assert ticks(values, exact) == expected
+
+
+def test_the_command_writes_both_files(results: list[Result], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "results.jsonl").write_text("".join(r.dumps() + "\n" for r in results))
+    assert read_results(tmp_path) == results
+    assert run("curves", f"run={tmp_path}", "selection=best", "name=mine") == 0
+    assert capsys.readouterr().out.split() == [str(tmp_path / "mine.png"), str(tmp_path / "mine.svg")]
+    assert (tmp_path / "mine.png").read_bytes()[:4] == b"\x89PNG"
+    text = " ".join(ElementTree.parse(tmp_path / "mine.svg").getroot().itertext())
+    assert "12 problems, seed 0; answers by highest score; bands: 95 % bootstrap over problems" in text
+
+
+@pytest.mark.parametrize("line", ["{", "[]", json.dumps({"problem": "p"})])
+def test_a_broken_line_is_named(line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "results.jsonl").write_text(line + "\n")
+    assert run("curves", f"run={tmp_path}") == 2
+    assert "results.jsonl, line 1: not a result of this version" in capsys.readouterr().err

@@ -1,0 +1,197 @@
+"""`stepsearch sweep` on the toy world: results, summary, cells, errors, Ctrl-C, repetition."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiments.bootstrap import interval
+from experiments.cells import Budgets, cells
+from experiments.results import read_results
+from experiments.summary import COLUMNS
+from policies.hf import HF
+from search import MCTS, BestOfN, Tree
+from tests.command_line import PLUGINS, RIGHT, TOY, interrupt, run
+
+QUESTIONS = ["q0", "q1", "hated q2", "q3", "q4"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with five problems and a module of plug-ins whose name no other test has."""
+    lines = [json.dumps({"question": q, "answer": RIGHT, "level": place % 2}) for place, q in enumerate(QUESTIONS)]
+    (tmp_path / "toy.jsonl").write_text("\n".join(lines) + "\n")
+    (tmp_path / f"{_plugins(tmp_path)}.py").write_text(PLUGINS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return tmp_path
+
+
+def _plugins(folder: Path) -> str:
+    return f"mine_{abs(hash(folder))}"
+
+
+def sweep(*words: str, out: str = "run") -> int:
+    return run("sweep", *TOY, "problems=jsonl", "problems.path=toy.jsonl", "problems.level=level", f"out={out}", *words)
+
+
+def lines(out: str = "run") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(out, "results.jsonl").read_text().splitlines()]
+
+
+def summary(out: str = "run") -> list[dict[str, str]]:
+    with Path(out, "summary.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def where(rows: list[dict[str, str]], **values: object) -> list[dict[str, str]]:
+    return [row for row in rows if all(row[name] == str(value) for name, value in values.items())]
+
+
+# what is written
+
+
+def test_a_sweep_writes_a_line_for_each_problem_and_cell(here: Path, capsys: pytest.CaptureFixture[str]):
+    assert sweep("budgets=[1,4]", "trees=true") == 0
+    found = {(row["problem"], row["cell"]["searcher"], row["cell"]["n"]) for row in lines()}
+    grid = {("greedy", 1)} | {(s, n) for s in ("best_of_n", "beam", "mcts", "particle_filter") for n in (1, 4)}
+    assert found == {(f"jsonl-{i + 1}", *cell) for i in range(5) for cell in grid} and len(lines()) == 45
+    first = next(row for row in lines() if row["cell"] == {"searcher": "particle_filter", "n": 4, "budget": {}})
+    assert set(first["selections"]) == {"best", "majority", "weighted", "particle"}
+    assert first["gold"] == RIGHT and first["level"] in (0, 1) and first["seed"] == 0 and first["error"] is None
+    assert first["ledger"]["generated_tokens"] == 16 and first["stopped"] == "done"
+    assert {path.name for path in Path("run").iterdir()} == {
+        "config.yaml", "versions.json", "results.jsonl", "summary.csv", "trees", "curves.png", "curves.svg",
+    }  # fmt: skip
+    assert len(list(Path("run/trees").iterdir())) == 45
+    assert Tree.loads(next(Path("run/trees").glob("00002-*.beam-4.json")).read_text()).question == "hated q2"
+    assert "run/curves.png" in capsys.readouterr().out
+    assert "searchers:" in Path("run/config.yaml").read_text()
+    assert json.loads(Path("run/versions.json").read_text())["torch"]
+
+
+def test_the_summary_is_what_the_results_say(here: Path):
+    assert sweep("budgets=[1,4]", "searchers=[best_of_n,particle_filter]", "scorer.error=1") == 0
+    rows = summary()
+    assert list(rows[0]) == COLUMNS
+    assert {row["selection"] for row in where(rows, searcher="best_of_n")} == {"best", "majority", "weighted", "oracle"}
+    assert len(where(rows, searcher="particle_filter", selection="particle")) == 2
+    for row in rows:
+        cell = {"searcher": row["searcher"], "n": int(row["n"]), "budget": {}}
+        members = [line for line in lines() if line["cell"] == cell]
+        rule = row["selection"]
+        right = [float(m["oracle"]) if rule == "oracle" else m["selections"][rule]["correct"] for m in members]
+        assert float(row["accuracy"]) == pytest.approx(np.mean(right)) and int(row["problems"]) == 5
+        assert (float(row["ci_low"]), float(row["ci_high"])) == pytest.approx(interval(right))
+        for cost in ("generated_tokens", "unique_tokens", "flops", "policy_calls"):
+            assert float(row[cost]) == pytest.approx(np.mean([m["ledger"][cost] for m in members]))
+
+
+def test_the_bootstrap_has_the_binomial_width():
+    """Mean of 200 zeros and 200 ones: sd of the mean 0.025, so 0.5 -+ 0.049; 10,000 resamples leave about 0.001."""
+    low, high = interval([0.0, 1.0] * 200)
+    assert low == pytest.approx(0.451, abs=0.004) and high == pytest.approx(0.549, abs=0.004)
+    assert interval([1.0]) == (1.0, 1.0)
+
+
+def test_a_repeated_sweep_is_equal_but_for_seconds(here: Path):
+    for out in ("one", "two"):
+        assert sweep("budgets=[4]", "scorer.error=1", "seed=5", out=out) == 0
+
+    def timeless(out: str) -> dict[str, Any]:
+        rows = {json.dumps([row["problem"], row["cell"]]): row for row in lines(out)}
+        return {key: {**row, "ledger": {**row["ledger"], "seconds": 0}} for key, row in rows.items()}
+
+    assert timeless("one") == timeless("two") != {}
+
+
+def test_a_folder_with_results_is_left_alone(here: Path, capsys: pytest.CaptureFixture[str]):
+    assert sweep("budgets=[1]", "searchers=[beam]") == 0
+    before = Path("run/results.jsonl").read_text()
+    capsys.readouterr()
+    assert sweep("budgets=[1]") == 2
+    assert "out=run holds the results of another run" in capsys.readouterr().err
+    assert Path("run/results.jsonl").read_text() == before
+
+
+# cells
+
+
+def test_the_greedy_cell_is_one_solution_at_temperature_zero():
+    policy = HF(temperature=0.7)
+    greedy, *rest = cells({"mcts": MCTS(branch=2)}, policy, [1, 16], Budgets())
+    assert (greedy.searcher, greedy.n, greedy.search) == ("greedy", 1, BestOfN(1))
+    assert greedy.policy == HF(temperature=0.0) and {id(cell.policy) for cell in rest} == {id(policy)}
+    assert [cell.search for cell in rest] == [MCTS(simulations=1, branch=2), MCTS(simulations=16, branch=2)]
+
+
+def test_a_swept_limit_leaves_the_scale_as_it_is(here: Path):
+    assert (
+        sweep("budget.generated_tokens=[4,40]", "budget.samples=9", "searchers=[mcts]", "search.mcts.in_flight=1") == 0
+    )
+    found = {json.dumps(row["cell"]) for row in lines()}
+    limits = [{"searcher": "mcts", "n": 16, "budget": {"generated_tokens": limit}} for limit in (4, 40)]
+    assert found == {json.dumps(c) for c in [{"searcher": "greedy", "n": 1, "budget": {}}, *limits]}
+    rows = where(summary(), searcher="mcts", selection="best")
+    assert [row["budget_generated_tokens"] for row in rows] == ["4", "40"]
+    assert float(rows[0]["generated_tokens"]) < float(rows[1]["generated_tokens"])
+    assert int(rows[0]["no_answer"]) == 5 and float(rows[0]["accuracy"]) == 0
+
+
+def test_a_searcher_of_ones_own_takes_part(here: Path):
+    words = ["searchers=[custom,beam]", "search.custom.cls=search:BestOfN", "budgets=[4]"]
+    assert sweep(*words) == 0
+    assert {row["cell"]["searcher"] for row in lines()} == {"greedy", "custom", "beam"}
+
+
+def test_without_gold_answers_accuracy_is_unknown(here: Path, capsys: pytest.CaptureFixture[str]):
+    assert sweep("budgets=[1]", "searchers=[beam]", "problems.answer=null") == 0
+    assert {row["accuracy"] for row in summary()} == {""}
+    assert "no curves: no problem with a gold answer" in capsys.readouterr().out
+
+
+# failures
+
+
+def test_a_failure_stays_with_its_problem(here: Path, capsys: pytest.CaptureFixture[str]):
+    words = ["scorer=custom", f"scorer.cls={_plugins(here)}:Picky", "scorer.args.hated=hated", "budgets=[4]"]
+    assert sweep(*words, "searchers=[best_of_n,beam]") == 0
+    failed = [row for row in lines() if row["error"]]
+    assert {row["question"] for row in failed} == {"hated q2"} and len(failed) == 3
+    assert {row["stopped"] for row in failed} == {"error"} and all(row["selections"] == {} for row in failed)
+    assert all("I cannot [bold]stand[/bold] this one" in row["error"] for row in failed)
+    for row in summary():
+        assert (row["problems"], row["errors"]) == ("5", "1") and float(row["accuracy"]) <= 0.8
+    out = capsys.readouterr().out
+    assert "3 of 15 searches failed" in out and "[bold]stand[/bold]" in out
+    assert {result.correct("best") for result in read_results(Path("run")) if result.error} == {0.0}
+
+
+def test_where_all_fail_the_exit_code_says_so(here: Path):
+    words = ["scorer=custom", f"scorer.cls={_plugins(here)}:Picky", "scorer.args.hated=q"]
+    assert sweep(*words, "budgets=[1]", "searchers=[beam]") == 1
+
+
+def test_what_cannot_work_fails_before_anything_runs(here: Path, capsys: pytest.CaptureFixture[str]):
+    words = ["scorer=custom", f"scorer.cls={_plugins(here)}:Ranking", "scorer.args.hated=x", "selection=best"]
+    assert sweep(*words) == 2
+    assert "particle_filter: a particle filter cannot use scores of kind ranking" in capsys.readouterr().err
+    assert sweep("policy=hf", "policy.model=./no_model_here") == 2
+    assert "no_model_here" in capsys.readouterr().err
+    assert not Path("run").exists()
+
+
+def test_ctrl_c_keeps_what_has_ended(here: Path):
+    words = ["problems=jsonl", "problems.path=toy.jsonl", "searchers=[best_of_n]", "budgets=[1,4,16]", "out=run"]
+    words += ["policy=custom", f"policy.cls={_plugins(here)}:Slow", "scorer=toy"]
+    results = here / "run" / "results.jsonl"
+    ended = interrupt(["sweep", *words], here, lambda: results.exists() and len(results.read_text().splitlines()) >= 3)
+    assert ended.returncode == 130 and "Traceback" not in ended.stderr
+    assert 3 <= len(lines()) < 20
+    assert f"interrupted: {len(lines())} of 20 searches had ended and are kept" in ended.stderr
+    counted = {(row["searcher"], row["n"]): int(row["problems"]) for row in summary()}
+    assert sum(counted.values()) == len(lines())
