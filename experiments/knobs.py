@@ -13,7 +13,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-
 _BARE = re.compile(r"[\w./:-]+")  # a text that needs no quotes
 
 

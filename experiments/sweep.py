@@ -85,7 +85,10 @@ def main(overrides: Sequence[str] = ()) -> int:
         except KeyboardInterrupt:
             interrupted = True
     if interrupted:
-        print(f"interrupted: {progress.done} of {progress.total} searches had ended and are kept; short ones end first", file=sys.stderr)
+        print(
+            f"interrupted: {progress.done} of {progress.total} searches had ended and are kept; short ones end first",
+            file=sys.stderr,
+        )
     if recorder.results:
         report(folder, recorder.results, run.selection.rule)
     if not interrupted:

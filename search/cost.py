@@ -90,6 +90,11 @@ class Budget:
         for field in fields(self):
             check_knob(self, field.name, above=0)
 
+    @property
+    def counted(self) -> bool:
+        """Limits something that requests are charged for. The policy is then asked for one thing at a time."""
+        return any(limit is not None for limit in (self.samples, self.generated_tokens, self.flops))
+
     def spent(self, ledger: Ledger) -> bool:
         """Some limit is reached: no new policy request.
 

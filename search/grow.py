@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Coroutine, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, NoReturn, TypeVar
 
@@ -22,8 +23,9 @@ Prefix = tuple[tuple[str, tuple[int, ...]], ...]  # the texts and token ids of a
 class Grower:
     """Wraps a policy and a scorer for one search.
 
-    Every method may raise BudgetSpent. In-flight policy requests are aborted the moment the budget is spent; scores
-    already asked for are awaited, since their nodes were written within it.
+    Every method may raise BudgetSpent. Under a limit on samples, tokens or FLOPs a policy request waits until what came
+    before it is judged and charged, so that no more is spent than that one request goes over; scores already asked for
+    are awaited, since their nodes were written within the budget.
     """
 
     def __init__(self, tree: Tree, policy: Policy, scorer: Scorer) -> None:
@@ -31,9 +33,10 @@ class Grower:
         self.kind = scorer.kind
         self._policy, self._scorer = policy, scorer
         self._started = time.monotonic() - tree.ledger.seconds
-        self._asked: set[asyncio.Task[Any]] = set()
         self._scoring = 0
         self._idle = asyncio.Event()
+        # Requests that are out together are charged together, so a counted budget would be overspent by all but one.
+        self._turn = asyncio.Lock() if tree.budget.counted else nullcontext()
         self._known: dict[Prefix, asyncio.Future[float]] = {}
 
     @property
@@ -64,7 +67,13 @@ class Grower:
         With `merge`, continuations of equal text become one; the first one's `stats["count"]` says how many they were.
         """
         indices = node.reserve(n)
-        seeds = [key(self.tree.seed, self.tree.question, node.path, index) for index in indices]
+        async with self._turn:
+            return await self._sample(node, indices, max_steps, merge)
+
+    async def _sample(self, node: Node, indices: range, max_steps: int | None, merge: bool) -> list[Node]:
+        n, seeds = len(indices), [key(self.tree.seed, self.tree.question, node.path, index) for index in indices]
+        if self.tree.budget.counted:
+            await self._all_scored()
         if self.tree.budget.spent(self._now()):
             await self._stop()
         extension = await self._ask(self._policy.extend(node, n, max_steps, seeds))
@@ -81,7 +90,7 @@ class Grower:
         if not self.tree.ledger.unique_tokens:
             unique += extension.question_tokens
         samples = sum(not end.open for end in ends)
-        self._charge(self._now().with_policy(extension.cost, samples, unique))
+        self.tree.ledger = self._now().with_policy(extension.cost, samples, unique)
         return ends
 
     async def score(self, *nodes: Node) -> None:
@@ -138,7 +147,7 @@ class Grower:
             scored = await self._scorer.score(self.tree.question, steps, since)
             scores = [float(score) for score in scored.scores]
             check_scores(self.kind, scores, len(steps) - since)
-            self._charge(self._now().with_scorer(scored.cost))
+            self.tree.ledger = self._now().with_scorer(scored.cost)
         except BaseException as failure:
             for answer in answers:
                 answer.cancel()
@@ -149,31 +158,21 @@ class Grower:
             answer.set_result(score)
 
     async def _ask(self, request: Coroutine[Any, Any, T]) -> T:
-        """Awaits a policy request that is cancelled when the budget is spent."""
-        task = asyncio.ensure_future(request)
-        self._asked.add(task)
+        """Awaits a policy request; one that was cancelled from within is a failure, not the end of the search."""
         try:
-            return await task
+            return await request
         except asyncio.CancelledError as failure:
             if _cancelled():
                 raise
-            if not self.tree.budget.spent(self._now()):
-                raise RuntimeError("the policy cancelled a request by itself") from failure
-            await self._stop()
-        finally:
-            self._asked.discard(task)
+            raise RuntimeError("the policy cancelled a request by itself") from failure
 
-    def _charge(self, ledger: Ledger) -> None:
-        """Writes the ledger; aborts the policy requests in flight once the budget is spent."""
-        self.tree.ledger = ledger
-        if self.tree.budget.spent(ledger):
-            for task in self._asked:
-                task.cancel()
-
-    async def _stop(self) -> NoReturn:
+    async def _all_scored(self) -> None:
         while self._scoring:
             self._idle.clear()
             await self._idle.wait()
+
+    async def _stop(self) -> NoReturn:
+        await self._all_scored()
         raise BudgetSpent
 
     def _write(self, node: Node, index: int, steps: Sequence[Step]) -> Node:

@@ -79,12 +79,13 @@ def test_the_drawing_shows_the_figure(results: list[Result]):
     canvas = draw(drawn)
     assert [panel.get_xlabel().split(" ")[0] for panel in canvas.axes] == ["generated", "FLOPs", "N:"]
     for axis, panel in enumerate(canvas.axes):
-        x, y = next(line for line in panel.lines if line.get_label() == "MCTS").get_data()
+        drawn_line = next(line for line in panel.lines if line.get_label() == "MCTS")
+        x, y = (np.asarray(values, dtype=float) for values in drawn_line.get_data())
         unit = 1e9 if axis == 1 else 1
-        assert np.array(x) * unit == pytest.approx([point.places[axis] for point in drawn.lines[1].points])
-        assert np.array(y) == pytest.approx([point.accuracy for point in drawn.lines[1].points])
+        assert x * unit == pytest.approx([point.places[axis] for point in drawn.lines[1].points])
+        assert y == pytest.approx([point.accuracy for point in drawn.lines[1].points])
         low, high = panel.get_xlim()
-        assert low < min(x) and max(x) < high
+        assert low < x.min() and x.max() < high
     (legend,) = canvas.legends
     labels = [text.get_text() for text in legend.get_texts()]
     assert labels[:3] == ["Best-of-N", "MCTS", "particle filter"]

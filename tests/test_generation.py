@@ -1,6 +1,8 @@
 """The generation loop: where steps end, who stops it, and that one row's trouble is nobody else's."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -136,6 +138,30 @@ def test_cancelling_all_rows_ends_the_batch(engine: Generator):
     asyncio.run(run())
     asyncio.run(engine.write([row([5])]))  # behind it in the queue
     assert all(one.cutter.tokens == 3 and one.cost is not None for one in rows)
+
+
+INTERRUPTED = """
+import asyncio, os, signal, sys
+from policies.hf import HF
+from scorers.self import SelfCertainty
+from search import BestOfN, solve
+def note(*args):
+    tokens.append(1)
+    print("token", flush=True)
+    if len(tokens) == 5:
+        os.kill(os.getpid(), signal.SIGINT)
+tokens, policy = [], HF(sys.argv[1], max_tokens=8000, max_step_tokens=8000, max_steps=8000)
+policy.engine.model.register_forward_pre_hook(note)
+asyncio.run(solve("1", BestOfN(64), policy, SelfCertainty()))
+"""
+
+
+def test_ctrl_c_ends_the_process_within_a_token(random_policy: str):
+    """At the fifth token; a slow machine may come to a few more before the main thread has heard of it."""
+    command = [sys.executable, "-c", INTERRUPTED, random_policy]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert process.returncode != 0 and "KeyboardInterrupt" in process.stderr
+    assert 5 <= process.stdout.count("token") < 50
 
 
 class pause_at:

@@ -135,9 +135,12 @@ def test_a_path_goes_on_from_its_own_token_ids(random_policy: str):
     for ids in [(newline, newline, 20), (21, newline, newline)]:
         node = node.add(node.reserve(1).start, Step(policy.engine.decode(ids), ids))
     read: list[list[int]] = []
-    hook = policy.engine.model.register_forward_pre_hook(
-        lambda module, args, inputs: read.append(inputs["input_ids"][0].tolist()), with_kwargs=True
-    )
+
+    def note(module: Any, args: Any, inputs: dict[str, Any]) -> None:
+        ids, mask = inputs["input_ids"][0], inputs["attention_mask"][0]
+        read.append(ids[mask[-len(ids) :] == 1].tolist())
+
+    hook = policy.engine.model.register_forward_pre_hook(note, with_kwargs=True)
     extension = extend(policy, node, [5])
     hook.remove()
     prompt = encode_question(policy.engine.tokenizer, QUESTIONS[0], policy.system_prompt)
@@ -169,8 +172,8 @@ def test_no_room_in_the_context_is_an_error_that_says_so(random_policy: str, tmp
     ],
 )
 def test_a_model_that_cannot_be_loaded_is_a_clear_error(random_policy: str, knobs: dict[str, Any], message: str):
+    wrong: dict[str, Any] = {"model": random_policy} | knobs
     with pytest.raises(ModelError, match=message):
-        wrong: dict[str, Any] = {"model": random_policy} | knobs
         _ = HF(**wrong).engine
 
 

@@ -74,6 +74,10 @@ def test_whole_shares_leave_nothing_to_chance() -> None:
     for scheme in (Scheme.RESIDUAL, Scheme.SYSTEMATIC, Scheme.STRATIFIED):
         assert np.all(copies(scheme, even, 200) == 1)
     assert np.all(copies(Scheme.RESIDUAL, np.array([0.1, 0.2, 0.3, 0.4, *[0.0] * 6]), 200)[:, :4] == [1, 2, 3, 4])
+    shares = [1, 1, 1, 0, 2, 2, 0, 2, 0, 1]
+    rounded = np.array(shares) / 10
+    assert np.any(np.floor(10 * rounded / rounded.sum()) < shares), "choose weights that rounding makes too small"
+    assert np.all(copies(Scheme.RESIDUAL, rounded, 200) == shares)
     assert copies(Scheme.MULTINOMIAL, even, 200).std() > 0.5
 
 
@@ -94,6 +98,16 @@ def test_each_scheme_has_its_own_variance() -> None:
     assert spread[Scheme.RESIDUAL] == pytest.approx(4 * 0.1 * 0.9, rel=0.1)  # two copies sure, four draws of 0.4 / 4
     assert spread[Scheme.STRATIFIED] == pytest.approx(0.4 * 0.6, rel=0.1)  # the first strata are sure, one holds 0.4
     assert spread[Scheme.SYSTEMATIC] == pytest.approx(0.4 * 0.6, rel=0.1)
+
+
+def test_one_draw_for_all_strata_or_one_in_each() -> None:
+    """An index of N w = 1 that lies across two strata: systematic takes it once, stratified twice or never too.
+
+    2,000 draws; 0.4 * 0.6 = 0.24 of variance from each of the two strata, tolerance 10 %.
+    """
+    weights = np.array([0.15, 0.25, 0.3, 0.3])
+    assert np.all(copies(Scheme.SYSTEMATIC, weights, 2_000)[:, 1] == 1)
+    assert copies(Scheme.STRATIFIED, weights, 2_000)[:, 1].var() == pytest.approx(0.48, rel=0.1)
 
 
 @pytest.mark.parametrize("offset", [0.0, -1e4, 1e4])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import OmegaConf
@@ -36,12 +37,14 @@ class Knobs:
     out: str = "policies/tiny"
 
 
-def config(tokenizer: PreTrainedTokenizerFast, hidden: int = 128, layers: int = 4, head_size: int = 32) -> Qwen2Config:
+def config(
+    tokenizer: Any, hidden: int = 128, layers: int = 4, head_size: int = 32, intermediate: int | None = None
+) -> Qwen2Config:
     heads = hidden // head_size
     return Qwen2Config(
         vocab_size=352,
         hidden_size=hidden,
-        intermediate_size=3 * hidden,
+        intermediate_size=intermediate or 3 * hidden,
         num_hidden_layers=layers,
         num_attention_heads=heads,
         num_key_value_heads=heads // 2,

@@ -52,9 +52,9 @@ def pack(documents: Iterator[Document], row_tokens: int, pad: int) -> Iterator[t
 
 def optimizers(model: nn.Module) -> list[torch.optim.Optimizer]:
     """Muon for the hidden matrices, AdamW for embeddings, heads, norms and biases; rates are set a step."""
-    hidden = [p for name, p in model.named_parameters() if p.ndim == 2 and ".layers." in name]
-    chosen = {id(p) for p in hidden}
-    rest = [p for p in model.parameters() if id(p) not in chosen]
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    hidden = [p for name, p in trained.items() if p.ndim == 2 and ".layers." in name]
+    rest = [p for name, p in trained.items() if not (p.ndim == 2 and ".layers." in name)]
     return [
         torch.optim.Muon(hidden, lr=0.0, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(rest, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0),

@@ -155,8 +155,9 @@ def _group(row: Row) -> tuple[Sampling, bool]:
 
 
 def _padded_left(prompts: Sequence[Sequence[int]], device: str) -> tuple[Tensor, Tensor]:
-    """Ids and mask, both [rows, longest prompt]; which id pads is all the same, for the mask hides it."""
-    width = max(map(len, prompts))
+    """Ids and mask, both [rows, width]; which id pads is all the same, for the mask hides it."""
+    # On CPU every row is padded: without a mask PyTorch decodes grouped-query attention in bf16 ten times slower.
+    width = max(map(len, prompts)) + (torch.device(device).type == "cpu")
     ids = torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=device)
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
     return ids, mask
