@@ -47,13 +47,22 @@ class Batcher(Generic[Item, Result]):
     async def __call__(self, item: Item) -> Result:
         loop = asyncio.get_running_loop()
         ticket = Ticket(item, loop.create_future(), self._group(item), self._length(item))
+        self._leave_old_loop(loop)
         self._waiting.append(ticket)
-        if self._worker is None or self._worker.done() or self._worker.get_loop() is not loop:
+        if self._worker is None or self._worker.done():
             self._worker = loop.create_task(self._work())
         try:
             return await ticket.future
         finally:
             ticket.cancelled = not ticket.future.done() or ticket.future.cancelled()
+
+    def _leave_old_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Forgets a loop that was closed over its work. Raises RuntimeError where another thread's still runs."""
+        if self._worker is None or self._worker.done() or self._worker.get_loop() is loop:
+            return
+        if self._worker.get_loop().is_running():
+            raise RuntimeError("a Batcher serves one event loop at a time, and another thread's is at it")
+        self._worker, self._waiting = None, []
 
     async def _work(self) -> None:
         """Runs batches until nothing waits."""

@@ -116,8 +116,7 @@ class Grower:
             since = len(line) - 1 if node.finished else len(line)
         scores = await self._scores(node.steps(), since)
         for above, score in zip(line[since:], scores, strict=True):
-            if above.birth is None:
-                above.score = score
+            above.score = score
         for above in line:
             if above.birth is None:
                 above.birth = self.tree.ledger

@@ -122,7 +122,8 @@ async def _simulate(run: _Run, line: list[Node]) -> bool:
     run.in_flight[line[0]] = run.in_flight.get(line[0], 0) + 1
     while True:
         node = line[-1]
-        if node in run.expanding:
+        # Again and again: whoever else waited may be the one who expands it now, where the first one was stopped.
+        while node in run.expanding:
             await run.expanding[node].wait()
         children = [child for child in _children(node) if not _exhausted(child)]
         if not children:

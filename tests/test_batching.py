@@ -36,6 +36,20 @@ def test_who_asks_together_shares_a_batch() -> None:
     assert machine.batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
+def test_who_asks_a_turn_later_shares_the_first_batch_too() -> None:
+    async def main() -> None:
+        batcher = Batcher(machine, size=4)
+
+        async def later() -> int:
+            return await asyncio.create_task(batcher(2))
+
+        assert await asyncio.gather(batcher(1), later()) == [2, 4]
+
+    machine = Machine()
+    asyncio.run(main())
+    assert machine.batches == [[1, 2]]
+
+
 def test_while_a_batch_runs_the_next_one_gathers() -> None:
     async def main() -> None:
         batcher = Batcher(machine, size=64)
@@ -218,6 +232,35 @@ def test_it_outlives_its_event_loop() -> None:
     machine.before = lambda items: None
     assert asyncio.run(ask_all(batcher, range(3))) == [0, 2, 4]
     assert machine.batches[-1] == [0, 1, 2], "nothing of the abandoned loop is left in the queue"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_loop_that_was_closed_over_its_work_is_forgotten() -> None:
+    go = threading.Event()
+    machine = Machine(lambda items: go.wait(10) if items == [10] else None)
+    batcher = Batcher(machine, size=1)
+    old = asyncio.new_event_loop()
+    left = [old.create_task(batcher(i)) for i in (10, 11)]
+    old.run_until_complete(until(lambda: machine.batches))
+    old.close()
+    go.set()
+    assert asyncio.run(asyncio.wait_for(ask_all(batcher, range(3)), 10)) == [0, 2, 4]
+    assert machine.batches == [[10], [0], [1], [2]] and not any(task.done() for task in left)
+
+
+def test_two_loops_at_once_are_refused() -> None:
+    """Each would answer the other's waiters from the wrong thread, and they might never wake."""
+    go = threading.Event()
+    machine = Machine(lambda items: go.wait(10))
+    batcher = Batcher(machine, size=1)
+    first = threading.Thread(target=lambda: asyncio.run(ask_all(batcher, [1])))
+    first.start()
+    asyncio.run(until(lambda: machine.batches))
+    with pytest.raises(RuntimeError, match="one event loop at a time"):
+        asyncio.run(batcher(2))
+    go.set()
+    first.join()
+    assert asyncio.run(batcher(3)) == 6
 
 
 def test_no_task_is_left_and_nothing_is_logged() -> None:

@@ -162,6 +162,7 @@ def test_requests_answered_together_do_not_overspend_a_counted_budget(budget: Bu
     class Listening(Walk):
         async def extend(self, *request: Any, **named: Any) -> Extension:
             asked.append(1)
+            await asyncio.sleep(0.001)
             return await super().extend(*request)
 
     class Slow(Values):
@@ -225,6 +226,35 @@ def test_flops_that_are_not_told_cannot_be_limited() -> None:
         with pytest.raises(ValueError, match=r"budget\.flops is set, but the policy or the scorer does not tell"):
             run(searcher, Silent(), ToyScorer(), Budget(flops=1000.0))
         assert run(searcher, Silent(), ToyScorer(), Budget(samples=1)).ledger.flops is None
+
+
+@pytest.mark.parametrize("searcher", PARALLEL.values(), ids=PARALLEL)
+def test_under_a_counted_budget_a_cut_is_the_larger_run_read_at_it(searcher: Searcher) -> None:
+    """Without a wrapper, for requests then take turns by themselves."""
+
+    def grown(budget: Budget) -> Tree:
+        return run(searcher, Delayed(Toy(), seed=1), Delayed(ToyScorer(), seed=2), budget)
+
+    full = grown(Budget(generated_tokens=10**6))
+    assert full.stopped == "done"
+    for amount in range(1, full.ledger.generated_tokens, 3):
+        assert read(grown(Budget(generated_tokens=amount)), None) == read(full, Budget(generated_tokens=amount))
+
+
+def test_an_error_wins_over_the_budget() -> None:
+    class Both(BestOfN):
+        async def search(self, grow: Grower) -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._fail(BudgetSpent()))
+                group.create_task(self._fail(failure))
+
+        async def _fail(self, error: Exception) -> None:
+            raise error
+
+    failure, tree = RuntimeError("out of order"), Tree("question")
+    with pytest.raises(RuntimeError) as caught:
+        run(Both(), Toy(), ToyScorer(), Budget(samples=1), tree=tree)
+    assert caught.value is failure and tree.stopped == "error"
 
 
 def test_a_failing_score_wins_over_a_budget_that_waits_for_it() -> None:

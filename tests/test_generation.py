@@ -1,6 +1,7 @@
 """The generation loop: where steps end, who stops it, and that one row's trouble is nobody else's."""
 
 import asyncio
+import re
 import subprocess
 import sys
 import threading
@@ -8,16 +9,16 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import Qwen2ForCausalLM
+from transformers import (
+    Qwen2ForCausalLM,
+)
 
 from policies.engines import generation
 from policies.engines.generation import Generator, Row
-from policies.engines.prompt import encode_question
 from policies.engines.sampling import Sampling
 from policies.hf import HF
 from search.ends import Limits
-from search.step import End, Step
-from tests.conftest import save_random
+from search.step import End
 from tests.test_hf import QUESTIONS, extend, together, tokens
 
 
@@ -57,7 +58,7 @@ def test_steps_end_by_the_shared_rule(
     assert [step.end for step in one.steps] == cut
     written = tokens(one.steps)
     assert written == ids[: len(written)]
-    assert [step.text for step in one.steps] == [engine.decode(step.token_ids) for step in one.steps]
+    assert "".join(step.text for step in one.steps) == re.sub(r"<\|\w+\|>", "", engine.tokenizer.decode(written))
 
 
 def test_every_end_id_of_the_checkpoint_ends(random_policy: str, tmp_path: Any):
@@ -198,44 +199,3 @@ def test_any_rows_of_a_path_longer_than_the_limits_still_end(engine: Generator):
     one = Row([5, 6], 0, Sampling(), Limits(max_tokens=10), 3, 12, None)
     asyncio.run(engine.write([one]))
     assert len(tokens(one.steps)) == 1 and one.steps[0].truncated
-
-
-# prompts and tokenizers of other models
-
-
-def test_a_tokenizer_without_a_template_gets_the_bare_question(random_policy: str):
-    tokenizer = Generator(random_policy, "cpu", "float32", 1, "\n\n").tokenizer
-    tokenizer.chat_template = None
-    assert encode_question(tokenizer, "(1 + 2) =", "Reason.") == tokenizer.encode("(1 + 2) =\n")
-
-
-def test_a_template_that_refuses_a_system_message_gets_its_text_before_the_question(random_policy: str):
-    tokenizer = Generator(random_policy, "cpu", "float32", 1, "\n\n").tokenizer
-    tokenizer.chat_template = (
-        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
-        "[{{ m.content }}]{% endfor %}"
-    )
-    assert encode_question(tokenizer, "1 + 2", "Reason.") == tokenizer.encode("[Reason.\n\n1 + 2]")
-
-
-def test_steps_keep_their_leading_space_with_tokenizers_that_drop_it(engine: Generator):
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    words = ["▁the", "▁sum", "a", "▁", "▁a", "<unk>", "s"]
-    core = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
-    core.pre_tokenizer, core.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
-    engine.tokenizer = PreTrainedTokenizerFast(tokenizer_object=core)
-    assert engine.tokenizer.decode([0]) == "the"
-    assert engine.decode([0, 1]) == " the sum"
-    assert engine.decode([2, 6]) == "as"
-
-
-def test_a_model_without_a_pad_token_or_an_end_token_runs_to_its_limits(random_policy: str, tmp_path: Any):
-    folder = save_random(Qwen2ForCausalLM, tmp_path, 0, pad_token_id=None, eos_token_id=None)
-    engine = Generator(folder, "cpu", "float32", 8, "\n\n")
-    engine.tokenizer.pad_token = engine.tokenizer.eos_token = None
-    rows = [row([5, 6, 7][:n], max_tokens=5) for n in (1, 3)]
-    asyncio.run(engine.write(rows))
-    assert engine.vocabulary.end_ids == frozenset()
-    assert all(isinstance(one.steps[-1], Step) and len(tokens(one.steps)) <= 5 for one in rows)

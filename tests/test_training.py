@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from experiments.tiny.train_policy import config, documents, next_token_loss
 from experiments.tiny.train_prm import Reader
 from experiments.tiny.training import IGNORED, Schedule, pack, train
 
-TOKENIZER = build_tokenizer()
+TOKENIZER: Any = build_tokenizer()
 
 
 def run(steps: int, folder: Path, stop: int | None = None) -> tuple[Qwen2ForCausalLM, list[float]]:

@@ -79,7 +79,8 @@ def correct(tree: Tree, answer: str | None) -> bool:
 
 def accuracies(trees: list[Tree]) -> dict[str, np.ndarray]:
     """[P] of each: one sample's mean, each rule's answer, and the oracle."""
-    rows = {"one sample": [np.mean([correct(t, boxed(leaf.text())) for leaf in t.leaves()]) for t in trees]}
+    rows: dict[str, Any] = {}
+    rows["one sample"] = [np.mean([correct(t, boxed(leaf.text())) for leaf in t.leaves()]) for t in trees]
     rows["majority"] = [correct(t, Selection(Rule.MAJORITY)(t).answer) for t in trees]
     for reduction in (Reduction.MIN, Reduction.LAST, Reduction.PRODUCT, Reduction.MEAN):
         rows[f"best by {reduction}"] = [correct(t, Selection(Rule.BEST, reduction)(t).answer) for t in trees]

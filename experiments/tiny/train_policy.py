@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from experiments import arithmetic
 from experiments.tiny.tokenizer import build_tokenizer
@@ -49,7 +49,7 @@ def config(
         num_attention_heads=heads,
         num_key_value_heads=heads // 2,
         max_position_embeddings=8192,
-        rope_theta=10_000.0,
+        rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
         tie_word_embeddings=True,
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
@@ -65,7 +65,7 @@ def problem(rng: random.Random) -> arithmetic.Group:
     return arithmetic.expression(rng, groups, rng.choice((2, 3, 4, 4)) if groups < 8 else 2)
 
 
-def documents(tokenizer: PreTrainedTokenizerFast, seed: int, held_out: set[str]) -> Iterator[Document]:
+def documents(tokenizer: Any, seed: int, held_out: set[str]) -> Iterator[Document]:
     """Prompts as the chat template writes them, then the worked solution; the question is not trained on."""
     rng = random.Random(seed)
     while True:
@@ -79,7 +79,7 @@ def documents(tokenizer: PreTrainedTokenizerFast, seed: int, held_out: set[str])
         yield prompt_ids + ids, [IGNORED] * len(prompt_ids) + ids
 
 
-def next_token_loss(model: nn.Module, ids: Tensor, labels: Tensor) -> Tensor:
+def next_token_loss(model: Any, ids: Tensor, labels: Tensor) -> Tensor:
     """Mean cross-entropy over the trained positions; ids and labels are [rows, row_tokens]."""
     hidden = model.model(ids).last_hidden_state[:, :-1]
     wanted = labels[:, 1:]
@@ -92,8 +92,9 @@ def main() -> None:
     assert isinstance(knobs, Knobs)
     torch.set_num_threads(knobs.threads)
     torch.manual_seed(knobs.seed)
-    tokenizer = build_tokenizer()
-    model = Qwen2ForCausalLM(config(tokenizer, knobs.hidden, knobs.layers, knobs.head_size)).to(knobs.device)
+    tokenizer: Any = build_tokenizer()
+    model: Any = Qwen2ForCausalLM(config(tokenizer, knobs.hidden, knobs.layers, knobs.head_size))
+    model.to(knobs.device)
     schedule = Schedule(knobs.steps, knobs.rows, knobs.row_tokens, knobs.learning_rate, stop=knobs.stop)
 
     def rows(step: int) -> Iterator[tuple[Tensor, Tensor]]:

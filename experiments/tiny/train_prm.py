@@ -14,6 +14,7 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerBase, Qwen2ForCausalLM
+from transformers import Qwen2ForCausalLM
 
 from experiments import arithmetic
 from experiments.tiny.corrupt import KINDS, corrupt
@@ -96,7 +97,7 @@ class Reader:
     mistake is; the scorer never reads them.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         self.tag: int = tokenizer.convert_tokens_to_ids(STEP_TAG)
 
@@ -163,11 +164,18 @@ def documents(reader: Reader, file: Path, seed: int) -> Iterator[Document]:
         yield reader.document(question, wrong.steps if wrong else truth, truth)
 
 
-def label_loss(model: nn.Module, ids: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy of right and wrong, over the labelled positions; ids and labels are [rows, row_tokens]."""
+TAG_WEIGHT = (
+    10.0  # a tag counts as so many tokens: there are twenty tokens to a tag, and tags are what scores are read at
+)
+
+
+def label_loss(model: Any, ids: Tensor, labels: Tensor, tag: int) -> Tensor:
+    """Weighted cross-entropy of right and wrong over the labelled positions; ids and labels are [rows, row_tokens]."""
     kept = labels != IGNORED
     hidden = model.model(ids).last_hidden_state
-    return nn.functional.cross_entropy(model.score(hidden[kept]).float(), labels[kept])
+    losses = nn.functional.cross_entropy(model.score(hidden[kept]).float(), labels[kept], reduction="none")
+    weights = torch.where(ids[kept] == tag, TAG_WEIGHT, 1.0)
+    return (losses * weights).sum() / weights.sum()
 
 
 def main() -> None:
@@ -185,8 +193,16 @@ def main() -> None:
         return islice(pack(documents(reader, samples, knobs.seed), knobs.row_tokens, pad), step * knobs.rows, None)
 
     start = Qwen2ForCausalLM.from_pretrained(locate(knobs.start), dtype=torch.float32)
-    model = verifier(start, reader.tokenizer, STEP_TAG, "\n\n").to(knobs.device)
-    train(model, rows, label_loss, schedule, Path(knobs.work), log=lambda line: print(line, flush=True))
+    model: Any = verifier(start, reader.tokenizer, STEP_TAG, "\n\n")
+    model.to(knobs.device)
+    train(
+        model,
+        rows,
+        partial(label_loss, tag=reader.tag),
+        schedule,
+        Path(knobs.work),
+        log=lambda line: print(line, flush=True),
+    )
     model.to(torch.bfloat16).save_pretrained(knobs.out)
     reader.tokenizer.save_pretrained(knobs.out)
 

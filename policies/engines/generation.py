@@ -46,18 +46,20 @@ class Generator:
         self.tokenizer = load_tokenizer(model)
         self.model = causal_model(model, device, dtype)
         self.context = context_length(self.model.config)
+        self.vocabulary = self._vocabulary()
         self.meter = Meter()
         self._batch: Batcher[Row, None] = Batcher(self._run, batch_size, _group, lambda row: len(row.prompt))
         self._optional = {"position_ids", "logits_to_keep"} & set(inspect.signature(self.model.forward).parameters)
 
-    @cached_property
-    def vocabulary(self) -> Vocabulary:
+    def _vocabulary(self) -> Vocabulary:
         """Ends are the tokenizer's and the checkpoint's; whatever else its generation_config says has no effect."""
         tokenizer: Any = self.tokenizer
         ends = getattr(self.model.generation_config, "eos_token_id", None)
         end_ids = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
         texts = self._decode_all([[i] for i in range(len(self.tokenizer))])
         delimiters = frozenset(i for i, text in enumerate(texts) if self.delimiter in text)
+        if not delimiters:
+            raise ModelError(f"delimiter={self.delimiter!r}: no token of the model holds it; choose a shorter one")
         return Vocabulary(delimiters, frozenset(end_ids), self.decode)
 
     @cached_property

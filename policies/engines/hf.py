@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+from transformers.utils.logging import disable_progress_bar
 
 SHIPPED = {"tiny": Path(__file__).parents[1] / "tiny", "tiny-prm": Path(__file__).parents[2] / "scorers" / "tiny"}
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -66,6 +67,7 @@ def load_weights(model_class: Any, model: str, device: str, dtype: str) -> Any:
     if dtype not in DTYPES:
         raise ModelError(f"dtype={dtype}; choose from {', '.join(DTYPES)}")
     load_config(model)
+    disable_progress_bar()
     chosen = dtype if dtype == "auto" else getattr(torch, dtype)
     try:
         loaded, report = model_class.from_pretrained(
