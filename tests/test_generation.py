@@ -18,7 +18,8 @@ from policies.engines.generation import Generator, Row
 from policies.engines.sampling import Sampling
 from policies.hf import HF
 from search.ends import Limits
-from search.step import End
+from search.step import End, Step
+from search.tree import Tree
 from tests.test_hf import QUESTIONS, extend, together, tokens
 
 
@@ -58,7 +59,7 @@ def test_steps_end_by_the_shared_rule(
     assert [step.end for step in one.steps] == cut
     written = tokens(one.steps)
     assert written == ids[: len(written)]
-    assert "".join(step.text for step in one.steps) == re.sub(r"<\|\w+\|>", "", engine.tokenizer.decode(written))
+    assert "".join(step.text for step in one.steps) == re.sub(r"<\|\w+\|>", "", str(engine.tokenizer.decode(written)))
 
 
 def test_every_end_id_of_the_checkpoint_ends(random_policy: str, tmp_path: Any):
@@ -75,6 +76,14 @@ def test_max_steps_asks_for_that_many_steps(random_policy: str):
     for wanted in (1, 3):
         (steps,) = extend(policy, QUESTIONS[0], [1], max_steps=wanted).continuations
         assert [len(step.token_ids) for step in steps] == [4] * wanted
+
+
+def test_steps_of_the_path_count_towards_max_steps(random_policy: str):
+    node = Tree(QUESTIONS[0]).root
+    for _ in range(2):
+        node = node.add(node.reserve(1).start, Step("1\n\n", (5,)))
+    (steps,) = extend(HF(random_policy, max_step_tokens=4, max_steps=3), node, [1]).continuations
+    assert [step.end for step in steps] == [End.MAX_STEPS]
 
 
 def test_a_poison_row_fails_alone_and_the_others_start_afresh(engine: Generator):

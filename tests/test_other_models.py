@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from tokenizers.processors import TemplateProcessing
 from transformers import (
     AutoModelForCausalLM,
     Gemma3TextConfig,
@@ -82,6 +83,17 @@ def test_a_tokenizer_without_a_template_gets_the_bare_question(random_policy: st
     tokenizer = Generator(random_policy, "cpu", "float32", 1, "\n\n").tokenizer
     tokenizer.chat_template = None
     assert encode_question(tokenizer, "(1 + 2) =", "Reason.") == tokenizer.encode("(1 + 2) =\n")
+
+
+def test_a_tokenizer_that_begins_every_text_with_a_token_does_so_once(engine: Generator):
+    """The template writes that token already; without a template the tokenizer does."""
+    tokenizer: Any = engine.tokenizer
+    begin = tokenizer.convert_tokens_to_ids("<|im_start|>")
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing("<|im_start|> $0", None, [("<|im_start|>", begin)])
+    assert tokenizer.encode("7")[0] == begin
+    assert encode_question(tokenizer, "(1 + 2) =", "").count(begin) == 1
+    tokenizer.chat_template = None
+    assert encode_question(tokenizer, "(1 + 3) =", "").count(begin) == 1
 
 
 def test_a_template_that_refuses_a_system_message_gets_its_text_before_the_question(random_policy: str):
