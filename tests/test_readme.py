@@ -1,0 +1,33 @@
+"""What the README shows runs as it stands there."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def run(words: list[str], folder: Path) -> str:
+    done = subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_custom_scorer(tmp_path: Path):
+    section = README.split("## Bring your own scorer")[1]
+    code = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    command = re.search(r"^    stepsearch (.*)$", section, re.MULTILINE)
+    assert code is not None
+    assert command is not None
+    (tmp_path / "mine.py").write_text(code[1])
+    assert "cost" in run(["-m", "experiments.cli", *shlex.split(command[1])], tmp_path)
+
+
+def test_the_python_of_solve(tmp_path: Path):
+    code = re.search(r"From Python:\n\n```python\n(.*?)```", README, re.DOTALL)
+    assert code is not None
+    (tmp_path / "mine.py").write_text(code[1])
+    assert "Ledger(" in run(["mine.py"], tmp_path)
