@@ -124,7 +124,7 @@ def test_a_cancelled_row_stops_at_its_next_token_and_disturbs_nobody(engine: Gen
 
     async def run() -> None:
         tasks = [asyncio.create_task(engine.write([one])) for one in (doomed, other)]
-        with pause_at(engine, 4, tasks[0]):
+        with pause_at(engine.model, 4, tasks[0]):
             await asyncio.wait(tasks)
         assert tasks[0].cancelled() and tasks[1].exception() is None
 
@@ -142,7 +142,7 @@ def test_cancelling_all_rows_ends_the_batch(engine: Generator):
 
     async def run() -> None:
         task = asyncio.create_task(engine.write(rows))
-        with pause_at(engine, 2, task):
+        with pause_at(engine.model, 2, task):
             await asyncio.wait([task])
 
     asyncio.run(run())
@@ -175,12 +175,12 @@ def test_ctrl_c_ends_the_process_within_a_token(random_policy: str):
 
 
 class pause_at:
-    """Holds the model at its n-th decoding step (from zero) until `task` has been cancelled and has ended."""
+    """Holds the model at its n-th forward pass (from zero) until `task` has been cancelled and has ended."""
 
-    def __init__(self, engine: Generator, n: int, task: "asyncio.Task[Any]") -> None:
+    def __init__(self, model: Any, n: int, task: "asyncio.Future[Any]") -> None:
         self._loop, self._ended, self._n, self._task = asyncio.get_running_loop(), threading.Event(), n, task
         task.add_done_callback(lambda _: self._ended.set())
-        self._hook = engine.model.register_forward_pre_hook(self._pause)
+        self._hook = model.register_forward_pre_hook(self._pause)
 
     def _pause(self, *args: Any) -> None:
         self._n -= 1

@@ -134,7 +134,7 @@ def test_a_cancelled_search_disturbs_no_other(policy: HF, prm: PRM):
     async def beside_a_cancelled_one() -> Tree:
         task = asyncio.create_task(solve(doomed.question, BestOfN(8), policy, prm, tree=doomed))
         other = asyncio.create_task(solve(QUESTION, Beam(4, 2), policy, prm))
-        with pause_at(policy.engine, 40, task):
+        with pause_at(policy.engine.model, 40, task):
             await asyncio.wait([task, other])
         assert task.cancelled()
         return other.result()

@@ -1,0 +1,75 @@
+"""The queue in front of a process reward model: little padding, and trouble that stays where it arose."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from scorers.prm import Reader
+from tests.test_generation import pause_at
+
+LENGTHS = [10, 11, 12, 12, 30, 31, 90, 91, 95, 200]
+
+
+@pytest.fixture
+def reader(random_prm: str) -> Reader:
+    """One that no other test has used."""
+    return Reader(random_prm, "cpu", "float32", 16)
+
+
+async def read(reader: Reader, lengths: list[int]) -> list[Any]:
+    """Readings of these lengths at the same time: Scored, or what went wrong."""
+    readings = [reader.read([5 + i % 40 for i in range(n)], [n // 2, n - 1]) for n in lengths]
+    return await asyncio.gather(*readings, return_exceptions=True)
+
+
+def watch(reader: Reader) -> list[tuple[int, int]]:
+    """Gathers (padded, real) tokens of each forward pass."""
+    passes: list[tuple[int, int]] = []
+
+    def note(module: Any, args: Any, inputs: dict[str, Any]) -> None:
+        passes.append((inputs["input_ids"].numel(), int(inputs["attention_mask"].sum())))
+
+    reader.model.model.register_forward_pre_hook(note, with_kwargs=True)
+    return passes
+
+
+def test_a_batch_of_mixed_lengths_is_split_where_it_would_be_padded(reader: Reader):
+    passes = watch(reader)
+    scored = asyncio.run(read(reader, LENGTHS[::-1]))
+    assert len(passes) == 4 and all(padded <= 1.2 * real for padded, real in passes)
+    assert sum(real for _, real in passes) == sum(LENGTHS) == reader.meter.total.computed
+    one_by_one = [asyncio.run(read(reader, [n]))[0] for n in LENGTHS[::-1]]
+    for together, alone in zip(scored, one_by_one, strict=True):
+        assert together.scores == pytest.approx(alone.scores, abs=1e-5)
+
+
+def test_a_poison_reading_fails_alone_and_what_was_read_twice_is_counted(reader: Reader):
+    """The poison is the longest: all others are read before it, in vain, and once more by themselves."""
+    fine = LENGTHS[:-1]
+
+    async def run() -> Any:
+        poison = reader.read([10**6] * 200, [199])
+        return await asyncio.gather(read(reader, fine), poison, return_exceptions=True)
+
+    scored, failure = asyncio.run(run())
+    assert isinstance(failure, IndexError)
+    assert [one.cost.computed for one in scored] == fine
+    assert reader.meter.abandoned.computed == sum(fine)
+    assert reader.meter.total.computed == 2 * sum(fine)
+
+
+def test_a_cancelled_reading_is_left_out_or_abandoned(reader: Reader):
+    """Held at its first pass until all are cancelled: that pass is abandoned, the others are never made."""
+    passes = watch(reader)
+
+    async def run() -> None:
+        task = asyncio.create_task(read(reader, LENGTHS))
+        with pause_at(reader.model.model, 0, task):
+            await asyncio.wait([task])
+
+    asyncio.run(run())
+    asyncio.run(read(reader, [300]))  # behind it in the queue
+    assert [real for _, real in passes] == [sum(LENGTHS[:4]), 300]
+    assert reader.meter.abandoned.computed == sum(LENGTHS[:4])
+    assert reader.meter.total.computed == sum(LENGTHS[:4]) + 300
