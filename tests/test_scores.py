@@ -130,13 +130,14 @@ def test_conversions() -> None:
 @pytest.mark.parametrize("kind", Kind)
 def test_wrong_scores_are_errors(kind: Kind) -> None:
     check_scores(kind, [0.0, 1.0], 2)
+    check_scores(kind, [-1e-7, 1 + 1e-7], 2)
     for wrong in (math.nan, math.inf, -math.inf):
         with pytest.raises(ScoreError, match=f"returned {wrong} for step 2 of 2"):
             check_scores(kind, [0.5, wrong], 2)
     for scores, wanted in (([0.5], 2), ([0.5, 0.5], 1), ([], 1)):
         with pytest.raises(ScoreError, match=f"returned {len(scores)} scores for {wanted} steps"):
             check_scores(kind, scores, wanted)
-    for outside in (-0.01, 1.01):
+    for outside in (-0.00001, 1.00001):
         if kind in PROBABILITIES:
             with pytest.raises(ScoreError, match=f"returned {outside} for step 1 of 1, but its kind is {kind}"):
                 check_scores(kind, [outside], 1)

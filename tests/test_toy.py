@@ -13,7 +13,7 @@ from scorers.toy import Toy as ToyScorer
 from search import KnobError, Step, Tree
 from search.randomness import key
 from search.scores import logit
-from tests.helpers import leaves, now
+from tests.helpers import leaf, leaves, now, world
 
 STEPS = [(Step("", (i,)), Step("", (j,))) for i in range(3) for j in range(3)]
 
@@ -26,6 +26,10 @@ def test_a_value_is_the_probability_of_ending_right(seed: int) -> None:
     assert root.value == pytest.approx(math.fsum(p * end.worth for _, p, end in ends)) and 0 < root.value < 1
     assert {end.text.endswith("\\boxed{1}") == (end.worth == 1) for _, _, end in ends} == {True}
     assert random_world(3, 4, seed) is root and random_world(3, 4, seed + 1) != root
+
+
+def test_rounding_lifts_no_value_above_one() -> None:
+    assert world(leaf(1, 1.0, 0.5), leaf(1, 1.0, 0.5 + 2**-52)).value == 1
 
 
 def test_the_policy_samples_the_world() -> None:

@@ -28,7 +28,7 @@ class Place:
         """Exact probability that a solution from here on is right."""
         if not self.children:
             return self.worth
-        return math.fsum(child.probability * child.value for child in self.children)
+        return min(1.0, math.fsum(child.probability * child.value for child in self.children))  # rounding may exceed it
 
     def after(self, steps: Sequence[Step]) -> "Place":
         """Where a path leads; a step's first token id is the index of the child it took."""
