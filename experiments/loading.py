@@ -18,8 +18,8 @@ from search.tree import Node
 def load_engines(*owners: Any) -> None:
     """Loads the models behind policies and scorers, which else happens at the first request."""
     for owner in owners:
-        if hasattr(type(owner), "engine"):
-            _ = owner.engine
+        if hasattr(type(owner), "load"):
+            owner.load()
 
 
 class _Asked(Exception):

@@ -10,7 +10,8 @@ from typing import IO, NamedTuple
 from experiments.cells import Cell
 from experiments.problems import Problem
 from experiments.progress import SweepProgress
-from experiments.results import Result, judge
+from experiments.results import judge
+from search.batching import WorkerDied
 from search.protocols import Scorer
 from search.scores import Reduction
 from search.solve import Job, Solved, solve_all
@@ -35,18 +36,22 @@ def jobs(problems: Sequence[Problem], grid: Sequence[Cell], scorer: Scorer, seed
 
 
 class Recorder:
-    """Writes a line of results for each search, and its tree where `trees` names a folder; `results` has them all."""
+    """Writes a line of results for each search, and its tree where `trees` names a folder; keeps none of them."""
 
     def __init__(self, file: IO[str], trees: Path | None, reduction: Reduction | None, progress: SweepProgress) -> None:
-        self.results: list[Result] = []
         self._file, self._trees, self._reduction, self._progress = file, trees, reduction, progress
 
     async def run(self, work: Iterable[Job], concurrency: int) -> None:
-        """Runs all jobs. Cancelled, it still keeps the searches that had ended."""
+        """Runs all jobs. Cancelled, it still keeps the searches that had ended; so too where an engine dies.
+
+        Raises WorkerDied where one does: no other search would fare better, and none is written down as failed.
+        """
         keeping: set[asyncio.Task[None]] = set()
         try:
             async with aclosing(solve_all(work, concurrency)) as ended:  # pyright: ignore[reportArgumentType]
                 async for solved in ended:
+                    if isinstance(solved.error, WorkerDied):
+                        raise solved.error
                     keeping.add(asyncio.create_task(self._keep(solved)))
                     if len(keeping) >= _JUDGED_AT_ONCE:
                         done, keeping = await asyncio.wait(keeping, return_when=asyncio.FIRST_COMPLETED)
@@ -63,7 +68,6 @@ class Recorder:
             (self._trees / file_name(name)).write_text(solved.tree.dumps(), "utf-8")
         self._file.write(result.dumps() + "\n")
         self._file.flush()
-        self.results.append(result)
         self._progress.ended(solved.tree.ledger.generated_tokens, result.error is not None)
 
 

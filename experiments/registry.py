@@ -20,7 +20,12 @@ GROUPS: dict[str, dict[str, str]] = {
         "particle_filter": "search.particle_filter:ParticleFilter",
         "custom": "experiments.custom:Custom",
     },
-    "policy": {"hf": "policies.hf:HF", "toy": "policies.toy:Toy", "custom": "experiments.custom:Custom"},
+    "policy": {
+        "hf": "policies.hf:HF",
+        "vllm": "policies.vllm:VLLM",
+        "toy": "policies.toy:Toy",
+        "custom": "experiments.custom:Custom",
+    },
     "scorer": {
         "prm": "scorers.prm:PRM",
         "self": "scorers.self:SelfCertainty",

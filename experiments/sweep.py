@@ -32,11 +32,12 @@ from experiments.loading import check_kinds, load_engines
 from experiments.problems import Problem
 from experiments.progress import SweepProgress
 from experiments.recorder import Recorder, jobs
-from experiments.results import Result
+from experiments.results import Result, read_results
 from experiments.run_folder import RESULTS, open_run_folder
 from experiments.schema import build
 from experiments.summary import summarise, table, write_csv
 from experiments.terminal import plain
+from search.batching import WorkerDied
 from search.errors import check_knob
 from search.selection import Rule
 
@@ -57,8 +58,8 @@ class Sweep:
     budget: Budgets = field(default_factory=Budgets)
     seed: int = 0
     """names the run: the same seed, the same samples"""
-    concurrency: int = 256
-    """searches in flight at most"""
+    concurrency: int | None = None
+    """searches in flight at most; null: as many as the policy's engine takes sequences, or 256"""
     trees: bool = False
     """keep every search's tree as JSON in the folder trees/"""
     out: str | None = None
@@ -75,25 +76,29 @@ def main(overrides: Sequence[str] = ()) -> int:
     grid = cells(run.search, run.policy, run.budgets, run.budget)
     check_kinds(run.search, run.scorer, run.selection)
     load_engines(run.policy, run.scorer)
+    # One that waits for its scores asks for nothing: this many searches keep the policy's batch full, or nearly.
+    concurrency = run.concurrency or getattr(run.policy, "max_num_seqs", 256)
     folder = open_run_folder("sweep", run.out, config)
     progress = SweepProgress(len(grid) * len(problems), Console(stderr=True))
-    interrupted = False
+    cut_short, code = "", 0
     with (folder / RESULTS).open("w", encoding="utf-8") as file, progress:
         recorder = Recorder(file, folder / "trees" if run.trees else None, run.selection.reduction, progress)
         try:
-            asyncio.run(recorder.run(jobs(problems, grid, run.scorer, run.seed), run.concurrency))
+            asyncio.run(recorder.run(jobs(problems, grid, run.scorer, run.seed), concurrency))
         except KeyboardInterrupt:
-            interrupted = True
-    if interrupted:
-        print(
-            f"interrupted: {progress.done} of {progress.total} searches had ended and are kept; short ones end first",
-            file=sys.stderr,
-        )
-    if recorder.results:
-        report(folder, recorder.results, run.selection.rule)
-    if not interrupted:
-        draw(folder, recorder.results, run.selection.rule)
-    return INTERRUPTED if interrupted else int(all(result.error for result in recorder.results))
+            cut_short, code = "interrupted", INTERRUPTED
+        except WorkerDied as error:
+            cut_short, code = "\n".join(map(plain, str(error).splitlines())), 1
+    if cut_short:
+        kept = f"{progress.done} of {progress.total} searches had ended and are kept; short ones end first"
+        print(f"{cut_short}: {kept}", file=sys.stderr)
+    results = read_results(folder) if progress.done else []
+    if results:
+        report(folder, results, run.selection.rule)
+    if cut_short:
+        return code
+    draw(folder, results, run.selection.rule)
+    return int(all(result.error for result in results))
 
 
 def build_sweep(config: DictConfig) -> Sweep:

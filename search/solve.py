@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
+from uuid import uuid4
 
 from search.cost import Budget, BudgetSpent
 from search.errors import KnobError
 from search.grow import Grower
 from search.protocols import Policy, Scorer, Searcher
 from search.tree import Tree
+
+search_id: ContextVar[str | None] = ContextVar("search_id", default=None)
+"""Names the running search to an engine whose cache outlives it, so that a search is charged what it costs alone."""
 
 
 async def solve(
@@ -30,6 +35,7 @@ async def solve(
     tree = tree or Tree(question, seed)
     tree.kind, tree.budget = scorer.kind, budget or Budget()
     grow = Grower(tree, policy, scorer)
+    named = search_id.set(uuid4().hex)
     try:
         tree.stopped = await _until_budget(searcher, grow)
         return tree
@@ -37,6 +43,7 @@ async def solve(
         tree.stopped = "cancelled" if isinstance(error, asyncio.CancelledError) else "error"
         failure = _first(error)
     finally:
+        search_id.reset(named)
         grow.close()
     # Raised out here, it keeps a cause and context of its own: its group as either would contain it, a cycle.
     try:

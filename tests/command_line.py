@@ -21,7 +21,7 @@ from enum import Enum
 from pathlib import Path
 
 from policies.toy import Toy
-from search import Beam, Kind, Step
+from search import Beam, Kind, Step, WorkerDied
 
 
 class Mood(Enum):
@@ -56,6 +56,19 @@ class Shouts(Toy):
         text = "[bold red]x[/bold red]\\x1b[31m\\x00\\u202e \\\\boxed{[link=x]\\x07}"
         loud = tuple(tuple(Step(text, s.token_ids, s.logprobs, s.end) for s in c) for c in extension.continuations)
         return extension._replace(continuations=loud)
+
+
+class Mortal:
+    """A scorer whose engine dies at the twelfth request."""
+
+    kind = Kind.VALUE
+    asked = 0
+
+    def score(self, question, steps):
+        self.asked += 1
+        if self.asked >= 12:
+            raise WorkerDied("the engine has ended. Its log:\\nlast words")
+        return [0.5 for _ in steps]
 
 
 class Picky:

@@ -96,7 +96,7 @@ def test_the_config_that_is_printed_composes_to_itself(capsys: pytest.CaptureFix
         ("solve", 'stepsearch solve "QUESTION"'),
         ("solve search=beam", "the question comes first"),
         ("solve q search=beem", "search=beem: no such choice; choose from best_of_n, beam,"),
-        ("solve q policy=HF", "policy=HF: no such choice; choose from hf, toy, custom"),
+        ("solve q policy=HF", "policy=HF: no such choice; choose from hf, vllm, toy, custom"),
         ("solve q policy=toy scorer=toi", "Did you mean toy?"),
         ("solve q policy=toy search.simulatons=2", "search.simulatons: no such knob; search has simulations, branch,"),
         ("solve q policy=toy search.simulatons=2", "Did you mean simulations?"),
@@ -201,7 +201,7 @@ def test_plug_ins_are_built_from_an_import_path(plugins: str):
         ("", "", "write module:Class"),
         ("Picky", "", "write module:Class"),
         ("nowhere:Picky", "", "no module 'nowhere'; looked for nowhere.py in "),
-        ("{plugins}:Piky", "", "has no class Piky; it has Mood, Slow, Shouts, Picky"),
+        ("{plugins}:Piky", "", "has no class Piky; it has Mood, Slow, Shouts, Mortal, Picky"),
         ("{plugins}:Picky", "", "scorer.args.hated is missing"),
         (
             "{plugins}:Picky",

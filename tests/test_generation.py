@@ -14,7 +14,8 @@ from transformers import (
 )
 
 from policies.engines import generation
-from policies.engines.generation import Generator, Row
+from policies.engines.generation import Generator
+from policies.engines.rows import Row
 from policies.engines.sampling import Sampling
 from policies.hf import HF
 from search.ends import Limits

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from policies.engines.hf import ModelError
+from policies.engines.hf import ModelError, load_weights
 from policies.engines.prompt import encode_question
 from policies.hf import HF
 from search.protocols import Extension
@@ -133,7 +133,7 @@ def test_a_path_goes_on_from_its_own_token_ids(random_policy: str):
     tree = Tree(QUESTIONS[0])
     node = tree.root
     for ids in [(newline, newline, 20), (21, newline, newline)]:
-        node = node.add(node.reserve(1).start, Step(policy.engine.decode(ids), ids))
+        node = node.add(node.reserve(1).start, Step(policy.engine.vocabulary.decode(ids), ids))
     read: list[list[int]] = []
 
     def note(module: Any, args: Any, inputs: dict[str, Any]) -> None:
@@ -175,6 +175,18 @@ def test_a_model_that_cannot_be_loaded_is_a_clear_error(random_policy: str, knob
     wrong: dict[str, Any] = {"model": random_policy} | knobs
     with pytest.raises(ModelError, match=message):
         _ = HF(**wrong).engine
+
+
+@pytest.mark.parametrize(("native", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_auto_computes_in_float32_where_bfloat16_would_be_emulated(
+    random_policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, native: bool, dtype: torch.dtype
+):
+    from transformers import Qwen2ForCausalLM
+
+    Qwen2ForCausalLM.from_pretrained(random_policy, dtype=torch.bfloat16).save_pretrained(tmp_path)
+    monkeypatch.setattr("policies.engines.hf.has_bfloat16", lambda device: native)
+    assert load_weights(Qwen2ForCausalLM, str(tmp_path), "cpu", "auto").dtype == dtype
+    assert load_weights(Qwen2ForCausalLM, str(tmp_path), "cpu", "bfloat16").dtype == torch.bfloat16, "as asked"
 
 
 def test_a_reward_model_is_no_policy(random_prm: str):

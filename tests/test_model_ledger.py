@@ -9,7 +9,7 @@ import pytest
 
 from policies.engines.generation import Generator
 from policies.hf import HF
-from scorers.prm import PRM, Reader
+from scorers.prm import PRM
 from search import MCTS, Beam, BestOfN, Budget, Cost, Ledger, ParticleFilter, Searcher, Tree, solve, solve_all
 from search.solve import Job
 from tests.test_generation import pause_at
@@ -21,7 +21,7 @@ SEARCHERS = [BestOfN(4), Beam(4, 2), MCTS(simulations=4, branch=2), ParticleFilt
 class Count:
     """Counts a model's forward passes: new positions that are no padding, all positions, and FLOPs of each pass."""
 
-    def __init__(self, engine: Generator | Reader) -> None:
+    def __init__(self, engine: Any) -> None:
         self.real = self.padded = self.prompts = 0
         self.flops, self._engine = 0.0, engine
         self.read: list[tuple[int, ...]] = []
@@ -58,7 +58,7 @@ def prm(random_prm: str) -> PRM:
 
 @pytest.fixture
 def counts(policy: HF, prm: PRM) -> Iterator[tuple[Count, Count]]:
-    both = Count(policy.engine), Count(prm.engine)
+    both = Count(policy.engine), Count(prm.reader)
     yield both
     for count in both:
         count.stop()
@@ -66,7 +66,7 @@ def counts(policy: HF, prm: PRM) -> Iterator[tuple[Count, Count]]:
 
 @pytest.mark.parametrize("searcher", SEARCHERS, ids=lambda s: type(s).__name__)
 def test_the_ledger_equals_the_hooks_count(searcher: Searcher, policy: HF, prm: PRM, counts: tuple[Count, Count]):
-    before = policy.engine.meter.total, prm.engine.meter.total, policy.engine.meter.abandoned
+    before = policy.engine.meter.total, prm.reader.meter.total, policy.engine.meter.abandoned
     ledger = asyncio.run(solve(QUESTION, searcher, policy, prm)).ledger
     wrote, read = counts
     # Each continuation's last token is drawn and never read.
@@ -74,7 +74,7 @@ def test_the_ledger_equals_the_hooks_count(searcher: Searcher, policy: HF, prm: 
     assert ledger.scorer_tokens_computed == read.real > 0
     assert ledger.prompt_tokens_cached == ledger.scorer_tokens_cached == 0
     assert ledger.flops is not None
-    spent = [minus(m.total, b) for m, b in zip((policy.engine.meter, prm.engine.meter), before, strict=False)]
+    spent = [minus(m.total, b) for m, b in zip((policy.engine.meter, prm.reader.meter), before, strict=False)]
     assert ledger.flops == pytest.approx(sum(cost.flops or 0.0 for cost in spent))
     assert spent[0].flops == pytest.approx(wrote.flops)
     # The hook counts a head at every tag, the ledger only where a score was wanted.
@@ -92,13 +92,13 @@ def minus(after: Cost, before: Cost) -> Cost:
 @pytest.mark.parametrize("searcher", SEARCHERS, ids=lambda s: type(s).__name__)
 def test_no_prefix_is_judged_twice_in_one_search(searcher: Searcher, policy: HF, prm: PRM, monkeypatch: Any):
     judged: list[tuple[int, ...]] = []
-    plain = prm.engine.read
+    plain = prm.reader.read
 
     async def spy(ids: list[int], tags: list[int]) -> Any:
         judged.extend(tuple(ids[: tag + 1]) for tag in tags)
         return await plain(ids, tags)
 
-    monkeypatch.setattr(prm.engine, "read", spy)
+    monkeypatch.setattr(prm.reader, "read", spy)
     tree = asyncio.run(solve(QUESTION, searcher, policy, prm))
     assert len(judged) == len(set(judged)) >= 4
     assert sum(node.score is not None for node in tree.nodes()) >= len(judged)

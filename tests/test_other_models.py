@@ -18,6 +18,7 @@ from transformers import (
 from policies.engines.generation import Generator
 from policies.engines.hf import ModelError
 from policies.engines.prompt import encode_question
+from policies.engines.rows import decode_all
 from policies.hf import HF
 from search.step import Step
 from tests.conftest import save_random
@@ -114,8 +115,7 @@ def test_steps_keep_their_leading_space_with_tokenizers_that_drop_it(engine: Gen
     core.pre_tokenizer, core.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
     engine.tokenizer = PreTrainedTokenizerFast(tokenizer_object=core)
     assert engine.tokenizer.decode([0]) == "the"
-    assert engine.decode([0, 1]) == " the sum"
-    assert engine.decode([2, 6]) == "as"
+    assert decode_all(engine.tokenizer, [[0, 1], [2, 6]]) == [" the sum", "as"]
 
 
 def test_a_model_without_a_pad_token_or_an_end_token_runs_to_its_limits(random_policy: str, tmp_path: Any):

@@ -16,7 +16,9 @@ from transformers import Qwen2Model
 from experiments.tiny.tokenizer import TEMPLATE
 from policies.engines.hf import ModelError
 from policies.engines.prompt import SYSTEM_PROMPT
-from scorers.prm import PRM, STEP_TAG, Reader, split
+from scorers.hf_reader import HFReader, split
+from scorers.prm import PRM
+from scorers.step_reader import STEP_TAG
 from search.step import End, Step
 from tests.conftest import save_random
 
@@ -63,20 +65,20 @@ def reference(folder: str, ids: list[int], tag: int) -> list[float]:
 
 
 @pytest.fixture(params=["tiny", "ChatML"])
-def reader(random_prm: str, request: pytest.FixtureRequest) -> Reader:
-    made = Reader(random_prm, "cpu", "float32", 4)
+def reader(random_prm: str, request: pytest.FixtureRequest) -> HFReader:
+    made = HFReader(random_prm, "cpu", "float32", 4)
     made.tokenizer.chat_template = TEMPLATE if request.param == "tiny" else CHATML
     return made
 
 
 @pytest.mark.parametrize("count", [1, 2, len(TEXTS)])
-def test_step_by_step_encoding_equals_the_whole_string(reader: Reader, count: int):
+def test_step_by_step_encoding_equals_the_whole_string(reader: HFReader, count: int):
     ids, tags = reader.encode(QUESTION, TEXTS[:count], SYSTEM_PROMPT)
     assert ids == card_ids(reader.tokenizer, TEXTS[:count])
     assert tags == [place for place, token in enumerate(ids) if token == reader.tag]
 
 
-def test_scores_equal_the_raw_weights(reader: Reader, random_prm: str):
+def test_scores_equal_the_raw_weights(reader: HFReader, random_prm: str):
     ids, tags = reader.encode(QUESTION, TEXTS, SYSTEM_PROMPT)
     ours = asyncio.run(reader.read(ids, tags)).scores
     theirs = reference(random_prm, card_ids(reader.tokenizer, TEXTS), reader.tag)
@@ -114,9 +116,10 @@ def test_a_batch_equals_one_by_one(random_prm: str):
 def test_the_cost_is_what_was_read(random_prm: str):
     prm = PRM(random_prm)
     scored = asyncio.run(prm.score(QUESTION, steps(), 2))
-    ids, _ = prm.engine.encode(QUESTION, TEXTS, prm.system_prompt)
+    reader: Any = prm.reader
+    ids, _ = reader.encode(QUESTION, TEXTS, prm.system_prompt)
     assert (scored.cost.computed, scored.cost.cached, scored.cost.calls) == (len(ids), 0, 1)
-    assert scored.cost.flops == prm.engine.flops.forward(0, len(ids), len(TEXTS) - 2)
+    assert scored.cost.flops == reader.flops.forward(0, len(ids), len(TEXTS) - 2)
 
 
 def test_too_long_for_the_context_is_an_error_and_nothing_is_cut(tmp_path: Path):
@@ -138,9 +141,9 @@ def altered(folder: str, target: Path, **changes: Any) -> Path:
 
 def test_another_architecture_is_refused(random_prm: str, random_policy: str, tmp_path: Path):
     with pytest.raises(ModelError, match="is a Qwen2ForCausalLM; a prm is one of: Qwen2ForProcessRewardModel"):
-        _ = PRM(random_policy).engine
+        _ = PRM(random_policy).reader
     with pytest.raises(ModelError, match="names no architecture"):
-        _ = PRM(str(altered(random_prm, tmp_path, architectures=None))).engine
+        _ = PRM(str(altered(random_prm, tmp_path, architectures=None))).reader
 
 
 def test_a_tokenizer_without_the_tag_is_refused(random_prm: str, tmp_path: Path):
@@ -148,7 +151,7 @@ def test_a_tokenizer_without_the_tag_is_refused(random_prm: str, tmp_path: Path)
     file = folder / "tokenizer.json"
     file.write_text(file.read_text().replace(STEP_TAG, "<extra_9>"))
     with pytest.raises(ModelError, match="has no <extra_0>"):
-        _ = PRM(str(folder)).engine
+        _ = PRM(str(folder)).reader
 
 
 def test_pickled_weights_are_refused(random_prm: str, tmp_path: Path):
@@ -156,7 +159,7 @@ def test_pickled_weights_are_refused(random_prm: str, tmp_path: Path):
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
     with pytest.raises(ModelError, match=r"cannot be loaded: .*safetensors"):
-        _ = PRM(str(folder)).engine
+        _ = PRM(str(folder)).reader
 
 
 def test_missing_weights_are_refused(random_prm: str, tmp_path: Path):
@@ -167,7 +170,7 @@ def test_missing_weights_are_refused(random_prm: str, tmp_path: Path):
     kept = {name: weight for name, weight in weights.items() if name != "score.2.bias"}
     save_file(kept, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match=r"lacks weights of Qwen2ForProcessRewardModel: score\.2\.bias"):
-        _ = PRM(str(folder)).engine
+        _ = PRM(str(folder)).reader
 
 
 def test_remote_code_is_never_run(random_prm: str, tmp_path: Path):

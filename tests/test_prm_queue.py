@@ -5,25 +5,25 @@ from typing import Any
 
 import pytest
 
-from scorers.prm import Reader
+from scorers.hf_reader import HFReader
 from tests.test_generation import pause_at
 
 LENGTHS = [10, 11, 12, 12, 30, 31, 90, 91, 95, 200]
 
 
 @pytest.fixture
-def reader(random_prm: str) -> Reader:
+def reader(random_prm: str) -> HFReader:
     """One that no other test has used."""
-    return Reader(random_prm, "cpu", "float32", 16)
+    return HFReader(random_prm, "cpu", "float32", 16)
 
 
-async def read(reader: Reader, lengths: list[int]) -> list[Any]:
+async def read(reader: HFReader, lengths: list[int]) -> list[Any]:
     """Readings of these lengths at the same time: Scored, or what went wrong."""
     readings = [reader.read([5 + i % 40 for i in range(n)], [n // 2, n - 1]) for n in lengths]
     return await asyncio.gather(*readings, return_exceptions=True)
 
 
-def watch(reader: Reader) -> list[tuple[int, int]]:
+def watch(reader: HFReader) -> list[tuple[int, int]]:
     """Gathers (padded, real) tokens of each forward pass."""
     passes: list[tuple[int, int]] = []
 
@@ -34,7 +34,7 @@ def watch(reader: Reader) -> list[tuple[int, int]]:
     return passes
 
 
-def test_a_batch_of_mixed_lengths_is_split_where_it_would_be_padded(reader: Reader):
+def test_a_batch_of_mixed_lengths_is_split_where_it_would_be_padded(reader: HFReader):
     passes = watch(reader)
     scored = asyncio.run(read(reader, LENGTHS[::-1]))
     assert len(passes) == 4 and all(padded <= 1.2 * real for padded, real in passes)
@@ -44,7 +44,7 @@ def test_a_batch_of_mixed_lengths_is_split_where_it_would_be_padded(reader: Read
         assert together.scores == pytest.approx(alone.scores, abs=1e-5)
 
 
-def test_a_poison_reading_fails_alone_and_what_was_read_twice_is_counted(reader: Reader):
+def test_a_poison_reading_fails_alone_and_what_was_read_twice_is_counted(reader: HFReader):
     """The poison is the longest: all others are read before it, in vain, and once more by themselves."""
     fine = LENGTHS[:-1]
 
@@ -59,7 +59,7 @@ def test_a_poison_reading_fails_alone_and_what_was_read_twice_is_counted(reader:
     assert reader.meter.total.computed == 2 * sum(fine)
 
 
-def test_a_cancelled_reading_is_left_out_or_abandoned(reader: Reader):
+def test_a_cancelled_reading_is_left_out_or_abandoned(reader: HFReader):
     """Held at its first pass until all are cancelled: that pass is abandoned, the others are never made."""
     passes = watch(reader)
 

@@ -1,20 +1,23 @@
 """`stepsearch sweep` on the toy world: results, summary, cells, errors, Ctrl-C, repetition."""
 
 import csv
+import gc
 import json
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from experiments import recorder
 from experiments.bootstrap import interval
 from experiments.cells import Budgets, cells
 from experiments.results import read_results
 from experiments.summary import COLUMNS
 from policies.hf import HF
-from search import MCTS, BestOfN, Tree
+from search import MCTS, BestOfN, Solved, Tree
 from tests.command_line import PLUGINS, RIGHT, TOY, interrupt, run
 
 QUESTIONS = ["q0", "q1", "hated q2", "q3", "q4"]
@@ -169,6 +172,37 @@ def test_a_failure_stays_with_its_problem(here: Path, capsys: pytest.CaptureFixt
     out = capsys.readouterr().out
     assert "3 of 15 searches failed" in out and "[bold]stand[/bold]" in out
     assert {result.correct("best") for result in read_results(Path("run")) if result.error} == {0.0}
+
+
+def test_trees_of_searches_that_have_ended_are_let_go(here: Path, monkeypatch: pytest.MonkeyPatch):
+    """However many have ended: those that run, and those that are being judged."""
+    trees: list[weakref.ref[Tree]] = []
+    alive: list[int] = []
+    judge = recorder.judge
+
+    def count(solved: Solved, *args: Any) -> Any:
+        trees.append(weakref.ref(solved.tree))
+        if len(trees) % 50 == 0:
+            gc.collect()  # a tree's nodes know their parents, so nothing less frees them
+            alive.append(sum(tree() is not None for tree in trees))
+        return judge(solved, *args)
+
+    monkeypatch.setattr(recorder, "judge", count)
+    many = [json.dumps({"question": f"q{i}", "answer": RIGHT, "level": 0}) for i in range(150)]
+    Path("toy.jsonl").write_text("\n".join(many))
+    assert sweep("searchers=[best_of_n]", "budgets=[2]", "concurrency=4") == 0
+    assert len(trees) == 300, "greedy, too"
+    assert max(alive) <= 64 + 2 * 4
+
+
+def test_a_dead_engine_is_told_once_and_what_has_ended_is_kept(here: Path, capsys: pytest.CaptureFixture[str]):
+    words = ["scorer=custom", f"scorer.cls={_plugins(here)}:Mortal", "concurrency=2"]
+    assert sweep(*words, "budgets=[1]", "searchers=[beam,best_of_n]") == 1
+    told = capsys.readouterr().err
+    assert told.count("the engine has ended. Its log:\nlast words: ") == 1
+    assert 1 <= len(lines()) < 15
+    assert f"{len(lines())} of 15 searches had ended and are kept" in told
+    assert not any(line["error"] for line in lines())
 
 
 def test_where_all_fail_the_exit_code_says_so(here: Path):

@@ -9,10 +9,11 @@ import torch
 from transformers import Qwen2ForCausalLM
 
 from experiments import arithmetic
+from experiments.tiny.muon import Muon, orthogonal
 from experiments.tiny.tokenizer import build_tokenizer
 from experiments.tiny.train_policy import config, documents, next_token_loss
-from experiments.tiny.train_prm import Reader
-from experiments.tiny.training import IGNORED, Schedule, pack, train
+from experiments.tiny.train_prm import Reader, label_loss
+from experiments.tiny.training import IGNORED, Schedule, pack, places, train
 
 TOKENIZER: Any = build_tokenizer()
 
@@ -71,3 +72,54 @@ def test_the_prm_reader_marks_the_first_mistake():
     assert [mark for _, mark in marks[:4]] == [1, 1, 1, 1], "3, +, 4 and = are right"
     assert marks[4] == ("8", 0)
     assert all(label == IGNORED for label in labels[tags[1] + 1 : tags[2]]), "after a mistake only tags are labelled"
+
+
+def test_an_orthogonal_update_has_singular_values_near_one():
+    matrix = torch.randn(24, 64, generator=torch.Generator().manual_seed(0))
+    for each in (matrix, matrix.T):
+        values = torch.linalg.svdvals(orthogonal(each))
+        assert orthogonal(each).shape == each.shape
+        assert values.min() > 0.6
+        assert values.max() < 1.3
+
+
+def test_muon_steps_as_torchs_own_does_up_to_its_bfloat16():
+    start = torch.randn(24, 64, generator=torch.Generator().manual_seed(0))
+    ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    optimizers = (
+        Muon([ours], lr=0.1),
+        torch.optim.Muon([theirs], lr=0.1, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
+    )
+    for step in range(3):
+        for weight, optimizer in zip((ours, theirs), optimizers, strict=True):
+            weight.grad = (weight.detach() ** 2).roll(step, 0)
+            optimizer.step()
+    moved = (theirs - start).norm()
+    assert (ours - theirs).norm() < 0.02 * moved
+
+
+def test_a_tag_weighs_as_much_as_ten_tokens():
+    class Guess(torch.nn.Module):
+        """Says right with probability 0.5 to the first token and 0.25 to the others."""
+
+        def model(self, ids, **_):
+            return type("Out", (), {"last_hidden_state": (ids > 5).float()[..., None]})
+
+        def score(self, hidden):
+            return torch.cat([hidden * torch.log(torch.tensor(3.0)), torch.zeros_like(hidden)], -1)
+
+    ids, labels = torch.tensor([[5, 7, 9, 9]]), torch.tensor([[1, 1, IGNORED, IGNORED]])
+    loss = label_loss(Guess(), ids, labels, tag=7, first=5)
+    wanted = -(torch.tensor(0.5).log() + 10 * torch.tensor(0.25).log()) / 11
+    torch.testing.assert_close(loss, wanted)
+
+
+def test_documents_of_a_row_do_not_see_each_other():
+    torch.manual_seed(0)
+    model: Any = Qwen2ForCausalLM(config(TOKENIZER, hidden=64, layers=2)).model
+    one, two = [1, 7, 9, 4], [1, 5, 8]
+    row = torch.tensor([one + two])
+    assert places(row, first=1).tolist() == [[0, 1, 2, 3, 0, 1, 2]]
+    together = model(row, position_ids=places(row, first=1), use_cache=False).last_hidden_state[0]
+    for ids, rows in ((one, together[:4]), (two, together[4:])):
+        torch.testing.assert_close(rows, model(torch.tensor([ids])).last_hidden_state[0])

@@ -1,10 +1,7 @@
-"""Trains the small PRM on the small policy: python -m experiments.tiny.train_prm start=runs/strong [steps=...]
+"""Trains the small PRM on the small policy: python -m experiments.tiny.train_prm [steps=...] [out=...]
 
 First samples solutions of the policy, with exact labels, then trains on them and on corruptions of right solutions.
-The decoder starts from the policy's own training taken to its end, since a verifier must compute more reliably than the
-writer whose work it judges:
-
-    python -m experiments.tiny.train_policy stop=null out=runs/strong
+The PRM is built on the policy's own layers (experiments/tiny/verifier.py): what is trained are two layers above them.
 
 Interrupted, the same command goes on.
 """
@@ -27,26 +24,25 @@ from transformers import Qwen2ForCausalLM
 from experiments import arithmetic
 from experiments.tiny.corrupt import KINDS, corrupt
 from experiments.tiny.train_policy import problem
-from experiments.tiny.training import IGNORED, Document, Schedule, pack, train
+from experiments.tiny.training import IGNORED, Document, Schedule, pack, places, train
 from experiments.tiny.verifier import verifier
 from policies.engines.hf import load_tokenizer, locate
 from policies.engines.prompt import encode_question
 from policies.hf import HF
-from scorers.prm import STEP_TAG
 from scorers.self import SelfCertainty
+from scorers.step_reader import STEP_TAG
 from search import BestOfN, Job, solve_all
 
 
 @dataclass
 class Knobs:
-    policy: str = "tiny"  # whose samples it learns from
-    start: str = "tiny"  # whose weights it starts from
-    problems: int = 4000
+    policy: str = "tiny"  # whose samples it learns from and whose weights it starts from
+    problems: int = 2000
     samples: int = 4
-    steps: int = 1200
+    steps: int = 2400
     rows: int = 12
     row_tokens: int = 512
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 2e-3
     seed: int = 1
     threads: int = 2
     device: str = "cpu"
@@ -100,38 +96,27 @@ class Reader:
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         self.tag: int = tokenizer.convert_tokens_to_ids(STEP_TAG)
+        self.first: int = encode_question(tokenizer, "", "")[0]
 
     def document(self, question: str, steps: list[str], truth: list[str]) -> Document:
         ids = encode_question(self.tokenizer, question, "")
         labels = [IGNORED] * len(ids)
         followed = True
         for place, (step, right) in enumerate(zip(steps, arithmetic.labels(question, steps), strict=True)):
-            tokens = self.tokenizer.encode(step.strip(), add_special_tokens=False)
+            tokens = self._encode(step)
             same = place < len(truth) and step.strip() == truth[place].strip()
             ids += [*tokens, self.tag]
             labels += [*self._marks(tokens, truth, place, right, followed), int(right)]
             followed = followed and same
         return ids, labels
 
-    def replaced(self, question: str, truth: list[str], rng: random.Random) -> Document:
-        """A right solution up to a random step in which one token in six is another one that the text also has.
-
-        Each token of that step is labelled: its own or replaced. This teaches comparing what stands there with what
-        should, a hundred times more often than whole solutions do (replaced token detection, arXiv 2003.10555).
-        """
-        place = rng.randrange(len(truth))
-        ids = encode_question(self.tokenizer, question, "")
-        for step in truth[:place]:
-            ids += [*self.tokenizer.encode(step.strip(), add_special_tokens=False), self.tag]
-        tokens = self.tokenizer.encode(truth[place].strip(), add_special_tokens=False)
-        others = [rng.choice(ids[1:] + tokens) if rng.random() < 1 / 6 else token for token in tokens]
-        labels = [int(other == token) for other, token in zip(others, tokens, strict=True)]
-        return [*ids, *others], [IGNORED] * len(ids) + labels
+    def _encode(self, step: str) -> list[int]:
+        return self.tokenizer.encode(step.strip(), add_special_tokens=False)
 
     def _marks(self, tokens: list[int], truth: list[str], place: int, right: bool, followed: bool) -> list[int]:
         if not followed or place >= len(truth):
             return [IGNORED] * len(tokens)
-        worked = self.tokenizer.encode(truth[place].strip(), add_special_tokens=False)
+        worked = self._encode(truth[place])
         agree = next((i for i, (a, b) in enumerate(zip(tokens, worked, strict=False)) if a != b), len(worked))
         if right and agree < len(tokens):
             return [1] * agree + [IGNORED] * (len(tokens) - agree)
@@ -139,40 +124,39 @@ class Reader:
 
 
 def documents(reader: Reader, file: Path, seed: int) -> Iterator[Document]:
-    """For ever: of five, two replaced-token exercises, two solutions of the policy's own, one corruption or right one.
-
-    Corruptions are of every kind alike.
-    """
+    """For ever: of 20, nine of the policy's own solutions, nine corruptions of all kinds alike, two right ones; half of
+    the wrong ones end with their first wrong step."""
     rng, held_out, kinds = random.Random(seed), arithmetic.held_out(), list(KINDS)
     sampled = [(entry["question"], steps) for entry in map(json.loads, file.open()) for steps in entry["samples"]]
     while True:
         draw = rng.random()
-        if draw < 0.4:
+        if draw < 0.45:
             question, steps = rng.choice(sampled)
             tree = arithmetic.read(question)
             assert isinstance(tree, arithmetic.Group)
-            yield reader.document(question, steps, arithmetic.solution(tree))
-            continue
-        tree = problem(rng)
-        question, truth = arithmetic.question(tree), arithmetic.solution(tree)
+        else:
+            tree = problem(rng)
+            question = arithmetic.question(tree)
+            wrong = corrupt(tree, rng.choice(kinds), rng) if draw < 0.9 else None
+            steps = wrong.steps if wrong else arithmetic.solution(tree)
         if question in held_out:
             continue
-        if draw < 0.8:
-            yield reader.replaced(question, truth, rng)
-            continue
-        wrong = corrupt(tree, rng.choice(kinds), rng) if draw < 0.95 else None
-        yield reader.document(question, wrong.steps if wrong else truth, truth)
+        labels = arithmetic.labels(question, steps)
+        if False in labels and rng.random() < 0.5:
+            steps = steps[: labels.index(False) + 1]
+        yield reader.document(question, steps, arithmetic.solution(tree))
 
 
-TAG_WEIGHT = (
-    10.0  # a tag counts as so many tokens: there are twenty tokens to a tag, and tags are what scores are read at
-)
+TAG_WEIGHT = 10.0  # a tag counts as ten tokens: there are twenty to a tag, and scores are read at tags
 
 
-def label_loss(model: Any, ids: Tensor, labels: Tensor, tag: int) -> Tensor:
-    """Weighted cross-entropy of right and wrong over the labelled positions; ids and labels are [rows, row_tokens]."""
+def label_loss(model: Any, ids: Tensor, labels: Tensor, tag: int, first: int) -> Tensor:
+    """Weighted cross-entropy of right and wrong over the labelled positions; ids and labels are [rows, row_tokens].
+
+    Documents, which begin with the token `first`, do not see each other: a mistake in one says nothing of the next.
+    """
     kept = labels != IGNORED
-    hidden = model.model(ids).last_hidden_state
+    hidden = model.model(ids, position_ids=places(ids, first), use_cache=False).last_hidden_state
     losses = nn.functional.cross_entropy(model.score(hidden[kept]).float(), labels[kept], reduction="none")
     weights = torch.where(ids[kept] == tag, TAG_WEIGHT, 1.0)
     return (losses * weights).sum() / weights.sum()
@@ -192,17 +176,11 @@ def main() -> None:
     def rows(step: int) -> Iterator[tuple[Tensor, Tensor]]:
         return islice(pack(documents(reader, samples, knobs.seed), knobs.row_tokens, pad), step * knobs.rows, None)
 
-    start = Qwen2ForCausalLM.from_pretrained(locate(knobs.start), dtype=torch.float32)
-    model: Any = verifier(start, reader.tokenizer, STEP_TAG, "\n\n")
+    policy = Qwen2ForCausalLM.from_pretrained(locate(knobs.policy), dtype=torch.float32)
+    model: Any = verifier(policy, reader.tokenizer, STEP_TAG, "\n\n")
     model.to(knobs.device)
-    train(
-        model,
-        rows,
-        partial(label_loss, tag=reader.tag),
-        schedule,
-        Path(knobs.work),
-        log=lambda line: print(line, flush=True),
-    )
+    loss = partial(label_loss, tag=reader.tag, first=reader.first)
+    train(model, rows, loss, schedule, Path(knobs.work), log=lambda line: print(line, flush=True))
     model.to(torch.bfloat16).save_pretrained(knobs.out)
     reader.tokenizer.save_pretrained(knobs.out)
 

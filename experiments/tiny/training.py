@@ -9,6 +9,9 @@ import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from experiments.tiny.muon import Muon
+from policies.engines.hf import has_bfloat16
+
 IGNORED = -100  # the label of a position that is not trained on
 
 
@@ -50,23 +53,24 @@ def pack(documents: Iterator[Document], row_tokens: int, pad: int) -> Iterator[t
         labels += doc_labels
 
 
+def places(ids: Tensor, first: int) -> Tensor:
+    """Each token's place in its document, [rows, row_tokens], where every document begins with the token `first`.
+
+    Given as position_ids they keep the documents of a row from attending to each other.
+    """
+    index = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
+    return index - torch.where(ids == first, index, 0).cummax(1).values
+
+
 def optimizers(model: nn.Module) -> list[torch.optim.Optimizer]:
     """Muon for the hidden matrices, AdamW for embeddings, heads, norms and biases; rates are set a step."""
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     hidden = [p for name, p in trained.items() if p.ndim == 2 and ".layers." in name]
     rest = [p for name, p in trained.items() if not (p.ndim == 2 and ".layers." in name)]
     return [
-        torch.optim.Muon(hidden, lr=0.0, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
+        Muon(hidden, lr=0.0),
         torch.optim.AdamW(rest, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0),
     ]
-
-
-_COLUMNS = (
-    TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
-    BarColumn(),
-    TextColumn("loss {task.fields[loss]:.4f}"),
-    TimeRemainingColumn(),
-)
 
 
 def train(
@@ -106,7 +110,7 @@ def train(
 def _step(model, opts, batch, loss_of, rate: float) -> float:
     device = next(model.parameters()).device
     ids, labels = (torch.stack(part).to(device) for part in zip(*batch, strict=True))
-    with torch.autocast(device.type, dtype=torch.bfloat16):
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=has_bfloat16(device.type)):
         loss = loss_of(model, ids, labels)
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -1,12 +1,13 @@
 """A PRM built on a policy: the policy's layers unchanged, beside them a second stream, on top a layer that compares.
 
 A policy foretells each next token, so a mistake shows as a token that it did not foretell. Training alone is slow to
-find this comparison, so it is built in, and what is trained are the two layers above it:
+find this comparison, so it is built in; what is trained are two layers above it and the head. H is the policy's width:
 
     dimensions   0..H-1      the policy's own stream
                H..3H/2-1     what each token is, carried past the policy's layers too small for them to feel
             3H/2..2H-2       what the token before foretold, fetched by the first new layer's attention
-                  2H-1       the product of the two: high where the token is the one foretold
+                  2H-1       their product less a threshold: about the logit of the token that stands there, so below
+                             zero where it was not foretold
 """
 
 from typing import Any
@@ -19,6 +20,8 @@ from experiments.tiny.train_policy import config
 from scorers.qwen2_prm import Qwen2ForProcessRewardModel
 
 WHISPER = 0.03  # how small the carried tokens are beside the policy's stream
+HUSH = 0.3  # how much of the policy's stream the new layers hear
+THRESHOLD = 14.0  # the logit that 5 % of right steps and 78 % of wrong ones of the small policy fall below
 LOUDNESS = 12.0  # how large the product is beside the policy's stream
 
 
@@ -29,18 +32,24 @@ def verifier(policy: Qwen2ForCausalLM, tokenizer: Any, tag: str, delimiter: str)
     width, old = small.hidden_size, small.num_hidden_layers
     head_size = width // small.num_attention_heads
     shape = config(tokenizer, 2 * width, old + 3, head_size, intermediate=small.intermediate_size)
-    model = Qwen2ForProcessRewardModel(shape)
+    model: Any = Qwen2ForProcessRewardModel(shape)
     tag_id, delimiter_id = tokenizer.convert_tokens_to_ids([tag, delimiter])
-    policy.model.embed_tokens.weight[tag_id] = policy.model.embed_tokens.weight[delimiter_id]
-    reading = _main_directions(policy.model.embed_tokens.weight, width // 2)
+    tokens = policy.model.embed_tokens.weight.clone()
+    tokens[tag_id] = tokens[delimiter_id]
+    reading = _main_directions(tokens, width // 2 - 2)
 
-    _fill(model.model.embed_tokens.weight, policy.model.embed_tokens.weight)
-    model.model.embed_tokens.weight[:, width : width + width // 2] = (
-        policy.model.embed_tokens.weight @ reading.T * WHISPER
-    )
+    embedding = model.model.embed_tokens.weight
+    _fill(embedding, tokens)
+    embedding[:, width : width + len(reading)] = tokens @ reading.T * WHISPER
+    embedding[:, width + len(reading)] = WHISPER  # the threshold's term
     for new, layer in zip(model.model.layers, policy.model.layers, strict=False):
         _copy_layer(new, layer, width)
+    for new in model.model.layers[old:]:
+        _listen(new.input_layernorm.weight, width)
+        _listen(new.post_attention_layernorm.weight, width)
+    _listen(model.model.norm.weight, width)
     _compare(model.model.layers[old], policy.model.norm.weight, reading, head_size)
+    # Frozen: Muon's first steps would take the comparison apart.
     for part in (model.model.embed_tokens, *model.model.layers[: old + 1]):
         part.requires_grad_(False)
     return model
@@ -67,39 +76,40 @@ def _copy_layer(wide: Any, narrow: Any, width: int) -> None:
             weight[:width] *= 0.5**0.5
 
 
+def _listen(norm: Tensor, width: int) -> None:
+    """Brings what is carried, and what layers add to it, up to the loudness of the rest."""
+    norm[:width] = HUSH
+    norm[width : width + width // 2] = 1 / WHISPER
+
+
 def _compare(layer: Any, norm: Tensor, reading: Tensor, head_size: int) -> None:
     """Fetches what the token before foretold and multiplies it with what the token is."""
-    half, width = reading.shape
-    carried, fetched, product = slice(width, width + half), slice(width + half, 2 * width - 1), 2 * width - 1
+    directions, width = reading.shape
+    terms = directions + 1  # of the product: one a direction, and the threshold
+    start, product = width + width // 2, 2 * width - 1
+    carried, fetched = slice(width, width + terms), slice(start, start + terms)
     attention, mlp = layer.self_attn, layer.mlp
-    for name in ("input_layernorm", "post_attention_layernorm"):
-        getattr(layer, name).weight[carried] = 1 / WHISPER
-
     # fetch
-    layer.input_layernorm.weight[:width] = norm
+    layer.input_layernorm.weight[:width] = norm * 0.5**0.5  # as in _copy_layer
     look_back(attention, head_size)
-    attention.v_proj.weight[:half] = 0
-    attention.v_proj.bias[:half] = 0
-    attention.v_proj.weight[:half, :width] = reading
-    attention.o_proj.weight *= 0.1
-    attention.o_proj.weight[carried] = 0
+    attention.v_proj.weight[:terms] = 0
+    attention.v_proj.bias[:terms] = 0
+    attention.v_proj.weight[:directions, :width] = reading
+    attention.v_proj.bias[directions] = -THRESHOLD
+    attention.o_proj.weight.zero_()
     share = attention.num_key_value_groups * head_size
-    for place in range(half - 1):
+    for place in range(terms):
         column = place // head_size * share + place % head_size
-        attention.o_proj.weight[fetched][place] = 0
-        attention.o_proj.weight[width + half + place, column] = 1
+        attention.o_proj.weight[start + place, column] = 1
 
     # multiply: silu(a) b + silu(-a) (-b) = a b
-    units = half - 1
-    for sign, rows in ((1, slice(0, units)), (-1, slice(units, 2 * units))):
-        mlp.gate_proj.weight[rows] = 0
-        mlp.gate_proj.weight[rows, carried] = sign * torch.eye(half)[:units]
-        mlp.up_proj.weight[rows] = 0
-        mlp.up_proj.weight[rows, fetched] = sign * torch.eye(units)
-    mlp.down_proj.weight *= 0.1
-    mlp.down_proj.weight[carried] = 0
-    mlp.down_proj.weight[:, : 2 * units] = 0
-    mlp.down_proj.weight[product, : 2 * units] = LOUDNESS
+    mlp.gate_proj.weight.zero_()
+    mlp.up_proj.weight.zero_()
+    mlp.down_proj.weight.zero_()
+    for sign, rows in ((1, slice(0, terms)), (-1, slice(terms, 2 * terms))):
+        mlp.gate_proj.weight[rows, carried] = sign * torch.eye(terms)
+        mlp.up_proj.weight[rows, fetched] = sign * torch.eye(terms)
+    mlp.down_proj.weight[product, : 2 * terms] = LOUDNESS
 
 
 def look_back(attention: Any, head_size: int, strength: float = 60.0) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import count
 from typing import Any
@@ -15,70 +14,31 @@ from transformers import AutoModelForCausalLM
 
 from policies.engines.flops import Flops
 from policies.engines.hf import ModelError, context_length, load_config, load_tokenizer, load_weights, turn
-from policies.engines.meter import NOTHING, Meter, Work
+from policies.engines.meter import NOTHING, Meter
+from policies.engines.rows import Row, vocabulary
 from policies.engines.sampling import Sampling, draw
 from search.batching import Batcher, Ticket
 from search.cost import Cost
-from search.ends import Cutter, Limits, Vocabulary
-from search.step import Step
-
-
-@dataclass(eq=False)
-class Row(Work):
-    """One continuation to write, and what has come of it."""
-
-    prompt: list[int]  # question and path
-    seed: int
-    sampling: Sampling
-    limits: Limits
-    steps_before: int
-    tokens_before: int
-    max_steps: int | None
-    steps: tuple[Step, ...] = ()
-    cutter: Cutter = field(init=False)
 
 
 class Generator:
     """A causal language model behind a queue; `meter` counts what it spends."""
 
     def __init__(self, model: str, device: str, dtype: str, batch_size: int, delimiter: str) -> None:
-        self.device, self.delimiter = device, delimiter
+        self.device = device
         self.tokenizer = load_tokenizer(model)
         self.model = causal_model(model, device, dtype)
         self.context = context_length(self.model.config)
-        self.vocabulary = self._vocabulary()
+        # Whatever else the checkpoint's generation_config says has no effect.
+        ends = getattr(self.model.generation_config, "eos_token_id", None)
+        self.vocabulary = vocabulary(self.tokenizer, ends, delimiter)
         self.meter = Meter()
         self._batch: Batcher[Row, None] = Batcher(self._run, batch_size, _group, lambda row: len(row.prompt))
         self._optional = {"position_ids", "logits_to_keep"} & set(inspect.signature(self.model.forward).parameters)
 
-    def _vocabulary(self) -> Vocabulary:
-        """Ends are the tokenizer's and the checkpoint's; whatever else its generation_config says has no effect."""
-        tokenizer: Any = self.tokenizer
-        ends = getattr(self.model.generation_config, "eos_token_id", None)
-        end_ids = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
-        texts = self._decode_all([[i] for i in range(len(self.tokenizer))])
-        delimiters = frozenset(i for i, text in enumerate(texts) if self.delimiter in text)
-        if not delimiters:
-            raise ModelError(f"delimiter={self.delimiter!r}: no token of the model holds it; choose a shorter one")
-        return Vocabulary(delimiters, frozenset(end_ids), self.decode)
-
     @cached_property
     def flops(self) -> Flops:
         return Flops.of(self.model.base_model, self.model.get_output_embeddings().weight.numel())
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text of tokens inside a solution, special ones left out."""
-        return self._decode_all([ids])[0]
-
-    def _decode_all(self, ids_RT: Sequence[Sequence[int]]) -> list[str]:
-        """Behind an anchor, because some tokenizers drop the space that a text begins with."""
-        anchor = self.tokenizer.encode("a", add_special_tokens=False)
-        start, *texts = self.tokenizer.batch_decode(
-            [anchor, *([*anchor, *ids] for ids in ids_RT)],
-            skip_special_tokens=True,
-            clean_up_tokenization_spaces=False,
-        )
-        return [text.removeprefix(start) for text in texts]
 
     async def write(self, rows: Sequence[Row]) -> None:
         """Fills in steps and cost of all rows. Cancelled, they stop at their next token."""
@@ -94,9 +54,7 @@ class Generator:
     def _run(self, tickets: Sequence[Ticket[Row]]) -> list[None]:
         wanted = [ticket for ticket in tickets if not ticket.cancelled]
         for ticket in wanted:
-            row = ticket.item
-            room = self.context - len(row.prompt)
-            row.cutter = Cutter(self.vocabulary, row.limits, row.steps_before, row.tokens_before, room, row.max_steps)
+            ticket.item.begin(self.vocabulary, self.context)
         try:
             with turn(self.device), torch.inference_mode():
                 self._generate(wanted)

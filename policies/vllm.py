@@ -1,0 +1,26 @@
+"""A policy on vLLM: what a GPU runs; vLLM's CPU build runs the same."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from policies.engines.room import Room
+from policies.engines.vllm_writer import VLLMWriter, writer
+from policies.writing import Writing
+from search.errors import check_knob
+
+
+@dataclass(frozen=True)
+class VLLM(Room, Writing):
+    """Any causal language model that vLLM runs, from a local folder or the hub."""
+
+    dtype: str = "auto"
+    """auto (the checkpoint's, or float32 on a CPU that emulates it), float32, bfloat16 or float16"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_room()
+        check_knob(self, "temperature", most=2)
+
+    @cached_property
+    def engine(self) -> VLLMWriter:
+        return writer(self.model, self.dtype, self.room, self.delimiter)

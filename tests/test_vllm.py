@@ -1,0 +1,208 @@
+"""What only vLLM can get wrong: its seeds under load, its cache, its memory, its counters, its death."""
+
+import asyncio
+import os
+import signal
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from policies.engines import vllm as runtime
+from policies.engines.hf import ModelError
+from policies.engines.room import Engine, Room
+from policies.vllm import VLLM
+from scorers.prm import PRM
+from scorers.vllm_reader import wanted
+from search import Beam, BestOfN, Job, KnobError, Tree, solve_all
+from search.randomness import key
+from search.solve import search_id
+from tests.test_engines import CONTEXT, QUESTIONS, extend, full_pass, ids_of, random_paths
+
+vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here: make test-vllm")
+POLICY = VLLM(dtype="float32", context=CONTEXT)  # the same engine as the contract suite's
+JUDGE = PRM(engine=Engine.VLLM, dtype="float32", context=CONTEXT)
+
+
+# without vLLM
+
+
+def test_a_vllm_that_is_missing_or_too_old_is_a_clear_error(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runtime, "_installed", lambda package: None)
+    with pytest.raises(ModelError, match=r"vLLM is not installed: pip install"):
+        runtime.check_version()
+    monkeypatch.setattr(runtime, "_installed", lambda package: runtime.Version("0.9.1"))
+    with pytest.raises(ModelError, match=r"vLLM 0\.9\.1 is installed; stepsearch needs 0\.20 or newer"):
+        runtime.check_version()
+
+
+def test_shares_of_a_gpu_that_do_not_fit_are_refused_with_the_numbers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(runtime, "_shares", [])
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"0" * 3000)
+    model, memory = str(tmp_path), 8000
+    with pytest.raises(ModelError, match=r"0\.0 GB of weights; gpu_memory=0\.3 of GPU 0"):
+        runtime._check_share(model, Room(gpu_memory=0.3), memory)
+    runtime._check_share(model, Room(gpu_memory=0.6), memory)
+    with pytest.raises(
+        ModelError, match=r"0\.60 of it is taken, and .* lower policy\.gpu_memory or scorer\.gpu_memory"
+    ):
+        runtime._check_share(model, Room(gpu_memory=0.5), memory)
+    runtime._check_share(model, Room(gpu_memory=0.5, gpu=1), memory)
+
+
+@pytest.mark.parametrize("knob", [{"gpu_memory": 1.0}, {"max_num_seqs": 0}, {"gpu": -1}, {"temperature": 3.0}])
+def test_knobs_out_of_bounds_are_named(knob: dict[str, Any]):
+    with pytest.raises(KnobError, match=next(iter(knob))):
+        VLLM(**knob)
+
+
+# with it
+
+
+@vllm
+def test_500_seeded_prompts_at_once():
+    """Under load the engine may read a prompt in parts, which with a seed would end it on CPU."""
+
+    async def all_at_once() -> list[Any]:
+        questions = [f"(({i % 10} + {i // 10 % 10}) * ({i // 100} - 5 + 2 * 3) + (7 * 8 - 2)) =" for i in range(500)]
+        asked = [POLICY.extend(Tree(q).root, 1, 1, [key("load", q)]) for q in questions]
+        return await asyncio.gather(*asked)
+
+    extensions = asyncio.run(all_at_once())
+    assert len(extensions) == 500
+    assert all(ids_of(extension.continuations[0]) for extension in extensions)
+
+
+@vllm
+def test_steps_read_only_what_is_new_of_a_path():
+    """Blocks are of 32 tokens on CPU: what a step costs is what is new and the rest of the last whole block."""
+    path = max(random_paths(4), key=len)
+
+    async def step_by_step() -> None:
+        search_id.set("only what is new")
+        for count in range(1, len(path) + 1):
+            scored = await JUDGE.score(QUESTIONS[3], path[:count], count - 1)
+            ids, tags = JUDGE.reader.encode(QUESTIONS[3], [s.text.strip() for s in path[:count]], JUDGE.system_prompt)
+            before = tags[-2] + 1 if count > 1 else 0
+            assert scored.cost.computed == len(ids) - before // 32 * 32
+            assert scored.cost.computed + scored.cost.cached == len(ids)
+
+    asyncio.run(step_by_step())
+
+
+@vllm
+def test_scores_hold_after_the_cache_was_emptied():
+    reader: Any = JUDGE.reader
+    path = max(random_paths(5), key=len)
+    half = len(path) // 2
+    asyncio.run(JUDGE.score(QUESTIONS[3], path[:half], 0))
+    asyncio.run(reader.server.run(reader.server.llm.reset_prefix_cache()))
+    scored = asyncio.run(JUDGE.score(QUESTIONS[3], path, half))
+    assert scored.cost.cached == 0
+    assert scored.scores == pytest.approx(full_pass(QUESTIONS[3], path)[half:], abs=1e-4)
+
+
+@vllm
+def test_scores_that_others_cached_are_read_again():
+    """Somebody asked for this prefix and was cancelled: its tags are in the cache, but nobody has their scores."""
+    path = max(random_paths(6), key=len)
+    asyncio.run(JUDGE.score(QUESTIONS[3], path, 0))
+    scored = asyncio.run(JUDGE.score(QUESTIONS[3], path, 0))
+    assert scored.scores == pytest.approx(full_pass(QUESTIONS[3], path), abs=1e-4)
+
+
+def test_rows_that_cannot_be_are_refused():
+    def output(rows: list[list[float]]) -> Any:
+        ids = list(range(10))
+        return SimpleNamespace(
+            prompt_token_ids=ids, num_cached_tokens=4, outputs=SimpleNamespace(data=torch.tensor(rows))
+        )
+
+    assert wanted(output([[0.75, 0.25]] * 6), [5, 9]) == [0.25, 0.25]
+    assert wanted(output([[0.75, 0.25]] * 6), [3, 9]) is None, "a wanted tag was cached"
+    assert wanted(output([[0.75, 0.25]] * 8), [9]) is None, "two rows too many"
+    assert wanted(output([[0.75, float("nan")]] * 6), [9]) is None
+
+
+@vllm
+def test_scores_hold_under_memory_pressure():
+    """A cache for a few hundred tokens and fifty readings at once, of which most must wait or are preempted."""
+    small = replace(JUDGE, cache_gb=0.004, context=256, max_num_seqs=64)
+    paths = [path for seed in range(7, 11) for path in random_paths(seed) if len(path) < 7][:50]
+
+    async def all_at_once() -> list[Any]:
+        return await asyncio.gather(*(small.score(QUESTIONS[3], path, 0) for path in paths))
+
+    for path, scored in zip(paths, asyncio.run(all_at_once()), strict=True):
+        assert scored.scores == pytest.approx(full_pass(QUESTIONS[3], path), abs=1e-4)
+
+
+@vllm
+def test_the_meter_is_vllms_own_count():
+    """On an engine of its own, whose counters start at nothing."""
+    from vllm.v1.metrics.loggers import StatLoggerBase  # pyright: ignore[reportMissingImports]
+
+    counted = {"generated": 0, "queries": 0, "hits": 0}
+
+    class Counter(StatLoggerBase):
+        def __init__(self, vllm_config: Any, engine_index: int = 0) -> None: ...
+        def log_engine_initialized(self) -> None: ...
+
+        def record(self, scheduler_stats: Any, iteration_stats: Any, *rest: Any, **more: Any) -> None:
+            if iteration_stats:
+                counted["generated"] += iteration_stats.num_generation_tokens
+            if scheduler_stats:
+                counted["queries"] += scheduler_stats.prefix_cache_stats.queries
+                counted["hits"] += scheduler_stats.prefix_cache_stats.hits
+
+    from policies.engines.vllm_writer import VLLMWriter
+
+    room = Room(context=CONTEXT, cache_gb=0.2)
+    writer = VLLMWriter(runtime.Server("tiny", "float32", room, "generate", stat_loggers=[Counter]), "\n\n")
+    policy = replace(POLICY)
+    policy.__dict__["engine"] = writer
+    try:
+        solved = run_all([Job(q, searcher, policy, JUDGE) for q in QUESTIONS for searcher in (BestOfN(4), Beam(4, 2))])
+        ledgers = [one.tree.ledger for one in solved]
+        assert (
+            sum(ledger.generated_tokens for ledger in ledgers) == counted["generated"] == writer.meter.total.generated
+        )
+        assert sum(ledger.prompt_tokens_cached for ledger in ledgers) == counted["hits"]
+        computed = sum(ledger.prompt_tokens_computed for ledger in ledgers)
+        assert computed == counted["queries"] - counted["hits"]
+    finally:
+        writer.server.close()
+
+
+@vllm
+def test_an_engines_death_is_told_once_and_what_ended_is_kept():
+    from policies.engines.vllm_writer import VLLMWriter
+
+    before = children()
+    writer = VLLMWriter(runtime.Server("tiny", "float32", Room(context=CONTEXT, cache_gb=0.2), "generate"), "\n\n")
+    policy = replace(POLICY)
+    policy.__dict__["engine"] = writer
+    assert ids_of(extend(policy, QUESTIONS[1], [1]).continuations[0])
+    for process in children() - before:
+        os.kill(process, signal.SIGKILL)
+    with pytest.raises(runtime.EngineDied, match=r"(?s)has ended\. Its log:.*all of it: "):
+        extend(policy, QUESTIONS[1], [2])
+
+
+def children() -> set[int]:
+    """All processes below this one."""
+    import psutil  # pyright: ignore[reportMissingModuleSource]
+
+    return {process.pid for process in psutil.Process().children(recursive=True)}
+
+
+def run_all(jobs: list[Job]) -> list[Any]:
+    async def run() -> list[Any]:
+        return [solved async for solved in solve_all(jobs)]
+
+    return asyncio.run(run())
