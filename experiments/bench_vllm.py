@@ -2,7 +2,7 @@
 
 Small models, one process, a fixed seed. Tokens are counted against the least that vLLM's cache allows: what is new of
 each prompt, and what a cache of whole blocks must read again. Speeds are against the same requests sent straight into
-vLLM. A table goes to the screen and into `out`; the exit code is 1 where a ratio is out of its bound.
+vLLM. Rows go to the screen and into `out` as they come; the exit code is 1 where a ratio is out of its bound.
 """
 
 import asyncio
@@ -19,7 +19,6 @@ from typing import Any, NamedTuple, cast
 import torch
 from omegaconf import OmegaConf
 from rich.console import Console
-from rich.table import Table
 
 from experiments.problems import Arithmetic
 from policies.engines.room import Engine
@@ -255,28 +254,37 @@ def main() -> None:
         "MCTS": MCTS(simulations=knobs.n),
         "particle filter": ParticleFilter(knobs.n),
     }
-    rows: list[Row] = []
+    told = Told(Console(width=160), knobs)
     for name, searcher in searchers.items():
         with Traffic(writer, "generate") as wrote, Traffic(reader, "encode") as read:
             timed = run([Job(q, searcher, policy, prm, seed=knobs.seed) for q in questions], len(questions))
-        steps = sum(1 for tree in timed.trees for _ in tree.nodes()) - len(timed.trees)
-        rows += token_rows(name, timed.trees, wrote, read, prm.reader)
-        rows.append(Row(f"{name}: microseconds of search code a step", timed.own_seconds / steps * 1e6))
-    rows.append(overlap_row(knobs, questions, policy, prm))
-    rows += speed_rows(knobs, questions, policy, prm)
-    report(rows, knobs)
-    sys.exit(not all(row.held for row in rows))
+        steps = sum(1 for tree in timed.trees for _ in tree.nodes())
+        told.add(*token_rows(name, timed.trees, wrote, read, prm.reader))
+        told.add(Row(f"{name}: microseconds of search code a step", timed.own_seconds / steps * 1e6))
+    told.add(*speed_rows(knobs, questions, policy, prm))
+    told.add(overlap_row(knobs, questions, policy, prm))
+    sys.exit(not all(row.held for row in told.rows))
 
 
-def report(rows: Sequence[Row], knobs: Knobs) -> None:
-    table = Table("", "ratio", "promised", "", title=f"{knobs.problems} problems, N = {knobs.n}, seed {knobs.seed}")
-    for row in rows:
-        bound = f"at least {row.least}" if row.least is not None else f"at most {row.most}" if row.most else ""
-        table.add_row(row.what, f"{row.ratio:,.2f}", bound if row.held else f"{bound}: NOT HELD", row.note)
-    Console(width=160).print(table)
-    out = Path(knobs.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({"knobs": vars(knobs), "rows": [row._asdict() for row in rows]}, indent=1), "utf-8")
+class Told:
+    """Prints rows as they come, and keeps them in the file: a run that is cut short loses what was in flight."""
+
+    def __init__(self, console: Console, knobs: Knobs) -> None:
+        self.rows: list[Row] = []
+        self._console, self._knobs = console, knobs
+        console.print(
+            f"{knobs.problems} problems, N = {knobs.n}, seed {knobs.seed}, {knobs.runs} runs of what is timed"
+        )
+
+    def add(self, *rows: Row) -> None:
+        for row in rows:
+            bound = f"at least {row.least}" if row.least is not None else f"at most {row.most}" if row.most else ""
+            held = bound if row.held else f"{bound}: NOT HELD"
+            self._console.print(f"{row.what:70} {row.ratio:8,.3f}  {held:22} {row.note}", highlight=False)
+        self.rows += rows
+        out = Path(self._knobs.out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps({"knobs": vars(self._knobs), "rows": [row._asdict() for row in self.rows]}, indent=1))
 
 
 if __name__ == "__main__":
