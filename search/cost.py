@@ -1,6 +1,6 @@
 """What a request cost, what a search has spent, and what it may spend."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from search.errors import check_knob
@@ -20,8 +20,7 @@ class Cost(NamedTuple):
     flops: float | None = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(NamedTuple):
     """What a search spent, as if it had been alone: tokens, requests, FLOPs of both models, seconds of latency.
 
     `samples` are finished or truncated leaves; `unique_tokens` counts the question and each step once, whatever an
@@ -41,8 +40,7 @@ class Ledger:
     seconds: float = 0.0
 
     def with_policy(self, cost: Cost, samples: int, unique_tokens: int) -> "Ledger":
-        return replace(
-            self,
+        return self._replace(
             samples=self.samples + samples,
             generated_tokens=self.generated_tokens + cost.generated,
             unique_tokens=self.unique_tokens + unique_tokens,
@@ -53,8 +51,7 @@ class Ledger:
         )
 
     def with_scorer(self, cost: Cost) -> "Ledger":
-        return replace(
-            self,
+        return self._replace(
             scorer_tokens_computed=self.scorer_tokens_computed + cost.computed + cost.generated,
             scorer_tokens_cached=self.scorer_tokens_cached + cost.cached,
             scorer_calls=self.scorer_calls + cost.calls,
@@ -62,7 +59,7 @@ class Ledger:
         )
 
     def to_json(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return self._asdict()
 
 
 def _sum(left: float | None, right: float | None) -> float | None:

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Coroutine, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -181,7 +180,7 @@ class Grower:
         return node
 
     def _now(self) -> Ledger:
-        return replace(self.tree.ledger, seconds=time.monotonic() - self._started)
+        return self.tree.ledger._replace(seconds=time.monotonic() - self._started)
 
 
 def _cancelled() -> bool:

@@ -277,7 +277,7 @@ def shape(tree: Tree, budget: Budget | None = None) -> dict[str, Any]:
 
 
 def timeless(ledger: Ledger | None) -> Ledger | None:
-    return ledger and replace(ledger, seconds=0.0)
+    return ledger and ledger._replace(seconds=0.0)
 
 
 async def settle() -> set[asyncio.Task[Any]]:

@@ -1,7 +1,6 @@
 """The ledger against an independent count."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ def test_the_ledger_is_the_sum_of_what_was_asked(name: str) -> None:
     policy, scorer = Counted(Delayed(Toy(), seed=1)), Counted(Delayed(ToyScorer(), seed=2))
     tree = run(CASES[name], policy, scorer)
     nodes = list(tree.nodes())
-    assert replace(tree.ledger, seconds=0.0) == Ledger(
+    assert tree.ledger._replace(seconds=0.0) == Ledger(
         samples=len(tree.leaves()),
         generated_tokens=sum(cost.generated for cost in policy.costs),
         unique_tokens=1 + sum(len(node.step.token_ids) for node in nodes if node.step),
@@ -94,7 +93,7 @@ def test_births_grow_with_the_ledger_and_stand_in_order() -> None:
 def test_a_birth_includes_the_node_itself() -> None:
     tree = run(BestOfN(n=1), Toy(), ToyScorer())
     (end,) = tree.leaves()
-    assert replace(tree.ledger, seconds=0) == replace(end.birth or Ledger(), seconds=0)
+    assert tree.ledger._replace(seconds=0) == (end.birth or Ledger())._replace(seconds=0)
     assert (tree.ledger.samples, tree.ledger.scorer_calls) == (1, 1)
 
 
@@ -138,4 +137,4 @@ def test_searches_that_share_policy_and_scorer_keep_their_own_ledgers(searcher: 
     for seed, tree in enumerate(asyncio.run(main())):
         alone = run(searcher, Toy(), ToyScorer(), seed=seed)
         if searcher is not PARALLEL["mcts_4"]:
-            assert replace(tree.ledger, seconds=0.0) == replace(alone.ledger, seconds=0.0)
+            assert tree.ledger._replace(seconds=0.0) == alone.ledger._replace(seconds=0.0)

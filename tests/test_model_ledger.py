@@ -143,7 +143,7 @@ def test_a_cancelled_search_disturbs_no_other(policy: HF, prm: PRM):
     before, wasted = meter.total, meter.abandoned
     beside = asyncio.run(beside_a_cancelled_one())
     assert [(n.path, n.step, n.score) for n in beside.nodes()] == [(n.path, n.step, n.score) for n in alone.nodes()]
-    assert replace(beside.ledger, seconds=0.0) == replace(alone.ledger, seconds=0.0)
+    assert beside.ledger._replace(seconds=0.0) == alone.ledger._replace(seconds=0.0)
     charged = beside.ledger.generated_tokens + doomed.ledger.generated_tokens
     assert minus(meter.total, before).generated == charged + minus(meter.abandoned, wasted).generated > charged
 

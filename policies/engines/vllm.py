@@ -195,11 +195,15 @@ def _arguments(model: str, dtype: str, room: Room, context: int) -> dict[str, An
         _check_share(model, room, _memory(current_platform, room.gpu))
         cache = {} if room.cache_gb is None else {"kv_cache_memory_bytes": int(room.cache_gb * 1e9)}
         return {**common, **cache, "gpu_memory_utilization": room.gpu_memory}
+    from vllm.v1.executor.uniproc_executor import UniProcExecutor
+
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # else two engines bind to the same cores
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait in a loop take the other engine's time
     return common | {
         "block_size": CPU_BLOCK,
         "kv_cache_memory_bytes": int((room.cache_gb or CPU_CACHE_GB) * 1e9),
         "enforce_eager": True,
+        "distributed_executor_backend": UniProcExecutor,  # else another process, which its engine waits for in a loop
         # There a seeded request whose prompt is read in parts ends the engine.
         "enable_chunked_prefill": False,
         "max_num_batched_tokens": max(context, 8192),
