@@ -3,7 +3,9 @@
 import asyncio
 import os
 import signal
+from collections import Counter
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -130,40 +132,32 @@ def test_rows_that_cannot_be_are_refused():
 
 
 @vllm
-def test_scores_hold_under_memory_pressure():
-    """A cache for a few hundred tokens and fifty readings at once, of which most must wait or are preempted."""
-    small = replace(JUDGE, cache_gb=0.004, context=256, max_num_seqs=64)
-    paths = [path for seed in range(7, 11) for path in random_paths(seed) if len(path) < 7][:50]
+def test_scores_hold_under_memory_pressure(monkeypatch: pytest.MonkeyPatch):
+    """A cache of 26 blocks and fifty readings at once, each admitted with its first block: most are preempted."""
+    counted: Counter[str] = Counter()
+    arguments, parts = runtime._arguments, {"long_prefill_token_threshold": 32, "max_num_batched_tokens": 512}
+    monkeypatch.setattr(runtime, "_arguments", lambda *of: arguments(*of) | parts)
+    monkeypatch.setattr("scorers.vllm_reader.Server", partial(runtime.Server, stat_loggers=[counter(counted)]))
+    small = replace(JUDGE, cache_gb=0.006, context=512, max_num_seqs=64)
+    paths = [path for seed in range(7, 12) for path in random_paths(seed)][:50]
 
     async def all_at_once() -> list[Any]:
         return await asyncio.gather(*(small.score(QUESTIONS[3], path, 0) for path in paths))
 
     for path, scored in zip(paths, asyncio.run(all_at_once()), strict=True):
         assert scored.scores == pytest.approx(full_pass(QUESTIONS[3], path), abs=1e-4)
+    assert counted["preempted"] > 0, "the cache was not too small"
 
 
 @vllm
 def test_the_meter_is_vllms_own_count():
     """On an engine of its own, whose counters start at nothing."""
-    from vllm.v1.metrics.loggers import StatLoggerBase  # pyright: ignore[reportMissingImports]
-
-    counted = {"generated": 0, "queries": 0, "hits": 0}
-
-    class Counter(StatLoggerBase):
-        def __init__(self, vllm_config: Any, engine_index: int = 0) -> None: ...
-        def log_engine_initialized(self) -> None: ...
-
-        def record(self, scheduler_stats: Any, iteration_stats: Any, *rest: Any, **more: Any) -> None:
-            if iteration_stats:
-                counted["generated"] += iteration_stats.num_generation_tokens
-            if scheduler_stats:
-                counted["queries"] += scheduler_stats.prefix_cache_stats.queries
-                counted["hits"] += scheduler_stats.prefix_cache_stats.hits
-
     from policies.engines.vllm_writer import VLLMWriter
 
+    counted: Counter[str] = Counter()
     room = Room(context=CONTEXT, cache_gb=0.2)
-    writer = VLLMWriter(runtime.Server("tiny", "float32", room, "generate", stat_loggers=[Counter]), "\n\n")
+    server = runtime.Server("tiny", "float32", room, "generate", stat_loggers=[counter(counted)])
+    writer = VLLMWriter(server, "\n\n")
     policy = replace(POLICY)
     policy.__dict__["engine"] = writer
     try:
@@ -199,6 +193,25 @@ def children() -> set[int]:
     import psutil  # pyright: ignore[reportMissingModuleSource]
 
     return {process.pid for process in psutil.Process().children(recursive=True)}
+
+
+def counter(counted: Counter[str]) -> Any:
+    """A stat logger of vLLM that adds up its own counts."""
+    from vllm.v1.metrics.loggers import StatLoggerBase  # pyright: ignore[reportMissingImports]
+
+    class Counting(StatLoggerBase):
+        def __init__(self, vllm_config: Any, engine_index: int = 0) -> None: ...
+        def log_engine_initialized(self) -> None: ...
+
+        def record(self, scheduler_stats: Any, iteration_stats: Any, *rest: Any, **more: Any) -> None:
+            if iteration_stats:
+                counted["generated"] += iteration_stats.num_generation_tokens
+                counted["preempted"] += iteration_stats.num_preempted_reqs
+            if scheduler_stats:
+                counted["queries"] += scheduler_stats.prefix_cache_stats.queries
+                counted["hits"] += scheduler_stats.prefix_cache_stats.hits
+
+    return Counting
 
 
 def run_all(jobs: list[Job]) -> list[Any]:

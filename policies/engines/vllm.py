@@ -55,7 +55,7 @@ class Server:
         check_version()
         self.model, self.room = model, room
         self.context = min(context_length(load_config(model)), room.context or LONGEST)
-        args = _arguments(model, dtype, room, self.context) | _runner(runner)
+        args = _arguments(model, dtype, room, self.context, runner)
         self._names, self._open = map(str, count()), True
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"vllm {model}", daemon=True)
@@ -174,7 +174,7 @@ def _installed(package: str) -> Version | None:
         return None
 
 
-def _arguments(model: str, dtype: str, room: Room, context: int) -> dict[str, Any]:
+def _arguments(model: str, dtype: str, room: Room, context: int, runner: str) -> dict[str, Any]:
     """Of AsyncEngineArgs. Raises ModelError where the model does not fit its share."""
     _keep_log()
     from vllm.platforms import current_platform
@@ -190,6 +190,7 @@ def _arguments(model: str, dtype: str, room: Room, context: int) -> dict[str, An
         "trust_remote_code": False,
         "load_format": "safetensors",
         "use_tqdm_on_load": False,
+        **_runner(runner),
     }
     if not cpu:
         _check_share(model, room, _memory(current_platform, room.gpu))
@@ -199,14 +200,15 @@ def _arguments(model: str, dtype: str, room: Room, context: int) -> dict[str, An
 
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # else two engines bind to the same cores
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait in a loop take the other engine's time
-    return common | {
+    # There a seeded request whose prompt is read in parts ends the engine.
+    whole = {"enable_chunked_prefill": False, "max_num_batched_tokens": max(context, 8192)}
+    return {
+        **common,
+        **(whole if runner == "generate" else {}),
         "block_size": CPU_BLOCK,
         "kv_cache_memory_bytes": int((room.cache_gb or CPU_CACHE_GB) * 1e9),
         "enforce_eager": True,
         "distributed_executor_backend": UniProcExecutor,  # else another process, which its engine waits for in a loop
-        # There a seeded request whose prompt is read in parts ends the engine.
-        "enable_chunked_prefill": False,
-        "max_num_batched_tokens": max(context, 8192),
     }
 
 

@@ -1,0 +1,39 @@
+"""The benchmark's own arithmetic: what the least is that a cache of whole blocks lets vLLM compute."""
+
+from experiments.bench_vllm import Event, Least, Row, least
+
+
+def began(ids: str, search: str = "one") -> Event:
+    return Event(search, True, tuple(map(ord, ids)))
+
+
+def ended(ids: str, search: str = "one") -> Event:
+    return Event(search, False, tuple(map(ord, ids)))
+
+
+def test_a_first_prompt_is_all_new():
+    assert least([began("abcdef")], block=4) == Least(new=6, rounding=0)
+
+
+def test_what_an_earlier_request_had_is_not_new_but_a_block_begun_is_read_again():
+    assert least([began("abcdef"), began("abcdefgh")], block=4) == Least(new=6 + 2, rounding=2)
+    assert least([began("abcd"), began("abcdef")], block=4) == Least(new=4 + 2, rounding=0)
+
+
+def test_the_last_token_of_a_prompt_is_always_computed():
+    assert least([began("abcdef"), began("abcdef")], block=4) == Least(new=6 + 1, rounding=1)
+    assert least([began("abcde"), began("abcde")], block=4) == Least(new=5 + 1, rounding=0)
+
+
+def test_what_was_written_is_in_the_cache_from_its_end_on():
+    assert least([began("ab"), ended("abcd"), began("abcdef")], block=4) == Least(new=2 + 2, rounding=0)
+    assert least([began("ab"), began("abcdef"), ended("abcd")], block=4) == Least(new=2 + 4, rounding=2)
+
+
+def test_searches_share_nothing():
+    assert least([began("abcd"), began("abcd", "other")], block=4) == Least(new=8, rounding=0)
+
+
+def test_rows_know_whether_they_held():
+    assert Row("speed", 0.9, least=0.85).held and not Row("speed", 0.8, least=0.85).held
+    assert Row("tokens", 1.03, most=1.03).held and not Row("tokens", 1.04, most=1.03).held
