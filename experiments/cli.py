@@ -3,6 +3,7 @@
 stepsearch solve "((3 + 4) * 2) ="
 stepsearch sweep problems.limit=20
 stepsearch curves run=runs/demo
+stepsearch compare run=runs/demo
 """
 
 import os
@@ -31,6 +32,7 @@ COMMANDS = {
     "solve": Command("experiments.solve", "Solve", "search one question; print answer, votes, cost and tree", True),
     "sweep": Command("experiments.sweep", "Sweep", "searchers x budgets x problems; write results, summary and curves"),
     "curves": Command("experiments.curves", "Curves", "draw a sweep's accuracy against what it spent"),
+    "compare": Command("experiments.compare", "Compare", "compare a sweep's searchers at equal compute"),
 }
 
 
@@ -74,7 +76,7 @@ def _print_config(knobs: type, overrides: Sequence[str]) -> None:
 
 
 def _overview() -> str:
-    lines = [f"  {name:<8}{command.summary}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:<9}{command.summary}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
             "usage: stepsearch COMMAND [key=value ...]",

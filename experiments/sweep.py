@@ -36,7 +36,7 @@ from experiments.results import Result, read_results
 from experiments.run_folder import RESULTS, open_run_folder
 from experiments.schema import build
 from experiments.summary import summarise, table, write_csv
-from experiments.terminal import plain
+from experiments.terminal import plain, screen
 from search.batching import WorkerDied
 from search.errors import check_knob
 from search.selection import Rule
@@ -118,8 +118,7 @@ def report(folder: Path, results: Sequence[Result], rule: Rule) -> None:
     """Writes the summary, prints its table and the first failure, and says where the files are."""
     rows = summarise(results)
     write_csv(rows, folder / "summary.csv")
-    out = Console() if sys.stdout.isatty() else Console(width=100)
-    out.print(table(rows, rule.value))
+    screen().print(table(rows, rule.value))
     failed = [result for result in results if result.error is not None]
     if failed:
         first = f"{failed[0].cell['searcher']} on {failed[0].problem}: {plain(failed[0].error or '')}"

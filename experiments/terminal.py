@@ -1,7 +1,9 @@
 """What a model wrote, made fit for a terminal, and a search's tree drawn in one. Text from models is never trusted."""
 
+import sys
 from collections.abc import Iterator
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree as Drawing
@@ -10,6 +12,11 @@ from search.answers import boxed
 from search.cost import Ledger
 from search.selection import Ballot
 from search.tree import Node, Tree
+
+
+def screen() -> Console:
+    """Standard output; wide enough for our tables where it is no terminal."""
+    return Console() if sys.stdout.isatty() else Console(width=120)
 
 
 def plain(text: str) -> str:

@@ -92,7 +92,7 @@ def test_the_config_that_is_printed_composes_to_itself(capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("solv x", "'solv' is no command; choose from solve, sweep, curves"),
+        ("solv x", "'solv' is no command; choose from solve, sweep, curves, compare"),
         ("solve", 'stepsearch solve "QUESTION"'),
         ("solve search=beam", "the question comes first"),
         ("solve q search=beem", "search=beem: no such choice; choose from best_of_n, beam,"),
@@ -130,6 +130,8 @@ def test_the_config_that_is_printed_composes_to_itself(capsys: pytest.CaptureFix
         ("sweep policy=toy scorer=toy problems=arithmatic", "Did you mean arithmetic?"),
         ("curves", "run=DIR"),
         ("curves run=no/such/run", "no such file; run=DIR names the folder of a sweep"),
+        ("compare", "run=DIR"),
+        ("compare run=x axis=token", "expected one of [generated_tokens, flops]"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_is_valid(words: str, said: str, capsys: pytest.CaptureFixture[str]):

@@ -1,0 +1,183 @@
+"""Compares searchers at equal compute: is a searcher better than the baseline that spends as much?
+
+usage: stepsearch compare run=DIR [key=value ...]
+
+Reads results.jsonl of the run folder. Each cell of the other searchers is compared, problem by problem, with what the
+baseline reaches at the same mean cost: interpolated between its two nearest cells on the logarithm of the cost, never
+beyond its first or last one. Where the 95 % interval of the difference holds 0, the verdict is that it cannot tell.
+
+    stepsearch compare run=runs/demo
+    stepsearch compare run=runs/demo baseline=beam axis=flops selection=majority
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from experiments.bootstrap import Interval, interval
+from experiments.cells import GREEDY
+from experiments.compose import compose
+from experiments.curves import in_every_cell
+from experiments.errors import ConfigError, RunError, one_of
+from experiments.results import Result, read_results
+from experiments.schema import build
+from experiments.summary import CellKey, by_cell, rules_of
+from experiments.terminal import number, screen
+
+PERMUTATIONS = 10_000
+
+
+class Axis(StrEnum):
+    """What counts as compute; both are means over problems."""
+
+    GENERATED_TOKENS = "generated_tokens"
+    FLOPS = "flops"
+
+
+@dataclass(frozen=True)
+class Compare:
+    """The knobs of `stepsearch compare`."""
+
+    run: str | None = None
+    """the run folder of a sweep"""
+    baseline: str = "best_of_n"
+    """the searcher that the others are compared with"""
+    axis: Axis = Axis.GENERATED_TOKENS
+    """compute: generated_tokens, or flops of policy and scorer"""
+    selection: Any = None
+
+
+class Cell(NamedTuple):
+    """A searcher's correctness by problem, [P], and its mean cost."""
+
+    searcher: str
+    scale: float  # n, or the swept budget
+    cost: float
+    correct: np.ndarray
+
+
+class Comparison(NamedTuple):
+    """A cell against the baseline at the same cost; all but `cell` are None where the baseline never spent as much, or
+    as little.
+
+    `difference` of the mean correctness with its 95 % interval over problems, the `p_value` of a paired permutation
+    test, and on how many problems either is the better one.
+    """
+
+    cell: Cell
+    difference: float | None = None
+    interval: Interval | None = None
+    p_value: float | None = None
+    better: int | None = None
+    worse: int | None = None
+
+    @property
+    def verdict(self) -> str:
+        if self.interval is None:
+            return "no baseline at this cost"
+        return "better" if self.interval.low > 0 else "worse" if self.interval.high < 0 else "cannot tell"
+
+
+def main(overrides: Sequence[str] = ()) -> int:
+    knobs: Compare = build(compose(Compare, overrides))
+    if not knobs.run:
+        raise ConfigError("compare needs the folder of a sweep: run=DIR")
+    results = in_every_cell([r for r in read_results(Path(knobs.run).expanduser()) if r.gold is not None])
+    rule = knobs.selection.rule.value
+    screen().print(table(comparisons(results, knobs.baseline, knobs.axis, rule), knobs, rule, results))
+    return 0
+
+
+def comparisons(results: Sequence[Result], baseline: str, axis: Axis, rule: str) -> list[Comparison]:
+    """Every cell of the other searchers against the baseline. Raises RunError where there is nothing to compare."""
+    rules, cells = rules_of(results), [_cell(key, of, axis, rule) for key, of in by_cell(results).items()]
+    cells = [cell for cell in cells if cell.cost and rule in rules[cell.searcher]]
+    base = sorted((cell for cell in cells if cell.searcher == baseline), key=lambda cell: cell.cost)
+    if not base:
+        raise RunError(f"baseline={baseline}: {_missing(results, baseline, axis, rule)}")
+    others = [cell for cell in cells if cell.searcher not in (baseline, GREEDY)]
+    if not others:
+        raise RunError(f"there is no searcher but {baseline} to compare by {rule}")
+    return [compared(cell, at_cost(base, cell.cost)) for cell in others]
+
+
+def _missing(results: Sequence[Result], baseline: str, axis: Axis, rule: str) -> str:
+    names = [name for name in rules_of(results) if name != GREEDY]
+    if baseline not in names:
+        return f"not in this run; choose from {one_of(names, baseline)}"
+    if rule not in rules_of(results)[baseline]:
+        return f"its answers were not chosen by {rule}; give another selection="
+    return f"its {axis} are not known; give another axis="
+
+
+def _cell(key: CellKey, members: Sequence[Result], axis: Axis, rule: str) -> Cell:
+    """Seeds of one problem are averaged. A cost that is not known is 0."""
+    costs = [member.ledger[axis] for member in members]
+    by_problem: dict[str, list[float]] = {}
+    for member in members:
+        by_problem.setdefault(member.problem, []).append(member.correct(rule) or 0.0)
+    correct = np.array([np.mean(by_problem[problem]) for problem in sorted(by_problem)])
+    searcher, n, limit = key
+    return Cell(
+        searcher, next((value for _, value in limit), n), 0.0 if None in costs else float(np.mean(costs)), correct
+    )
+
+
+def at_cost(cells: Sequence[Cell], cost: float) -> np.ndarray | None:
+    """Correctness by problem, [P], at `cost`, between the two cells around it; None outside of them. Sorted by cost."""
+    for below, above in zip(cells, [*cells[1:], cells[-1]], strict=True):
+        if below.cost <= cost <= above.cost:
+            share = 0.0 if above.cost == below.cost else np.log(cost / below.cost) / np.log(above.cost / below.cost)
+            return (1 - share) * below.correct + share * above.correct
+    return None
+
+
+def compared(cell: Cell, baseline: np.ndarray | None) -> Comparison:
+    if baseline is None:
+        return Comparison(cell)
+    gain = cell.correct - baseline
+    return Comparison(
+        cell, float(gain.mean()), interval(list(gain)), p_value(gain), int((gain > 0).sum()), int((gain < 0).sum())
+    )
+
+
+def p_value(gain: np.ndarray, seed: int = 0) -> float:
+    """Two-sided, of a paired permutation test: each problem's difference, [P], might as well have the other sign.
+
+    The observed signs count as one of the permutations (Phipson and Smyth 2010, equation 2), so that it is never 0.
+    """
+    signs = np.random.default_rng(seed).integers(0, 2, (PERMUTATIONS, len(gain)), dtype=np.int8) * 2 - 1
+    as_large = np.abs(signs @ gain) >= abs(gain.sum()) - 1e-9
+    return float((1 + as_large.sum()) / (1 + PERMUTATIONS))
+
+
+def table(found: Sequence[Comparison], knobs: Compare, rule: str, results: Sequence[Result]) -> Table:
+    problems, seeds = len({r.problem for r in results}), sorted({r.seed for r in results})
+    title = f"against {knobs.baseline} at equal {knobs.axis.replace('_', ' ')}; {rule}; {problems} problems, seed "
+    shown = Table(title=title + ", ".join(map(str, seeds)), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    shown.add_column("searcher", no_wrap=True)
+    for heading in ("n or budget", "cost", "accuracy %", "difference", "95 % interval", "p", "better/worse on"):
+        shown.add_column(heading, justify="right", no_wrap=True)
+    shown.add_column("verdict", no_wrap=True)
+    for one in found:
+        cells = ["", "", "", ""]
+        if one.difference is not None and one.interval is not None:
+            low, high = one.interval
+            cells = [f"{100 * one.difference:+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}", f"{one.p_value:.3f}"]
+            cells.append(f"{one.better}/{one.worse}")
+        accuracy = f"{100 * one.cell.correct.mean():.1f}"
+        shown.add_row(one.cell.searcher, number(one.cell.scale), number(one.cell.cost), accuracy, *cells, one.verdict)
+    return shown
+
+
+if __name__ == "__main__":
+    from experiments.cli import main as command
+
+    sys.exit(command(["compare", *sys.argv[1:]]))
