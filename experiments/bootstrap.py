@@ -1,6 +1,6 @@
 """Intervals by the percentile bootstrap over problems."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,5 +24,18 @@ def interval(values: Sequence[float], resamples: int = RESAMPLES, level: float =
     for start in range(0, resamples, step):
         stop = min(start + step, resamples)
         means[start:stop] = array[rng.integers(0, len(array), (stop - start, len(array)))].mean(1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return _central(means, level)
+
+
+def interval_of(
+    statistic: Callable[[np.ndarray], float], count: int, resamples: int = 2_000, level: float = LEVEL, seed: int = SEED
+) -> Interval:
+    """As `interval`, of any statistic of resampled problems, whose indices it is given, [count]; NaN drop out."""
+    rng = np.random.default_rng(seed)
+    values = np.array([statistic(rng.integers(0, count, count)) for _ in range(resamples)])
+    return _central(values[~np.isnan(values)], level)
+
+
+def _central(values: np.ndarray, level: float) -> Interval:
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from experiments.bootstrap import interval
-from experiments.tiny.evaluate import Knobs, accuracies, auc, best_of_n, judged_steps
+from experiments.tiny.evaluate import Knobs, accuracies, best_of_n, judged
+from experiments.tiny.step_metrics import auc, up_to_first_error
 from policies.engines.hf import SHIPPED
 from search import Tree
 
@@ -43,7 +44,7 @@ def test_the_policy_is_right_often_but_not_always(trees: list[Tree]):
 
 
 def test_the_prm_tells_right_steps_from_wrong_ones(trees: list[Tree]):
-    scores, right = judged_steps(trees)
+    scores, right = up_to_first_error(judged(trees))
     assert (~right).sum() >= 30, "too few wrong steps to judge by"
     assert auc(scores, right) >= 0.9
 

@@ -64,7 +64,7 @@ def test_the_prm_reader_marks_the_first_mistake():
     truth = ["1 + 2 = 3\n(3 * (3 + 4))\n\n", "3 + 4 = 7\n(3 * 7)\n\n", "3 * 7 = 21\n\\boxed{21}"]
     wrong = [truth[0], "3 + 4 = 8\n(3 * 8)\n\n", "3 * 8 = 24\n\\boxed{24}"]
     reader = Reader(TOKENIZER)
-    ids, labels = reader.document(question, wrong, truth)
+    ids, labels = reader.document(question, wrong, [1.0, 0.0, 0.0], truth)
     assert len(ids) == len(labels)
     assert [label for token, label in zip(ids, labels, strict=True) if token == reader.tag] == [1, 0, 0]
     tags = [place for place, token in enumerate(ids) if token == reader.tag]

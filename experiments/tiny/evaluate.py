@@ -5,6 +5,7 @@ Unseen problems from a seed that training never uses; the figures of the model c
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from rich.table import Table
 from experiments import arithmetic
 from experiments.bootstrap import interval
 from experiments.tiny.corrupt import KINDS, corrupt
+from experiments.tiny.step_metrics import Judged, auc, up_to_first_error
 from policies.hf import HF
 from scorers.prm import PRM
 from search import BestOfN, Job, Reduction, Rule, Selection, Step, Tree, oracle, solve_all
@@ -53,24 +55,16 @@ async def best_of_n(knobs: Knobs) -> list[Tree]:
     return [trees[i] for i in range(len(jobs))]
 
 
-def auc(scores: np.ndarray, right: np.ndarray) -> float:
-    """Probability that a right step scores above a wrong one, ties counted half; scores and right are [S]."""
-    order = np.sort(scores[~right])
-    below = np.searchsorted(order, scores[right], side="left")
-    above = np.searchsorted(order, scores[right], side="right")
-    return float(((below + above) / 2).mean() / len(order))
-
-
-def judged_steps(trees: list[Tree]) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and labels, [S], of all steps up to and including each solution's first error."""
-    scores, right = [], []
-    for tree in trees:
-        for leaf in tree.leaves():
-            labels = arithmetic.labels(tree.question, [step.text for step in leaf.steps()])
-            count = labels.index(False) + 1 if False in labels else len(labels)
-            scores += [node.score for node in leaf.line()[:count]]
-            right += labels[:count]
-    return np.array(scores, dtype=float), np.array(right)
+def judged(trees: Sequence[Tree]) -> list[Judged]:
+    """All solutions, with exact labels."""
+    return [
+        Judged(
+            [node.score or 0.0 for node in leaf.line()],
+            arithmetic.labels(tree.question, [step.text for step in leaf.steps()]),
+        )
+        for tree in trees
+        for leaf in tree.leaves()
+    ]
 
 
 def correct(tree: Tree, answer: str | None) -> bool:
@@ -125,7 +119,7 @@ async def evaluate(knobs: Knobs) -> None:
     console.print(table)
     tokens = np.mean([tree.ledger.generated_tokens / knobs.n for tree in trees])
     steps = np.mean([leaf.depth for tree in trees for leaf in tree.leaves()])
-    scores, right = judged_steps(trees)
+    scores, right = up_to_first_error(judged(trees))
     console.print(
         f"{tokens:.0f} tokens and {steps:.1f} steps a solution; {len(right)} steps, {1 - right.mean():.3f} wrong"
     )

@@ -9,7 +9,7 @@ Interrupted, the same command goes on.
 import asyncio
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -88,9 +88,9 @@ def training_questions(knobs: Knobs) -> list[str]:
 class Reader:
     """Encodes solutions as the scorer does, a tag after each step, with a label for each token.
 
-    A tag's label says whether the step is right. Up to a solution's first mistake the tokens have labels too: right
-    until the text leaves the worked solution, wrong from there to the step's end. They tell the model where the
-    mistake is; the scorer never reads them.
+    A tag's label is the probability that the step is right; steps without one are not trained on. Where the worked
+    solution is given, the tokens up to a solution's first mistake have labels too: right until the text leaves it,
+    wrong from there to the step's end. They tell the model where the mistake is; the scorer never reads them.
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -98,22 +98,24 @@ class Reader:
         self.tag: int = tokenizer.convert_tokens_to_ids(STEP_TAG)
         self.first: int = encode_question(tokenizer, "", "")[0]
 
-    def document(self, question: str, steps: list[str], truth: list[str]) -> Document:
+    def document(
+        self, question: str, steps: list[str], right_S: Sequence[float | None], truth: Sequence[str] = ()
+    ) -> Document:
         ids = encode_question(self.tokenizer, question, "")
-        labels = [IGNORED] * len(ids)
+        labels: list[float] = [IGNORED] * len(ids)
         followed = True
-        for place, (step, right) in enumerate(zip(steps, arithmetic.labels(question, steps), strict=True)):
+        for place, (step, right) in enumerate(zip(steps, right_S, strict=True)):
             tokens = self._encode(step)
             same = place < len(truth) and step.strip() == truth[place].strip()
             ids += [*tokens, self.tag]
-            labels += [*self._marks(tokens, truth, place, right, followed), int(right)]
+            labels += [*self._marks(tokens, truth, place, right == 1, followed), IGNORED if right is None else right]
             followed = followed and same
         return ids, labels
 
     def _encode(self, step: str) -> list[int]:
         return self.tokenizer.encode(step.strip(), add_special_tokens=False)
 
-    def _marks(self, tokens: list[int], truth: list[str], place: int, right: bool, followed: bool) -> list[int]:
+    def _marks(self, tokens: list[int], truth: Sequence[str], place: int, right: bool, followed: bool) -> list[int]:
         if not followed or place >= len(truth):
             return [IGNORED] * len(tokens)
         worked = self._encode(truth[place])
@@ -144,20 +146,24 @@ def documents(reader: Reader, file: Path, seed: int) -> Iterator[Document]:
         labels = arithmetic.labels(question, steps)
         if False in labels and rng.random() < 0.5:
             steps = steps[: labels.index(False) + 1]
-        yield reader.document(question, steps, arithmetic.solution(tree))
+        yield reader.document(question, steps, list(map(float, labels[: len(steps)])), arithmetic.solution(tree))
 
 
 TAG_WEIGHT = 10.0  # a tag counts as ten tokens: there are twenty to a tag, and scores are read at tags
 
 
 def label_loss(model: Any, ids: Tensor, labels: Tensor, tag: int, first: int) -> Tensor:
-    """Weighted cross-entropy of right and wrong over the labelled positions; ids and labels are [rows, row_tokens].
+    """Weighted cross-entropy over the labelled positions; ids and labels, the probability of right, are [rows,
+    row_tokens].
 
     Documents, which begin with the token `first`, do not see each other: a mistake in one says nothing of the next.
     """
     kept = labels != IGNORED
     hidden = model.model(ids, position_ids=places(ids, first), use_cache=False).last_hidden_state
-    losses = nn.functional.cross_entropy(model.score(hidden[kept]).float(), labels[kept], reduction="none")
+    right = labels[kept].float()
+    losses = nn.functional.cross_entropy(
+        model.score(hidden[kept]).float(), torch.stack([1 - right, right], -1), reduction="none"
+    )
     weights = torch.where(ids[kept] == tag, TAG_WEIGHT, 1.0)
     return (losses * weights).sum() / weights.sum()
 

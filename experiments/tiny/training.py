@@ -1,7 +1,7 @@
 """The loop that trains the small models: packed rows, Muon and AdamW, checkpoints that resume, progress."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,8 @@ from policies.engines.hf import has_bfloat16
 IGNORED = -100  # the label of a position that is not trained on
 
 
-Document = tuple[list[int], list[int]]
-"""Token ids and labels, of equal length."""
+Document = tuple[list[int], Sequence[float]]
+"""Token ids and labels, of equal length: ids of tokens, or probabilities."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Schedule:
 def pack(documents: Iterator[Document], row_tokens: int, pad: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Rows of whole documents, one after another: ids and labels, both [row_tokens]."""
     ids: list[int] = []
-    labels: list[int] = []
+    labels: list[float] = []
     for doc_ids, doc_labels in documents:
         if len(doc_ids) > row_tokens:
             continue

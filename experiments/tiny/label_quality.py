@@ -1,0 +1,261 @@
+"""What the quality of labels does to a PRM, in miniature: python -m experiments.tiny.label_quality [engine=vllm] [...]
+
+The same PRM is trained on the same sampled solutions with five kinds of label, and judged on the same unseen ones. The
+question is that of "The Lessons of Developing Process Reward Models in Mathematical Reasoning" (arXiv 2501.07301).
+
+    exact      the expression after the step equals the value of the question
+    hard       Monte Carlo estimation (arXiv 2312.08935): some completion of the steps up to here is right
+    soft       the share of completions that are right
+    judge      the exact labels, each flipped with probability `flip`
+    consensus  solutions in which hard and judge find the same first error, or both none
+
+Interrupted, the same command goes on with the solutions, completions and PRMs that it has.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from transformers import Qwen2ForCausalLM
+
+from experiments import arithmetic
+from experiments.bootstrap import Interval, interval, interval_of
+from experiments.tiny import evaluate, train_prm
+from experiments.tiny.completions import Completed, Estimated, complete, read
+from experiments.tiny.evaluate import correct, judged, unseen
+from experiments.tiny.step_metrics import Judged, auc, best_threshold, step_f1, up_to_first_error
+from experiments.tiny.training import Document, Schedule, pack, train
+from experiments.tiny.verifier import verifier
+from policies.engines.hf import load_tokenizer, locate
+from policies.engines.room import Engine
+from policies.hf import HF
+from policies.vllm import VLLM
+from scorers.prm import PRM
+from scorers.self import SelfCertainty
+from scorers.step_reader import STEP_TAG
+from search import BestOfN, Job, Node, Policy, Reduction, Rule, Selection, Tree, solve_all
+
+KINDS = ("exact", "hard", "soft", "judge", "consensus")
+
+
+@dataclass
+class Knobs:
+    problems: int = 800  # to train on
+    samples: int = 2
+    completions: int = 8  # of the solution up to each step
+    flip: float = 0.15  # of the judge's labels
+    steps: int = 300
+    rows: int = 12
+    row_tokens: int = 512
+    learning_rate: float = 2e-3
+    unseen: int = 200  # problems to judge on; as many more choose the threshold
+    max_level: int = 4
+    n: int = 16
+    seed: int = 2
+    threads: int = 2
+    policy: str = "tiny"
+    engine: Engine = Engine.HF
+    work: str = "runs/label_quality"
+    picture: str = "docs/label_quality.png"
+
+
+# labels
+
+
+def labels(kind: str, solution: Estimated, flip: float, rng: random.Random) -> list[float] | None:
+    """[S], probabilities that a step is right; None where this kind leaves the solution out.
+
+    All but the soft ones end with the first wrong step: what follows it says nothing. `rng` makes the judge's flips.
+    """
+    exact = arithmetic.labels(solution.question, solution.steps)
+    judge = [right != (rng.random() < flip) for right in exact]
+    hard = [share > 0 for share in solution.shares]
+    if kind == "soft":
+        return solution.shares
+    if kind == "consensus" and first_wrong(hard) != first_wrong(judge):
+        return None
+    found = {"exact": exact, "hard": hard, "judge": judge, "consensus": hard}[kind]
+    return list(map(float, found[: first_wrong(found) + 1]))
+
+
+def first_wrong(right: Sequence[bool]) -> int:
+    """Its place, or the number of steps where all are right."""
+    return list(right).index(False) if False in right else len(right)
+
+
+def documents(reader: train_prm.Reader, solutions: Sequence[Estimated], kind: str, knobs: Knobs) -> Iterator[Document]:
+    """For ever, in random order; a label is the same each time."""
+    flips, order = random.Random(f"flips {knobs.seed}"), random.Random(f"order {knobs.seed}")
+    labelled = [(solution, labels(kind, solution, knobs.flip, flips)) for solution in solutions]
+    kept = [(solution, right) for solution, right in labelled if right is not None]
+    while True:
+        solution, right = order.choice(kept)
+        yield reader.document(solution.question, solution.steps[: len(right)], right)
+
+
+# training and judging
+
+
+def train_on(kind: str, solutions: Sequence[Estimated], knobs: Knobs) -> Path:
+    """The folder of the PRM that was trained on labels of `kind`."""
+    work = Path(knobs.work) / kind
+    if (work / "prm" / "model.safetensors").exists():
+        return work / "prm"
+    torch.manual_seed(knobs.seed)
+    reader = train_prm.Reader(load_tokenizer(knobs.policy))
+
+    def rows(step: int) -> Iterator[tuple[Tensor, Tensor]]:
+        packed = pack(documents(reader, solutions, kind, knobs), knobs.row_tokens, reader.tokenizer.pad_token_id)
+        return islice(packed, step * knobs.rows, None)
+
+    policy = Qwen2ForCausalLM.from_pretrained(locate(knobs.policy), dtype=torch.float32)
+    model: Any = verifier(policy, reader.tokenizer, STEP_TAG, "\n\n")
+    loss = partial(train_prm.label_loss, tag=reader.tag, first=reader.first)
+    schedule = Schedule(
+        knobs.steps, knobs.rows, knobs.row_tokens, knobs.learning_rate, warmup=min(100, knobs.steps // 4)
+    )
+    train(model, rows, loss, schedule, work, log=lambda line: print(f"{kind}: {line}", flush=True))
+    model.to(torch.bfloat16).save_pretrained(work / "prm")
+    reader.tokenizer.save_pretrained(work / "prm")
+    return work / "prm"
+
+
+async def rescored(trees: Sequence[Tree], scorer: PRM) -> list[Tree]:
+    """The same solutions with this scorer's scores."""
+    copies = [Tree.loads(tree.dumps()) for tree in trees]
+
+    async def score(leaf: Node) -> None:
+        scored = await scorer.score(leaf.tree.question, leaf.steps(), 0)
+        for node, value in zip(leaf.line(), scored.scores, strict=True):
+            node.score = value
+
+    async with asyncio.TaskGroup() as group:
+        for tree in copies:
+            for leaf in tree.leaves():
+                group.create_task(score(leaf))
+    return copies
+
+
+class Figures(NamedTuple):
+    """Step F1 at the threshold of highest F1 on other problems, step AUC, and accuracy of the best of n by minimum."""
+
+    kind: str
+    threshold: float
+    values: dict[str, tuple[float, Interval]]
+
+
+def figures(kind: str, choosing: Sequence[Tree], trees: Sequence[Tree], n: int) -> Figures:
+    """Intervals are over problems."""
+    threshold = best_threshold(judged(choosing))
+    by_problem = [judged([tree]) for tree in trees]
+
+    def pooled(statistic: Callable[[Sequence[Judged]], float]) -> tuple[float, Interval]:
+        def of(chosen: np.ndarray) -> float:
+            return statistic([solution for place in chosen for solution in by_problem[place]])
+
+        return of(np.arange(len(trees))), interval_of(of, len(trees), resamples=500)
+
+    best = [float(correct(tree, Selection(Rule.BEST, Reduction.MIN)(tree).answer)) for tree in trees]
+    values = {
+        "step F1": pooled(lambda solutions: step_f1(solutions, threshold).f1),
+        "step AUC": pooled(lambda solutions: auc(*up_to_first_error(solutions))),
+        f"prm@{n}": (float(np.mean(best)), interval(best)),
+    }
+    return Figures(kind, threshold, values)
+
+
+# what is shown
+
+
+def show(found: Sequence[Figures], solutions: Sequence[Estimated], knobs: Knobs, console: Console) -> None:
+    title = (
+        f"{len(solutions)} solutions to train on, {knobs.steps} steps; {knobs.unseen} unseen problems of level 1 to "
+        f"{knobs.max_level}, N = {knobs.n}, seed {knobs.seed}"
+    )
+    table = Table(title=title)
+    for column in ("labels", "solutions", "labels that are wrong", *found[0].values):
+        table.add_column(column)
+    for figure in found:
+        kept, wrong = label_errors(figure.kind, solutions, knobs)
+        cells = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, (low, high) in figure.values.values()]
+        table.add_row(figure.kind, str(kept), f"{wrong:.3f}", *cells)
+    console.print(table)
+
+
+def label_errors(kind: str, solutions: Sequence[Estimated], knobs: Knobs) -> tuple[int, float]:
+    """Solutions kept, and the share of their labels that are on the wrong side of a half."""
+    rng, kept, wrong = random.Random(f"flips {knobs.seed}"), 0, list[bool]()
+    for solution in solutions:
+        right = labels(kind, solution, knobs.flip, rng)
+        if right is not None:
+            exact = arithmetic.labels(solution.question, solution.steps)
+            kept, wrong = kept + 1, wrong + [(p > 0.5) != e for p, e in zip(right, exact, strict=False)]
+    return kept, float(np.mean(wrong))
+
+
+def picture(found: Sequence[Figures], path: Path) -> None:
+    """A panel a figure, a row a kind of label, with its interval."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    canvas = Figure(figsize=(9, 2.6), layout="constrained")
+    FigureCanvasAgg(canvas)
+    axes = canvas.subplots(1, len(found[0].values), sharey=True)
+    places = np.arange(len(found))[::-1]
+    for panel, name in zip(axes, found[0].values, strict=True):
+        values, intervals = zip(*(figure.values[name] for figure in found), strict=True)
+        low, high = np.array(intervals).T
+        panel.errorbar(values, places, xerr=[values - low, high - values], fmt="o", color="#0072B2", capsize=3)
+        panel.set_title(name, fontsize=10)
+        panel.grid(axis="x", color="#e4e4e4")
+        panel.spines[["top", "right"]].set_visible(False)
+    axes[0].set_yticks(places, [figure.kind for figure in found])
+    canvas.savefig(path, dpi=150)
+
+
+async def measure(knobs: Knobs, policy: Policy, solutions: Sequence[Estimated]) -> list[Figures]:
+    asked = evaluate.Knobs(2 * knobs.unseen, knobs.n, knobs.max_level)
+    questions = [arithmetic.question(tree) for tree in unseen(asked)]
+    jobs = [
+        Job(text, BestOfN(knobs.n), policy, SelfCertainty(), seed=knobs.seed, name=i)
+        for i, text in enumerate(questions)
+    ]
+    found = {solved.job.name: solved.tree async for solved in solve_all(jobs)}
+    trees, results = [found[i] for i in range(len(jobs))], []
+    for kind in KINDS:
+        folder = train_on(kind, solutions, knobs)
+        scored = await rescored(trees, PRM(model=str(folder)))
+        results.append(figures(kind, scored[knobs.unseen :], scored[: knobs.unseen], knobs.n))
+    return results
+
+
+def main() -> None:
+    knobs = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Knobs), OmegaConf.from_cli()))
+    assert isinstance(knobs, Knobs)
+    torch.set_num_threads(knobs.threads)
+    work = Path(knobs.work)
+    policy = (VLLM if knobs.engine is Engine.VLLM else HF)(model=knobs.policy, max_tokens=700)
+    questions = train_prm.training_questions(train_prm.Knobs(problems=knobs.problems, seed=knobs.seed))
+    searcher = Completed(knobs.samples, knobs.completions)
+    asyncio.run(complete(questions, searcher, policy, knobs.seed, work / "solutions.jsonl"))
+    solutions = read(work / "solutions.jsonl")
+    found = asyncio.run(measure(knobs, policy, solutions))
+    show(found, solutions, knobs, Console())
+    (work / "figures.json").write_text(json.dumps([figure._asdict() for figure in found], indent=1))
+    picture(found, Path(knobs.picture))
+
+
+if __name__ == "__main__":
+    main()
