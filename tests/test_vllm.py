@@ -23,6 +23,7 @@ from scorers.vllm_reader import wanted
 from search import Beam, BestOfN, Job, KnobError, Tree, solve_all
 from search.randomness import key
 from search.solve import search_id
+from tests.command_line import interrupt
 from tests.test_engines import CONTEXT, QUESTIONS, extend, full_pass, ids_of, random_paths
 
 vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here: make test-vllm")
@@ -186,6 +187,17 @@ def test_an_engines_death_is_told_once_and_what_ended_is_kept():
         os.kill(process, signal.SIGKILL)
     with pytest.raises(runtime.EngineDied, match=r"(?s)has ended\. Its log:.*all of it: "):
         extend(policy, QUESTIONS[1], [2])
+
+
+@vllm
+def test_ctrl_c_ends_a_sweep_and_keeps_what_has_ended(tmp_path: Path):
+    """A terminal sends it to the engine's process too, which must not die of it."""
+    results = tmp_path / "run" / "results.jsonl"
+    words = "policy=vllm scorer=self policy.context=1024 policy.cache_gb=0.2 budgets=[16] problems.limit=60 out=run"
+    ended = interrupt(["sweep", *words.split()], tmp_path, lambda: results.exists() and bool(results.read_text()))
+    assert ended.returncode == 130, ended.stderr
+    assert "interrupted: " in ended.stderr and "Traceback" not in ended.stderr
+    assert 1 <= len(results.read_text().splitlines()) < 300
 
 
 def children() -> set[int]:

@@ -10,6 +10,7 @@ import asyncio
 import atexit
 import json
 import os
+import signal
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -17,6 +18,7 @@ from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -241,6 +243,9 @@ async def _start(args: dict[str, Any], gpu: int, stat_loggers: Any) -> Any:
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.v1.engine.async_llm import AsyncLLM
 
+    # The engine's processes inherit this thread's mask: Ctrl-C, which a terminal sends to all, is for the searches.
+    resource_tracker.ensure_running()  # which would lift the mask once it starts
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[gpu] if visible else str(gpu)
     try:
