@@ -46,7 +46,7 @@ def streams(model: Any, ids: list[int]) -> tuple[torch.Tensor, ...]:
 def test_the_policy_within_is_the_policy(policy: Any, untrained: Any, reader: Reader):
     layers, width = policy.config.num_hidden_layers, policy.config.hidden_size
     for question, steps in solutions()[:5]:
-        ids, _ = reader.document(question, steps, steps)
+        ids, _ = reader.document(question, steps, [1.0] * len(steps), steps)
         delimiter = reader.tokenizer.convert_tokens_to_ids("\n\n")
         read = [delimiter if token == reader.tag else token for token in ids]
         theirs = streams(policy, read)[layers - 1]  # the last one is normalised
@@ -59,7 +59,7 @@ def test_the_comparison_is_lowest_at_a_digit_that_was_changed(policy: Any, untra
     digits = reader.tokenizer.convert_tokens_to_ids(list("0123456789"))
     found = 0
     for question, steps in solutions():
-        ids, labels = reader.document(question, steps, steps)
+        ids, labels = reader.document(question, steps, [1.0] * len(steps), steps)
         start = labels.index(1)
         changed = rng.choice([place for place in range(start, len(ids)) if ids[place] in digits])
         ids[changed] = rng.choice([digit for digit in digits if digit != ids[changed]])
