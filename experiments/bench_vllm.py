@@ -22,7 +22,6 @@ from rich.console import Console
 
 from experiments.problems import Arithmetic
 from policies.engines.room import Engine
-from policies.engines.vllm import CPU_BLOCK
 from policies.vllm import VLLM
 from scorers.prm import PRM
 from scorers.self import SelfCertainty
@@ -134,7 +133,7 @@ def _insert(trie: dict[int, Any], ids: Sequence[int]) -> int:
 def token_rows(name: str, trees: Sequence[Tree], wrote: Traffic, read: Traffic, reader: Any) -> list[Row]:
     figures = ("generated_tokens", "prompt_tokens_computed", "scorer_tokens_computed")
     generated, prompts, scored = (sum(getattr(tree.ledger, figure) for tree in trees) for figure in figures)
-    policy, scorer = least(wrote.events, CPU_BLOCK), least(read.events, CPU_BLOCK)
+    policy, scorer = least(wrote.events, wrote.server.block), least(read.events, read.server.block)
     written = (prompts + generated) / (policy.new + generated)
     again = sum(_prefixes(tree, reader) for tree in trees) / scorer.new
     return [
@@ -165,7 +164,7 @@ def _prefixes(tree: Tree, reader: Any) -> int:
 class Timed(NamedTuple):
     trees: list[Tree]
     seconds: float
-    own_seconds: float  # of this thread's CPU: the search, for vLLM runs elsewhere
+    own_seconds: float  # of this thread's CPU: the searches; the engines and their front ends run elsewhere
 
 
 def run(jobs: Sequence[Job], concurrency: int) -> Timed:

@@ -47,8 +47,9 @@ class Recorder:
         Raises WorkerDied where one does: no other search would fare better, and none is written down as failed.
         """
         keeping: set[asyncio.Task[None]] = set()
+        late: list[Solved] = []
         try:
-            async with aclosing(solve_all(work, concurrency)) as ended:  # pyright: ignore[reportArgumentType]
+            async with aclosing(solve_all(work, concurrency, late)) as ended:  # pyright: ignore[reportArgumentType]
                 async for solved in ended:
                     if isinstance(solved.error, WorkerDied):
                         raise solved.error
@@ -58,7 +59,8 @@ class Recorder:
                         for task in done:
                             task.result()
         finally:
-            await asyncio.gather(*keeping)
+            found = [solved for solved in late if not isinstance(solved.error, WorkerDied)]
+            await asyncio.gather(*keeping, *map(self._keep, found))
 
     async def _keep(self, solved: Solved) -> None:
         name: Name = solved.job.name

@@ -12,8 +12,8 @@ from policies.engines.flops import Flops
 from policies.engines.hf import empty_model
 from policies.engines.meter import NOTHING, Work, add
 from policies.engines.room import Room
-from policies.engines.vllm import Aborted, Server, pooling_params
-from scorers.step_reader import StepReader
+from policies.engines.vllm import Aborted, Server, pooling_params, shared
+from scorers.step_reader import StepReader, architecture
 from search.cost import Cost
 from search.protocols import Scored
 from search.solve import search_id
@@ -24,12 +24,13 @@ TRIES = 3  # with the cache skipped, before a reading is given up
 class VLLMReader(StepReader):
     """A process reward model on vLLM."""
 
-    def __init__(self, model: str, dtype: str, room: Room) -> None:
+    def __init__(self, engine: Server) -> None:
+        model = engine.model
         super().__init__(model)
         empty = empty_model(self.architecture, model)
         self.flops = Flops.of(empty.model, sum(weight.numel() for weight in empty.score.parameters()))
-        self.server = Server(model, dtype, room, "pooling")
-        self.context = self.server.context
+        self.server = engine
+        self.context = engine.context - 1  # before 0.32, a prompt that fills the context may never get its last token
 
     async def read(self, ids: list[int], tags: list[int]) -> Scored:
         """Raises RuntimeError where vLLM keeps returning what cannot be."""
@@ -81,7 +82,12 @@ def wanted(output: Any, tags: list[int]) -> list[float] | None:
     return right if all(math.isfinite(p) and 0 <= p <= 1 for p in right) else None
 
 
-@lru_cache(maxsize=4)
 def reader(model: str, dtype: str, room: Room) -> VLLMReader:
-    """One engine, shared by all scorers of the same knobs."""
-    return VLLMReader(model, dtype, room)
+    """One reader, shared by all scorers of the same knobs while its engine is alive."""
+    architecture(model)
+    return _reader(shared(model, dtype, room, "pooling"))
+
+
+@lru_cache(maxsize=4)
+def _reader(engine: Server) -> VLLMReader:
+    return VLLMReader(engine)

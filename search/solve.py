@@ -97,27 +97,32 @@ class Solved(NamedTuple):
     error: Exception | None
 
 
-async def solve_all(jobs: Iterable[Job], concurrency: int = 64) -> AsyncIterator[Solved]:
+async def solve_all(
+    jobs: Iterable[Job], concurrency: int = 64, late: list[Solved] | None = None
+) -> AsyncIterator[Solved]:
     """Yields jobs as they end, `concurrency` of them in flight; a failure stays with its job.
 
-    Closing the iterator, or cancelling who iterates, cancels what is in flight. Raises KnobError unless
-    `concurrency` is at least 1.
+    Closing the iterator, or cancelling who iterates, cancels what is in flight; what had ended by then and was not yet
+    yielded is added to `late`. Raises KnobError unless `concurrency` is at least 1.
     """
     if concurrency < 1:
         raise KnobError(f"solve_all's concurrency is {concurrency}; it must be >= 1")
-    waiting, running = iter(jobs), set[asyncio.Task[Solved]]()
+    waiting, running, ended = iter(jobs), set[asyncio.Task[Solved]](), list[asyncio.Task[Solved]]()
     try:
         while _start(waiting, running, concurrency):
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            running -= done
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             # The next ones start before the caller works on these.
             _start(waiting, running, concurrency)
-            for task in done:
-                yield task.result()
+            ended += done
+            while ended:
+                yield ended.pop().result()
     finally:
+        ended += [task for task in running if task.done()]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        if late is not None:
+            late += [task.result() for task in ended]
 
 
 def _start(waiting: Iterator[Job], running: "set[asyncio.Task[Solved]]", concurrency: int) -> bool:

@@ -140,6 +140,22 @@ def test_closing_the_iterator_cancels_what_is_in_flight() -> None:
     assert not loop.complaints
 
 
+def test_what_had_ended_when_the_iterator_closed_is_handed_over() -> None:
+    """Of eight in flight one was taken; the others end, with those that took their places, while the caller works."""
+
+    async def main() -> None:
+        late: list[Solved] = []
+        searches = cast(AsyncGenerator[Solved, None], solve_all(jobs(30, Toy()), concurrency=8, late=late))
+        taken = [(await anext(searches)).job.name]
+        for _ in range(200):
+            await asyncio.sleep(0)
+        await searches.aclose()
+        assert len(late) >= 8 and all(solved.error is None and solved.tree.stopped == "done" for solved in late)
+        assert len({*taken, *(solved.job.name for solved in late)}) == 1 + len(late)
+
+    asyncio.run(main())
+
+
 def test_cancelling_who_iterates_cancels_what_is_in_flight() -> None:
     async def main() -> None:
         policy = Counted(Delayed(Toy(), seed=1, most=10**6))

@@ -43,19 +43,27 @@ def test_a_vllm_that_is_missing_or_too_old_is_a_clear_error(monkeypatch: pytest.
         runtime.check_version()
 
 
-def test_shares_of_a_gpu_that_do_not_fit_are_refused_with_the_numbers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_shares_of_a_gpu_that_do_not_fit_are_refused_with_the_numbers(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(runtime, "_shares", [])
-    (tmp_path / "config.json").write_text("{}")
-    (tmp_path / "model.safetensors").write_bytes(b"0" * 3000)
-    model, memory = str(tmp_path), 8000
-    with pytest.raises(ModelError, match=r"0\.0 GB of weights; gpu_memory=0\.3 of GPU 0"):
-        runtime._check_share(model, Room(gpu_memory=0.3), memory)
-    runtime._check_share(model, Room(gpu_memory=0.6), memory)
+    memory, weights = 80 * 10**9, 3 * 10**9
+    with pytest.raises(ModelError, match=r"model=m has 31\.0 GB of weights; gpu_memory=0\.3 of GPU 0 is 24\.0 GB"):
+        runtime._check_share("m", Room(gpu_memory=0.3), memory, 31 * 10**9)
+    with pytest.raises(ModelError, match=r"3\.0 GB of weights and cache_gb=22; gpu_memory=0\.3 of GPU 0 is 24\.0 GB"):
+        runtime._check_share("m", Room(gpu_memory=0.3, cache_gb=22), memory, weights)
+    runtime._check_share("m", Room(gpu_memory=0.55), memory, weights)
     with pytest.raises(
-        ModelError, match=r"0\.60 of it is taken, and .* lower policy\.gpu_memory or scorer\.gpu_memory"
+        ModelError, match=r"0\.55 of it is taken, and .* lower policy\.gpu_memory or scorer\.gpu_memory"
     ):
-        runtime._check_share(model, Room(gpu_memory=0.5), memory)
-    runtime._check_share(model, Room(gpu_memory=0.5, gpu=1), memory)
+        runtime._check_share("m", Room(gpu_memory=0.5), memory, weights)
+    runtime._check_share("m", Room(gpu_memory=0.5, gpu=1), memory, weights)
+    runtime._check_share("m", Room(gpu_memory=0.4), memory, weights)  # together 0.95, which may be taken
+
+
+def test_weights_are_counted_as_they_are_loaded():
+    """The small policy's file holds 0.8 M numbers; float32 takes four bytes of each."""
+    half, whole = (runtime._weights("tiny", dtype, "generate") for dtype in (torch.bfloat16, torch.float32))
+    assert whole == 2 * half and 1.6e6 < half < 1.8e6
+    assert 7.0e6 < runtime._weights("tiny-prm", torch.bfloat16, "pooling") < 7.3e6
 
 
 @pytest.mark.parametrize("knob", [{"gpu_memory": 1.0}, {"max_num_seqs": 0}, {"gpu": -1}, {"temperature": 3.0}])
@@ -138,7 +146,7 @@ def test_scores_hold_under_memory_pressure(monkeypatch: pytest.MonkeyPatch):
     counted: Counter[str] = Counter()
     arguments, parts = runtime._arguments, {"long_prefill_token_threshold": 32, "max_num_batched_tokens": 512}
     monkeypatch.setattr(runtime, "_arguments", lambda *of: arguments(*of) | parts)
-    monkeypatch.setattr("scorers.vllm_reader.Server", partial(runtime.Server, stat_loggers=[counter(counted)]))
+    monkeypatch.setattr(runtime, "Server", partial(runtime.Server, stat_loggers=[counter(counted)]))
     small = replace(JUDGE, cache_gb=0.006, context=512, max_num_seqs=64)
     paths = [path for seed in range(7, 12) for path in random_paths(seed)][:50]
 
@@ -187,6 +195,20 @@ def test_an_engines_death_is_told_once_and_what_ended_is_kept():
         os.kill(process, signal.SIGKILL)
     with pytest.raises(runtime.EngineDied, match=r"(?s)has ended\. Its log:.*all of it: "):
         extend(policy, QUESTIONS[1], [2])
+    writer.server.close()
+    with pytest.raises(runtime.EngineDied, match="was closed"):
+        extend(policy, QUESTIONS[1], [2])
+
+
+@vllm
+def test_an_engine_that_has_ended_is_started_anew():
+    room = Room(context=256, cache_gb=0.05)
+    first = runtime.shared("tiny", "float32", room, "generate")
+    assert runtime.shared("tiny", "float32", room, "generate") is first
+    first.close()
+    second = runtime.shared("tiny", "float32", room, "generate")
+    assert second is not first and second.alive
+    second.close()
 
 
 @vllm

@@ -20,7 +20,8 @@ class Meter:
     """Counts work as threads do it and searches stop waiting for it.
 
     `total` is what all work has cost. `abandoned` is the part that went to no search, because the search was stopped or
-    failed: what the searches were charged and `abandoned` add up to `total`.
+    failed: what the searches were charged and `abandoned` add up to `total`. What an aborted request had computed
+    before its first result, no engine tells.
     """
 
     def __init__(self) -> None:

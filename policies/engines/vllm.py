@@ -13,18 +13,20 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Hashable, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
-from multiprocessing import resource_tracker
+from multiprocessing import active_children, resource_tracker
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from packaging.version import Version
+from transformers import AutoModel, AutoModelForCausalLM
 
-from policies.engines.hf import ModelError, choose_dtype, context_length, load_config, locate
+from policies.engines.hf import ModelError, choose_dtype, context_length, empty_model, load_config, locate
 from policies.engines.room import Room
 from search.batching import WorkerDied
 
@@ -33,9 +35,10 @@ OLDEST = Version("0.20")
 LONGEST = 32_768  # most tokens of a context, where the knob leaves it open and the model would take more
 CPU_BLOCK = 32  # tokens of a cache block on CPU: the smallest that its kernels take
 CPU_CACHE_GB = 1.0
-_LOG = Path(tempfile.gettempdir()) / f"stepsearch-vllm-{os.getpid()}.log"
 MOST_MEMORY = 0.95  # of a GPU, for all engines on it
+STEP_TOKENS = 8192  # that an engine computes at once, at least
 _shares: list[Room] = []  # of the engines that run on a GPU
+_servers: dict[Hashable, "Server"] = {}  # those that were started for policies and scorers
 
 
 class EngineDied(WorkerDied):
@@ -64,14 +67,27 @@ class Server:
         self._thread.start()
         self.llm: Any = None
         atexit.register(self.close)
+        others = set(active_children())
         try:
             self.llm = self._wait(_start(args, room.gpu, stat_loggers))
-        except Exception as error:
+        except BaseException as error:
+            for process in set(active_children()) - others:
+                process.kill()  # while it loads it hears nothing else
             self.close()
+            if not isinstance(error, Exception):
+                raise
             raise ModelError(f"vLLM cannot start model={model}: {error}\n{log_tail()}") from error
+        self.block: int = self.llm.vllm_config.cache_config.block_size  # tokens that the cache keeps or drops together
+
+    @property
+    def alive(self) -> bool:
+        return self._open and not self.llm.errored
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Awaits, from any loop, what runs in the engine's. Cancelled, it does not wait for the work to end."""
+        if not self._open:
+            work.close()
+            raise EngineDied(f"vLLM's engine of model={self.model} was closed; make the policy or scorer anew")
         try:
             return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
         except Exception:
@@ -115,6 +131,8 @@ class Server:
             self._wait(self._end(), seconds=30)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        if not self._thread.is_alive():
+            self._loop.close()
 
     async def _end(self) -> None:
         if self.llm is not None:
@@ -125,10 +143,14 @@ class Server:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-@lru_cache(maxsize=8)
-def generating(model: str, dtype: str, room: Room) -> Server:
-    """One engine for all policies of the same model and room."""
-    return Server(model, dtype, room, "generate")
+def shared(model: str, dtype: str, room: Room, runner: str) -> Server:
+    """One engine for all policies, or all scorers, of the same model and room; a new one where it has ended."""
+    key = (model, dtype, room, runner)
+    if key not in _servers or not _servers[key].alive:
+        if key in _servers:
+            _servers.pop(key).close()
+        _servers[key] = Server(model, dtype, room, runner)
+    return _servers[key]
 
 
 async def _drained(stream: AsyncIterator[Any]) -> Any:
@@ -182,11 +204,14 @@ def _arguments(model: str, dtype: str, room: Room, context: int, runner: str) ->
     from vllm.platforms import current_platform
 
     cpu = current_platform.is_cpu()
+    chosen = choose_dtype(model, "cpu" if cpu else "cuda", dtype)
     common = {
         "model": locate(model),
-        "dtype": str(choose_dtype(model, "cpu" if cpu else "cuda", dtype)).removeprefix("torch."),
+        "dtype": str(chosen).removeprefix("torch."),
         "max_model_len": context,
         "max_num_seqs": room.max_num_seqs,
+        # vLLM's own is 2048. Where no prompt takes more than one step, vLLM before 0.26 scores right under compilation.
+        "max_num_batched_tokens": max(context, STEP_TOKENS),
         "enable_prefix_caching": True,
         "generation_config": "vllm",  # the checkpoint's own would bring its temperature and penalties
         "trust_remote_code": False,
@@ -195,18 +220,20 @@ def _arguments(model: str, dtype: str, room: Room, context: int, runner: str) ->
         **_runner(runner),
     }
     if not cpu:
-        _check_share(model, room, _memory(current_platform, room.gpu))
-        cache = {} if room.cache_gb is None else {"kv_cache_memory_bytes": int(room.cache_gb * 1e9)}
-        return {**common, **cache, "gpu_memory_utilization": room.gpu_memory}
+        # A process that is forked beside the threads of another engine may find their locks held.
+        os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+        _check_share(model, room, _memory(current_platform, room.gpu), _weights(model, chosen, runner))
+        kept = {} if room.cache_gb is None else {"kv_cache_memory_bytes": int(room.cache_gb * 1e9)}
+        return {**common, **kept, "gpu_memory_utilization": room.gpu_memory}
     from vllm.v1.executor.uniproc_executor import UniProcExecutor
 
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # else two engines bind to the same cores
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait in a loop take the other engine's time
     # There a seeded request whose prompt is read in parts ends the engine.
-    whole = {"enable_chunked_prefill": False, "max_num_batched_tokens": max(context, 8192)}
+    whole = {"enable_chunked_prefill": False} if runner == "generate" else {}
     return {
         **common,
-        **(whole if runner == "generate" else {}),
+        **whole,
         "block_size": CPU_BLOCK,
         "kv_cache_memory_bytes": int((room.cache_gb or CPU_CACHE_GB) * 1e9),
         "enforce_eager": True,
@@ -222,19 +249,26 @@ def _memory(platform: Any, gpu: int) -> int:
         raise ModelError(f"gpu={gpu}: there is no such GPU here ({error})") from error
 
 
-def _check_share(model: str, room: Room, memory: int) -> None:
-    """Before anything is loaded: the shares of one GPU, and the weights against their share."""
+def _weights(model: str, dtype: torch.dtype, runner: str) -> int:
+    """Bytes of a model's weights once loaded; a classifier's head is too small to count."""
+    maker = AutoModelForCausalLM if runner == "generate" else AutoModel
+    return empty_model(maker.from_config, model).num_parameters() * dtype.itemsize
+
+
+def _check_share(model: str, room: Room, memory: int, weights: int) -> None:
+    """Before anything is loaded: the shares of one GPU of `memory` bytes, and what must fit into this one."""
     taken = sum(other.gpu_memory for other in _shares if other.gpu == room.gpu)
-    if taken + room.gpu_memory > MOST_MEMORY:
+    if taken + room.gpu_memory > MOST_MEMORY + 1e-9:
         raise ModelError(
             f"gpu_memory={room.gpu_memory} of model={model} does not fit on GPU {room.gpu}: {taken:.2f} of it is "
             f"taken, and {MOST_MEMORY} can be; lower policy.gpu_memory or scorer.gpu_memory, or choose another gpu"
         )
-    weights = sum(file.stat().st_size for file in Path(locate(model)).glob("*.safetensors"))
-    if weights > room.gpu_memory * memory:
+    share, cache = room.gpu_memory * memory, (room.cache_gb or 0) * 1e9
+    if weights + cache > share:
+        kept = f" and cache_gb={room.cache_gb}" if cache else ""
         raise ModelError(
-            f"model={model} has {weights / 1e9:.1f} GB of weights; gpu_memory={room.gpu_memory} of GPU {room.gpu} "
-            f"are {room.gpu_memory * memory / 1e9:.1f} GB: raise it, or take another gpu"
+            f"model={model} has {weights / 1e9:.1f} GB of weights{kept}; gpu_memory={room.gpu_memory} of "
+            f"GPU {room.gpu} is {share / 1e9:.1f} GB: raise it, or take another gpu"
         )
     _shares.append(room)
 
@@ -266,10 +300,10 @@ def _prompt(ids: Sequence[int], salt: str | None) -> Any:
 
 def _keep_log() -> None:
     """vLLM's log goes to a file, in all its processes, unless the user has said where it goes."""
-    if "VLLM_LOGGING_CONFIG_PATH" in os.environ:
+    if "VLLM_LOGGING_CONFIG_PATH" in os.environ or os.environ.get("VLLM_CONFIGURE_LOGGING") == "0":
         return
-    config = _LOG.with_suffix(".json")
-    handler = {"class": "logging.FileHandler", "filename": str(_LOG), "formatter": "plain"}
+    config = _log_file().with_suffix(".json")
+    handler = {"class": "logging.FileHandler", "filename": str(_log_file()), "formatter": "plain"}
     logging = {
         "version": 1,
         "disable_existing_loggers": False,
@@ -281,8 +315,13 @@ def _keep_log() -> None:
     os.environ["VLLM_LOGGING_CONFIG_PATH"] = str(config)
 
 
+@cache
+def _log_file() -> Path:
+    return Path(tempfile.mkdtemp(prefix="stepsearch-vllm-")) / "vllm.log"
+
+
 def log_tail(lines: int = 15) -> str:
     """The last lines of vLLM's log, and where the rest is."""
-    if not _LOG.exists():
-        return f"(its log is where {os.environ.get('VLLM_LOGGING_CONFIG_PATH')} sends it)"
-    return "\n".join([*_LOG.read_text("utf-8", "replace").splitlines()[-lines:], f"(all of it: {_LOG})"])
+    if not _log_file().exists():
+        return f"(its log is where {os.environ.get('VLLM_LOGGING_CONFIG_PATH', 'VLLM_CONFIGURE_LOGGING=0')} sends it)"
+    return "\n".join([*_log_file().read_text("utf-8", "replace").splitlines()[-lines:], f"(all of it: {_log_file()})"])

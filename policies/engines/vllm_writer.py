@@ -12,7 +12,7 @@ from policies.engines.hf import empty_model, generation_ends, load_tokenizer
 from policies.engines.meter import NOTHING, Meter, add
 from policies.engines.room import Room
 from policies.engines.rows import Row, vocabulary
-from policies.engines.vllm import Aborted, Server, generating, sampling_params
+from policies.engines.vllm import Aborted, Server, sampling_params, shared
 from search.cost import Cost
 from search.solve import search_id
 
@@ -52,7 +52,10 @@ class VLLMWriter:
             while not row.cutter.done:
                 output = await self.server.generate(ids, self._params(row), salt)
                 cost = add(cost, self._cost(output))
-                ids += _push(row, output.outputs[0])
+                taken = _push(row, output.outputs[0])
+                if not taken:
+                    raise RuntimeError(f"vLLM wrote nothing and ended with {output.outputs[0].finish_reason}")
+                ids += taken
             row.steps = tuple(row.cutter.steps)
         except Aborted as aborted:
             cost = add(cost, self._cost(aborted.output))
@@ -100,7 +103,11 @@ def _cached(output: Any) -> int:
     return output.num_cached_tokens or 0
 
 
-@lru_cache(maxsize=8)
 def writer(model: str, dtype: str, room: Room, delimiter: str) -> VLLMWriter:
-    """One writer, shared by all policies of the same knobs."""
-    return VLLMWriter(generating(model, dtype, room), delimiter)
+    """One writer, shared by all policies of the same knobs while its engine is alive."""
+    return _writer(shared(model, dtype, room, "generate"), delimiter)
+
+
+@lru_cache(maxsize=8)
+def _writer(engine: Server, delimiter: str) -> VLLMWriter:
+    return VLLMWriter(engine, delimiter)
