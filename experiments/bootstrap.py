@@ -30,10 +30,14 @@ def interval(values: Sequence[float], resamples: int = RESAMPLES, level: float =
 def interval_of(
     statistic: Callable[[np.ndarray], float], count: int, resamples: int = 2_000, level: float = LEVEL, seed: int = SEED
 ) -> Interval:
-    """As `interval`, of any statistic of resampled problems, whose indices it is given, [count]; NaN drop out."""
+    """As `interval`, of any statistic of resampled problems, whose indices it is given, [count]; NaN drop out.
+
+    Both ends are NaN where it is never defined.
+    """
     rng = np.random.default_rng(seed)
     values = np.array([statistic(rng.integers(0, count, count)) for _ in range(resamples)])
-    return _central(values[~np.isnan(values)], level)
+    defined = values[~np.isnan(values)]
+    return _central(defined, level) if len(defined) else Interval(float("nan"), float("nan"))
 
 
 def _central(values: np.ndarray, level: float) -> Interval:

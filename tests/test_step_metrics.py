@@ -36,6 +36,12 @@ def test_steps_after_the_first_error_do_not_count():
     assert right.tolist() == [True, False, True, True]
 
 
+def test_a_statistic_that_is_never_defined_has_no_interval():
+    assert np.isnan(interval_of(lambda chosen: float("nan"), 4, resamples=10)).all()
+    sometimes = interval_of(lambda chosen: 1.0 if 0 in chosen else float("nan"), 4, resamples=10)
+    assert sometimes == (1.0, 1.0)
+
+
 def test_an_interval_of_the_mean_is_the_interval():
     values = np.random.default_rng(1).random(200)
     mean = interval_of(lambda chosen: float(values[chosen].mean()), len(values))
