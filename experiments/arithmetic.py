@@ -72,6 +72,11 @@ def held_out() -> set[str]:
     return {question(tree) for tree in problem_set(SHIPPED_SEED, SHIPPED_COUNT)}
 
 
+def level(text: str) -> int:
+    """Groups of numbers alone in a question."""
+    return len(re.findall(r"\([^()]*\)", text))
+
+
 def question(tree: Item) -> str:
     return f"{tree} ="
 

@@ -8,18 +8,11 @@ from pathlib import Path
 import pytest
 
 from experiments import arithmetic
-from experiments.arithmetic import Group, Item, calculation, labels, parse, question, solution, state_after, value
+from experiments.arithmetic import Group, calculation, labels, parse, question, solution, state_after, value
 
 BIGBENCH = Path(__file__).parents[2] / "shared" / "data" / "bigbench_mistake" / "multistep_arithmetic.jsonl"
 SHIPPED = arithmetic.problem_set(arithmetic.SHIPPED_SEED, arithmetic.SHIPPED_COUNT)
 EXAMPLE = Group((Group((5, 2, 1, 6), ("+", "*", "-")), Group((5, 3, -2, 2), ("+", "-", "*"))), ("+",))
-
-
-def count_groups(tree: Item) -> int:
-    """Groups that hold numbers only."""
-    if isinstance(tree, int):
-        return 0
-    return sum(count_groups(item) for item in tree.items) or 1
 
 
 def test_the_worked_example_is_written_as_documented():
@@ -160,7 +153,7 @@ def test_the_shipped_set_is_frozen():
 
 def test_level_l_has_l_groups():
     for place, tree in enumerate(SHIPPED):
-        assert count_groups(tree) == arithmetic.LEVELS[place % 5]
+        assert arithmetic.level(question(tree)) == arithmetic.LEVELS[place % 5]
 
 
 def test_bigbench_targets_are_the_values_of_their_inputs():

@@ -5,7 +5,7 @@ Unseen problems from a seed that training never uses; the figures of the model c
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,12 @@ from rich.table import Table
 
 from experiments import arithmetic
 from experiments.bootstrap import interval
+from experiments.problems import Bigbench
 from experiments.tiny.corrupt import KINDS, corrupt
 from experiments.tiny.step_metrics import Judged, auc, up_to_first_error
+from policies.engines.room import Engine
 from policies.hf import HF
+from policies.vllm import VLLM
 from scorers.prm import PRM
 from search import BestOfN, Job, Reduction, Rule, Selection, Step, Tree, oracle, solve_all
 from search.answers import boxed
@@ -31,20 +34,25 @@ class Knobs:
     n: int = 16
     max_level: int = 2
     seed: int = 1_000_003
+    file: str | None = None  # of BIG-bench's multistep arithmetic, instead of generated problems
     threads: int = 2
     policy: str = "tiny"
     scorer: str = "tiny-prm"
-    device: str = "auto"
+    engine: Engine = Engine.HF
 
 
 def unseen(knobs: Knobs) -> list[arithmetic.Group]:
+    if knobs.file:
+        questions = [problem.question for problem in Bigbench(knobs.file, limit=knobs.problems).load()]
+        return [tree for tree in map(arithmetic.read, questions) if isinstance(tree, arithmetic.Group)]
     levels = tuple(level for level in arithmetic.LEVELS if level <= knobs.max_level)
     return arithmetic.problem_set(knobs.seed, knobs.problems, levels)
 
 
 async def best_of_n(knobs: Knobs) -> list[Tree]:
     """A tree a problem, in the order of the problems."""
-    policy, scorer = HF(model=knobs.policy, device=knobs.device), PRM(model=knobs.scorer, device=knobs.device)
+    policy = (VLLM if knobs.engine is Engine.VLLM else HF)(model=knobs.policy)
+    scorer = PRM(model=knobs.scorer, engine=knobs.engine)
     questions = [arithmetic.question(tree) for tree in unseen(knobs)]
     jobs = [Job(text, BestOfN(knobs.n), policy, scorer, seed=knobs.seed, name=i) for i, text in enumerate(questions)]
     trees: dict[Any, Tree] = {}
@@ -85,7 +93,7 @@ def accuracies(trees: list[Tree]) -> dict[str, np.ndarray]:
 
 async def detection(knobs: Knobs) -> dict[str, float]:
     """Share of corrupted steps that the scorer puts below 0.5, by kind of corruption."""
-    scorer, rng = PRM(model=knobs.scorer, device=knobs.device), random.Random(knobs.seed)
+    scorer, rng = PRM(model=knobs.scorer, engine=knobs.engine), random.Random(knobs.seed)
     rates: dict[str, float] = {}
     for kind in KINDS:
         found = [corrupt(tree, kind, rng) for tree in unseen(knobs)]
@@ -96,34 +104,41 @@ async def detection(knobs: Knobs) -> dict[str, float]:
     return rates
 
 
-async def evaluate(knobs: Knobs) -> None:
-    console = Console()
-    trees = await best_of_n(knobs)
-    rows = accuracies(trees)
-    table = Table(
-        title=f"{knobs.problems} unseen problems of level 1 to {knobs.max_level}, N = {knobs.n}, seed {knobs.seed}"
-    )
-    for column in ("answer", "accuracy", "95 % interval", "minus one sample", "95 % interval"):
+def gains(rows: dict[str, np.ndarray], title: str) -> Table:
+    """Accuracies, and what each has over one sample and over the majority, paired by problem."""
+    table = Table(title=title)
+    for column in ("answer", "accuracy", "95 % interval", "minus one sample", "minus majority"):
         table.add_column(column)
     for name, row in rows.items():
-        low, high = interval(list(row))
-        gain = row - rows["one sample"]
-        gain_low, gain_high = interval(list(gain))
-        cells = (
-            f"{row.mean():.3f}",
-            f"{low:.3f} to {high:.3f}",
-            f"{gain.mean():+.3f}",
-            f"{gain_low:+.3f} to {gain_high:+.3f}",
-        )
+        cells = [f"{row.mean():.3f}", "{:.3f} to {:.3f}".format(*interval(list(row)))]
+        for other in ("one sample", "majority"):
+            gain = row - rows[other]
+            cells.append(f"{gain.mean():+.3f} ({{:+.3f}} to {{:+.3f}})".format(*interval(list(gain))))
         table.add_row(name, *cells)
-    console.print(table)
+    return table
+
+
+def step_aucs(trees: Sequence[Tree]) -> Iterator[str]:
+    """Up to and including the first error, over all problems and by level."""
+    by_level: dict[str, list[Tree]] = {"all problems": list(trees)}
+    for tree in sorted(trees, key=lambda tree: arithmetic.level(tree.question)):
+        by_level.setdefault(f"level {arithmetic.level(tree.question)}", []).append(tree)
+    for name, members in by_level.items():
+        scores, right = up_to_first_error(judged(members))
+        share = f"{len(right)} steps, {1 - right.mean():.3f} wrong"
+        yield f"step AUC {auc(scores, right):.3f} on {name}: {len(members)} problems, {share}"
+
+
+async def evaluate(knobs: Knobs) -> None:
+    console = Console(width=140)
+    trees = await best_of_n(knobs)
+    source = knobs.file or f"level 1 to {knobs.max_level}, seed {knobs.seed}"
+    console.print(gains(accuracies(trees), f"{len(trees)} unseen problems, {source}, N = {knobs.n}"))
     tokens = np.mean([tree.ledger.generated_tokens / knobs.n for tree in trees])
-    steps = np.mean([leaf.depth for tree in trees for leaf in tree.leaves()])
-    scores, right = up_to_first_error(judged(trees))
-    console.print(
-        f"{tokens:.0f} tokens and {steps:.1f} steps a solution; {len(right)} steps, {1 - right.mean():.3f} wrong"
-    )
-    console.print(f"step AUC {auc(scores, right):.4f} up to and including the first error")
+    depths = [leaf.depth for tree in trees for leaf in tree.leaves()]
+    console.print(f"{tokens:.0f} tokens and {np.mean(depths):.1f} steps ({min(depths)} to {max(depths)}) a solution")
+    for line in step_aucs(trees):
+        console.print(line)
     for kind, rate in (await detection(knobs)).items():
         console.print(f"detects {rate:.2f} of {kind}")
 
