@@ -13,11 +13,11 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import torch
-from omegaconf import OmegaConf
 from rich.console import Console
 from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
 from experiments.problems import Arithmetic
+from experiments.schema import from_words
 from policies.engines.generation import Generator
 from policies.engines.prompt import encode_question
 from policies.hf import HF
@@ -114,8 +114,7 @@ class BoxAtStepEnd(StoppingCriteria):
 
 
 def main() -> None:
-    knobs = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Knobs), OmegaConf.from_cli()))
-    assert isinstance(knobs, Knobs)
+    knobs = from_words(Knobs)
     policy = HF(
         knobs.model, device=knobs.device, dtype=knobs.dtype, batch_size=knobs.batch_size, max_tokens=knobs.max_tokens
     )

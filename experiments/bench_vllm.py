@@ -17,10 +17,10 @@ from statistics import median
 from typing import Any, NamedTuple, cast
 
 import torch
-from omegaconf import OmegaConf
 from rich.console import Console
 
 from experiments.problems import Arithmetic
+from experiments.schema import from_words
 from policies.engines.room import Engine
 from policies.vllm import VLLM
 from scorers.prm import PRM
@@ -241,8 +241,7 @@ def overlap_row(knobs: Knobs, questions: Sequence[str], policy: VLLM, prm: PRM) 
 
 
 def main() -> None:
-    knobs = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Knobs), OmegaConf.from_cli()))
-    assert isinstance(knobs, Knobs)
+    knobs = from_words(Knobs)
     torch.set_num_threads(knobs.threads)
     policy, prm = VLLM(context=2048), PRM(engine=Engine.VLLM, context=2048)
     writer, reader = policy.engine.server, cast(VLLMReader, prm.reader).server

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, field, fields, is_dataclass, make_dataclass
 from enum import Enum
 from functools import cache
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+
+T = TypeVar("T")
 
 
 def schema(knobs: type, target: str | None = None, **defaults: Any) -> type:
@@ -51,6 +53,11 @@ def choices(enumeration: type[Enum]) -> Any:
     OmegaConf reads and writes members by name, and ours have their names in capitals.
     """
     return Enum(enumeration.__name__, {member.name.lower(): member for member in enumeration})
+
+
+def from_words(knobs: type[T]) -> T:
+    """A script's knobs as its command line gives them: key=value, choices in lower case."""
+    return build(OmegaConf.merge(OmegaConf.structured(schema(knobs)), OmegaConf.from_cli()))
 
 
 def build(node: Any) -> Any:

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 
 from experiments import arithmetic
 from experiments.bootstrap import interval
 from experiments.problems import Bigbench
+from experiments.schema import from_words
 from experiments.tiny.corrupt import KINDS, corrupt
 from experiments.tiny.step_metrics import Judged, auc, up_to_first_error
 from policies.engines.room import Engine
@@ -144,8 +144,7 @@ async def evaluate(knobs: Knobs) -> None:
 
 
 def main() -> None:
-    knobs = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Knobs), OmegaConf.from_cli()))
-    assert isinstance(knobs, Knobs)
+    knobs = from_words(Knobs)
     torch.set_num_threads(knobs.threads)
     asyncio.run(evaluate(knobs))
 

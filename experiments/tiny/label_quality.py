@@ -24,7 +24,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -32,6 +31,7 @@ from transformers import Qwen2ForCausalLM
 
 from experiments import arithmetic
 from experiments.bootstrap import Interval, interval, interval_of
+from experiments.schema import from_words
 from experiments.tiny import evaluate, train_prm
 from experiments.tiny.completions import Completed, Estimated, complete, read
 from experiments.tiny.evaluate import correct, judged, unseen
@@ -242,8 +242,7 @@ async def measure(knobs: Knobs, policy: Policy, solutions: Sequence[Estimated]) 
 
 
 def main() -> None:
-    knobs = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Knobs), OmegaConf.from_cli()))
-    assert isinstance(knobs, Knobs)
+    knobs = from_words(Knobs)
     torch.set_num_threads(knobs.threads)
     work = Path(knobs.work)
     policy = (VLLM if knobs.engine is Engine.VLLM else HF)(model=knobs.policy, max_tokens=700)

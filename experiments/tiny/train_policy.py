@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from experiments import arithmetic
+from experiments.schema import from_words
 from experiments.tiny.tokenizer import build_tokenizer
 from experiments.tiny.training import IGNORED, Document, Schedule, pack, train
 
@@ -88,8 +88,7 @@ def next_token_loss(model: Any, ids: Tensor, labels: Tensor) -> Tensor:
 
 
 def main() -> None:
-    knobs = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Knobs), OmegaConf.from_cli()))
-    assert isinstance(knobs, Knobs)
+    knobs = from_words(Knobs)
     torch.set_num_threads(knobs.threads)
     torch.manual_seed(knobs.seed)
     tokenizer: Any = build_tokenizer()

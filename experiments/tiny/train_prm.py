@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 from transformers import Qwen2ForCausalLM
 
 from experiments import arithmetic
+from experiments.schema import from_words
 from experiments.tiny.corrupt import KINDS, corrupt
 from experiments.tiny.train_policy import problem
 from experiments.tiny.training import IGNORED, Document, Schedule, pack, places, train
@@ -169,8 +169,7 @@ def label_loss(model: Any, ids: Tensor, labels: Tensor, tag: int, first: int) ->
 
 
 def main() -> None:
-    knobs = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Knobs), OmegaConf.from_cli()))
-    assert isinstance(knobs, Knobs)
+    knobs = from_words(Knobs)
     torch.set_num_threads(knobs.threads)
     torch.manual_seed(knobs.seed)
     samples = Path(knobs.work) / "samples.jsonl"
