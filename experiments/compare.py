@@ -24,11 +24,11 @@ from rich.table import Table
 from experiments.bootstrap import Interval, interval
 from experiments.cells import GREEDY
 from experiments.compose import compose
-from experiments.curves import in_every_cell
+from experiments.curves import in_every_cell, scale
 from experiments.errors import ConfigError, RunError, one_of
 from experiments.results import Result, read_results
 from experiments.schema import build
-from experiments.summary import CellKey, by_cell, rules_of
+from experiments.summary import by_cell, mean, rules_of
 from experiments.terminal import number, screen
 
 PERMUTATIONS = 10_000
@@ -59,7 +59,7 @@ class Cell(NamedTuple):
 
     searcher: str
     scale: float  # n, or the swept budget
-    cost: float
+    cost: float  # 0 where it is not known
     correct: np.ndarray
 
 
@@ -97,7 +97,7 @@ def main(overrides: Sequence[str] = ()) -> int:
 
 def comparisons(results: Sequence[Result], baseline: str, axis: Axis, rule: str) -> list[Comparison]:
     """Every cell of the other searchers against the baseline. Raises RunError where there is nothing to compare."""
-    rules, cells = rules_of(results), [_cell(key, of, axis, rule) for key, of in by_cell(results).items()]
+    rules, cells = rules_of(results), [_cell(members, axis, rule) for members in by_cell(results).values()]
     cells = [cell for cell in cells if cell.cost and rule in rules[cell.searcher]]
     base = sorted((cell for cell in cells if cell.searcher == baseline), key=lambda cell: cell.cost)
     if not base:
@@ -117,17 +117,14 @@ def _missing(results: Sequence[Result], baseline: str, axis: Axis, rule: str) ->
     return f"its {axis} are not known; give another axis="
 
 
-def _cell(key: CellKey, members: Sequence[Result], axis: Axis, rule: str) -> Cell:
-    """Seeds of one problem are averaged. A cost that is not known is 0."""
-    costs = [member.ledger[axis] for member in members]
+def _cell(members: Sequence[Result], axis: Axis, rule: str) -> Cell:
+    """Seeds of one problem are averaged."""
     by_problem: dict[str, list[float]] = {}
     for member in members:
-        by_problem.setdefault(member.problem, []).append(member.correct(rule) or 0.0)
+        if (value := member.correct(rule)) is not None:
+            by_problem.setdefault(member.problem, []).append(value)
     correct = np.array([np.mean(by_problem[problem]) for problem in sorted(by_problem)])
-    searcher, n, limit = key
-    return Cell(
-        searcher, next((value for _, value in limit), n), 0.0 if None in costs else float(np.mean(costs)), correct
-    )
+    return Cell(members[0].cell["searcher"], scale(members[0]), mean([m.ledger[axis] for m in members]) or 0, correct)
 
 
 def at_cost(cells: Sequence[Cell], cost: float) -> np.ndarray | None:

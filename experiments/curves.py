@@ -23,7 +23,7 @@ from experiments.compose import compose
 from experiments.errors import ConfigError, RunError
 from experiments.results import ORACLE, Result, read_results
 from experiments.schema import build
-from experiments.summary import by_cell, rules_of
+from experiments.summary import by_cell, mean, rules_of
 from search.selection import Rule
 
 REFERENCE = "best_of_n"  # whose majority and pass@N are drawn
@@ -91,7 +91,7 @@ def figure(results: Sequence[Result], rule: Rule) -> Figure:
     axes: list[tuple[str, Callable[[Result], float | None]]] = [
         ("generated tokens per problem", lambda result: result.ledger["generated_tokens"]),
         ("FLOPs per problem, policy and scorer", lambda result: result.ledger["flops"]),
-        (swept or "N: samples, beam size, simulations, particles", _scale),
+        (swept or "N: samples, beam size, simulations, particles", scale),
     ]
     places = [place for _, place in axes]
     names = list(dict.fromkeys(name for name, _, _ in cells if name != GREEDY))
@@ -129,19 +129,14 @@ def points(
     for (name, _, _), members in cells.items():
         if name == searcher:
             correct = [value for result in members if (value := result.correct(rule)) is not None]
-            at = tuple(_mean([place(result) for result in members]) for place in places)
+            at = tuple(mean([place(result) for result in members]) for place in places)
             found.append(Point(at, float(np.mean(correct)), *interval(correct)))
     return found
 
 
-def _scale(result: Result) -> float:
+def scale(result: Result) -> float:
     """The swept budget, or n where none is swept."""
     return next(iter(result.cell["budget"].values()), result.cell["n"])
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if len(known) == len(values) else None
 
 
 if __name__ == "__main__":

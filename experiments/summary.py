@@ -58,7 +58,7 @@ def summarise(results: Sequence[Result]) -> list[Row]:
             "no_answer": sum(result.no_answer for result in members),
             "errors": sum(result.error is not None for result in members),
         }
-        costs = {name: _mean([result.ledger[name] for result in members]) for name in COSTS}
+        costs = {name: mean([result.ledger[name] for result in members]) for name in COSTS}
         for rule in rules[searcher]:
             cell = {"searcher": searcher, "n": n, "selection": rule, **{f"budget_{k}": v for k, v in limit}}
             rows.append({**cell, **counts, **_accuracy(members, rule), **costs})
@@ -81,7 +81,8 @@ def _accuracy(members: Sequence[Result], rule: str) -> Row:
     return {"accuracy": float(np.mean(correct)), "ci_low": low, "ci_high": high}
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def mean(values: Sequence[float | None]) -> float | None:
+    """None where one of them is not known."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if len(known) == len(values) else None
 

@@ -12,8 +12,8 @@ from policies.engines.flops import Flops
 from policies.engines.hf import empty_model
 from policies.engines.meter import NOTHING, Work, add
 from policies.engines.room import Room
-from policies.engines.vllm import Aborted, Server, pooling_params, shared
-from scorers.step_reader import StepReader, architecture
+from policies.engines.vllm import Aborted, pooling_params, shared
+from scorers.step_reader import StepReader
 from search.cost import Cost
 from search.protocols import Scored
 from search.solve import search_id
@@ -24,13 +24,12 @@ TRIES = 3  # with the cache skipped, before a reading is given up
 class VLLMReader(StepReader):
     """A process reward model on vLLM."""
 
-    def __init__(self, engine: Server) -> None:
-        model = engine.model
+    def __init__(self, model: str, dtype: str, room: Room) -> None:
         super().__init__(model)
         empty = empty_model(self.architecture, model)
         self.flops = Flops.of(empty.model, sum(weight.numel() for weight in empty.score.parameters()))
-        self.server = engine
-        self.context = engine.context - 1  # before 0.32, a prompt that fills the context may never get its last token
+        self.server = shared(model, dtype, room, "pooling")
+        self.context = self.server.context - 1  # before 0.32, a full context's last token might never come
 
     async def read(self, ids: list[int], tags: list[int]) -> Scored:
         """Raises RuntimeError where vLLM keeps returning what cannot be."""
@@ -84,10 +83,11 @@ def wanted(output: Any, tags: list[int]) -> list[float] | None:
 
 def reader(model: str, dtype: str, room: Room) -> VLLMReader:
     """One reader, shared by all scorers of the same knobs while its engine is alive."""
-    architecture(model)
-    return _reader(shared(model, dtype, room, "pooling"))
+    if not _reader(model, dtype, room).server.alive:
+        _reader.cache_clear()
+    return _reader(model, dtype, room)
 
 
 @lru_cache(maxsize=4)
-def _reader(engine: Server) -> VLLMReader:
-    return VLLMReader(engine)
+def _reader(model: str, dtype: str, room: Room) -> VLLMReader:
+    return VLLMReader(model, dtype, room)

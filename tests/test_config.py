@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
+from omegaconf.errors import ConfigKeyError
 
 from experiments.cells import Budgets
 from experiments.compose import compose
@@ -17,9 +18,11 @@ from experiments.errors import ConfigError
 from experiments.help import command_help
 from experiments.knobs import knobs
 from experiments.registry import GROUPS, load
-from experiments.schema import build
+from experiments.schema import build, from_words
 from experiments.solve import Solve
 from experiments.sweep import Sweep, build_sweep
+from experiments.tiny.evaluate import Knobs
+from policies.engines.room import Engine
 from search import MCTS, BestOfN, Budget, Kind, KnobError, Reduction, Rule, Selection
 from search.mcts import Prior
 from tests.command_line import PLUGINS, ROOT, run
@@ -239,3 +242,11 @@ def test_a_module_that_misses_another_one_says_which(tmp_path: Path, plugins: st
 def test_a_bound_of_a_plug_in_is_reported(plugins: str):
     with pytest.raises(KnobError, match=r"BestOfN\.n is 0"):
         build(compose(Solve, ["search=custom", "search.cls=search:BestOfN", "search.args.n=0"])["search"])
+
+
+def test_a_script_reads_its_knobs_as_a_command_does(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "argv", ["evaluate", "engine=vllm", "n=4"])
+    assert from_words(Knobs) == Knobs(engine=Engine.VLLM, n=4)
+    monkeypatch.setattr(sys, "argv", ["evaluate", "egnine=vllm"])
+    with pytest.raises(ConfigKeyError, match="egnine"):
+        from_words(Knobs)

@@ -1,22 +1,30 @@
 """`stepsearch sweep` on the toy world: results, summary, cells, errors, Ctrl-C, repetition."""
 
+import asyncio
 import csv
 import gc
 import json
 import sys
+import threading
 import weakref
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from experiments import recorder
 from experiments.bootstrap import interval
 from experiments.cells import Budgets, cells
+from experiments.problems import Problem
+from experiments.progress import SweepProgress
 from experiments.results import read_results
 from experiments.summary import COLUMNS
 from policies.hf import HF
+from policies.toy import Toy
+from scorers.toy import Toy as ToyScorer
 from search import MCTS, BestOfN, Solved, Tree
 from tests.command_line import PLUGINS, RIGHT, TOY, interrupt, run
 
@@ -193,6 +201,34 @@ def test_trees_of_searches_that_have_ended_are_let_go(here: Path, monkeypatch: p
     assert sweep("searchers=[best_of_n]", "budgets=[2]", "concurrency=4") == 0
     assert len(trees) == 300, "greedy, too"
     assert max(alive) <= 64 + 2 * 4
+
+
+def test_a_cancelled_sweep_keeps_what_ended_while_others_were_judged(monkeypatch: pytest.MonkeyPatch):
+    cancelled, judge = threading.Event(), recorder.judge
+
+    def slow(*args: Any) -> Any:
+        cancelled.wait(10)
+        return judge(*args)
+
+    monkeypatch.setattr(recorder, "_JUDGED_AT_ONCE", 1)
+    monkeypatch.setattr(recorder, "judge", slow)
+    problems = [Problem(str(i), f"q{i}", RIGHT) for i in range(5)]
+    work = recorder.jobs(problems, cells({"best_of_n": BestOfN(1)}, Toy(), [1], Budgets()), ToyScorer(), seed=0)
+    kept = StringIO()
+
+    async def cancel() -> None:
+        progress = SweepProgress(10, Console(file=StringIO()))
+        running = asyncio.create_task(recorder.Recorder(kept, None, None, progress).run(work, concurrency=64))
+        await asyncio.sleep(0.5)
+        assert not kept.getvalue(), "the first one is still being judged"
+        running.cancel()
+        await asyncio.sleep(0)
+        cancelled.set()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(cancel())
+    assert len(kept.getvalue().splitlines()) == 10, "nine had ended meanwhile"
 
 
 def test_a_dead_engine_is_told_once_and_what_has_ended_is_kept(here: Path, capsys: pytest.CaptureFixture[str]):

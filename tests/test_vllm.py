@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import copytree
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 import torch
 
 from policies.engines import vllm as runtime
-from policies.engines.hf import ModelError
+from policies.engines.hf import ModelError, locate
 from policies.engines.room import Engine, Room
 from policies.vllm import VLLM
 from scorers.prm import PRM
@@ -70,6 +71,17 @@ def test_weights_are_counted_as_they_are_loaded():
 def test_knobs_out_of_bounds_are_named(knob: dict[str, Any]):
     with pytest.raises(KnobError, match=next(iter(knob))):
         VLLM(**knob)
+
+
+def test_a_prm_that_cannot_be_read_starts_no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(runtime, "Server", lambda *_: pytest.fail("an engine was started"))
+    with pytest.raises(ModelError, match="a prm is one of: Qwen2ForProcessRewardModel"):
+        PRM(model="tiny", engine=Engine.VLLM).load()
+    copytree(locate("tiny-prm"), tmp_path / "prm")
+    for file in (tmp_path / "prm").glob("*.json"):
+        file.write_text(file.read_text().replace("<extra_0>", "<other>"))
+    with pytest.raises(ModelError, match="its tokenizer has no <extra_0>"):
+        PRM(model=str(tmp_path / "prm"), engine=Engine.VLLM).load()
 
 
 # with it

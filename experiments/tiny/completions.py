@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments import arithmetic
+from experiments.tiny.searches import append
 from scorers.self import SelfCertainty
-from search import Job, Node, Policy, Tree, solve_all
+from search import Job, Node, Policy, Tree
 from search.grow import Grower
 
 
@@ -60,9 +61,8 @@ def _right(tree: Tree, node: Node) -> bool:
     """Whether the solution that goes on from `node`, first children only, ends with the right answer."""
     while node.children:
         node = node.children[0]
-    return node.finished and arithmetic.state_after(node.step.text if node.step else "") == arithmetic.parse(
-        tree.question
-    )
+    text = node.step.text if node.step else ""
+    return node.finished and arithmetic.state_after(text) == arithmetic.parse(tree.question)
 
 
 async def complete(questions: Sequence[str], searcher: Completed, policy: Policy, seed: int, file: Path) -> None:
@@ -70,11 +70,7 @@ async def complete(questions: Sequence[str], searcher: Completed, policy: Policy
     done = {entry.question for entry in read(file)}
     jobs = [Job(text, searcher, policy, SelfCertainty(), seed=seed) for text in questions if text not in done]
     file.parent.mkdir(parents=True, exist_ok=True)
-    with open(file, "a", buffering=1) as out:  # noqa: ASYNC230
-        async for _, tree, error in solve_all(jobs, concurrency=16):
-            if error:
-                raise error
-            out.write(json.dumps([entry._asdict() for entry in estimated(tree, searcher.n)]) + "\n")
+    await append(jobs, lambda tree: [entry._asdict() for entry in estimated(tree, searcher.n)], file, concurrency=16)
 
 
 def read(file: Path) -> list[Estimated]:

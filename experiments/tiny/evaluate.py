@@ -19,12 +19,13 @@ from experiments.bootstrap import interval
 from experiments.problems import Bigbench
 from experiments.schema import from_words
 from experiments.tiny.corrupt import KINDS, corrupt
+from experiments.tiny.searches import in_order
 from experiments.tiny.step_metrics import Judged, auc, up_to_first_error
 from policies.engines.room import Engine
 from policies.hf import HF
 from policies.vllm import VLLM
 from scorers.prm import PRM
-from search import BestOfN, Job, Reduction, Rule, Selection, Step, Tree, oracle, solve_all
+from search import BestOfN, Job, Reduction, Rule, Selection, Step, Tree, oracle
 from search.answers import boxed
 
 
@@ -54,20 +55,14 @@ async def best_of_n(knobs: Knobs) -> list[Tree]:
     policy = (VLLM if knobs.engine is Engine.VLLM else HF)(model=knobs.policy)
     scorer = PRM(model=knobs.scorer, engine=knobs.engine)
     questions = [arithmetic.question(tree) for tree in unseen(knobs)]
-    jobs = [Job(text, BestOfN(knobs.n), policy, scorer, seed=knobs.seed, name=i) for i, text in enumerate(questions)]
-    trees: dict[Any, Tree] = {}
-    async for job, tree, error in solve_all(jobs):
-        if error:
-            raise error
-        trees[job.name] = tree
-    return [trees[i] for i in range(len(jobs))]
+    return await in_order([Job(text, BestOfN(knobs.n), policy, scorer, seed=knobs.seed) for text in questions])
 
 
 def judged(trees: Sequence[Tree]) -> list[Judged]:
     """All solutions, with exact labels."""
     return [
         Judged(
-            [node.score or 0.0 for node in leaf.line()],
+            [float("nan") if node.score is None else node.score for node in leaf.line()],
             arithmetic.labels(tree.question, [step.text for step in leaf.steps()]),
         )
         for tree in trees

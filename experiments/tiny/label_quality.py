@@ -35,6 +35,7 @@ from experiments.schema import from_words
 from experiments.tiny import evaluate, train_prm
 from experiments.tiny.completions import Completed, Estimated, complete, read
 from experiments.tiny.evaluate import correct, judged, unseen
+from experiments.tiny.searches import in_order
 from experiments.tiny.step_metrics import Judged, auc, best_threshold, step_f1, up_to_first_error
 from experiments.tiny.training import Document, Schedule, pack, train
 from experiments.tiny.verifier import verifier
@@ -45,7 +46,7 @@ from policies.vllm import VLLM
 from scorers.prm import PRM
 from scorers.self import SelfCertainty
 from scorers.step_reader import STEP_TAG
-from search import BestOfN, Job, Node, Policy, Reduction, Rule, Selection, Tree, solve_all
+from search import BestOfN, Job, Node, Policy, Reduction, Rule, Selection, Tree
 
 KINDS = ("exact", "hard", "soft", "judge", "consensus")
 
@@ -228,12 +229,8 @@ def picture(found: Sequence[Figures], path: Path) -> None:
 async def measure(knobs: Knobs, policy: Policy, solutions: Sequence[Estimated]) -> list[Figures]:
     asked = evaluate.Knobs(2 * knobs.unseen, knobs.n, knobs.max_level)
     questions = [arithmetic.question(tree) for tree in unseen(asked)]
-    jobs = [
-        Job(text, BestOfN(knobs.n), policy, SelfCertainty(), seed=knobs.seed, name=i)
-        for i, text in enumerate(questions)
-    ]
-    found = {solved.job.name: solved.tree async for solved in solve_all(jobs)}
-    trees, results = [found[i] for i in range(len(jobs))], []
+    jobs = [Job(text, BestOfN(knobs.n), policy, SelfCertainty(), seed=knobs.seed) for text in questions]
+    trees, results = await in_order(jobs), list[Figures]()
     for kind in KINDS:
         folder = train_on(kind, solutions, knobs)
         scored = await rescored(trees, PRM(model=str(folder)))

@@ -23,6 +23,7 @@ from transformers import Qwen2ForCausalLM
 from experiments import arithmetic
 from experiments.schema import from_words
 from experiments.tiny.corrupt import KINDS, corrupt
+from experiments.tiny.searches import append
 from experiments.tiny.train_policy import problem
 from experiments.tiny.training import IGNORED, Document, Schedule, pack, places, train
 from experiments.tiny.verifier import verifier
@@ -31,7 +32,7 @@ from policies.engines.prompt import encode_question
 from policies.hf import HF
 from scorers.self import SelfCertainty
 from scorers.step_reader import STEP_TAG
-from search import BestOfN, Job, solve_all
+from search import BestOfN, Job, Tree
 
 
 @dataclass
@@ -63,12 +64,12 @@ async def sample(knobs: Knobs, file: Path, done: set[str]) -> None:
     questions = [text for text in training_questions(knobs) if text not in done]
     policy, scorer = HF(model=knobs.policy, device=knobs.device, max_tokens=700, batch_size=256), SelfCertainty()
     jobs = (Job(text, BestOfN(knobs.samples), policy, scorer, seed=knobs.seed) for text in questions)
-    with open(file, "a", buffering=1) as out:  # noqa: ASYNC230
-        async for job, tree, error in solve_all(jobs, concurrency=1024 // knobs.samples):
-            if error:
-                raise error
-            steps = [[step.text for step in leaf.steps()] for leaf in tree.leaves()]
-            out.write(json.dumps({"question": job.question, "samples": steps}) + "\n")
+    await append(jobs, _texts, file, concurrency=1024 // knobs.samples)
+
+
+def _texts(tree: Tree) -> dict[str, Any]:
+    steps = [[step.text for step in leaf.steps()] for leaf in tree.leaves()]
+    return {"question": tree.question, "samples": steps}
 
 
 def training_questions(knobs: Knobs) -> list[str]:

@@ -210,7 +210,7 @@ def _arguments(model: str, dtype: str, room: Room, context: int, runner: str) ->
         "dtype": str(chosen).removeprefix("torch."),
         "max_model_len": context,
         "max_num_seqs": room.max_num_seqs,
-        # vLLM's own is 2048. Where no prompt takes more than one step, vLLM before 0.26 scores right under compilation.
+        # No prompt is longer, so each step of a PRM ends a reading; before 0.26 one that ends none may score wrongly.
         "max_num_batched_tokens": max(context, STEP_TOKENS),
         "enable_prefix_caching": True,
         "generation_config": "vllm",  # the checkpoint's own would bring its temperature and penalties
