@@ -1,11 +1,12 @@
 """Runs a sweep's searches and keeps each as it ends: judged, written and flushed before the next is looked at."""
 
 import asyncio
+import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from experiments.cells import Cell
 from experiments.problems import Problem
@@ -19,6 +20,17 @@ from search.solve import Job, Solved, solve_all
 _JUDGED_AT_ONCE = 64  # searches that have ended and whose trees are still held
 
 
+class Key(NamedTuple):
+    """What tells a search of a sweep from the others."""
+
+    problem: str
+    cell: str
+
+
+def key(problem: str, cell: Mapping[str, Any]) -> Key:
+    return Key(problem, json.dumps(cell, sort_keys=True))
+
+
 class Name(NamedTuple):
     """What a job is: the `place`-th problem under a cell."""
 
@@ -27,10 +39,17 @@ class Name(NamedTuple):
     cell: Cell
 
 
-def jobs(problems: Sequence[Problem], grid: Sequence[Cell], scorer: Scorer, seed: int) -> Iterator[Job]:
-    """Problem by problem, so that all cells of one problem run near each other. The gold answer stays behind."""
+def jobs(
+    problems: Sequence[Problem], grid: Sequence[Cell], scorer: Scorer, seed: int, done: Container[Key] = ()
+) -> Iterator[Job]:
+    """Problem by problem, so that all cells of one problem run near each other. The gold answer stays behind.
+
+    Those in `done` are left out.
+    """
     for place, problem in enumerate(problems):
         for cell in grid:
+            if key(problem.id, cell.key) in done:
+                continue
             name = Name(place, problem, cell)
             yield Job(problem.question, cell.search, cell.policy, scorer, cell.budget, seed, name)
 

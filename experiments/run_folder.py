@@ -1,33 +1,109 @@
-"""The folder of a run: its full config, the versions it ran with, its results."""
+"""The folder of a run: its command line and full config, what it read, the versions it ran with, its results."""
 
+import difflib
+import hashlib
 import json
+import os
 import platform
 import subprocess
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import RunError
 
 RESULTS = "results.jsonl"
+_COMMAND, _CONFIG, _INPUTS = "command.json", "config.yaml", "inputs.json"
+_SAMPLED = 4 << 20  # bytes of a file's beginning, and of its end, that tell it from another
 _PACKAGES = ("stepsearch", "torch", "transformers", "tokenizers", "numpy", "vllm")
 
 
-def open_run_folder(command: str, out: str | None, config: DictConfig) -> Path:
-    """Makes the folder and writes config.yaml and versions.json. Raises RunError where it holds results already."""
+def open_run_folder(
+    command: str, out: str | None, config: DictConfig, words: Sequence[str], inputs: Mapping[str, str]
+) -> Path:
+    """Makes the folder of a run and writes down all it is made of. Raises RunError where it holds results already.
+
+    `words` are the command line's, `inputs` the fingerprints of what is read, by name.
+    """
     folder = Path(out).expanduser() if out else _unused(Path("runs") / f"{command}-{time.strftime('%Y%m%d-%H%M%S')}")
     if (folder / RESULTS).exists():
-        raise RunError(f"out={folder} holds the results of another run; name another folder, or remove that one")
+        raise RunError(
+            f"out={folder} holds the results of another run; name another folder, or go on with run={folder}"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), "utf-8")
+        (folder / _COMMAND).write_text(json.dumps(list(words)) + "\n", "utf-8")
+        (folder / _CONFIG).write_text(OmegaConf.to_yaml(config), "utf-8")
+        (folder / _INPUTS).write_text(json.dumps(inputs, indent=2) + "\n", "utf-8")
         (folder / "versions.json").write_text(json.dumps(versions(), indent=2) + "\n", "utf-8")
     except OSError as error:
         raise RunError(f"out={folder} cannot be written: {error.strerror}") from error
     return folder
+
+
+def words_of(folder: Path) -> list[str]:
+    """The command line of a run that is to go on. Raises RunError where there is none."""
+    try:
+        return json.loads((folder / _COMMAND).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"run={folder} is no run that can go on: {folder / _COMMAND} cannot be read") from error
+
+
+def check_same(folder: Path, config: DictConfig, inputs: Mapping[str, str]) -> None:
+    """Raises RunError, with the difference, where config or inputs are not those that the run began with."""
+    before, after = (folder / _CONFIG).read_text("utf-8"), OmegaConf.to_yaml(config)
+    if changed := [line for line in difflib.ndiff(before.splitlines(), after.splitlines()) if line[0] in "-+"]:
+        raise RunError(f"run={folder} was begun with another config; begin anew with out=:\n" + "\n".join(changed))
+    read = json.loads((folder / _INPUTS).read_text("utf-8"))
+    if changed := [name for name in inputs if inputs[name] != read.get(name)]:
+        raise RunError(f"run={folder} was begun with another {' and '.join(changed)}; begin anew with out=")
+
+
+@contextmanager
+def appending(path: Path) -> Iterator[IO[str]]:
+    """The file, to write whole lines to, by this process alone; a last line that was cut off is taken away.
+
+    Raises RunError where another process is writing to it.
+    """
+    with path.open("a", encoding="utf-8") as file:
+        _lock(file, path)
+        text = path.read_bytes()
+        os.truncate(path, text.rfind(b"\n") + 1)
+        yield file
+
+
+def _lock(file: IO[str], path: Path) -> None:
+    """Until the file is closed, however the process ends; on systems that have such locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise RunError(f"{path} is being written to by another process; wait for it, or stop it") from None
+
+
+def fingerprint(path: str | Path) -> str:
+    """Of a file or a model's folder: a hash of names, sizes and first and last megabytes; a hub's name is its own."""
+    path = Path(path).expanduser()
+    if not path.exists():
+        return str(path)
+    files = sorted([*path.glob("*.json"), *path.glob("*.safetensors")]) if path.is_dir() else [path]
+    found = hashlib.sha256()
+    for file in files:
+        size = file.stat().st_size
+        found.update(f"{file.name} {size} ".encode())
+        with file.open("rb") as content:
+            found.update(content.read(_SAMPLED))
+            content.seek(max(0, size - _SAMPLED))
+            found.update(content.read(_SAMPLED))
+    return found.hexdigest()
 
 
 def _unused(folder: Path) -> Path:

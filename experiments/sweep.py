@@ -4,36 +4,39 @@ usage: stepsearch sweep [key=value ...]
 
 Every searcher's knobs stand at search.<name>.*; `searchers` says which of them run, and a greedy cell always does.
 The run folder gets results.jsonl (a line as each search ends), summary.csv, the curves, config.yaml and versions.json.
-Ctrl-C keeps what has ended.
+Ctrl-C keeps what has ended, and so does a killed process; `run=FOLDER` goes on where it stopped.
 
     stepsearch sweep problems.limit=20
     stepsearch sweep searchers=[best_of_n,beam] budgets=[1,4,16,64] search.beam.branch=2 out=runs/beam
     stepsearch sweep budget.generated_tokens=[500,1000,2000] search.mcts.simulations=1000 problems.max_level=2
     stepsearch sweep problems=gsm8k problems.path=test.jsonl policy.model=Qwen/Qwen2.5-Math-1.5B-Instruct \\
         scorer.model=Qwen/Qwen2.5-Math-PRM-7B
+    stepsearch sweep run=runs/beam
     stepsearch sweep policy=toy scorer=toy searchers=[custom] search.custom.cls=mine:MySearcher search.custom.args.n=3
 """
 
 import asyncio
+import hashlib
+import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 from rich.console import Console
 
-from experiments.cells import Budgets, cells
+from experiments.cells import Budgets, Cell, cells
 from experiments.compose import compose
 from experiments.curves import draw_run
 from experiments.errors import INTERRUPTED, ConfigError, RunError, one_of
 from experiments.loading import check_kinds, load_engines
 from experiments.problems import Problem
 from experiments.progress import SweepProgress
-from experiments.recorder import Recorder, jobs
+from experiments.recorder import Recorder, jobs, key
 from experiments.results import Result, read_results
-from experiments.run_folder import RESULTS, open_run_folder
+from experiments.run_folder import RESULTS, appending, check_same, fingerprint, open_run_folder, words_of
 from experiments.schema import build
 from experiments.summary import summarise, table, write_csv
 from experiments.terminal import plain, screen
@@ -64,41 +67,85 @@ class Sweep:
     """keep every search's tree as JSON in the folder trees/"""
     out: str | None = None
     """run folder; runs/sweep-<time> where null"""
+    run: str | None = None
+    """folder of a run that was cut off, to go on with; nothing else need be given"""
 
     def __post_init__(self) -> None:
         check_knob(self, "concurrency", least=1)
 
 
 def main(overrides: Sequence[str] = ()) -> int:
-    config = compose(Sweep, overrides)
+    config, words, begun = asked(overrides)
     run = build_sweep(config)
     problems: list[Problem] = run.problems.load()
     grid = cells(run.search, run.policy, run.budgets, run.budget)
     check_kinds(run.search, run.scorer, run.selection)
+    inputs = _inputs(run, problems)
+    if begun:
+        check_same(begun, config, inputs)
     load_engines(run.policy, run.scorer)
-    # One that waits for its scores asks for nothing: this many searches keep the policy's batch full, or nearly.
-    concurrency = run.concurrency or getattr(run.policy, "max_num_seqs", 256)
-    folder = open_run_folder("sweep", run.out, config)
-    progress = SweepProgress(len(grid) * len(problems), Console(stderr=True))
-    cut_short, code = "", 0
-    with (folder / RESULTS).open("w", encoding="utf-8") as file, progress:
-        recorder = Recorder(file, folder / "trees" if run.trees else None, run.selection.reduction, progress)
-        try:
-            asyncio.run(recorder.run(jobs(problems, grid, run.scorer, run.seed), concurrency))
-        except KeyboardInterrupt:
-            cut_short, code = "interrupted", INTERRUPTED
-        except WorkerDied as error:
-            cut_short, code = "\n".join(map(plain, str(error).splitlines())), 1
-    if cut_short:
-        kept = f"{progress.done} of {progress.total} searches had ended and are kept; short ones end first"
-        print(f"{cut_short}: {kept}", file=sys.stderr)
-    results = read_results(folder) if progress.done else []
+    folder = begun or open_run_folder("sweep", run.out, config, words, inputs)
+    cut_short = _search(run, problems, grid, folder)
+    results = read_results(folder) if (folder / RESULTS).stat().st_size else []
     if results:
         report(folder, results, run.selection.rule)
-    if cut_short:
-        return code
+    if cut_short is not None:
+        return cut_short
     draw(folder, results, run.selection.rule)
     return int(all(result.error for result in results))
+
+
+class Asked(NamedTuple):
+    """A config, the words it is made of, and the folder of the run that is gone on with, if one is."""
+
+    config: DictConfig
+    words: list[str]
+    begun: Path | None
+
+
+def asked(overrides: Sequence[str]) -> Asked:
+    """What the command line asks for; the words of a run that is gone on with come before those given now."""
+    config = compose(Sweep, overrides)
+    if config.run is None:
+        return Asked(config, list(overrides), None)
+    folder = Path(config.run).expanduser()
+    words = [*words_of(folder), *(word for word in overrides if not word.startswith("run="))]
+    return Asked(compose(Sweep, words), words, folder)
+
+
+def _inputs(run: Sweep, problems: Sequence[Problem]) -> dict[str, str]:
+    """Fingerprints of what the results depend on beside the config."""
+    text = json.dumps([asdict(problem) for problem in problems])
+    if not any(hasattr(owner, "model") for owner in (run.policy, run.scorer)):
+        return {"problems": hashlib.sha256(text.encode()).hexdigest()}
+    from policies.engines.hf import locate  # loads torch, which a toy does without
+
+    models = {f"{name}.model": getattr(getattr(run, name), "model", None) for name in ("policy", "scorer")}
+    found = {name: fingerprint(locate(model)) for name, model in models.items() if isinstance(model, str)}
+    return {"problems": hashlib.sha256(text.encode()).hexdigest(), **found}
+
+
+def _search(run: Sweep, problems: Sequence[Problem], grid: Sequence[Cell], folder: Path) -> int | None:
+    """Runs what has not ended yet, a line of results each; the exit code where it was cut short."""
+    with appending(folder / RESULTS) as file:
+        before = read_results(folder) if (folder / RESULTS).stat().st_size else []
+        done = {key(result.problem, result.cell) for result in before}
+        progress = SweepProgress(len(grid) * len(problems) - len(done), Console(stderr=True))
+        recorder = Recorder(file, folder / "trees" if run.trees else None, run.selection.reduction, progress)
+        # One that waits for its scores asks for nothing: this many searches keep the policy's batch full, or nearly.
+        concurrency = run.concurrency or getattr(run.policy, "max_num_seqs", 256)
+        try:
+            with progress:
+                asyncio.run(recorder.run(jobs(problems, grid, run.scorer, run.seed, done), concurrency))
+            return None
+        except KeyboardInterrupt:
+            why, code = "interrupted", INTERRUPTED
+        except WorkerDied as error:
+            why, code = "\n".join(map(plain, str(error).splitlines())), 1
+    ended, of = progress.done + len(done), progress.total + len(done)
+    kept = f"{ended} of {of} searches had ended and are kept; run={folder} goes on; short ones end first"
+    print(f"{why}: {kept}", file=sys.stderr)
+    return code
 
 
 def build_sweep(config: DictConfig) -> Sweep:

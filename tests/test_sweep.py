@@ -21,6 +21,7 @@ from experiments.cells import Budgets, cells
 from experiments.problems import Problem
 from experiments.progress import SweepProgress
 from experiments.results import read_results
+from experiments.run_folder import appending, fingerprint
 from experiments.summary import COLUMNS
 from policies.hf import HF
 from policies.toy import Toy
@@ -76,7 +77,8 @@ def test_a_sweep_writes_a_line_for_each_problem_and_cell(here: Path, capsys: pyt
     assert first["gold"] == RIGHT and first["level"] in (0, 1) and first["seed"] == 0 and first["error"] is None
     assert first["ledger"]["generated_tokens"] == 16 and first["stopped"] == "done"
     assert {path.name for path in Path("run").iterdir()} == {
-        "config.yaml", "versions.json", "results.jsonl", "summary.csv", "trees", "curves.png", "curves.svg",
+        "command.json", "config.yaml", "inputs.json", "versions.json",
+        "results.jsonl", "summary.csv", "trees", "curves.png", "curves.svg",
     }  # fmt: skip
     assert len(list(Path("run/trees").iterdir())) == 45
     assert Tree.loads(next(Path("run/trees").glob("00002-*.beam-4.json")).read_text()).question == "hated q2"
@@ -253,6 +255,56 @@ def test_what_cannot_work_fails_before_anything_runs(here: Path, capsys: pytest.
     assert sweep("policy=hf", "policy.model=./no_model_here") == 2
     assert "no_model_here" in capsys.readouterr().err
     assert not Path("run").exists()
+
+
+def _without_seconds(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """In one order: which search ends first is not promised."""
+    for result in results:
+        result["ledger"].pop("seconds")
+    return sorted(results, key=lambda result: (result["problem"], json.dumps(result["cell"])))
+
+
+def test_a_run_that_was_cut_off_goes_on(here: Path, capsys: pytest.CaptureFixture[str]):
+    assert sweep("budgets=[1,4]") == 0
+    whole = lines()
+    kept = [json.dumps(line) for line in whole[:17]]
+    Path("run/results.jsonl").write_text("\n".join(kept) + "\n" + '{"problem": "jsonl-')
+    assert run("sweep", "run=run") == 0
+    assert "28/28 searches" in capsys.readouterr().err
+    assert Path("run/results.jsonl").read_text().splitlines()[:17] == kept
+    assert _without_seconds(lines()) == _without_seconds(whole)
+    assert run("sweep", "run=run") == 0, "there is nothing left to do"
+    assert len(lines()) == len(whole) == 45
+
+
+def test_another_sweep_does_not_go_on_in_its_folder(here: Path, capsys: pytest.CaptureFixture[str]):
+    assert sweep("budgets=[1]", "searchers=[beam]") == 0
+    assert run("sweep", "run=run", "seed=3") == 2
+    told = capsys.readouterr().err
+    assert "run=run was begun with another config" in told and "- seed: 0" in told and "+ seed: 3" in told
+    Path("toy.jsonl").write_text(Path("toy.jsonl").read_text().replace("q4", "q5"))
+    assert run("sweep", "run=run") == 2
+    assert "run=run was begun with another problems" in capsys.readouterr().err
+    assert run("sweep", "run=nowhere") == 2
+    assert "run=nowhere is no run that can go on" in capsys.readouterr().err
+
+
+def test_two_processes_do_not_write_to_one_folder(here: Path, capsys: pytest.CaptureFixture[str]):
+    assert sweep("budgets=[1]", "searchers=[beam]") == 0
+    with appending(Path("run/results.jsonl")):
+        assert run("sweep", "run=run") == 2
+    assert "run/results.jsonl is being written to by another process" in capsys.readouterr().err
+
+
+def test_a_model_is_told_by_its_files(tmp_path: Path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(bytes(100))
+    before = fingerprint(tmp_path)
+    (tmp_path / "README.md").write_text("not read")
+    assert fingerprint(tmp_path) == before
+    (tmp_path / "model.safetensors").write_bytes(bytes(99) + b"1")
+    assert fingerprint(tmp_path) != before
+    assert fingerprint("Qwen/Qwen2.5-Math-1.5B") == "Qwen/Qwen2.5-Math-1.5B"
 
 
 def test_ctrl_c_keeps_what_has_ended(here: Path):
