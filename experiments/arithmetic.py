@@ -1,7 +1,7 @@
 """Multistep arithmetic in the form of BIG-bench: problems from a seed, worked solutions, exact labels.
 
 A problem is a tree of groups of one-digit integers joined by ``+``, ``-`` and ``*``, for example
-``((5 + 2 * 1 - 6) + (5 + 3 - -2 * 2)) =``. A worked solution makes one reduction a step: a line with the
+``((5 + 2 * 1 - 6) + (5 + 3 - -2 * 2)) =``. A worked solution works out one group of numbers a step: a line with the
 calculation, a line with the whole expression after it, and a blank line. The last line is ``\\boxed{13}``.
 """
 
@@ -102,50 +102,64 @@ def solution(tree: Item) -> list[str]:
     steps: list[str] = []
     while isinstance(tree, Group):
         line, tree = reduce_once(tree)
-        steps.append(f"{line}\n{tree}\n\n" if isinstance(tree, Group) else f"{line}\n\\boxed{{{tree}}}")
+        steps.append(written(line, tree))
     return steps
 
 
+def written(line: str, after: Item) -> str:
+    """A step: its calculation, and what stands after it."""
+    return f"{line}\n{after}\n\n" if isinstance(after, Group) else f"{line}\n\\boxed{{{after}}}"
+
+
 def reduce_once(tree: Group) -> tuple[str, Item]:
-    """The leftmost innermost group makes its first reduction: (the calculation, the tree after it)."""
+    """The leftmost innermost group becomes a number: (the calculation, the tree after it)."""
     for place, item in enumerate(tree.items):
         if isinstance(item, Group):
             line, after = reduce_once(item)
             return line, Group((*tree.items[:place], after, *tree.items[place + 1 :]), tree.ops)
-    place = tree.ops.index("*") if "*" in tree.ops else 0
-    left, right = tree.items[place], tree.items[place + 1]
+    return calculation(tree)
+
+
+def calculation(group: Group) -> tuple[str, int]:
+    """A group of numbers worked out, one operation an equality: the line and the result."""
+    texts, item = [], group
+    while isinstance(item, Group):
+        texts.append(flat(item))
+        item = operate(item)
+    return " = ".join([*texts, str(item)]), item
+
+
+def flat(group: Group) -> str:
+    """Its text without the parentheses around it."""
+    return str(group)[1:-1]
+
+
+def operate(group: Group) -> Item:
+    """The first product, or else the first operation, becomes a number; a long product its partial products."""
+    place = group.ops.index("*") if "*" in group.ops else 0
+    left, op, right = group.items[place], group.ops[place], group.items[place + 1]
     assert isinstance(left, int) and isinstance(right, int)
-    line, result = calculation(left, tree.ops[place], right)
-    items = (*tree.items[:place], result, *tree.items[place + 2 :])
-    ops = (*tree.ops[:place], *tree.ops[place + 1 :])
-    return line, Group(items, ops) if ops else result
-
-
-def calculation(left: int, op: str, right: int) -> tuple[str, int]:
-    """One operation written out; a product of two numbers of several digits goes by partial products."""
-    if op == "+":
-        return f"{left} + {right} = {left + right}", left + right
-    if op == "-":
-        return f"{left} - {right} = {left - right}", left - right
-    parts = _partial_products(left, right)
-    words = [f"{left} * {right}"]
-    while len(parts) > 1:
-        words.append(_sum(parts))
-        parts = [parts[0] + parts[1], *parts[2:]]
-    return " = ".join([*words, str(left * right)]), left * right
+    if op != "*":
+        parts = [left + right if op == "+" else left - right]
+    elif "*" in group.ops[place + 1 : place + 2]:
+        parts = [left * right]  # a sum could not stand before the next product without parentheses
+    else:
+        parts = _partial_products(left, right)
+    taken_away = place > 0 and group.ops[place - 1] == "-"
+    signs = ["-" if (part < 0) != taken_away else "+" for part in parts[1:]]
+    items = (*group.items[:place], parts[0], *map(abs, parts[1:]), *group.items[place + 2 :])
+    ops = (*group.ops[:place], *signs, *group.ops[place + 1 :])
+    return Group(items, ops) if ops else parts[0]
 
 
 def _partial_products(left: int, right: int) -> list[int]:
+    """One number where one of the two has a single digit."""
     if abs(left) < 10 or abs(right) < 10:
         return [left * right]
     sign = -1 if right < 0 else 1
     digits = str(abs(right))
     places = [int(d) * 10 ** (len(digits) - i - 1) for i, d in enumerate(digits)]
     return [sign * left * p for p in places if p]
-
-
-def _sum(parts: list[int]) -> str:
-    return str(parts[0]) + "".join(f" {'-' if p < 0 else '+'} {abs(p)}" for p in parts[1:])
 
 
 # labels

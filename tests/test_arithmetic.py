@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from experiments import arithmetic
-from experiments.arithmetic import Group, calculation, labels, parse, question, solution, state_after, value
+from experiments.arithmetic import Group, calculation, labels, parse, question, read, solution, state_after, value
+from experiments.tiny.train_policy import problem
 
 BIGBENCH = Path(__file__).parents[2] / "shared" / "data" / "bigbench_mistake" / "multistep_arithmetic.jsonl"
 SHIPPED = arithmetic.problem_set(arithmetic.SHIPPED_SEED, arithmetic.SHIPPED_COUNT)
@@ -18,29 +19,36 @@ EXAMPLE = Group((Group((5, 2, 1, 6), ("+", "*", "-")), Group((5, 3, -2, 2), ("+"
 def test_the_worked_example_is_written_as_documented():
     assert question(EXAMPLE) == "((5 + 2 * 1 - 6) + (5 + 3 - -2 * 2)) ="
     assert value(EXAMPLE) == 13
-    assert solution(EXAMPLE)[:2] == [
-        "2 * 1 = 2\n((5 + 2 - 6) + (5 + 3 - -2 * 2))\n\n",
-        "5 + 2 = 7\n((7 - 6) + (5 + 3 - -2 * 2))\n\n",
+    assert solution(EXAMPLE) == [
+        "5 + 2 * 1 - 6 = 5 + 2 - 6 = 7 - 6 = 1\n(1 + (5 + 3 - -2 * 2))\n\n",
+        "5 + 3 - -2 * 2 = 5 + 3 - -4 = 8 - -4 = 12\n(1 + 12)\n\n",
+        "1 + 12 = 13\n\\boxed{13}",
     ]
-    assert solution(EXAMPLE)[-1] == "1 + 12 = 13\n\\boxed{13}"
-    assert len(solution(EXAMPLE)) == 7
 
 
 @pytest.mark.parametrize(
-    ("left", "op", "right", "line"),
+    "line",
     [
-        (3, "+", -5, "3 + -5 = -2"),
-        (-3, "-", -5, "-3 - -5 = 2"),
-        (9, "*", -123, "9 * -123 = -1107"),
-        (60, "*", 35, "60 * 35 = 1800 + 300 = 2100"),
-        (-60, "*", -35, "-60 * -35 = 1800 + 300 = 2100"),
-        (60, "*", -35, "60 * -35 = -1800 - 300 = -2100"),
-        (12, "*", 345, "12 * 345 = 3600 + 480 + 60 = 4080 + 60 = 4140"),
-        (12, "*", 100, "12 * 100 = 1200"),
+        "3 + -5 = -2",
+        "-3 - -5 = 2",
+        "9 * -123 = -1107",
+        "60 * 35 = 1800 + 300 = 2100",
+        "-60 * -35 = 1800 + 300 = 2100",
+        "60 * -35 = -1800 - 300 = -2100",
+        "12 * 345 = 3600 + 480 + 60 = 4080 + 60 = 4140",
+        "12 * 100 = 1200",
+        "9 * 9 * 9 * 9 = 81 * 9 * 9 = 729 * 9 = 6561",
+        "5 - 12 * 13 = 5 - 120 - 36 = -115 - 36 = -151",
+        "5 - 12 * -13 = 5 - -120 + 36 = 125 + 36 = 161",
+        "12 * 13 * 2 = 156 * 2 = 312",
     ],
 )
-def test_a_calculation_is_written_out(left: int, op: str, right: int, line: str):
-    assert calculation(left, op, right) == (line, parse(f"{left} {op} {right}"))
+def test_a_calculation_is_written_out(line: str):
+    texts = line.split(" = ")
+    group = arithmetic.read(texts[0])
+    assert isinstance(group, Group)
+    assert calculation(group) == (line, int(texts[-1]))
+    assert [parse(text) for text in texts] == [int(texts[-1])] * len(texts)
 
 
 def test_value_agrees_with_python_and_with_the_parser():
@@ -55,7 +63,7 @@ def test_every_step_of_every_solution_is_labelled_right():
     for tree in [*SHIPPED, *drills, arithmetic.expression(rng, 8, 2)]:
         steps = solution(tree)
         assert all(labels(question(tree), steps))
-        assert len(steps) == str(tree).count(" ") // 2
+        assert len(steps) == str(tree).count("(")
         assert all(step.endswith("\n\n") for step in steps[:-1])
         assert steps[-1].endswith(f"\n\\boxed{{{value(tree)}}}")
 
@@ -63,12 +71,12 @@ def test_every_step_of_every_solution_is_labelled_right():
 @pytest.mark.parametrize(
     "wrong",
     [
-        "2 * 1 = 3\n((5 + 3 - 6) + (5 + 3 - -2 * 2))\n\n",  # a wrong product
-        "2 * 1 = 2\n((5 + 2 - 6))\n\n",  # a dropped group
-        "2 * 1 = 2\n((5 + 2 - 6) + (5 + 3 - 2 * 2))\n\n",  # a lost sign
-        "2 * 1 = 2\n((5 + 2 - 6) + (5 + 3 - -2 * 2)\n\n",  # unbalanced
-        "2 * 1 = 2\n\n",  # no expression after the calculation
-        "2 * 1 = 2\n\\boxed{12}",
+        "5 + 2 * 1 - 6 = 5 + 3 - 6 = 8 - 6 = 2\n(2 + (5 + 3 - -2 * 2))\n\n",  # a wrong product
+        "5 + 2 * 1 - 6 = 5 + 2 - 6 = 7 - 6 = 1\n(1)\n\n",  # a dropped group
+        "5 + 2 * 1 - 6 = 5 + 2 - 6 = 7 - 6 = 1\n(1 + (5 + 3 - 2 * 2))\n\n",  # a lost sign
+        "5 + 2 * 1 - 6 = 5 + 2 - 6 = 7 - 6 = 1\n(1 + (5 + 3 - -2 * 2)\n\n",  # unbalanced
+        "5 + 2 * 1 - 6 = 5 + 2 - 6 = 7 - 6 = 1\n\n",  # no expression after the calculation
+        "5 + 2 * 1 - 6 = 5 + 2 - 6 = 7 - 6 = 1\n\\boxed{12}",
         "\\boxed{}",
         "\n\n",
         "",
@@ -162,3 +170,14 @@ def test_bigbench_targets_are_the_values_of_their_inputs():
     rows = [json.loads(line) for line in BIGBENCH.read_text(encoding="utf-8").splitlines()]
     assert len(rows) == 300
     assert [parse(row["input"]) for row in rows] == [int(row["target"]) for row in rows]
+
+
+def test_the_small_models_are_not_trained_on_bigbench():
+    """The first tenth of what the policy saw; all 250,000 problems were looked through once."""
+    if not BIGBENCH.exists():
+        pytest.skip("no ../shared/data/bigbench_mistake beside the checkout")
+    rows = [json.loads(line) for line in BIGBENCH.read_text(encoding="utf-8").splitlines()]
+    inputs = {question(read(row["input"]) or 0) for row in rows}
+    rng = random.Random(0)
+    assert len(inputs) == 300
+    assert not inputs & {question(problem(rng)) for _ in range(25_000)}

@@ -40,16 +40,17 @@ def test_form(name: str, architecture: str):
 
 
 def test_the_policy_is_right_often_but_not_always(trees: list[Tree]):
-    assert 0.35 <= accuracies(trees)["one sample"].mean() <= 0.95
+    assert 0.5 <= accuracies(trees)["one sample"].mean() <= 0.95
 
 
 def test_the_prm_tells_right_steps_from_wrong_ones(trees: list[Tree]):
     scores, right = up_to_first_error(judged(trees))
     assert (~right).sum() >= 30, "too few wrong steps to judge by"
-    assert auc(scores, right) >= 0.9
+    assert auc(scores, right) >= 0.95
 
 
 def test_the_prm_repairs_what_one_sample_gets_wrong(trees: list[Tree]):
     rows = accuracies(trees)
-    gain: np.ndarray = rows["best by min"] - rows["one sample"]
-    assert interval(list(gain)).low > 0
+    for other in ("one sample", "majority"):
+        gain: np.ndarray = rows["best by min"] - rows[other]
+        assert interval(list(gain)).low > 0, f"over {other}"

@@ -4,6 +4,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import Qwen2ForCausalLM
@@ -31,8 +32,9 @@ def run(steps: int, folder: Path, stop: int | None = None) -> tuple[Qwen2ForCaus
 
 
 def test_the_loss_falls(tmp_path: Path):
-    _, losses = run(40, tmp_path)
-    assert losses[-1] < 0.75 * losses[0]
+    """A few hundred steps with a fraction of the size and of the data."""
+    _, losses = run(300, tmp_path)
+    assert np.mean(losses[-20:]) < 0.4 * losses[0]
 
 
 def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path):

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from experiments.arithmetic import Group, Item, calculation, reduce_once, solution, value
+from experiments.arithmetic import Group, Item, calculation, flat, operate, reduce_once, solution, value, written
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,6 @@ def corrupt(tree: Group, kind: str, rng: random.Random, tries: int = 20) -> Corr
     return None
 
 
-def written(line: str, after: Item) -> str:
-    return f"{line}\n{after}\n\n" if isinstance(after, Group) else f"{line}\n\\boxed{{{after}}}"
-
-
 # the kinds: from the tree before the step to (calculation, wrong tree after it), or None where it does not apply
 
 Wrong = tuple[str, Item] | None
@@ -57,20 +53,25 @@ def wrong_result(before: Group, rng: random.Random) -> Wrong:
     return f"{head} = {wrong}", _with(after, path, wrong)
 
 
-def wrong_partial(before: Group, rng: random.Random) -> Wrong:
-    """A partial product, or a partial sum on the way, is wrong; what follows is computed soundly from it."""
-    line, after, path = _reduced(before)
-    parts = line.split(" = ")
-    if len(parts) < 3:
-        return None
-    words = parts[-2].split(" ")
-    place = rng.randrange(0, len(words), 2)
-    words[place] = str(_other_digit(int(words[place]), rng))
-    total = int(words[0])
-    for sign, word in zip(words[1::2], words[2::2], strict=True):
-        total += int(word) if sign == "+" else -int(word)
-    line = " = ".join([*parts[:-2], " ".join(words), str(total)])
-    return line, _with(after, path, total)
+def wrong_operation(before: Group, rng: random.Random) -> Wrong:
+    """An operation on the way gives a wrong number; what follows is computed soundly from it."""
+    path = _innermost(before)
+    texts, item = list[str](), _group(before, path)
+    for _ in range(rng.randrange(len(item.ops))):
+        texts.append(flat(item))
+        after = operate(item)
+        if not isinstance(after, Group):
+            return None
+        item = after
+    return _goes_on(before, path, texts, _changed(item, rng)) if texts else None
+
+
+def misread(before: Group, rng: random.Random) -> Wrong:
+    """The calculation begins with another number or operator than stands in the expression."""
+    path = _innermost(before)
+    group = _group(before, path)
+    change = rng.choice((_changed, _other_operator))
+    return _goes_on(before, path, [], change(group, rng))
 
 
 def miscopied_result(before: Group, rng: random.Random) -> Wrong:
@@ -94,12 +95,7 @@ def wrong_sign(before: Group, rng: random.Random) -> Wrong:
 def wrong_operator(before: Group, rng: random.Random) -> Wrong:
     """An operator that the step does not apply becomes another."""
 
-    def change(group: Group) -> Item:
-        place = rng.randrange(len(group.ops))
-        op = rng.choice([o for o in "+-*" if o != group.ops[place]])
-        return Group(group.items, (*group.ops[:place], op, *group.ops[place + 1 :]))
-
-    return _in_some_group(before, rng, change)
+    return _in_some_group(before, rng, lambda group: _other_operator(group, rng))
 
 
 def dropped_term(before: Group, rng: random.Random) -> Wrong:
@@ -127,34 +123,30 @@ def swapped_terms(before: Group, rng: random.Random) -> Wrong:
 
 
 def skipped_reduction(before: Group, rng: random.Random) -> Wrong:
-    """The calculation is written, but one of its operands stays in the expression instead of the result."""
+    """The calculation is written, but one of its numbers stays in the expression instead of the result."""
     line, after, path = _reduced(before)
-    left, _, rest = line.partition(" ")
-    right = rest.split(" ")[1]
-    return line, _with(after, path, int(rng.choice((left, right))))
+    return line, _with(after, path, rng.choice(_group(before, path).items))
 
 
 def wrong_order(before: Group, rng: random.Random) -> Wrong:
     """A sum is taken before the product beside it."""
     path = _innermost(before)
-    group = _at(before, path)
-    assert isinstance(group, Group)
+    group = _group(before, path)
     places = [i for i, op in enumerate(group.ops) if op != "*"]
     if "*" not in group.ops or not places:
         return None
     place = rng.choice(places)
-    left, right = group.items[place], group.items[place + 1]
-    assert isinstance(left, int) and isinstance(right, int)
-    line, result = calculation(left, group.ops[place], right)
+    _, result = calculation(Group(group.items[place : place + 2], (group.ops[place],)))
     items = (*group.items[:place], result, *group.items[place + 2 :])
-    return line, _with(before, path, Group(items, (*group.ops[:place], *group.ops[place + 1 :])))
+    return _goes_on(before, path, [flat(group)], Group(items, (*group.ops[:place], *group.ops[place + 1 :])))
 
 
 KINDS: dict[str, Callable[[Group, random.Random], Wrong]] = {
     kind.__name__: kind
     for kind in (
         wrong_result,
-        wrong_partial,
+        wrong_operation,
+        misread,
         miscopied_result,
         miscopied_number,
         wrong_sign,
@@ -186,11 +178,34 @@ def _negated(number: int, rng: random.Random) -> int:
     return -number
 
 
+# groups
+
+
+def _changed(group: Group, rng: random.Random) -> Group:
+    """One of its numbers has another digit."""
+    place = rng.randrange(len(group.items))
+    number = group.items[place]
+    assert isinstance(number, int)
+    return Group((*group.items[:place], _other_digit(number, rng), *group.items[place + 1 :]), group.ops)
+
+
+def _other_operator(group: Group, rng: random.Random) -> Group:
+    place = rng.randrange(len(group.ops))
+    op = rng.choice([o for o in "+-*" if o != group.ops[place]])
+    return Group(group.items, (*group.ops[:place], op, *group.ops[place + 1 :]))
+
+
+def _goes_on(before: Group, path: tuple[int, ...], texts: list[str], group: Group) -> Wrong:
+    """The calculation that began with `texts` goes on soundly from `group`."""
+    line, result = calculation(group)
+    return " = ".join([*texts, line]), _with(before, path, result)
+
+
 # places in a tree: a path of item indices
 
 
 def _innermost(tree: Group) -> tuple[int, ...]:
-    """Where the next reduction happens: the leftmost innermost group."""
+    """Where the next step happens: the leftmost innermost group."""
     for place, item in enumerate(tree.items):
         if isinstance(item, Group):
             return (place, *_innermost(item))
@@ -199,13 +214,13 @@ def _innermost(tree: Group) -> tuple[int, ...]:
 
 def _reduced(before: Group) -> tuple[str, Item, tuple[int, ...]]:
     """The right step, and the path in the tree after it of the number it made."""
-    path = _innermost(before)
-    group = _at(before, path)
+    return *reduce_once(before), _innermost(before)
+
+
+def _group(tree: Item, path: tuple[int, ...]) -> Group:
+    group = _at(tree, path)
     assert isinstance(group, Group)
-    line, after = reduce_once(before)
-    if len(group.ops) == 1:
-        return line, after, path
-    return line, after, (*path, group.ops.index("*") if "*" in group.ops else 0)
+    return group
 
 
 def _at(tree: Item, path: tuple[int, ...]) -> Item:
@@ -244,9 +259,7 @@ def _in_some_group(before: Group, rng: random.Random, change: Callable[[Group], 
     if not groups:
         return None
     path = rng.choice(groups)
-    group = _at(after, path)
-    assert isinstance(group, Group)
-    return line, _with(after, path, change(group))
+    return line, _with(after, path, change(_group(after, path)))
 
 
 def _elsewhere(before: Group, rng: random.Random, change: Callable[[int], int]) -> Wrong:

@@ -39,10 +39,8 @@ from experiments.tiny.searches import in_order
 from experiments.tiny.step_metrics import Judged, auc, best_threshold, step_f1, up_to_first_error
 from experiments.tiny.training import Document, Schedule, pack, train
 from experiments.tiny.verifier import verifier
-from policies.engines.hf import load_tokenizer, locate
+from policies.engines.hf import load_tokenizer, load_weights
 from policies.engines.room import Engine
-from policies.hf import HF
-from policies.vllm import VLLM
 from scorers.prm import PRM
 from scorers.self import SelfCertainty
 from scorers.step_reader import STEP_TAG
@@ -121,7 +119,7 @@ def train_on(kind: str, solutions: Sequence[Estimated], knobs: Knobs) -> Path:
         packed = pack(documents(reader, solutions, kind, knobs), knobs.row_tokens, reader.tokenizer.pad_token_id)
         return islice(packed, step * knobs.rows, None)
 
-    policy = Qwen2ForCausalLM.from_pretrained(locate(knobs.policy), dtype=torch.float32)
+    policy = load_weights(Qwen2ForCausalLM, knobs.policy, "cpu", "float32")
     model: Any = verifier(policy, reader.tokenizer, STEP_TAG, "\n\n")
     loss = partial(train_prm.label_loss, tag=reader.tag, first=reader.first)
     schedule = Schedule(
@@ -195,15 +193,21 @@ def show(found: Sequence[Figures], solutions: Sequence[Estimated], knobs: Knobs,
     console.print(table)
 
 
-def label_errors(kind: str, solutions: Sequence[Estimated], knobs: Knobs) -> tuple[int, float]:
+class LabelErrors(NamedTuple):
     """Solutions kept, and the share of their labels that are on the wrong side of a half."""
+
+    kept: int
+    share: float
+
+
+def label_errors(kind: str, solutions: Sequence[Estimated], knobs: Knobs) -> LabelErrors:
     rng, kept, wrong = random.Random(f"flips {knobs.seed}"), 0, list[bool]()
     for solution in solutions:
         right = labels(kind, solution, knobs.flip, rng)
         if right is not None:
             exact = arithmetic.labels(solution.question, solution.steps)
             kept, wrong = kept + 1, wrong + [(p > 0.5) != e for p, e in zip(right, exact, strict=False)]
-    return kept, float(np.mean(wrong))
+    return LabelErrors(kept, float(np.mean(wrong)))
 
 
 def picture(found: Sequence[Figures], path: Path) -> None:
@@ -242,7 +246,7 @@ def main() -> None:
     knobs = from_words(Knobs)
     torch.set_num_threads(knobs.threads)
     work = Path(knobs.work)
-    policy = (VLLM if knobs.engine is Engine.VLLM else HF)(model=knobs.policy, max_tokens=700)
+    policy = train_prm.writer(knobs.policy, knobs.engine)
     questions = train_prm.training_questions(train_prm.Knobs(problems=knobs.problems, seed=knobs.seed))
     searcher = Completed(knobs.samples, knobs.completions)
     asyncio.run(complete(questions, searcher, policy, knobs.seed, work / "solutions.jsonl"))

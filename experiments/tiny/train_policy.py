@@ -1,13 +1,16 @@
 """Trains the small policy from scratch: python -m experiments.tiny.train_policy [steps=...] [out=...]
 
+The policy is the model at step `ship`; trained on to the end, it is the stronger model that the small PRM is built on.
 Interrupted, the same command goes on from its last checkpoint.
 """
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import torch
@@ -17,7 +20,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from experiments import arithmetic
 from experiments.schema import from_words
 from experiments.tiny.tokenizer import build_tokenizer
-from experiments.tiny.training import IGNORED, Document, Schedule, pack, train
+from experiments.tiny.training import CHECKPOINT, IGNORED, Document, Schedule, pack, train
 
 
 @dataclass
@@ -26,7 +29,7 @@ class Knobs:
     layers: int = 4
     head_size: int = 32
     steps: int = 4000
-    stop: int | None = 2200  # short of the end on purpose: a policy that is never wrong leaves search nothing to do
+    ship: int = 2200  # short of the end on purpose: a policy that is never wrong leaves search nothing to do
     rows: int = 12
     row_tokens: int = 512
     learning_rate: float = 3e-3
@@ -35,6 +38,7 @@ class Knobs:
     device: str = "cpu"
     work: str = "runs/train_policy"  # checkpoints
     out: str = "policies/tiny"
+    strong: str = "runs/train_policy/strong"
 
 
 def config(
@@ -94,15 +98,23 @@ def main() -> None:
     tokenizer: Any = build_tokenizer()
     model: Any = Qwen2ForCausalLM(config(tokenizer, knobs.hidden, knobs.layers, knobs.head_size))
     model.to(knobs.device)
-    schedule = Schedule(knobs.steps, knobs.rows, knobs.row_tokens, knobs.learning_rate, stop=knobs.stop)
+    schedule = Schedule(knobs.steps, knobs.rows, knobs.row_tokens, knobs.learning_rate)
 
     def rows(step: int) -> Iterator[tuple[Tensor, Tensor]]:
         packed = pack(documents(tokenizer, knobs.seed, arithmetic.held_out()), knobs.row_tokens, tokenizer.pad_token_id)
         return islice(packed, step * knobs.rows, None)
 
-    train(model, rows, next_token_loss, schedule, Path(knobs.work), log=lambda line: print(line, flush=True))
-    model.to(torch.bfloat16).save_pretrained(knobs.out)
-    tokenizer.save_pretrained(knobs.out)
+    def go_on(schedule: Schedule, work: Path, out: str) -> None:
+        train(model, rows, next_token_loss, schedule, work, log=lambda line: print(line, flush=True))
+        deepcopy(model).to(torch.bfloat16).save_pretrained(out)
+        tokenizer.save_pretrained(out)
+
+    work, further = Path(knobs.work), Path(knobs.work) / "further"
+    go_on(replace(schedule, stop=knobs.ship), work, knobs.out)
+    if not (further / CHECKPOINT).exists():
+        further.mkdir(exist_ok=True)
+        copyfile(work / CHECKPOINT, further / CHECKPOINT)
+    go_on(schedule, further, knobs.strong)
 
 
 if __name__ == "__main__":

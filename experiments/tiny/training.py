@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from experiments.tiny.muon import Muon
 from policies.engines.hf import has_bfloat16
 
+CHECKPOINT = "checkpoint.pt"
 IGNORED = -100  # the label of a position that is not trained on
 
 
@@ -30,6 +31,10 @@ class Schedule:
     warmup: int = 100
     save_every: int = 200
     stop: int | None = None  # the step to end at, short of the schedule's own end
+
+    @property
+    def last(self) -> int:
+        return self.steps if self.stop is None else self.stop
 
     def rate(self, step: int) -> float:
         if step < self.warmup:
@@ -96,13 +101,13 @@ def train(
     )
     with Progress(*columns) as progress:
         task = progress.add_task("train", total=schedule.steps, completed=start, loss=float("nan"))
-        for step in range(start, schedule.stop or schedule.steps):
+        for step in range(start, schedule.last):
             batch = [next(stream) for _ in range(schedule.rows)]
             losses.append(_step(model, opts, batch, loss_of, schedule.rate(step)))
             progress.update(task, completed=step + 1, loss=losses[-1])
             if (step + 1) % 20 == 0:
                 log(f"step {step + 1} loss {sum(losses[-20:]) / len(losses[-20:]):.4f}")
-            if (step + 1) % schedule.save_every == 0:
+            if (step + 1) % schedule.save_every == 0 or step + 1 == schedule.last:
                 _checkpoint(model, opts, step + 1, folder)
     return losses
 
@@ -127,11 +132,11 @@ def _checkpoint(model: nn.Module, opts: list[torch.optim.Optimizer], step: int, 
     state = {"step": step, "model": model.state_dict(), "opts": [o.state_dict() for o in opts]}
     part = folder / "checkpoint.part"
     torch.save(state, part)
-    part.replace(folder / "checkpoint.pt")
+    part.replace(folder / CHECKPOINT)
 
 
 def _resume(model: nn.Module, opts: list[torch.optim.Optimizer], folder: Path) -> int:
-    file = folder / "checkpoint.pt"
+    file = folder / CHECKPOINT
     if not file.exists():
         return 0
     state = torch.load(file, weights_only=True)

@@ -21,7 +21,7 @@ from scorers.qwen2_prm import Qwen2ForProcessRewardModel
 
 WHISPER = 0.03  # how small the carried tokens are beside the policy's stream
 HUSH = 0.3  # how much of the policy's stream the new layers hear
-THRESHOLD = 14.0  # the logit that 5 % of right steps and 78 % of wrong ones of the small policy fall below
+THRESHOLD = 17.0  # the logit that the least of 5 % of right steps and of 95 % of the small policy's wrong ones is below
 LOUDNESS = 12.0  # how large the product is beside the policy's stream
 
 
