@@ -62,6 +62,6 @@ bench-local: $(INSTALLED) ## tokens a second against Transformers' own generate
 	$(BIN)/python -m experiments.bench_local
 
 demo: $(INSTALLED) ## solve one problem with MCTS, then sweep all four searchers and draw the curve
-	$(BIN)/stepsearch solve "((-2 * 4 - -7) * (3 * 9 + 8 - -6)) =" search=mcts show=tree
+	$(BIN)/stepsearch solve "((-3 - -5 * -2 + 6) * (0 + -5 * 7 * 8)) =" search=mcts show=tree
 	rm -rf runs/demo
 	$(BIN)/stepsearch sweep problems.limit=20 budgets=[1,4,16] out=runs/demo

@@ -9,7 +9,8 @@ question is that of "The Lessons of Developing Process Reward Models in Mathemat
     judge      the exact labels, each flipped with probability `flip`
     consensus  solutions in which hard and judge find the same first error, or both none
 
-Interrupted, the same command goes on with the solutions, completions and PRMs that it has.
+It needs the stronger policy that train_policy leaves in runs/, on which the shipped PRM is built, too. Interrupted, the
+same command goes on with the solutions, completions and PRMs that it has.
 """
 
 import asyncio
@@ -51,11 +52,11 @@ KINDS = ("exact", "hard", "soft", "judge", "consensus")
 
 @dataclass
 class Knobs:
-    problems: int = 800  # to train on
+    problems: int = 500  # to train on
     samples: int = 2
     completions: int = 8  # of the solution up to each step
     flip: float = 0.15  # of the judge's labels
-    steps: int = 300
+    steps: int = 200
     rows: int = 12
     row_tokens: int = 512
     learning_rate: float = 2e-3
@@ -65,6 +66,7 @@ class Knobs:
     seed: int = 2
     threads: int = 2
     policy: str = "tiny"
+    base: str = "./runs/train_policy/strong"  # whose weights the PRMs start from, as the shipped one's
     engine: Engine = Engine.HF
     work: str = "runs/label_quality"
     picture: str = "docs/label_quality.png"
@@ -107,8 +109,8 @@ def documents(reader: train_prm.Reader, solutions: Sequence[Estimated], kind: st
 # training and judging
 
 
-def train_on(kind: str, solutions: Sequence[Estimated], knobs: Knobs) -> Path:
-    """The folder of the PRM that was trained on labels of `kind`."""
+def train_on(kind: str, base: Qwen2ForCausalLM, solutions: Sequence[Estimated], knobs: Knobs) -> Path:
+    """The folder of the PRM that was trained, from `base`, on labels of `kind`."""
     work = Path(knobs.work) / kind
     if (work / "prm" / "model.safetensors").exists():
         return work / "prm"
@@ -119,8 +121,7 @@ def train_on(kind: str, solutions: Sequence[Estimated], knobs: Knobs) -> Path:
         packed = pack(documents(reader, solutions, kind, knobs), knobs.row_tokens, reader.tokenizer.pad_token_id)
         return islice(packed, step * knobs.rows, None)
 
-    policy = load_weights(Qwen2ForCausalLM, knobs.policy, "cpu", "float32")
-    model: Any = verifier(policy, reader.tokenizer, STEP_TAG, "\n\n")
+    model: Any = verifier(base, reader.tokenizer, STEP_TAG, "\n\n")
     loss = partial(train_prm.label_loss, tag=reader.tag, first=reader.first)
     schedule = Schedule(
         knobs.steps, knobs.rows, knobs.row_tokens, knobs.learning_rate, warmup=min(100, knobs.steps // 4)
@@ -230,13 +231,15 @@ def picture(found: Sequence[Figures], path: Path) -> None:
     canvas.savefig(path, dpi=150)
 
 
-async def measure(knobs: Knobs, policy: Policy, solutions: Sequence[Estimated]) -> list[Figures]:
+async def measure(
+    knobs: Knobs, policy: Policy, base: Qwen2ForCausalLM, solutions: Sequence[Estimated]
+) -> list[Figures]:
     asked = evaluate.Knobs(2 * knobs.unseen, knobs.n, knobs.max_level)
     questions = [arithmetic.question(tree) for tree in unseen(asked)]
     jobs = [Job(text, BestOfN(knobs.n), policy, SelfCertainty(), seed=knobs.seed) for text in questions]
     trees, results = await in_order(jobs), list[Figures]()
     for kind in KINDS:
-        folder = train_on(kind, solutions, knobs)
+        folder = train_on(kind, base, solutions, knobs)
         scored = await rescored(trees, PRM(model=str(folder)))
         results.append(figures(kind, scored[knobs.unseen :], scored[: knobs.unseen], knobs.n))
     return results
@@ -246,12 +249,13 @@ def main() -> None:
     knobs = from_words(Knobs)
     torch.set_num_threads(knobs.threads)
     work = Path(knobs.work)
+    base = load_weights(Qwen2ForCausalLM, knobs.base, "cpu", "float32")
     policy = train_prm.writer(knobs.policy, knobs.engine)
     questions = train_prm.training_questions(train_prm.Knobs(problems=knobs.problems, seed=knobs.seed))
     searcher = Completed(knobs.samples, knobs.completions)
     asyncio.run(complete(questions, searcher, policy, knobs.seed, work / "solutions.jsonl"))
     solutions = read(work / "solutions.jsonl")
-    found = asyncio.run(measure(knobs, policy, solutions))
+    found = asyncio.run(measure(knobs, policy, base, solutions))
     show(found, solutions, knobs, Console())
     (work / "figures.json").write_text(json.dumps([figure._asdict() for figure in found], indent=1))
     picture(found, Path(knobs.picture))
