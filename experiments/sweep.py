@@ -105,10 +105,10 @@ class Asked(NamedTuple):
 
 def asked(overrides: Sequence[str]) -> Asked:
     """What the command line asks for; the words of a run that is gone on with come before those given now."""
-    config = compose(Sweep, overrides)
-    if config.run is None:
-        return Asked(config, list(overrides), None)
-    folder = Path(config.run).expanduser()
+    runs = [word.removeprefix("run=") for word in overrides if word.startswith("run=")]
+    if not runs:
+        return Asked(compose(Sweep, overrides), list(overrides), None)
+    folder = Path(runs[-1]).expanduser()
     words = [*words_of(folder), *(word for word in overrides if not word.startswith("run="))]
     return Asked(compose(Sweep, words), words, folder)
 

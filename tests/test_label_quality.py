@@ -74,7 +74,7 @@ def test_completions_that_are_there_are_not_made_again(tmp_path: Path):
 
 def test_it_runs_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     knobs = ["samples=2", "completions=2", "steps=2", "rows=1", "row_tokens=256", "unseen=4", "max_level=1", "n=2"]
-    knobs += ["base=tiny"]
+    knobs += ["base=tiny", "choosing=4"]
     questions = ["(1 + 2) =", "(3 * 4 - 5) =", "((1 + 2) * (3 + 4)) ="]  # short ones
     monkeypatch.setattr(label_quality.train_prm, "training_questions", lambda knobs: questions)
     where = [f"work={tmp_path / 'work'}", f"picture={tmp_path / 'picture.png'}", f"threads={torch.get_num_threads()}"]

@@ -285,6 +285,8 @@ def test_another_sweep_does_not_go_on_in_its_folder(here: Path, capsys: pytest.C
     Path("toy.jsonl").write_text(Path("toy.jsonl").read_text().replace("q4", "q5"))
     assert run("sweep", "run=run") == 2
     assert "run=run was begun with another problems" in capsys.readouterr().err
+    assert run("sweep", "run=run", "policy.branch=2") == 2, "a knob of the policy that it was begun with"
+    assert "+   branch: 2" in capsys.readouterr().err
     assert run("sweep", "run=nowhere") == 2
     assert "run=nowhere is no run that can go on" in capsys.readouterr().err
 

@@ -60,7 +60,8 @@ class Knobs:
     rows: int = 12
     row_tokens: int = 512
     learning_rate: float = 2e-3
-    unseen: int = 200  # problems to judge on; as many more choose the threshold
+    unseen: int = 200  # problems to judge on
+    choosing: int = 50  # more problems, on which the threshold is chosen
     max_level: int = 4
     n: int = 16
     seed: int = 2
@@ -234,7 +235,7 @@ def picture(found: Sequence[Figures], path: Path) -> None:
 async def measure(
     knobs: Knobs, policy: Policy, base: Qwen2ForCausalLM, solutions: Sequence[Estimated]
 ) -> list[Figures]:
-    asked = evaluate.Knobs(2 * knobs.unseen, knobs.n, knobs.max_level)
+    asked = evaluate.Knobs(knobs.unseen + knobs.choosing, knobs.n, knobs.max_level)
     questions = [arithmetic.question(tree) for tree in unseen(asked)]
     jobs = [Job(text, BestOfN(knobs.n), policy, SelfCertainty(), seed=knobs.seed) for text in questions]
     trees, results = await in_order(jobs), list[Figures]()
