@@ -116,13 +116,13 @@ def asked(overrides: Sequence[str]) -> Asked:
 def _inputs(run: Sweep, problems: Sequence[Problem]) -> dict[str, str]:
     """Fingerprints of what the results depend on beside the config."""
     text = json.dumps([asdict(problem) for problem in problems])
-    if not any(hasattr(owner, "model") for owner in (run.policy, run.scorer)):
-        return {"problems": hashlib.sha256(text.encode()).hexdigest()}
-    from policies.engines.hf import locate  # loads torch, which a toy does without
+    found = {"problems": hashlib.sha256(text.encode()).hexdigest()}
+    for name, owner in (("policy", run.policy), ("scorer", run.scorer)):
+        if isinstance(model := getattr(owner, "model", None), str):
+            from policies.engines.hf import locate  # loads torch, which a toy does without
 
-    models = {f"{name}.model": getattr(getattr(run, name), "model", None) for name in ("policy", "scorer")}
-    found = {name: fingerprint(locate(model)) for name, model in models.items() if isinstance(model, str)}
-    return {"problems": hashlib.sha256(text.encode()).hexdigest(), **found}
+            found[f"{name}.model"] = fingerprint(locate(model))
+    return found
 
 
 def _search(run: Sweep, problems: Sequence[Problem], grid: Sequence[Cell], folder: Path) -> int | None:

@@ -1,6 +1,8 @@
 """Training of the small models: the loss falls, a run that was interrupted goes on as if it had not been."""
 
+import asyncio
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,15 @@ import torch
 from transformers import Qwen2ForCausalLM
 
 from experiments import arithmetic
+from experiments.tiny import train_policy, train_prm
 from experiments.tiny.muon import Muon, orthogonal
 from experiments.tiny.tokenizer import build_tokenizer
 from experiments.tiny.train_policy import config, documents, next_token_loss
 from experiments.tiny.train_prm import Reader, label_loss
-from experiments.tiny.training import IGNORED, Schedule, pack, places, train
+from experiments.tiny.training import CHECKPOINT, IGNORED, Schedule, pack, places, train
+from policies.engines.hf import ModelError
+from scorers.prm import PRM
+from search import Step
 
 TOKENIZER: Any = build_tokenizer()
 
@@ -44,6 +50,43 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path):
     assert later == pytest.approx(losses[4:], rel=1e-4)
     for name, weight in whole.state_dict().items():
         torch.testing.assert_close(parts.state_dict()[name], weight, rtol=1e-3, atol=1e-4)
+
+
+def test_a_run_that_stops_early_leaves_a_checkpoint(tmp_path: Path):
+    run(8, tmp_path, stop=3)
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 3, "the next multiple of save_every is 4"
+
+
+def test_the_policy_ships_from_a_run_that_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """At step 2 it is saved as the policy, at step 4 as the stronger one, which an unbroken run would be, too."""
+    small = ["hidden=64", "layers=2", "rows=1", "row_tokens=128", f"threads={torch.get_num_threads()}", "steps=4"]
+
+    def made(name: str, ship: int) -> list[torch.Tensor]:
+        folder = tmp_path / name
+        where = [f"work={folder}", f"out={folder / 'policy'}", f"strong={folder / 'strong'}"]
+        monkeypatch.setattr("sys.argv", ["train_policy", *small, f"ship={ship}", *where])
+        train_policy.main()
+        models: Any = [Qwen2ForCausalLM.from_pretrained(folder / part) for part in ("policy", "strong")]
+        return [model.model.layers[0].self_attn.q_proj.weight for model in models]
+
+    policy, strong = made("two parts", ship=2)
+    assert not torch.equal(policy, strong)
+    torch.testing.assert_close(made("whole", ship=4), [strong, strong], rtol=1e-2, atol=1e-3)
+
+
+def test_the_prm_is_made_from_samples_and_a_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(train_prm, "training_questions", lambda knobs: ["(1 + 2) =", "((1 + 2) * (3 + 4)) ="])
+    knobs = ["base=tiny", "samples=2", "steps=2", "stop=1", "rows=1", "row_tokens=256"]
+    knobs += [f"threads={torch.get_num_threads()}", f"work={tmp_path}", f"out={tmp_path / 'prm'}"]
+    monkeypatch.setattr("sys.argv", ["train_prm", *knobs])
+    train_prm.main()
+    lines = [json.loads(line) for line in (tmp_path / "samples.jsonl").open()]
+    assert [len(line["samples"]) for line in lines] == [2, 2]
+    scored = asyncio.run(PRM(str(tmp_path / "prm")).score("(1 + 2) =", [Step("1 + 2 = 3\n\\boxed{3}")], 0))
+    assert 0 < scored.scores[0] < 1
+    monkeypatch.setattr("sys.argv", ["train_prm", *knobs, f"base={tmp_path / 'nowhere'}"])
+    with pytest.raises(ModelError, match=r"nowhere.*no config\.json"):
+        train_prm.main()
 
 
 def test_rows_hold_whole_documents_and_train_on_solutions_only():

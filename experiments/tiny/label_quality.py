@@ -19,15 +19,13 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor
 from transformers import Qwen2ForCausalLM
 
 from experiments import arithmetic
@@ -38,13 +36,11 @@ from experiments.tiny.completions import Completed, Estimated, complete, read
 from experiments.tiny.evaluate import correct, judged, unseen
 from experiments.tiny.searches import in_order
 from experiments.tiny.step_metrics import Judged, auc, best_threshold, step_f1, up_to_first_error
-from experiments.tiny.training import Document, Schedule, pack, train
-from experiments.tiny.verifier import verifier
+from experiments.tiny.training import Document, Schedule
 from policies.engines.hf import load_tokenizer, load_weights
 from policies.engines.room import Engine
 from scorers.prm import PRM
 from scorers.self import SelfCertainty
-from scorers.step_reader import STEP_TAG
 from search import BestOfN, Job, Node, Policy, Reduction, Rule, Selection, Tree
 
 KINDS = ("exact", "hard", "soft", "judge", "consensus")
@@ -117,19 +113,12 @@ def train_on(kind: str, base: Qwen2ForCausalLM, solutions: Sequence[Estimated], 
         return work / "prm"
     torch.manual_seed(knobs.seed)
     reader = train_prm.Reader(load_tokenizer(knobs.policy))
-
-    def rows(step: int) -> Iterator[tuple[Tensor, Tensor]]:
-        packed = pack(documents(reader, solutions, kind, knobs), knobs.row_tokens, reader.tokenizer.pad_token_id)
-        return islice(packed, step * knobs.rows, None)
-
-    model: Any = verifier(base, reader.tokenizer, STEP_TAG, "\n\n")
-    loss = partial(train_prm.label_loss, tag=reader.tag, first=reader.first)
+    begin = partial(documents, reader, solutions, kind, knobs)
     schedule = Schedule(
         knobs.steps, knobs.rows, knobs.row_tokens, knobs.learning_rate, warmup=min(100, knobs.steps // 4)
     )
-    train(model, rows, loss, schedule, work, log=lambda line: print(f"{kind}: {line}", flush=True))
-    model.to(torch.bfloat16).save_pretrained(work / "prm")
-    reader.tokenizer.save_pretrained(work / "prm")
+    log = partial(print, f"{kind}:", flush=True)
+    train_prm.fit(base, reader, begin, schedule, work, work / "prm", log=log)
     return work / "prm"
 
 

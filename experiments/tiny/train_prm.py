@@ -10,7 +10,7 @@ Interrupted, the same command goes on.
 import asyncio
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -181,6 +181,29 @@ def label_loss(model: Any, ids: Tensor, labels: Tensor, tag: int, first: int) ->
     return (losses * weights).sum() / weights.sum()
 
 
+def fit(
+    base: Qwen2ForCausalLM,
+    reader: Reader,
+    begin: Callable[[], Iterator[Document]],
+    schedule: Schedule,
+    work: Path,
+    out: str | Path,
+    device: str = "cpu",
+    log: Callable[[str], None] = print,
+) -> None:
+    """Trains the PRM that is built on `base` and saves it in `out`; `begin` gives the documents, from the first one."""
+
+    def rows(step: int) -> Iterator[tuple[Tensor, Tensor]]:
+        packed = pack(begin(), schedule.row_tokens, reader.tokenizer.pad_token_id)
+        return islice(packed, step * schedule.rows, None)
+
+    model: Any = verifier(base, reader.tokenizer, STEP_TAG, "\n\n")
+    model.to(device)
+    train(model, rows, partial(label_loss, tag=reader.tag, first=reader.first), schedule, work, log)
+    model.to(torch.bfloat16).save_pretrained(out)
+    reader.tokenizer.save_pretrained(out)
+
+
 def main() -> None:
     knobs = from_words(Knobs)
     torch.set_num_threads(knobs.threads)
@@ -190,17 +213,8 @@ def main() -> None:
     asyncio.run(sample(knobs, samples, sampled_questions(samples)))
     reader = Reader(load_tokenizer(knobs.policy))
     schedule = Schedule(knobs.steps, knobs.rows, knobs.row_tokens, knobs.learning_rate, stop=knobs.stop)
-    pad: Any = reader.tokenizer.pad_token_id
-
-    def rows(step: int) -> Iterator[tuple[Tensor, Tensor]]:
-        return islice(pack(documents(reader, samples, knobs.seed), knobs.row_tokens, pad), step * knobs.rows, None)
-
-    model: Any = verifier(base, reader.tokenizer, STEP_TAG, "\n\n")
-    model.to(knobs.device)
-    loss = partial(label_loss, tag=reader.tag, first=reader.first)
-    train(model, rows, loss, schedule, Path(knobs.work), log=lambda line: print(line, flush=True))
-    model.to(torch.bfloat16).save_pretrained(knobs.out)
-    reader.tokenizer.save_pretrained(knobs.out)
+    begin = partial(documents, reader, samples, knobs.seed)
+    fit(base, reader, begin, schedule, Path(knobs.work), knobs.out, knobs.device, partial(print, flush=True))
 
 
 if __name__ == "__main__":

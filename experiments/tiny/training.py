@@ -100,7 +100,7 @@ def train(
         TimeRemainingColumn(),
     )
     with Progress(*columns) as progress:
-        task = progress.add_task("train", total=schedule.steps, completed=start, loss=float("nan"))
+        task = progress.add_task("train", total=schedule.last, completed=start, loss=float("nan"))
         for step in range(start, schedule.last):
             batch = [next(stream) for _ in range(schedule.rows)]
             losses.append(_step(model, opts, batch, loss_of, schedule.rate(step)))
