@@ -23,7 +23,8 @@ from experiments.problems import Arithmetic
 from experiments.schema import from_words
 from policies.engines.room import Engine
 from policies.vllm import VLLM
-from scorers.prm import PRM
+from scorers.forms import Tagged, token_id
+from scorers.prm import PRM, STEP_TAG
 from scorers.self import SelfCertainty
 from scorers.vllm_reader import VLLMReader
 from search import MCTS, Beam, BestOfN, Job, ParticleFilter, Tree, solve_all
@@ -135,7 +136,7 @@ def token_rows(name: str, trees: Sequence[Tree], wrote: Traffic, read: Traffic, 
     generated, prompts, scored = (sum(getattr(tree.ledger, figure) for tree in trees) for figure in figures)
     policy, scorer = least(wrote.events, wrote.server.block), least(read.events, read.server.block)
     written = (prompts + generated) / (policy.new + generated)
-    again = sum(_prefixes(tree, reader) for tree in trees) / scorer.new
+    again = sum(_prefixes(tree, reader.tokenizer) for tree in trees) / scorer.new
     return [
         Row(
             f"{name}: policy tokens / least",
@@ -152,10 +153,11 @@ def token_rows(name: str, trees: Sequence[Tree], wrote: Traffic, read: Traffic, 
     ]
 
 
-def _prefixes(tree: Tree, reader: Any) -> int:
+def _prefixes(tree: Tree, tokenizer: Any) -> int:
     """Tokens of all nodes' prefixes: what a scorer reads that keeps nothing."""
+    form = Tagged(STEP_TAG, system_prompt="")
     paths = [node.steps() for node in tree.nodes() if node.step is not None]
-    return sum(len(reader.encode(tree.question, [s.text.strip() for s in path], "")[0]) for path in paths)
+    return sum(len(form.encode(tokenizer, tree.question, [s.text.strip() for s in path]).ids) for path in paths)
 
 
 # speeds
@@ -192,7 +194,7 @@ def replayed(wrote: Traffic, read: Traffic, policy: VLLM, prm: PRM, label: str) 
 
     A level is the requests whose paths have equally many steps: all of them are written, then all are judged.
     """
-    boundaries, tag = policy.engine.vocabulary.delimiter_ids, prm.reader.tag
+    boundaries, tag = policy.engine.vocabulary.delimiter_ids, token_id(prm.reader.tokenizer, STEP_TAG)
     searches: dict[str, dict[int, list[list[Request]]]] = defaultdict(lambda: defaultdict(lambda: [[], []]))
     for request in wrote.sent:
         searches[request.search][sum(token in boundaries for token in request.ids)][0].append(request)

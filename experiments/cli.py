@@ -4,6 +4,7 @@ stepsearch solve "((3 + 4) * 2) ="
 stepsearch sweep problems.limit=20
 stepsearch curves run=runs/demo
 stepsearch compare run=runs/demo
+stepsearch judge data=processbench data.path=processbench
 """
 
 import os
@@ -33,6 +34,7 @@ COMMANDS = {
     "sweep": Command("experiments.sweep", "Sweep", "searchers x budgets x problems; write results, summary and curves"),
     "curves": Command("experiments.curves", "Curves", "draw a sweep's accuracy against what it spent"),
     "compare": Command("experiments.compare", "Compare", "compare a sweep's searchers at equal compute"),
+    "judge": Command("experiments.judge", "Judge", "judge a scorer on labelled solutions and as the best of N"),
 }
 
 

@@ -36,7 +36,7 @@ LOOKS = {
     "pass@N": Look("pass@N of Best-of-N", "#000000", "", (0, (1, 1.6))),
 }
 _LEGEND: dict[str, Any] = {"handlelength": 3.2, "columnspacing": 1.4, "handletextpad": 0.5}
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -52,7 +52,7 @@ _STYLE: dict[Any, Any] = {
 def save(figure: Figure, stem: Path) -> list[Path]:
     """Writes stem.png and stem.svg."""
     paths = [stem.with_name(f"{stem.name}{ending}") for ending in (".png", ".svg")]
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         canvas = draw(figure)
         for path in paths:
             dated: dict[str, Any] = {"metadata": {"Date": None}} if path.suffix == ".svg" else {}

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_BARE = re.compile(r"[\w./:-]+")  # a text that needs no quotes
+_BARE = re.compile(r"[\w./:][\w./:-]*")  # a text that needs no quotes
 
 
 class Knob(NamedTuple):
@@ -52,7 +52,7 @@ def _home(module: str, name: str) -> str:
 
 def _own_knobs(module: str, node: ast.ClassDef) -> Iterator[Knob]:
     for field, below in zip(node.body, [*node.body[1:], ast.Pass()], strict=True):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and not _of_class(field.annotation):
             prose = below.value if isinstance(below, ast.Expr) else None
             text = str(prose.value) if isinstance(prose, ast.Constant) else ""
             kinds = [_resolve(module, part) for part in ast.walk(field.annotation) if isinstance(part, ast.Name)]
@@ -61,6 +61,11 @@ def _own_knobs(module: str, node: ast.ClassDef) -> Iterator[Knob]:
             nested = [kind for kind in kinds if hasattr(kind, "__dataclass_fields__")]
             inside = f"{nested[0].__module__}:{nested[0].__name__}" if nested else None
             yield Knob(field.target.id, _shown(_default(module, field.value)), text, members, inside)
+
+
+def _of_class(annotation: ast.expr) -> bool:
+    """Whether it says ClassVar, which is no knob."""
+    return any(isinstance(part, ast.Name) and part.id == "ClassVar" for part in ast.walk(annotation))
 
 
 def _default(module: str, node: ast.expr | None) -> Any:
@@ -102,7 +107,13 @@ def _resolve(module: str, node: ast.expr) -> Any:
     for line in _parsed(module).body:
         if isinstance(line, ast.ImportFrom) and line.module and node.id in [alias.name for alias in line.names]:
             return getattr(import_module(line.module), node.id, None)
+        if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant) and node.id in map(_id, line.targets):
+            return line.value.value
     return getattr(import_module(module), node.id)
+
+
+def _id(target: ast.expr) -> str | None:
+    return target.id if isinstance(target, ast.Name) else None
 
 
 def _class(name: str) -> ast.ClassDef:

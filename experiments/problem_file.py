@@ -26,20 +26,32 @@ class Line:
     where: str
     number: int
     record: dict[str, Any]
+    group: str = "problems"  # whose knobs name the fields
 
     def value(self, knob: str, field: str) -> Any:
         if field not in self.record:
             there = ", ".join(list(self.record)[:20]) or "none"
-            raise ProblemError(f"{self.where}: no field {field!r}; fields there: {there}; set problems.{knob} to one")
+            remedy = f"set {self.group}.{knob} to one" if knob else "is it a file of this set?"
+            raise ProblemError(f"{self.where}: no field {field!r}; fields there: {there}; {remedy}")
         return self.record[field]
 
     def text(self, knob: str, field: str) -> str:
         """The field's text, not blank and free of half surrogate pairs, which no tokenizer or file would take."""
-        value = self.value(knob, field)
+        text = self._text(knob, field, self.value(knob, field))
+        if not text.strip():
+            raise ProblemError(f"{self.where}: field {field!r} is empty; fill it in, or remove the line")
+        return text
+
+    def texts(self, knob: str, field: str) -> list[str]:
+        """The field's list of one or more texts, which may be empty."""
+        values = self.value(knob, field)
+        if not (isinstance(values, list) and values):
+            raise self._not("a list of texts", knob, field, values)
+        return [self._text(knob, field, value) for value in values]
+
+    def _text(self, knob: str, field: str, value: object) -> str:
         if not isinstance(value, str):
             raise self._not("text", knob, field, value)
-        if not value.strip():
-            raise ProblemError(f"{self.where}: field {field!r} is empty; fill it in, or remove the line")
         try:
             value.encode()
         except UnicodeEncodeError:
@@ -56,26 +68,27 @@ class Line:
         return self.text(knob, field)
 
     def _not(self, wanted: str, knob: str, field: str, value: object) -> ProblemError:
-        kind = "null" if value is None else type(value).__name__
-        return ProblemError(
-            f"{self.where}: field {field!r} is {kind}, not {wanted}; "
-            f"put the value in quotes, or name another field with problems.{knob}"
-        )
+        kind = "null" if value is None else "an empty list" if value == [] else type(value).__name__
+        remedy = f"put the value in quotes, or name another field with {self.group}.{knob}" if knob else "mend the line"
+        return ProblemError(f"{self.where}: field {field!r} is {kind}, not {wanted}; {remedy}")
 
 
-def read_lines(name: str) -> Iterator[Line]:
-    """The file's objects in order; blank lines are counted and passed over. Raises ProblemError."""
+def read_lines(name: str, group: str = "problems") -> Iterator[Line]:
+    """The file's objects in order; blank lines are counted and passed over. Raises ProblemError.
+
+    `group` is that of the knob that named the file.
+    """
     if not name:
-        raise ProblemError("problems.path: no file named; give one with problems.path=FILE.jsonl")
+        raise ProblemError(f"{group}.path: no file named; give one with {group}.path=FILE.jsonl")
     path = Path(name).expanduser()
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     where = f"{path}, line {number}"
-                    yield Line(where, number, _record(where, line))
+                    yield Line(where, number, _record(where, line), group)
     except FileNotFoundError:
-        raise ProblemError(f"{path}: no such file (looked from {Path.cwd()}); correct problems.path") from None
+        raise ProblemError(f"{path}: no such file (looked from {Path.cwd()}); correct {group}.path") from None
     except (OSError, EOFError, zlib.error) as error:
         raise ProblemError(f"{path}: cannot be read ({error}); is it a whole, readable file?") from error
 

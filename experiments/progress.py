@@ -12,12 +12,12 @@ _QUIET_SECONDS = 30.0  # between two lines where there is no terminal
 class SweepProgress:
     """Counts searches that ended; used as a context."""
 
-    def __init__(self, total: int, console: Console) -> None:
+    def __init__(self, total: int, console: Console, things: str = "searches") -> None:
         self.total, self.done, self.tokens, self.errors = total, 0, 0, 0
-        self._console, self._started = console, time.monotonic()
+        self._console, self._things, self._started = console, things, time.monotonic()
         self._spoken = self._started
         self._bar = Progress(
-            TextColumn("searches"),
+            TextColumn(things),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
@@ -26,7 +26,7 @@ class SweepProgress:
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("searches", total=total, rate="")
+        self._task = self._bar.add_task(things, total=total, rate="")
 
     def __enter__(self) -> "SweepProgress":
         self._bar.start()
@@ -37,12 +37,12 @@ class SweepProgress:
     ) -> None:
         self._bar.stop()
 
-    def ended(self, tokens: int, failed: bool) -> None:
-        """One more search has ended, having generated so many tokens."""
-        self.done, self.tokens, self.errors = self.done + 1, self.tokens + tokens, self.errors + failed
+    def ended(self, tokens: int | None, failed: bool) -> None:
+        """One more has ended, having generated so many tokens; None where that is no question."""
+        self.done, self.tokens, self.errors = self.done + 1, self.tokens + (tokens or 0), self.errors + failed
         now = time.monotonic()
         seconds = max(now - self._started, 1e-9)
-        rate = f"{self.done / seconds:.1f}/s, {self.tokens / seconds:,.0f} tokens/s"
+        rate = f"{self.done / seconds:.1f}/s" + f", {self.tokens / seconds:,.0f} tokens/s" * (tokens is not None)
         rate += f", {self.errors} failed" if self.errors else ""
         self._bar.update(self._task, advance=1, rate=rate)
         if self._console.is_terminal or (self.done < self.total and now - self._spoken < _QUIET_SECONDS):
@@ -50,4 +50,4 @@ class SweepProgress:
         self._spoken = now
         left = seconds / self.done * (self.total - self.done)
         when = f"{left:.0f} s left" if self.done < self.total else f"in {seconds:.0f} s"
-        self._console.print(f"{self.done}/{self.total} searches, {rate}, {when}", highlight=False)
+        self._console.print(f"{self.done}/{self.total} {self._things}, {rate}, {when}", highlight=False)

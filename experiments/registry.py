@@ -28,7 +28,15 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "scorer": {
         "prm": "scorers.prm:PRM",
+        "token_classification": "scorers.prm:TokenClassification",
+        "lm_head_prm": "scorers.prm:LMHeadPRM",
+        "value_head": "scorers.prm:ValueHead",
+        "outcome": "scorers.outcome:Outcome",
+        "implicit": "scorers.implicit:Implicit",
+        "judge": "scorers.critic:Critic",
         "self": "scorers.self:SelfCertainty",
+        "checks": "scorers.checks:Checks",
+        "ensemble": "experiments.ensemble:Members",
         "toy": "scorers.toy:Toy",
         "custom": "experiments.custom:Custom",
     },
@@ -38,6 +46,12 @@ GROUPS: dict[str, dict[str, str]] = {
         "gsm8k": "experiments.problems:Gsm8k",
         "math500": "experiments.problems:Math500",
         "bigbench": "experiments.problems:Bigbench",
+    },
+    "data": {
+        "processbench": "experiments.labelled:ProcessBench",
+        "prmbench": "experiments.labelled:PRMBench",
+        "labelled": "experiments.labelled:Labelled",
+        "completions": "experiments.labelled:Completions",
     },
     "selection": {rule.value: "search.selection:Selection" for rule in Rule},
 }
@@ -53,9 +67,10 @@ def load(name: str) -> type:
 @cache
 def register(group: str, choice: str) -> None:
     """Puts one choice into Hydra's ConfigStore, its dataclass as its schema."""
-    target = f"experiments.custom.{group}" if choice == "custom" else None
+    knobs = load(GROUPS[group][choice])
+    target = f"experiments.custom.{group}" if choice == "custom" else getattr(knobs, "target", None)
     defaults = {"rule": Rule(choice)} if group == "selection" else {}
-    node = schema(load(GROUPS[group][choice]), target, **defaults)
+    node = schema(knobs, target, **defaults)
     ConfigStore.instance().store(group=group, name=choice, node=node)
 
 

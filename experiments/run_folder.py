@@ -7,14 +7,15 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.compose import compose
 from experiments.errors import RunError
 
 RESULTS = "results.jsonl"
@@ -46,7 +47,28 @@ def open_run_folder(
     return folder
 
 
-def words_of(folder: Path) -> list[str]:
+class Asked(NamedTuple):
+    """A config, the words it is made of, and the folder of the run that is gone on with, if one is."""
+
+    config: DictConfig
+    words: list[str]
+    begun: Path | None
+
+
+def asked(knobs: type, overrides: Sequence[str]) -> Asked:
+    """What a command line asks for; the words of a run that is gone on with (`run=`) come before those given now.
+
+    Raises ConfigError, and RunError where that folder is no run's.
+    """
+    runs = [word.removeprefix("run=") for word in overrides if word.startswith("run=")]
+    if not runs:
+        return Asked(compose(knobs, overrides), list(overrides), None)
+    folder = Path(runs[-1]).expanduser()
+    words = [*_words_of(folder), *(word for word in overrides if not word.startswith("run="))]
+    return Asked(compose(knobs, words), words, folder)
+
+
+def _words_of(folder: Path) -> list[str]:
     """The command line of a run that is to go on. Raises RunError where there is none."""
     try:
         return json.loads((folder / _COMMAND).read_text("utf-8"))
@@ -87,6 +109,29 @@ def _lock(file: IO[str], path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise RunError(f"{path} is being written to by another process; wait for it, or stop it") from None
+
+
+def fingerprints(**owners: Any) -> dict[str, str]:
+    """Of the models behind policies and scorers: {"policy.model": ...}; none for one that has no model."""
+    found = {name: model for owner in owners for name, model in _models(owner, owners[owner])}
+    if not found:
+        return {}
+    from policies.engines.hf import locate  # loads torch, which a toy does without
+
+    return {name: fingerprint(locate(model)) for name, model in found.items()}
+
+
+def _models(name: str, owner: Any) -> Iterator[tuple[str, str]]:
+    """The knobs that name a model, those of an ensemble's members among them, and what they name."""
+    for knob in ("model", "reference"):
+        if isinstance(model := getattr(owner, knob, None), str):
+            yield f"{name}.{knob}", model
+    for member in getattr(owner, "of", ()):
+        yield from _models(f"{name}.{type(member).__name__}", member)
+
+
+def fingerprint_of(records: Iterable[dict[str, Any]]) -> str:
+    return hashlib.sha256(json.dumps(list(records)).encode()).hexdigest()
 
 
 def fingerprint(path: str | Path) -> str:

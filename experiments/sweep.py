@@ -16,19 +16,16 @@ Ctrl-C keeps what has ended, and so does a killed process; `run=FOLDER` goes on 
 """
 
 import asyncio
-import hashlib
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
 
 from experiments.cells import Budgets, Cell, cells
-from experiments.compose import compose
 from experiments.curves import draw_run
 from experiments.errors import INTERRUPTED, ConfigError, RunError, one_of
 from experiments.loading import check_kinds, load_engines
@@ -36,7 +33,7 @@ from experiments.problems import Problem
 from experiments.progress import SweepProgress
 from experiments.recorder import Recorder, jobs, key
 from experiments.results import Result, read_results
-from experiments.run_folder import RESULTS, appending, check_same, fingerprint, open_run_folder, words_of
+from experiments.run_folder import RESULTS, appending, asked, check_same, fingerprint_of, fingerprints, open_run_folder
 from experiments.schema import build
 from experiments.summary import summarise, table, write_csv
 from experiments.terminal import plain, screen
@@ -75,12 +72,13 @@ class Sweep:
 
 
 def main(overrides: Sequence[str] = ()) -> int:
-    config, words, begun = asked(overrides)
+    config, words, begun = asked(Sweep, overrides)
     run = build_sweep(config)
     problems: list[Problem] = run.problems.load()
     grid = cells(run.search, run.policy, run.budgets, run.budget)
     check_kinds(run.search, run.scorer, run.selection)
-    inputs = _inputs(run, problems)
+    named = {"policy": run.policy, "scorer": run.scorer}
+    inputs = {"problems": fingerprint_of(asdict(problem) for problem in problems), **fingerprints(**named)}
     if begun:
         check_same(begun, config, inputs)
     load_engines(run.policy, run.scorer)
@@ -93,36 +91,6 @@ def main(overrides: Sequence[str] = ()) -> int:
         return cut_short
     draw(folder, results, run.selection.rule)
     return int(all(result.error for result in results))
-
-
-class Asked(NamedTuple):
-    """A config, the words it is made of, and the folder of the run that is gone on with, if one is."""
-
-    config: DictConfig
-    words: list[str]
-    begun: Path | None
-
-
-def asked(overrides: Sequence[str]) -> Asked:
-    """What the command line asks for; the words of a run that is gone on with come before those given now."""
-    runs = [word.removeprefix("run=") for word in overrides if word.startswith("run=")]
-    if not runs:
-        return Asked(compose(Sweep, overrides), list(overrides), None)
-    folder = Path(runs[-1]).expanduser()
-    words = [*words_of(folder), *(word for word in overrides if not word.startswith("run="))]
-    return Asked(compose(Sweep, words), words, folder)
-
-
-def _inputs(run: Sweep, problems: Sequence[Problem]) -> dict[str, str]:
-    """Fingerprints of what the results depend on beside the config."""
-    text = json.dumps([asdict(problem) for problem in problems])
-    found = {"problems": hashlib.sha256(text.encode()).hexdigest()}
-    for name, owner in (("policy", run.policy), ("scorer", run.scorer)):
-        if isinstance(model := getattr(owner, "model", None), str):
-            from policies.engines.hf import locate  # loads torch, which a toy does without
-
-            found[f"{name}.model"] = fingerprint(locate(model))
-    return found
 
 
 def _search(run: Sweep, problems: Sequence[Problem], grid: Sequence[Cell], folder: Path) -> int | None:

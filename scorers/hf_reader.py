@@ -1,14 +1,17 @@
-"""Reads solutions with a process reward model on Transformers: batched, sorted by length, little padded."""
+"""Reads solutions with a reward model on Transformers: batched, sorted by length, little padded."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
+from torch import Tensor
 
 from policies.engines.flops import Flops
-from policies.engines.hf import context_length, load_weights, turn
+from policies.engines.hf import context_length, turn
 from policies.engines.meter import Work
+from scorers import heads
+from scorers.heads import Head, Words
 from scorers.step_reader import StepReader
 from search.batching import Batcher, Ticket
 from search.cost import Cost
@@ -27,21 +30,23 @@ class Reading(Work):
 
 
 class HFReader(StepReader):
-    """A process reward model behind a queue."""
+    """A reward model behind a queue."""
 
-    def __init__(self, model: str, device: str, dtype: str, batch_size: int) -> None:
+    def __init__(
+        self, head: Head, model: str, device: str, dtype: str, batch_size: int, words: Words | None = None
+    ) -> None:
         super().__init__(model)
         self.device = device
-        self.model = load_weights(self.architecture, model, device, dtype)
-        self.context = context_length(self.model.config)
-        head = sum(parameter.numel() for parameter in self.model.score.parameters())
-        self.flops = Flops.of(self.model.model, head)
+        ids = None if words is None else words.ids(self.tokenizer)
+        self.decoder, self.score, parameters = heads.load(head, model, device, dtype, ids)
+        self.context = context_length(self.decoder.config)
+        self.flops = Flops.of(self.decoder, parameters)
         self._batch: Batcher[Reading, list[float]] = Batcher(
             self._run, batch_size, length=lambda reading: len(reading.ids)
         )
 
     async def read(self, ids: list[int], tags: list[int]) -> Scored:
-        """Probability of the positive class at each of the positions `tags`."""
+        """The score at each of the positions `tags`."""
         reading = Reading(ids, tags)
         try:
             scores = await self._batch(reading)
@@ -73,19 +78,23 @@ class HFReader(StepReader):
         return [reading.scores or [] for reading in readings]
 
     def _read(self, readings: Sequence[Reading]) -> None:
-        """Fills in the scores of readings, padded on the right."""
+        """Fills in the scores of readings."""
         if not readings:
             return
+        hidden = self._hidden(readings)
+        rows = [row for row, reading in enumerate(readings) for _ in reading.tags]
+        tags = [tag for reading in readings for tag in reading.tags]
+        scores = iter(self.score(hidden[rows, tags]).tolist())
+        for reading in readings:
+            reading.scores = [next(scores) for _ in reading.tags]
+
+    def _hidden(self, readings: Sequence[Reading]) -> Tensor:
+        """Last hidden states, [readings, tokens, H], padded on the right."""
         width = max(len(reading.ids) for reading in readings)
         ids = torch.tensor([reading.ids + [0] * (width - len(reading.ids)) for reading in readings], device=self.device)
         lengths = torch.tensor([len(reading.ids) for reading in readings], device=self.device)
         mask = torch.arange(width, device=self.device) < lengths[:, None]
-        hidden = self.model.model(input_ids=ids, attention_mask=mask.long(), use_cache=False).last_hidden_state
-        rows = [row for row, reading in enumerate(readings) for _ in reading.tags]
-        tags = [tag for reading in readings for tag in reading.tags]
-        right = iter(self.model.score(hidden[rows, tags]).float().softmax(-1)[:, 1].tolist())
-        for reading in readings:
-            reading.scores = [next(right) for _ in reading.tags]
+        return self.decoder(input_ids=ids, attention_mask=mask.long(), use_cache=False).last_hidden_state
 
 
 def split(lengths: Sequence[int], waste: float) -> Iterator[slice]:
@@ -100,6 +109,6 @@ def split(lengths: Sequence[int], waste: float) -> Iterator[slice]:
 
 
 @lru_cache(maxsize=4)
-def reader(model: str, device: str, dtype: str, batch_size: int) -> HFReader:
+def reader(head: Head, model: str, device: str, dtype: str, batch_size: int, words: Words | None = None) -> HFReader:
     """One runtime a model, shared by all scorers of the same knobs."""
-    return HFReader(model, device, dtype, batch_size)
+    return HFReader(head, model, device, dtype, batch_size, words)

@@ -1,67 +1,82 @@
-"""Process reward models of the Qwen2.5-Math-PRM family: the probability that a step is right."""
+"""Process reward models: the probability that a step is right, in the formats that are in use."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import ClassVar
 
-from policies.engines.hf import choose_device
 from policies.engines.prompt import SYSTEM_PROMPT
-from policies.engines.room import Engine, Room
-from scorers import hf_reader
-from scorers.step_reader import StepReader
-from search.errors import check_knob
-from search.protocols import Scored
+from scorers.forms import Form, Inline, Lines, Separated, Tagged, Turns
+from scorers.heads import Head, Words
+from scorers.reward_model import RewardModel, ServedRewardModel
 from search.scores import Kind
-from search.step import Step
+
+STEP_TAG = "<extra_0>"
 
 
 @dataclass(frozen=True)
-class PRM(Room):
-    """Scores are the probability of the positive class at the tag after each step."""
+class PRM(ServedRewardModel):
+    """Qwen2.5-Math-PRM: the probability of the positive class at the tag after each step."""
 
     model: str = "tiny-prm"
     """tiny-prm (the shipped one), a folder, or a hub name such as Qwen/Qwen2.5-Math-PRM-7B"""
-    engine: Engine = Engine.HF
-    """hf is Transformers; vllm reads only what is new of a path"""
-    delimiter: str = "\n\n"
-    """stripped from a step's text before it is read"""
     system_prompt: str = SYSTEM_PROMPT
     """dropped by chat templates that have none"""
-    dtype: str = "auto"
-    """auto (the checkpoint's, or float32 on a CPU that emulates it), float32, bfloat16 or float16"""
-    device: str = "auto"
-    """hf: auto, cpu, cuda, cuda:1, ..."""
-    batch_size: int = 128
-    """hf: most solutions in one batch"""
-    deterministic: bool = False
-    """hf: fp32 and one solution a batch: runs are equal to the last bit, and slow"""
 
-    kind = Kind.CORRECTNESS
+    head: ClassVar[Head] = Head.PRM
 
-    def __post_init__(self) -> None:
-        check_knob(self, "batch_size", least=1)
-        self.check_room()
+    @property
+    def form(self) -> Form:
+        return Tagged(STEP_TAG, self.system_prompt)
 
-    @cached_property
-    def reader(self) -> StepReader:
-        if self.engine is Engine.VLLM:
-            from scorers import vllm_reader
 
-            return vllm_reader.reader(self.model, self.dtype, self.room)
-        dtype, batch = ("float32", 1) if self.deterministic else (self.dtype, self.batch_size)
-        return hf_reader.reader(self.model, choose_device(self.device), dtype, batch)
+@dataclass(frozen=True)
+class TokenClassification(ServedRewardModel):
+    """TRL's PRMTrainer: the probability of label 1 at the separator after each step."""
 
-    def load(self) -> None:
-        """Loads the model, which else happens at the first request."""
-        _ = self.reader
+    separator: str = "\n"
+    """as in training; TRL's own is a line break"""
 
-    async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
-        """Raises ValueError where question and steps do not fit the model's context; nothing is ever cut off."""
-        texts = [step.text.removesuffix(self.delimiter).strip() for step in steps]
-        ids, tags = self.reader.encode(question, texts, self.system_prompt)
-        if len(ids) > self.reader.context:
-            raise ValueError(
-                f"question and steps take {len(ids)} tokens, "
-                f"but the context of {self.model} holds {self.reader.context}: lower policy.max_tokens"
-            )
-        return await self.reader.read(ids, tags[since:])
+    head: ClassVar[Head] = Head.TOKENS
+
+    @property
+    def form(self) -> Form:
+        return Separated(self.separator)
+
+
+@dataclass(frozen=True)
+class LMHeadPRM(ServedRewardModel):
+    """A causal language model that answers each step with a word: the share of `good` of both words' probability.
+
+    With `tag` the steps stand in one text, a tag behind each, as Math-Shepherd (arXiv 2312.08935) was trained; without
+    it they are a user's turns in a chat, as RLHFlow's models were.
+    """
+
+    tag: str | None = None
+    """what stands behind each step; null: a chat"""
+    good: str = "+"
+    """the word for a right step"""
+    bad: str = "-"
+    """the word for a wrong step"""
+    numbered: bool = True
+    """with a tag: write `Step 1: ` before a step that does not begin so"""
+
+    head: ClassVar[Head] = Head.WORDS
+
+    @property
+    def form(self) -> Form:
+        return Turns(self.good) if self.tag is None else Inline(self.tag, self.numbered)
+
+    @property
+    def words(self) -> Words:
+        return Words(self.good, self.bad)
+
+
+@dataclass(frozen=True)
+class ValueHead(RewardModel):
+    """Skywork-o1-Open-PRM: the sigmoid of a value head at the last line break of each step."""
+
+    kind = Kind.VALUE
+    head: ClassVar[Head] = Head.VALUE
+
+    @property
+    def form(self) -> Form:
+        return Lines()

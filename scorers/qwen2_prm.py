@@ -20,3 +20,14 @@ class Qwen2ForProcessRewardModel(Qwen2PreTrainedModel):
         """Logits of wrong and right, [batch, tokens, 2]."""
         hidden = self.model(input_ids=input_ids, attention_mask=attention_mask, **kwargs).last_hidden_state
         return self.score(hidden)
+
+
+class Qwen2ForRewardModel(Qwen2PreTrainedModel):
+    """Qwen2.5-Math-RM: a decoder and a head of one number; weights are named as in the process reward model."""
+
+    def __init__(self, config: Qwen2Config) -> None:
+        super().__init__(config)
+        self.model = Qwen2Model(config)
+        width = config.hidden_size
+        self.score = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
+        self.post_init()

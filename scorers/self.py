@@ -27,6 +27,8 @@ class SelfCertainty:
 
 def certainty(step: Step) -> float:
     """exp(mean log p) of its tokens; 1 for a step of no tokens."""
+    if step.text and not step.token_ids:
+        raise ScoreError("a step has no tokens; scorer=self needs steps that a policy wrote, with log-probabilities")
     if len(step.logprobs) != len(step.token_ids):
         raise ScoreError(
             f"a step of {len(step.token_ids)} tokens has {len(step.logprobs)} log-probabilities; "

@@ -1,7 +1,8 @@
-"""Reads solutions with a process reward model on vLLM: of a path that was read before, only what is new.
+"""Reads solutions with a reward model on vLLM: of a path that was read before, only what is new.
 
-vLLM's prefix cache keeps what was read of a path, and returns a row of probabilities for each token that it had to
-compute. The prompt ends at the newest tag, so that one is always among them.
+vLLM's prefix cache keeps what was read of a path. A classifier returns a row for each token that it had to compute; the
+prompt ends at the newest step's place, so that one is always among them. A language model that answers with a word is
+asked for one at each place.
 """
 
 import math
@@ -9,10 +10,10 @@ from functools import lru_cache
 from typing import Any
 
 from policies.engines.flops import Flops
-from policies.engines.hf import empty_model
 from policies.engines.meter import NOTHING, Work, add
 from policies.engines.room import Room
-from policies.engines.vllm import Aborted, pooling_params, shared
+from policies.engines.vllm import Aborted, pooling_params, shared, word_params
+from scorers.heads import Head, Words, without_weights
 from scorers.step_reader import StepReader
 from search.cost import Cost
 from search.protocols import Scored
@@ -22,72 +23,130 @@ TRIES = 3  # with the cache skipped, before a reading is given up
 
 
 class VLLMReader(StepReader):
-    """A process reward model on vLLM."""
+    """A reward model on vLLM; a subclass says how it is asked."""
 
-    def __init__(self, model: str, dtype: str, room: Room) -> None:
+    def __init__(self, head: Head, model: str, dtype: str, room: Room, runner: str) -> None:
         super().__init__(model)
-        empty = empty_model(self.architecture, model)
-        self.flops = Flops.of(empty.model, sum(weight.numel() for weight in empty.score.parameters()))
-        self.server = shared(model, dtype, room, "pooling")
+        empty = without_weights(head, model)
+        self.flops = Flops.of(empty.base_model, _head_parameters(empty))
+        self.server = shared(model, dtype, room, runner)
         self.context = self.server.context - 1  # before 0.32, a full context's last token might never come
 
-    async def read(self, ids: list[int], tags: list[int]) -> Scored:
+    async def read(self, ids: list[int], places: list[int]) -> Scored:
         """Raises RuntimeError where vLLM keeps returning what cannot be."""
-        work = Work()
+        reading = Reading()
         try:
-            return await self.server.run(self._read(work, ids, tags, search_id.get()))
+            return await self.server.run(self._charged(reading, ids, places, search_id.get()))
         except BaseException:
-            self.meter.abandon(work)
+            self.meter.abandon(reading)
             raise
 
-    async def _read(self, work: Work, ids: list[int], tags: list[int], salt: str | None) -> Scored:
-        """Through the cache; where a wanted tag's row is not among those returned, or they are doubtful, without it.
-
-        A tag may be cached though nobody has its score: its own request was cancelled, or is still under way.
-        """
-        cost = NOTHING
+    async def _charged(self, reading: "Reading", ids: list[int], places: list[int], salt: str | None) -> Scored:
         try:
-            for skip_cache in (False, *[True] * TRIES):
-                output = await self.server.encode(ids, pooling_params(skip_cache), salt)
-                cost = add(cost, self._cost(output))
-                scores = wanted(output, tags)
-                if scores is not None:
-                    return Scored(scores, cost._replace(calls=1))
-            raise RuntimeError(f"vLLM returned no valid scores for {len(ids)} tokens, {TRIES + 1} times over")
+            scores = await self._read(reading, ids, places, salt)
+            return Scored(scores, reading.spent._replace(calls=1))
         except Aborted as aborted:
-            cost = add(cost, self._cost(aborted.output))
+            self._charge(reading, aborted.output)
             raise
         finally:
-            self.meter.done(work, cost._replace(calls=1))
+            self.meter.done(reading, reading.spent._replace(calls=1))
 
-    def _cost(self, output: Any) -> Cost:
-        if output is None or not len(output.outputs.data):
-            return NOTHING
+    async def _read(self, reading: "Reading", ids: list[int], places: list[int], salt: str | None) -> list[float]:
+        """The score at each place; what each request has cost is added to `reading`."""
+        raise NotImplementedError
+
+    def _charge(self, reading: "Reading", output: Any) -> None:
+        raise NotImplementedError
+
+    def _add(self, reading: "Reading", output: Any, heads: int | None = None) -> None:
+        """The cost of one request, whose head was computed for so many tokens, or for all."""
         cached = output.num_cached_tokens or 0
         computed = len(output.prompt_token_ids) - cached
-        return Cost(computed=computed, cached=cached, calls=0, flops=self.flops.forward(cached, computed, computed))
+        flops = self.flops.forward(cached, computed, computed if heads is None else heads)
+        reading.spent = add(reading.spent, Cost(computed=computed, cached=cached, calls=0, flops=flops))
 
 
-def wanted(output: Any, tags: list[int]) -> list[float] | None:
-    """The probabilities at `tags`, or None where a row is missing, or the rows are not what they should be.
+class Reading(Work):
+    """One path's; `spent` is what its requests have cost so far."""
+
+    spent: Cost = NOTHING
+
+
+class RowReader(VLLMReader):
+    """A classifier: two classes, of which the second's probability is the score, or one number."""
+
+    def __init__(self, head: Head, model: str, dtype: str, room: Room) -> None:
+        super().__init__(head, model, dtype, room, "pooling")
+        self.probabilities = head is not Head.OUTCOME
+
+    async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
+        """Through the cache; where a wanted row is not among those returned, or they are doubtful, without it.
+
+        A place may be cached though nobody has its score: its own request was cancelled, or is still under way.
+        """
+        for skip_cache in (False, *[True] * TRIES):
+            output = await self.server.encode(ids, pooling_params(skip_cache, self.probabilities), salt)
+            self._charge(reading, output)
+            scores = wanted(output, places, self.probabilities)
+            if scores is not None:
+                return scores
+        raise RuntimeError(f"vLLM returned no valid scores for {len(ids)} tokens, {TRIES + 1} times over")
+
+    def _charge(self, reading: Reading, output: Any) -> None:
+        if output is not None and len(output.outputs.data):
+            self._add(reading, output)
+
+
+def wanted(output: Any, places: list[int], probabilities: bool = True) -> list[float] | None:
+    """The scores at `places`, or None where a row is missing, or the rows are not what they should be.
 
     Rows belong to the last tokens of the prompt, one for each that was computed. After a preemption vLLM's older runner
     may return some twice, which shows in their number.
     """
     rows, prompt = output.outputs.data, len(output.prompt_token_ids)
-    if len(rows) != prompt - (output.num_cached_tokens or 0) or tags[0] < prompt - len(rows):
+    if len(rows) != prompt - (output.num_cached_tokens or 0) or places[0] < prompt - len(rows):
         return None
-    right = [float(rows[tag - prompt, 1]) for tag in tags]
-    return right if all(math.isfinite(p) and 0 <= p <= 1 for p in right) else None
+    scores = [float(rows[place - prompt, -1]) for place in places]
+    return scores if all(math.isfinite(s) and (0 <= s <= 1 or not probabilities) for s in scores) else None
 
 
-def reader(model: str, dtype: str, room: Room) -> VLLMReader:
+class WordReader(VLLMReader):
+    """A language model that answers with one of two words: the first one's share of both words' probability."""
+
+    def __init__(self, model: str, dtype: str, room: Room, words: Words) -> None:
+        super().__init__(Head.WORDS, model, dtype, room, "generate")
+        self.words = words.ids(self.tokenizer)
+
+    async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
+        """One place after the other: each finds in the cache what the one before has read."""
+        scores: list[float] = []
+        for place in places:
+            output = await self.server.generate(ids[: place + 1], word_params(self.words), salt)
+            self._charge(reading, output)
+            found = output.outputs[0].logprobs[0]
+            good, bad = (found[word].logprob for word in self.words)
+            scores.append(0.5 * (1 + math.tanh((good - bad) / 2)))  # the softmax of two
+        return scores
+
+    def _charge(self, reading: Reading, output: Any) -> None:
+        if output is not None and output.outputs[0].token_ids:
+            self._add(reading, output, heads=1)
+
+
+def _head_parameters(empty: Any) -> int:
+    """Of what stands on the decoder; a language model's may be its input embedding, too."""
+    if (words := empty.get_output_embeddings()) is not None:
+        return words.weight.numel()
+    return sum(weight.numel() for weight in empty.parameters()) - empty.base_model.num_parameters()
+
+
+def reader(head: Head, model: str, dtype: str, room: Room, words: Words | None) -> VLLMReader:
     """One reader, shared by all scorers of the same knobs while its engine is alive."""
-    if not _reader(model, dtype, room).server.alive:
+    if not _reader(head, model, dtype, room, words).server.alive:
         _reader.cache_clear()
-    return _reader(model, dtype, room)
+    return _reader(head, model, dtype, room, words)
 
 
 @lru_cache(maxsize=4)
-def _reader(model: str, dtype: str, room: Room) -> VLLMReader:
-    return VLLMReader(model, dtype, room)
+def _reader(head: Head, model: str, dtype: str, room: Room, words: Words | None) -> VLLMReader:
+    return RowReader(head, model, dtype, room) if words is None else WordReader(model, dtype, room, words)

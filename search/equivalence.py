@@ -56,6 +56,13 @@ class Equivalence:
             return Fraction(first) == Fraction(second)
         return self._equal(first, second)
 
+    def value(self, expression: str) -> complex | None:
+        """What an expression amounts to, each variable being a number that follows from its name; None where that
+        cannot be told. Raises RuntimeError where no process can be started.
+        """
+        number = self._number(expression.strip()) if len(expression) <= LONGEST else None
+        return None if number is None or cmath.isnan(number) else number
+
     def close(self) -> None:
         """Ends the processes that are idle. Safe at any time: a later question starts a new one."""
         _stop_all(self._idle)

@@ -16,6 +16,7 @@ from experiments.curves import Curves
 from experiments.custom import find
 from experiments.errors import ConfigError
 from experiments.help import command_help
+from experiments.judge import Judge
 from experiments.knobs import knobs
 from experiments.registry import GROUPS, load
 from experiments.schema import build, from_words
@@ -27,7 +28,9 @@ from search import MCTS, BestOfN, Budget, Kind, KnobError, Reduction, Rule, Sele
 from search.mcts import Prior
 from tests.command_line import PLUGINS, ROOT, run
 
-CHOICES = [(group, choice) for group, choices in GROUPS.items() for choice in choices if choice != "custom"]
+CHOICES = [
+    (group, choice) for group, choices in GROUPS.items() for choice in choices if choice not in ("custom", "ensemble")
+]
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
 def test_every_choice_composes_and_builds_with_its_own_defaults(group: str, choice: str):
-    command = Sweep if group == "problems" else Solve
+    command = {"problems": Sweep, "data": Judge}.get(group, Solve)
     built = build(compose(command, [f"{group}={choice}"])[group])
     expected = Selection(Rule(choice)) if group == "selection" else load(GROUPS[group][choice])()
     assert built == expected and type(built) is type(expected)

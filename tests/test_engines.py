@@ -22,8 +22,10 @@ from policies.engines.room import Engine
 from policies.hf import HF
 from policies.vllm import VLLM
 from policies.writing import Writing
+from scorers.forms import Tagged
+from scorers.heads import Head
 from scorers.hf_reader import HFReader
-from scorers.prm import PRM
+from scorers.prm import PRM, STEP_TAG
 from search import MCTS, Beam, BestOfN, Budget, Cost, End, Job, Ledger, ParticleFilter, Step, Tree, solve, solve_all
 from search.protocols import Extension, Searcher
 from search.tree import Node
@@ -157,7 +159,7 @@ def test_a_model_that_is_not_there_is_a_clear_error(policy: Writing, prm: PRM):
         replace(policy, model="./no/such/folder").load()
     with pytest.raises(ModelError, match=r"no config\.json"):
         replace(prm, model="./no/such/folder").load()
-    with pytest.raises(ModelError, match="a prm is one of: Qwen2ForProcessRewardModel"):
+    with pytest.raises(ModelError, match="scorer=lm_head_prm reads it"):
         replace(prm, model="tiny").load()
 
 
@@ -165,8 +167,9 @@ def test_a_model_that_is_not_there_is_a_clear_error(policy: Writing, prm: PRM):
 
 
 def full_pass(question: str, steps: Sequence[Step]) -> list[float]:
-    reader = HFReader("tiny-prm", "cpu", "float32", 1)
-    ids, tags = reader.encode(question, [step.text.removesuffix("\n\n").strip() for step in steps], "")
+    reader = HFReader(Head.PRM, "tiny-prm", "cpu", "float32", 1)
+    texts = [step.text.removesuffix("\n\n").strip() for step in steps]
+    ids, tags = Tagged(STEP_TAG, "").encode(reader.tokenizer, question, texts)
     return list(asyncio.run(reader.read(ids, tags)).scores)
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from policies.engines.generation import Generator
 from policies.hf import HF
-from scorers.prm import PRM
+from scorers.forms import token_id
+from scorers.prm import PRM, STEP_TAG
 from search import MCTS, Beam, BestOfN, Budget, Cost, Ledger, ParticleFilter, Searcher, Tree, solve, solve_all
 from search.solve import Job
 from tests.test_generation import pause_at
@@ -25,7 +26,7 @@ class Count:
         self.real = self.padded = self.prompts = 0
         self.flops, self._engine = 0.0, engine
         self.read: list[tuple[int, ...]] = []
-        model = engine.model if isinstance(engine, Generator) else engine.model.model
+        model = engine.model if isinstance(engine, Generator) else engine.decoder
         self._hook = model.register_forward_pre_hook(self._pass, with_kwargs=True)
 
     def _pass(self, module: Any, args: tuple[Any, ...], inputs: dict[str, Any]) -> None:
@@ -36,7 +37,8 @@ class Count:
         self.padded += ids.numel()
         self.prompts += len(ids) * fresh
         for row, total, computed in zip(ids, mask.sum(1).tolist(), new.sum(1).tolist(), strict=True):
-            heads = 1 if isinstance(self._engine, Generator) else int((row == self._engine.tag).sum())
+            tag = token_id(self._engine.tokenizer, STEP_TAG)
+            heads = 1 if isinstance(self._engine, Generator) else int((row == tag).sum())
             self.flops += self._engine.flops.forward(total - computed, computed, heads)
             if fresh:
                 self.read.append(tuple(row[: int(total)].tolist()))

@@ -16,13 +16,15 @@ from transformers import Qwen2Model
 from experiments.tiny.tokenizer import TEMPLATE
 from policies.engines.hf import ModelError
 from policies.engines.prompt import SYSTEM_PROMPT
+from scorers.forms import Tagged, token_id
+from scorers.heads import Head
 from scorers.hf_reader import HFReader, split
-from scorers.prm import PRM
-from scorers.step_reader import STEP_TAG
+from scorers.prm import PRM, STEP_TAG
 from search.step import End, Step
 from tests.conftest import save_random
 
 QUESTION = "((5 + 2) * (3 - -4)) ="
+FORM = Tagged(STEP_TAG, SYSTEM_PROMPT)
 TEXTS = ["5 + 2 = 7\n(7 * (3 - -4))", "3 - -4 = 7\n(7 * 7)", "Ünlike:\n\n  中文 (1)", "", "7 * 7 = 49\n\\boxed{49}"]
 # As in Qwen2.5-Math's tokenizer_config.json, without its tools.
 CHATML = (
@@ -66,22 +68,22 @@ def reference(folder: str, ids: list[int], tag: int) -> list[float]:
 
 @pytest.fixture(params=["tiny", "ChatML"])
 def reader(random_prm: str, request: pytest.FixtureRequest) -> HFReader:
-    made = HFReader(random_prm, "cpu", "float32", 4)
+    made = HFReader(Head.PRM, random_prm, "cpu", "float32", 4)
     made.tokenizer.chat_template = TEMPLATE if request.param == "tiny" else CHATML
     return made
 
 
 @pytest.mark.parametrize("count", [1, 2, len(TEXTS)])
 def test_step_by_step_encoding_equals_the_whole_string(reader: HFReader, count: int):
-    ids, tags = reader.encode(QUESTION, TEXTS[:count], SYSTEM_PROMPT)
+    ids, tags = FORM.encode(reader.tokenizer, QUESTION, TEXTS[:count])
     assert ids == card_ids(reader.tokenizer, TEXTS[:count])
-    assert tags == [place for place, token in enumerate(ids) if token == reader.tag]
+    assert tags == [place for place, token in enumerate(ids) if token == token_id(reader.tokenizer, STEP_TAG)]
 
 
 def test_scores_equal_the_raw_weights(reader: HFReader, random_prm: str):
-    ids, tags = reader.encode(QUESTION, TEXTS, SYSTEM_PROMPT)
+    ids, tags = FORM.encode(reader.tokenizer, QUESTION, TEXTS)
     ours = asyncio.run(reader.read(ids, tags)).scores
-    theirs = reference(random_prm, card_ids(reader.tokenizer, TEXTS), reader.tag)
+    theirs = reference(random_prm, card_ids(reader.tokenizer, TEXTS), token_id(reader.tokenizer, STEP_TAG))
     assert ours == pytest.approx(theirs, abs=1e-4)
     assert max(theirs) - min(theirs) > 0.01, "the test needs scores that differ"
 
@@ -117,7 +119,7 @@ def test_the_cost_is_what_was_read(random_prm: str):
     prm = PRM(random_prm)
     scored = asyncio.run(prm.score(QUESTION, steps(), 2))
     reader: Any = prm.reader
-    ids, _ = reader.encode(QUESTION, TEXTS, prm.system_prompt)
+    ids, _ = prm.form.encode(reader.tokenizer, QUESTION, TEXTS)
     assert (scored.cost.computed, scored.cost.cached, scored.cost.calls) == (len(ids), 0, 1)
     assert scored.cost.flops == reader.flops.forward(0, len(ids), len(TEXTS) - 2)
 
@@ -140,7 +142,7 @@ def altered(folder: str, target: Path, **changes: Any) -> Path:
 
 
 def test_another_architecture_is_refused(random_prm: str, random_policy: str, tmp_path: Path):
-    with pytest.raises(ModelError, match="is a Qwen2ForCausalLM; a prm is one of: Qwen2ForProcessRewardModel"):
+    with pytest.raises(ModelError, match="is a Qwen2ForCausalLM; scorer=lm_head_prm reads it"):
         _ = PRM(random_policy).reader
     with pytest.raises(ModelError, match="names no architecture"):
         _ = PRM(str(altered(random_prm, tmp_path, architectures=None))).reader

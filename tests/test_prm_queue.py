@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from scorers.heads import Head
 from scorers.hf_reader import HFReader
 from tests.test_generation import pause_at
 
@@ -14,7 +15,7 @@ LENGTHS = [10, 11, 12, 12, 30, 31, 90, 91, 95, 200]
 @pytest.fixture
 def reader(random_prm: str) -> HFReader:
     """One that no other test has used."""
-    return HFReader(random_prm, "cpu", "float32", 16)
+    return HFReader(Head.PRM, random_prm, "cpu", "float32", 16)
 
 
 async def read(reader: HFReader, lengths: list[int]) -> list[Any]:
@@ -30,7 +31,7 @@ def watch(reader: HFReader) -> list[tuple[int, int]]:
     def note(module: Any, args: Any, inputs: dict[str, Any]) -> None:
         passes.append((inputs["input_ids"].numel(), int(inputs["attention_mask"].sum())))
 
-    reader.model.model.register_forward_pre_hook(note, with_kwargs=True)
+    reader.decoder.register_forward_pre_hook(note, with_kwargs=True)
     return passes
 
 
@@ -65,7 +66,7 @@ def test_a_cancelled_reading_is_left_out_or_abandoned(reader: HFReader):
 
     async def run() -> None:
         task = asyncio.create_task(read(reader, LENGTHS))
-        with pause_at(reader.model.model, 0, task):
+        with pause_at(reader.decoder, 0, task):
             await asyncio.wait([task])
 
     asyncio.run(run())

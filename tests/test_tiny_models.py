@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from experiments.bootstrap import interval
+from experiments.step_metrics import auc, up_to_first_error
 from experiments.tiny.evaluate import Knobs, accuracies, best_of_n, judged
-from experiments.tiny.step_metrics import auc, up_to_first_error
 from policies.engines.hf import SHIPPED
 from search import Tree
 

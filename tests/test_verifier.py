@@ -11,8 +11,8 @@ from experiments import arithmetic
 from experiments.tiny.train_prm import Reader
 from experiments.tiny.verifier import verifier
 from policies.engines.hf import load_tokenizer, locate
+from scorers.prm import STEP_TAG
 from scorers.qwen2_prm import Qwen2ForProcessRewardModel
-from scorers.step_reader import STEP_TAG
 
 PROBLEMS = 40
 

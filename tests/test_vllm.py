@@ -21,11 +21,12 @@ from policies.engines.room import Engine, Room
 from policies.vllm import VLLM
 from scorers.prm import PRM
 from scorers.vllm_reader import wanted
-from search import Beam, BestOfN, Job, KnobError, Tree, solve_all
+from search import Beam, BestOfN, Job, Kind, KnobError, Step, Tree, solve_all
 from search.randomness import key
 from search.solve import search_id
 from tests.command_line import interrupt
 from tests.test_engines import CONTEXT, QUESTIONS, extend, full_pass, ids_of, random_paths
+from tests.test_reward_formats import QUESTION, TEXTS, make
 
 vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here: make test-vllm")
 POLICY = VLLM(dtype="float32", context=CONTEXT)  # the same engine as the contract suite's
@@ -75,7 +76,7 @@ def test_knobs_out_of_bounds_are_named(knob: dict[str, Any]):
 
 def test_a_prm_that_cannot_be_read_starts_no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(runtime, "Server", lambda *_: pytest.fail("an engine was started"))
-    with pytest.raises(ModelError, match="a prm is one of: Qwen2ForProcessRewardModel"):
+    with pytest.raises(ModelError, match="scorer=lm_head_prm reads it"):
         PRM(model="tiny", engine=Engine.VLLM).load()
     copytree(locate("tiny-prm"), tmp_path / "prm")
     for file in (tmp_path / "prm").glob("*.json"):
@@ -110,12 +111,34 @@ def test_steps_read_only_what_is_new_of_a_path():
         search_id.set("only what is new")
         for count in range(1, len(path) + 1):
             scored = await JUDGE.score(QUESTIONS[3], path[:count], count - 1)
-            ids, tags = JUDGE.reader.encode(QUESTIONS[3], [s.text.strip() for s in path[:count]], JUDGE.system_prompt)
+            ids, tags = JUDGE.form.encode(JUDGE.reader.tokenizer, QUESTIONS[3], [s.text.strip() for s in path[:count]])
             before = tags[-2] + 1 if count > 1 else 0
             assert scored.cost.computed == len(ids) - before // 32 * 32
             assert scored.cost.computed + scored.cost.cached == len(ids)
 
     asyncio.run(step_by_step())
+
+
+@vllm
+@pytest.mark.parametrize(
+    "name", ["token_classification", "lm_head_prm, a text", "outcome, a classifier", "outcome, Qwen2.5-Math-RM"]
+)
+def test_every_format_scores_as_on_transformers(name: str, tmp_path: Path):
+    """All at once, then step by step, which reads from the cache what the same search has read before."""
+    scorer = make(name, tmp_path)
+    served: Any = replace(scorer, engine=Engine.VLLM, dtype="float32", context=CONTEXT)
+    steps = [Step(text + "\n\n") for text in TEXTS]
+    first = len(steps) - 1 if scorer.kind is Kind.OUTCOME else 0
+    expected = asyncio.run(scorer.score(QUESTION, steps, first)).scores
+    try:
+        assert asyncio.run(served.score(QUESTION, steps, first)).scores == pytest.approx(expected, abs=1e-4)
+        search_id.set(name)
+        one_by_one = [asyncio.run(served.score(QUESTION, steps[: n + 1], n)) for n in range(first, len(steps))]
+        assert [s.scores[0] for s in one_by_one] == pytest.approx(expected, abs=1e-4)
+        assert len(one_by_one) == 1 or one_by_one[-1].cost.cached >= 32
+        assert all(s.cost.calls == 1 and s.cost.flops for s in one_by_one)
+    finally:
+        served.reader.server.close()
 
 
 @vllm

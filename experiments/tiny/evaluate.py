@@ -18,9 +18,9 @@ from experiments import arithmetic
 from experiments.bootstrap import interval
 from experiments.problems import Bigbench
 from experiments.schema import from_words
+from experiments.step_metrics import Judged, auc, up_to_first_error
 from experiments.tiny.corrupt import KINDS, corrupt
 from experiments.tiny.searches import in_order
-from experiments.tiny.step_metrics import Judged, auc, up_to_first_error
 from policies.engines.room import Engine
 from policies.hf import HF
 from policies.vllm import VLLM

@@ -31,11 +31,11 @@ from transformers import Qwen2ForCausalLM
 from experiments import arithmetic
 from experiments.bootstrap import Interval, interval, interval_of
 from experiments.schema import from_words
+from experiments.step_metrics import Judged, auc, best_threshold, step_f1, up_to_first_error
 from experiments.tiny import evaluate, train_prm
 from experiments.tiny.completions import Completed, Estimated, complete, read
 from experiments.tiny.evaluate import correct, judged, unseen
 from experiments.tiny.searches import in_order
-from experiments.tiny.step_metrics import Judged, auc, best_threshold, step_f1, up_to_first_error
 from experiments.tiny.training import Document, Schedule
 from policies.engines.hf import load_tokenizer, load_weights
 from policies.engines.room import Engine

@@ -33,8 +33,8 @@ from policies.engines.prompt import encode_question
 from policies.engines.room import Engine
 from policies.hf import HF
 from policies.vllm import VLLM
+from scorers.prm import STEP_TAG
 from scorers.self import SelfCertainty
-from scorers.step_reader import STEP_TAG
 from search import BestOfN, Job, Tree
 
 

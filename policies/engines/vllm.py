@@ -164,14 +164,23 @@ def sampling_params(**knobs: Any) -> Any:
     from vllm.sampling_params import RequestOutputKind
 
     kind = RequestOutputKind.FINAL_ONLY
-    return SamplingParams(**knobs, logprobs=0, detokenize=False, output_kind=kind, skip_clone=True)
+    return SamplingParams(**{"logprobs": 0, **knobs}, detokenize=False, output_kind=kind, skip_clone=True)
 
 
-def pooling_params(skip_cache: bool) -> Any:
-    """Of one request: a row of probabilities for each token computed. New each time: vLLM writes its defaults in."""
+def word_params(ids: Sequence[int]) -> Any:
+    """Of one request: a single token, and the log-probabilities that each of these would have had in its place."""
+    return sampling_params(temperature=0, max_tokens=1, logprobs=len(ids), logprob_token_ids=list(ids))
+
+
+def pooling_params(skip_cache: bool, probabilities: bool) -> Any:
+    """Of one request: a row of a head's numbers, or of their softmax, for each token computed.
+
+    New each time: vLLM writes its defaults in.
+    """
     from vllm import PoolingParams
 
-    return PoolingParams(task="token_classify", skip_reading_prefix_cache=skip_cache)
+    knobs = {"skip_reading_prefix_cache": skip_cache, "use_activation": probabilities}
+    return PoolingParams(task="token_classify", **knobs)
 
 
 def _runner(name: str) -> dict[str, Any]:

@@ -1,0 +1,188 @@
+"""How good is this scorer? At step level on labelled solutions, and at answer level as the best of N.
+
+usage: stepsearch judge data=SET data.path=PATH [key=value ...]
+
+Every solution is scored whole, none is cut. The run folder gets scores.jsonl (a line as each is scored), summary.json,
+summary.csv, judge.png, config.yaml and versions.json; `run=FOLDER` goes on where it stopped.
+
+    stepsearch judge data=processbench data.path=processbench scorer=checks
+    stepsearch judge data=prmbench data.path=prmbench/classified scorer.model=Qwen/Qwen2.5-Math-PRM-7B
+    stepsearch judge data=labelled data.path=mine.jsonl scorer=custom scorer.cls=mine:MyScorer threshold=0.3
+    stepsearch judge data=completions data.path=run.jsonl.gz stored=true
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from rich.console import Console
+
+from experiments.errors import INTERRUPTED, RunError
+from experiments.judgement import HALF, Threshold, judgement
+from experiments.labelled import ProcessBench, Solution
+from experiments.loading import load_engines
+from experiments.progress import SweepProgress
+from experiments.run_folder import appending, asked, check_same, fingerprint_of, fingerprints, open_run_folder
+from experiments.schema import build
+from experiments.terminal import plain, screen
+from search.batching import WorkerDied
+from search.errors import check_knob
+from search.protocols import Scorer
+from search.scores import Kind, check_scores
+from search.step import End, Step
+
+SCORES = "scores.jsonl"
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The knobs of `stepsearch judge`."""
+
+    scorer: Any = None
+    data: Any = None
+    threshold: float | None = None
+    """a step below it counts as wrong; null: on ProcessBench that of highest F1 on the first subset, else 0.5"""
+    stored: bool = False
+    """judge the scores that the file holds, and ask no scorer"""
+    concurrency: int = 256
+    """solutions in flight at most"""
+    out: str | None = None
+    """run folder; runs/judge-<time> where null"""
+    run: str | None = None
+    """folder of a run that was cut off, to go on with; nothing else need be given"""
+
+    def __post_init__(self) -> None:
+        check_knob(self, "concurrency", least=1)
+        check_knob(self, "threshold", least=0, most=1)
+
+
+class Scores:
+    """What the scorer said of each solution, by id: numbers a step, or an error; kept in a file as they come."""
+
+    def __init__(self, file: Path) -> None:
+        self.of: dict[str, list[float]] = {}
+        self.errors: dict[str, str] = {}
+        with appending(file):
+            for line in file.read_text("utf-8").splitlines():
+                self._take(json.loads(line))
+
+    def add(self, file: IO[str], entry: dict[str, Any]) -> None:
+        self._take(entry)
+        file.write(json.dumps(entry, allow_nan=False) + "\n")
+        file.flush()
+
+    def _take(self, entry: dict[str, Any]) -> None:
+        self.errors.pop(entry["id"], None)
+        if "error" in entry:
+            self.errors[entry["id"]] = entry["error"]
+        else:
+            self.of[entry["id"]] = entry["scores"]
+
+
+def main(overrides: Sequence[str] = ()) -> int:
+    config, words, begun = asked(Judge, overrides)
+    run: Judge = build(config)
+    solutions: list[Solution] = run.data.load()
+    inputs = {"data": fingerprint_of(asdict(solution) for solution in solutions), **fingerprints(scorer=run.scorer)}
+    if begun:
+        check_same(begun, config, inputs)
+    folder = begun or open_run_folder("judge", run.out, config, words, inputs)
+    scores, interrupted = Scores(folder / SCORES), False
+    if run.stored:
+        scores.of = {s.id: list(s.scores) for s in solutions if s.scores is not None}
+        if not scores.of:
+            raise RunError("stored=true: no solution in the file has scores; leave it out to ask the scorer")
+    else:
+        interrupted = _score(run, [s for s in solutions if s.id not in scores.of], scores, folder / SCORES)
+    kind = Kind.CORRECTNESS if run.stored else run.scorer.kind
+    asked_for = Threshold(run.threshold, "given") if run.threshold is not None else None
+    threshold = asked_for or (None if isinstance(run.data, ProcessBench) else Threshold(HALF, "default"))
+    report(folder, [s for s in solutions if s.id in scores.of], scores, kind, threshold)
+    return INTERRUPTED if interrupted else int(not scores.of)
+
+
+def report(
+    folder: Path, solutions: Sequence[Solution], scores: Scores, kind: Kind, threshold: Threshold | None
+) -> None:
+    """Prints and writes what can be said of the solutions that are scored, and the first failure."""
+    if scores.errors:
+        name, error = next(iter(scores.errors.items()))
+        print(f"{len(scores.errors)} solutions could not be scored and are left out; the first, {name}: {plain(error)}")
+    if not solutions:
+        return
+    from experiments.judgement_report import show, write  # loads matplotlib
+
+    found = judgement(solutions, scores.of, len(scores.errors), kind, threshold)
+    show(found, screen())
+    for path in write(found, folder):
+        print(path)
+
+
+def _score(run: Judge, pending: Sequence[Solution], scores: Scores, file: Path) -> bool:
+    """Scores what is pending; whether it was interrupted. Raises WorkerDied where an engine dies."""
+    load_engines(run.scorer)
+    progress = SweepProgress(len(pending), Console(stderr=True), "solutions")
+    with appending(file) as lines, progress:
+        try:
+            asyncio.run(score_all(run.scorer, pending, run.concurrency, lambda e: _note(scores, lines, e, progress)))
+        except KeyboardInterrupt:
+            print(f"interrupted: {progress.done} of {progress.total} solutions are scored and kept", file=sys.stderr)
+            return True
+    return False
+
+
+def _note(scores: Scores, lines: IO[str], entry: dict[str, Any], progress: SweepProgress) -> None:
+    scores.add(lines, entry)
+    progress.ended(None, "error" in entry)
+
+
+async def score_all(scorer: Scorer, solutions: Iterable[Solution], concurrency: int, note: Any) -> None:
+    """Hands `note` an entry for each solution as it is scored; a failure stays with its solution."""
+    turns = asyncio.Semaphore(concurrency)
+
+    async def one(solution: Solution) -> None:
+        try:
+            found = await score(scorer, solution)
+        except WorkerDied:
+            raise
+        except Exception as error:
+            note({"id": solution.id, "error": f"{type(error).__name__}: {error}"})
+        else:
+            note({"id": solution.id, "scores": found})
+        finally:
+            turns.release()
+
+    async with asyncio.TaskGroup() as group:
+        for solution in solutions:
+            await turns.acquire()
+            group.create_task(one(solution))
+
+
+async def score(scorer: Scorer, solution: Solution) -> list[float]:
+    """A number a step; of an outcome scorer the last step's alone. Raises ScoreError where they cannot be right."""
+    steps = as_steps(solution)
+    since = len(steps) - 1 if scorer.kind is Kind.OUTCOME else 0
+    scored = await scorer.score(solution.question, steps, since)
+    check_scores(scorer.kind, scored.scores, len(steps) - since)
+    return list(map(float, scored.scores))
+
+
+def as_steps(solution: Solution) -> list[Step]:
+    """Steps as a policy would have written them; without tokens, for no policy did."""
+    found = []
+    for place, text in enumerate(solution.steps):
+        last = place == len(solution.steps) - 1
+        logprobs = solution.logprobs[place] if solution.logprobs else ()
+        text = text if last or text.endswith("\n\n") else text + "\n\n"
+        found.append(Step(text, (0,) * len(logprobs), tuple(logprobs), End.EOS if last else End.DELIMITER))
+    return found
+
+
+if __name__ == "__main__":
+    from experiments.cli import main as command
+
+    sys.exit(command(["judge", *sys.argv[1:]]))

@@ -1,0 +1,254 @@
+"""Saved solutions whose steps are labelled: what `stepsearch judge data=` names. Each loads itself.
+
+data=processbench data.path=processbench        a folder of gsm8k.json, math.json, ... (also .gz), or one such file
+data=prmbench data.path=prmbench/classified
+data=labelled data.path=mine.jsonl              {"question": ..., "steps": [...], "labels": [true, false]}
+data=completions data.path=run.jsonl            {"problem": ..., "answer": ..., "completions": [...], "scores": [[...]]}
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from experiments.problem_file import Line, ProblemError, read_lines
+from search.errors import check_knob
+
+SUBSETS = ("gsm8k", "math", "olympiadbench", "omnimath")  # of ProcessBench, in the paper's order
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A solution and what is known of it.
+
+    `right` has a label a step: None where there is none. `answer_right` is None where it is not known. `scores` are
+    those that some scorer gave it before, `logprobs` those of its tokens, a list a step.
+    """
+
+    id: str
+    group: str
+    question: str
+    steps: tuple[str, ...]
+    right: tuple[bool | None, ...]
+    answer: str | None = None
+    answer_right: bool | None = None
+    scores: tuple[float, ...] | None = None
+    logprobs: tuple[tuple[float, ...], ...] | None = None
+
+    @property
+    def first_wrong(self) -> int | None:
+        """The place of its first wrong step."""
+        return self.right.index(False) if False in self.right else None
+
+
+class LabelledSet(Protocol):
+    def load(self) -> list[Solution]:
+        """At least one solution, ids distinct, in the set's own order. Raises ProblemError."""
+        ...
+
+
+@dataclass(frozen=True)
+class ProcessBench:
+    """ProcessBench (arXiv 2412.06559): the earliest wrong step of each solution, in four subsets."""
+
+    path: str = ""
+    """folder or file; empty: the Hub's Qwen/ProcessBench, which needs the extra [datasets]"""
+    limit: int | None = None
+    """the first so many of each subset; all if null"""
+
+    def __post_init__(self) -> None:
+        check_knob(self, "limit", least=1)
+
+    def load(self) -> list[Solution]:
+        subsets = {path.name.partition(".")[0]: _array(path) for path in self._files()} if self.path else self._hub()
+        names = sorted(
+            subsets, key=lambda name: (name not in SUBSETS, SUBSETS.index(name) if name in SUBSETS else name)
+        )
+        return [self._solution(name, line) for name in names for line in subsets[name][: self.limit]]
+
+    def _files(self) -> list[Path]:
+        path = Path(self.path).expanduser()
+        found = sorted([*path.glob("*.json"), *path.glob("*.json.gz")]) if path.is_dir() else [path]
+        if not found:
+            raise ProblemError(f"data.path={path}: no .json or .json.gz file in it")
+        return found
+
+    def _hub(self) -> dict[str, list[Line]]:
+        try:
+            from datasets import load_dataset  # pyright: ignore[reportMissingImports]
+        except ImportError:
+            raise ProblemError(
+                "data.path: name the folder of ProcessBench, or pip install 'stepsearch[datasets]' to fetch it"
+            ) from None
+        rows = {name: load_dataset("Qwen/ProcessBench", split=name) for name in SUBSETS}
+        return {n: [Line(f"{n}, row {i}", i, dict(r), "data") for i, r in enumerate(of, 1)] for n, of in rows.items()}
+
+    def _solution(self, subset: str, line: Line) -> Solution:
+        steps, label = line.texts("", "steps"), line.value("", "label")
+        if not (isinstance(label, int) and -1 <= label < len(steps)):
+            raise ProblemError(f"{line.where}: label is {label!r}; it must be -1 or the place of a step, 0 the first")
+        right = [True] * len(steps) if label < 0 else [True] * label + [False] + [None] * (len(steps) - label - 1)
+        return Solution(
+            id=f"{subset}/{line.record.get('id', line.number)}",
+            group=subset,
+            question=line.text("", "problem"),
+            steps=tuple(steps),
+            right=tuple(right),
+            answer_right=line.record.get("final_answer_correct"),
+        )
+
+
+@dataclass(frozen=True)
+class PRMBench:
+    """PRMBench (arXiv 2501.03124): solutions that were changed so that certain steps are wrong in a certain way."""
+
+    path: str = ""
+    """folder or file, one example a line"""
+    limit: int | None = None
+    """the first so many of each file; all if null"""
+
+    def __post_init__(self) -> None:
+        check_knob(self, "limit", least=1)
+
+    def load(self) -> list[Solution]:
+        path = Path(self.path).expanduser()
+        files = (
+            sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")]) if self.path and path.is_dir() else [self.path]
+        )
+        found: dict[str, Solution] = {}  # an example stands in several files
+        for file in files:
+            for number, line in enumerate(read_lines(str(file), "data")):
+                if number == self.limit:
+                    break
+                solution = self._solution(line)
+                found.setdefault(solution.id, solution)
+        if not found:
+            raise ProblemError(f"data.path={path}: no example in it; PRMBench has one JSON object a line")
+        return list(found.values())
+
+    def _solution(self, line: Line) -> Solution:
+        """`error_steps` count from one."""
+        steps, wrong, category = (
+            line.texts("", "modified_process"),
+            line.value("", "error_steps"),
+            line.text("", "classification"),
+        )
+        if not (isinstance(wrong, list) and all(isinstance(w, int) and w >= 1 for w in wrong)):
+            raise ProblemError(f"{line.where}: error_steps is {wrong!r:.60}; it must be a list of places, 1 the first")
+        return Solution(
+            id=f"{category}/{line.text('', 'idx')}",
+            group=category,
+            question=line.text("", "modified_question"),
+            steps=tuple(steps),
+            right=tuple(place not in wrong for place in range(1, len(steps) + 1)),
+        )
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A file of your own, one solution a line; several of one question are its samples."""
+
+    path: str = ""
+    """the file, one JSON object a line"""
+    question: str = "question"
+    """field of the question"""
+    steps: str = "steps"
+    """field of the list of steps' texts"""
+    labels: str = "labels"
+    """field of the list of true or false, one a step, null where unknown"""
+    answer_right: str | None = "answer_right"
+    """field of whether the final answer is right; left out where no line has it"""
+    group: str | None = None
+    """field that the figures are grouped by"""
+    limit: int | None = None
+    """the first so many; all if null"""
+
+    def __post_init__(self) -> None:
+        check_knob(self, "limit", least=1)
+
+    def load(self) -> list[Solution]:
+        lines = list(islice(read_lines(self.path, "data"), self.limit))
+        if not lines:
+            raise ProblemError(f"{self.path}: holds no solution; write one JSON object a line")
+        return [self._solution(line) for line in lines]
+
+    def _solution(self, line: Line) -> Solution:
+        steps, right = line.texts("steps", self.steps), line.value("labels", self.labels)
+        if not (isinstance(right, list) and len(right) == len(steps) and all(r in (True, False, None) for r in right)):
+            raise ProblemError(f"{line.where}: field {self.labels!r} must have true, false or null for each step")
+        logprobs = line.record.get("logprobs")
+        if logprobs is not None and not (isinstance(logprobs, list) and len(logprobs) == len(steps)):
+            raise ProblemError(f"{line.where}: field 'logprobs' must have a list of numbers for each step")
+        return Solution(
+            id=str(line.number),
+            group=str(line.label("group", self.group)) if self.group else "all",
+            question=line.text("question", self.question),
+            steps=tuple(steps),
+            right=tuple(right),
+            answer_right=line.record.get(self.answer_right) if self.answer_right else None,
+            logprobs=None if logprobs is None else tuple(map(tuple, logprobs)),
+        )
+
+
+@dataclass(frozen=True)
+class Completions:
+    """Whole solutions of several samples a problem, as search-and-learn writes them: no step has a label."""
+
+    path: str = ""
+    """the file, one problem a line"""
+    delimiter: str = "\n\n"
+    """between two steps"""
+    limit: int | None = None
+    """the first so many problems; all if null"""
+
+    def __post_init__(self) -> None:
+        check_knob(self, "limit", least=1)
+
+    def load(self) -> list[Solution]:
+        return [s for line in islice(read_lines(self.path, "data"), self.limit) for s in self._solutions(line)]
+
+    def _solutions(self, line: Line) -> Iterator[Solution]:
+        """Scores are taken where there is one a step, and left out where a run scored something else."""
+        samples = line.record.get("samples")
+        if samples is None:
+            texts = line.texts("", "completions")
+            scores = line.record.get("scores") or [None] * len(texts)
+        else:
+            texts, scores = [s["completion"] for s in samples], [_list(s.get("prm_scores")) for s in samples]
+        for place, (text, given) in enumerate(zip(texts, scores, strict=True)):
+            steps = text.split(self.delimiter)
+            if given is not None and len(given) == len(steps) + 1:
+                steps.append("")  # the delimiter at its end was lost in saving
+            fits = given is not None and len(given) == len(steps)
+            yield Solution(
+                id=f"{line.record.get('unique_id', line.number)}/{place}",
+                group="all",
+                question=line.text("", "problem"),
+                steps=tuple(steps),
+                right=(None,) * len(steps),
+                answer=line.text("", "answer"),
+                scores=tuple(given) if given is not None and fits else None,
+            )
+
+
+def _list(value: object) -> Any:
+    """A list that was written as text."""
+    return json.loads(value) if isinstance(value, str) and value else value
+
+
+def _array(path: Path) -> list[Line]:
+    """The objects of a file that holds one JSON array. Raises ProblemError."""
+    try:
+        text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        rows = json.loads(text.decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise ProblemError(f"{path}: no such file (looked from {Path.cwd()}); correct data.path") from None
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
+        raise ProblemError(f"{path}: cannot be read ({error}); is it a whole file of JSON?") from error
+    if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+        raise ProblemError(f"{path}: holds no list of JSON objects; is it a subset of ProcessBench?")
+    return [Line(f"{path}, entry {number}", number, row, "data") for number, row in enumerate(rows, 1)]

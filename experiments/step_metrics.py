@@ -1,0 +1,125 @@
+"""How well step scores tell right from wrong: AUC, ProcessBench's F1, PRMBench's score, calibration."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Judged(NamedTuple):
+    """One solution: its steps' scores, and whether each is right, both [S]; None where a step has no label."""
+
+    scores: Sequence[float]
+    right: Sequence[bool | None]
+
+    @property
+    def first_wrong(self) -> int | None:
+        return list(self.right).index(False) if False in self.right else None
+
+
+class Steps(NamedTuple):
+    """Scores and labels of steps pooled from solutions, both [S]."""
+
+    scores: np.ndarray
+    right: np.ndarray
+
+
+def up_to_first_error(solutions: Sequence[Judged]) -> Steps:
+    """All steps up to and including each solution's first wrong one."""
+    scores, right = [], []
+    for solution in solutions:
+        count = len(solution.right) if solution.first_wrong is None else solution.first_wrong + 1
+        scores += solution.scores[:count]
+        right += solution.right[:count]
+    return _labelled(scores, right)
+
+
+def every_step(solutions: Sequence[Judged]) -> Steps:
+    return _labelled([s for each in solutions for s in each.scores], [r for each in solutions for r in each.right])
+
+
+def _labelled(scores: Sequence[float], right: Sequence[bool | None]) -> Steps:
+    kept = [(score, label) for score, label in zip(scores, right, strict=True) if label is not None]
+    return Steps(
+        np.array([score for score, _ in kept], dtype=float), np.array([label for _, label in kept], dtype=bool)
+    )
+
+
+def auc(scores: np.ndarray, right: np.ndarray) -> float:
+    """Probability that a right step scores above a wrong one, ties counted half; scores and right are [S].
+
+    NaN where all steps are right, or all are wrong.
+    """
+    if right.all() or not right.any():
+        return float("nan")
+    order = np.sort(scores[~right])
+    below = np.searchsorted(order, scores[right], side="left")
+    above = np.searchsorted(order, scores[right], side="right")
+    return float(((below + above) / 2).mean() / len(order))
+
+
+class F1(NamedTuple):
+    """`erroneous`: share of the wrong solutions whose first wrong step is found exactly; `correct`: share of the right
+    ones in which none is found; `f1`: their harmonic mean.
+    """
+
+    f1: float
+    erroneous: float
+    correct: float
+
+
+def step_f1(solutions: Sequence[Judged], threshold: float) -> F1:
+    """ProcessBench (arXiv 2412.06559, section 3): a scorer finds the first step that it puts below `threshold`.
+
+    NaN where all solutions are right, or all are wrong.
+    """
+    hits: dict[bool, list[bool]] = {True: [], False: []}
+    for solution in solutions:
+        found = next((place for place, score in enumerate(solution.scores) if score < threshold), None)
+        hits[solution.first_wrong is None].append(found == solution.first_wrong)
+    if not (hits[True] and hits[False]):
+        return F1(float("nan"), float("nan"), float("nan"))
+    erroneous, correct = float(np.mean(hits[False])), float(np.mean(hits[True]))
+    return F1(2 * erroneous * correct / max(erroneous + correct, 1e-12), erroneous, correct)
+
+
+def best_threshold(solutions: Sequence[Judged]) -> float:
+    """The one of highest F1 among a hundred; ProcessBench chooses it on other problems than it reports."""
+    return max(np.linspace(0.01, 0.99, 99).tolist(), key=lambda threshold: step_f1(solutions, threshold).f1)
+
+
+def prm_score(steps: Steps, threshold: float) -> float:
+    """PRMBench (arXiv 2501.03124): the mean of the F1 of finding right steps and of finding wrong ones.
+
+    Where no step is wrong, as in its multi-solution category, the F1 of finding right steps alone. NaN without steps.
+    """
+    if not len(steps.right):
+        return float("nan")
+    called = steps.scores >= threshold
+    found = [_f1(called, steps.right), _f1(~called, ~steps.right)]
+    return float(np.mean(found)) if not steps.right.all() else found[0]
+
+
+def _f1(called: np.ndarray, real: np.ndarray) -> float:
+    hits = float((called & real).sum())
+    return 2 * hits / max(float(called.sum() + real.sum()), 1e-12)
+
+
+class Bin(NamedTuple):
+    """Steps whose scores lie in one tenth of [0, 1]: how many, their mean score, and the share that is right."""
+
+    count: int
+    score: float
+    right: float
+
+
+def calibration(steps: Steps, bins: int = 10) -> list[Bin]:
+    """The bins that hold steps, lowest scores first."""
+    places = np.clip((steps.scores * bins).astype(int), 0, bins - 1)
+    held = [places == place for place in range(bins)]
+    return [Bin(int(h.sum()), float(steps.scores[h].mean()), float(steps.right[h].mean())) for h in held if h.any()]
+
+
+def calibration_error(curve: Sequence[Bin]) -> float:
+    """ECE: the mean distance of score and share that is right, weighted by steps."""
+    return sum(b.count * abs(b.score - b.right) for b in curve) / max(1, sum(b.count for b in curve))

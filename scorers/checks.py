@@ -1,0 +1,85 @@
+"""The verifier that needs no model: every claim `a = b` of numbers in a step is computed.
+
+A step that claims something false is wrong; one whose claims all hold passes; one that claims nothing that can be
+computed is unknown. Where the question is an equation in one variable, a claim `x = number` is put back into it.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scorers.claims import Claim, claims, latex
+from search.cost import Cost
+from search.equivalence import Equivalence
+from search.errors import check_knob
+from search.protocols import Scored
+from search.scores import Kind
+from search.step import Step
+
+_LETTER = re.compile(r"(?<![a-zA-Z\\])[a-zA-Z](?![a-zA-Z])")
+_WORD = re.compile(r"\\?[a-zA-Z]{2,}")
+_DECIMAL = re.compile(r"-?\d*\.(\d+)")
+
+_relation = Equivalence(seconds=2.0, workers=2)
+
+
+class Verdict(StrEnum):
+    """Of a claim or a step."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Checks:
+    """1 for a step that passes, 0 for one that fails, `unknown` for one that claims nothing that can be computed."""
+
+    unknown: float = 0.5
+    """score of a step that cannot be checked; 1 trusts it"""
+
+    kind = Kind.CORRECTNESS
+
+    def __post_init__(self) -> None:
+        check_knob(self, "unknown", least=0, most=1)
+
+    async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
+        worth = {Verdict.PASS: 1.0, Verdict.FAIL: 0.0, Verdict.UNKNOWN: self.unknown}
+        found = await asyncio.to_thread(lambda: [check(question, step.text) for step in steps[since:]])
+        return Scored([worth[verdict] for verdict in found], Cost(calls=0))
+
+
+def check(question: str, text: str) -> Verdict:
+    """Of one step. It blocks while expressions are computed, 2 s of processor time each at most."""
+    found = {verdict for claim in claims(text) for verdict in _verdicts(question, claim)}
+    return next((verdict for verdict in (Verdict.FAIL, Verdict.PASS) if verdict in found), Verdict.UNKNOWN)
+
+
+def _verdicts(question: str, claim: Claim) -> Iterator[Verdict]:
+    if claim.numeric:
+        yield _holds(claim)
+    elif solved := _put_back(question, claim):
+        yield _holds(solved)
+
+
+def _holds(claim: Claim) -> Verdict:
+    """A decimal may be the other side rounded to its places, or cut off there."""
+    left, right = map(_relation.value, claim)
+    if left is None or right is None:
+        return Verdict.UNKNOWN
+    places = [len(found[1]) for side in claim if (found := _DECIMAL.fullmatch(side))]
+    allowed = max([1e-9 * max(abs(left), abs(right), 1), *(10.0**-count for count in places)])
+    return Verdict.PASS if abs(left - right) <= allowed else Verdict.FAIL
+
+
+def _put_back(question: str, claim: Claim) -> Claim | None:
+    """The question's equation with the claim's number for its variable; None where question or claim is another."""
+    if not (_LETTER.fullmatch(claim.left) and Claim(claim.right, "0").numeric):
+        return None
+    equations = [found for found in claims(question) if not found.numeric]
+    if len(equations) != 1 or set(_LETTER.findall(" = ".join(equations[0]))) != {claim.left}:
+        return None
+    sides = [latex(_LETTER.sub(lambda _: f"({claim.right})", side)) for side in equations[0]]
+    return found if (found := Claim(*sides)).numeric else None

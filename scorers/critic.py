@@ -1,0 +1,134 @@
+"""A language model that criticises each step in words before it says right or wrong."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from typing import Any
+
+from policies.engines.hf import choose_device
+from policies.engines.meter import NOTHING, add
+from policies.engines.prompt import encode_question
+from policies.engines.room import Engine, Room
+from policies.engines.rows import Row
+from policies.engines.sampling import Sampling
+from search.answers import boxed
+from search.cost import Cost
+from search.ends import Limits
+from search.errors import KnobError, ScoreError, check_knob
+from search.protocols import Scored
+from search.randomness import key
+from search.scores import Kind
+from search.step import Step
+
+PROMPT = """Here is a problem and the beginning of a solution, step by step.
+
+Problem: {question}
+
+Earlier steps:
+{earlier}
+
+The step to judge:
+{step}
+
+Is this step right, given the earlier ones? Check its calculations and its reasoning, then end with \\boxed{right} or
+\\boxed{wrong}."""
+_VERDICTS = {"right": 1.0, "correct": 1.0, "yes": 1.0, "wrong": 0.0, "incorrect": 0.0, "no": 0.0}
+
+
+@dataclass(frozen=True)
+class Critic(Room):
+    """The share of its critiques that call the step right; the tokens that it writes are on the ledger.
+
+    One that ends without a verdict has no vote. R-PRM (arXiv 2503.21295) and other generative verifiers judge so.
+    """
+
+    model: str = ""
+    """a folder, or a hub name such as Qwen/Qwen2.5-7B-Instruct"""
+    engine: Engine = Engine.HF
+    """hf is Transformers; vllm"""
+    samples: int = 1
+    """critiques of a step, whose verdicts are averaged"""
+    temperature: float = 0.7
+    """0 is greedy"""
+    max_tokens: int = 1024
+    """tokens of a critique"""
+    prompt: str = PROMPT
+    """holds {question}, {earlier} and {step}"""
+    delimiter: str = "\n\n"
+    """stripped from a step's text before it is read"""
+    system_prompt: str = ""
+    """before the prompt"""
+    seed: int = 0
+    """names the critiques: the same seed, the same ones"""
+    dtype: str = "auto"
+    """auto (the checkpoint's, or float32 on a CPU that emulates it), float32, bfloat16 or float16"""
+    device: str = "auto"
+    """hf: auto, cpu, cuda, cuda:1, ..."""
+    batch_size: int = 64
+    """hf: most critiques in one batch"""
+
+    kind = Kind.CORRECTNESS
+
+    def __post_init__(self) -> None:
+        for knob in ("samples", "max_tokens", "batch_size"):
+            check_knob(self, knob, least=1)
+        check_knob(self, "temperature", least=0, most=2)
+        self.check_room()
+        missing = [name for name in ("question", "earlier", "step") if f"{{{name}}}" not in self.prompt]
+        if missing:
+            raise KnobError(
+                f"scorer.prompt lacks {{{missing[0]}}}; it must hold {{question}}, {{earlier}} and {{step}}"
+            )
+
+    @cached_property
+    def writer(self) -> Any:
+        if not self.model:
+            raise KnobError("scorer.model: name a folder or a hub model")
+        if self.engine is Engine.VLLM:
+            from policies.engines.vllm_writer import writer
+
+            return writer(self.model, self.dtype, self.room, "\n\n")
+        from policies.engines.generation import generator
+
+        return generator(self.model, choose_device(self.device), self.dtype, self.batch_size, "\n\n")
+
+    def load(self) -> None:
+        """Loads the model, which else happens at the first request."""
+        _ = self.writer
+
+    async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
+        """Raises ScoreError where no critique of a step has a verdict, ValueError where a prompt leaves no room."""
+        texts = [step.text.removesuffix(self.delimiter).strip() for step in steps]
+        judged = await asyncio.gather(
+            *(self._judge(question, texts[: place + 1]) for place in range(since, len(texts)))
+        )
+        return Scored([share for share, _ in judged], reduce(add, (cost for _, cost in judged)))
+
+    async def _judge(self, question: str, texts: Sequence[str]) -> tuple[float, Cost]:
+        """Of the last of these steps."""
+        parts = {"question": question, "earlier": "\n\n".join(texts[:-1]) or "(none)", "step": texts[-1]}
+        asked = re.sub(r"\{(question|earlier|step)\}", lambda found: parts[found[1]], self.prompt)
+        prompt = list(encode_question(self.writer.tokenizer, asked, self.system_prompt))
+        if len(prompt) >= self.writer.context:
+            raise ValueError(f"a step to judge takes {len(prompt)} tokens; {self.model} holds {self.writer.context}")
+        limits = Limits(max_steps=self.max_tokens, max_step_tokens=self.max_tokens, max_tokens=self.max_tokens)
+        seeds = [key(self.seed, question, tuple(texts), sample) for sample in range(self.samples)]
+        rows = [Row(prompt, seed, Sampling(self.temperature), limits, 0, 0, None) for seed in seeds]
+        await self.writer.write(rows)
+        verdicts = [verdict for row in rows if (verdict := read("".join(s.text for s in row.steps))) is not None]
+        if not verdicts:
+            raise ScoreError(
+                f"none of {self.samples} critiques of step {len(texts)} ends with a verdict; raise max_tokens"
+            )
+        cost = reduce(add, (row.cost or NOTHING for row in rows))
+        written = Cost(computed=cost.computed + cost.generated, cached=cost.cached, calls=1, flops=cost.flops)
+        return sum(verdicts) / len(verdicts), written
+
+
+def read(critique: str) -> float | None:
+    """The verdict in its last box, or the last of these words; None where there is none."""
+    found = boxed(critique)
+    words = re.findall(r"[a-z]+", (found if found is not None else critique).lower())
+    return next((_VERDICTS[word] for word in reversed(words) if word in _VERDICTS), None)

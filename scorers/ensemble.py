@@ -1,0 +1,100 @@
+"""Several scorers as one: their mean, minimum, product or vote, or the cheap one first and the costly one where it is
+unsure."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.engines.meter import add
+from search.cost import Cost
+from search.errors import KindError, KnobError, check_knob
+from search.protocols import Scored, Scorer
+from search.scores import Kind, check_scores
+from search.step import Step
+
+Array = NDArray[np.float64]
+
+
+class Combine(StrEnum):
+    """How the members' scores of a step become one."""
+
+    MEAN = "mean"
+    MIN = "min"
+    PRODUCT = "product"
+    VOTE = "vote"  # the share of members that put it at a half or above
+    TIERED = "tiered"  # the first member's, where that is unsure the second's, and so on
+
+
+_COMBINE: dict[Combine, Callable[[Array], Array]] = {
+    Combine.MEAN: lambda scores_MS: scores_MS.mean(0),
+    Combine.MIN: lambda scores_MS: scores_MS.min(0),
+    Combine.PRODUCT: lambda scores_MS: scores_MS.prod(0),
+    Combine.VOTE: lambda scores_MS: (scores_MS >= 0.5).mean(0),
+}
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Members that judge steps, brought to one scale: probabilities as they are, increments by their sigmoid.
+
+    Raises KindError for a member that only orders steps or only judges whole solutions.
+    """
+
+    of: tuple[Scorer, ...]
+    rule: Combine = Combine.MEAN
+    low: float = 0.2
+    """tiered: a score at or below is sure"""
+    high: float = 0.8
+    """tiered: a score at or above is sure"""
+
+    kind = Kind.CORRECTNESS
+
+    def __post_init__(self) -> None:
+        if len(self.of) < 2:
+            raise KnobError(f"scorer.members: an ensemble has two members or more, not {len(self.of)}")
+        check_knob(self, "low", least=0, most=self.high)
+        check_knob(self, "high", most=1)
+        for member in self.of:
+            if member.kind in (Kind.RANKING, Kind.OUTCOME):
+                raise KindError(f"{type(member).__name__} is of kind {member.kind}; an ensemble takes scores of steps")
+
+    def load(self) -> None:
+        """Loads the members' models, which else happens at the first request."""
+        for member in self.of:
+            if hasattr(type(member), "load"):
+                member.load()  # pyright: ignore[reportAttributeAccessIssue]
+
+    async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
+        if self.rule is Combine.TIERED:
+            return await self._tiered(question, steps, since)
+        asked = await asyncio.gather(*(_asked(member, question, steps, since) for member in self.of))
+        combined = _COMBINE[self.rule](np.array([scored.scores for scored in asked]))
+        cost = asked[0].cost
+        for scored in asked[1:]:
+            cost = add(cost, scored.cost)
+        return Scored(combined.tolist(), cost)
+
+    async def _tiered(self, question: str, steps: Sequence[Step], since: int) -> Scored:
+        """The next member is asked while a step is unsure, and judges the unsure ones alone."""
+        scores, cost = np.full(len(steps) - since, np.nan), Cost(calls=0)
+        for member in self.of:
+            unsure = np.isnan(scores) | ((scores > self.low) & (scores < self.high))
+            if not unsure.any():
+                break
+            scored = await _asked(member, question, steps, since)
+            scores[unsure] = np.asarray(scored.scores)[unsure]
+            cost = add(cost, scored.cost)
+        return Scored(scores.tolist(), cost)
+
+
+async def _asked(member: Scorer, question: str, steps: Sequence[Step], since: int) -> Scored:
+    """A member's scores on the common scale, [S - since]. Raises ScoreError where they cannot be right."""
+    scored = await member.score(question, steps, since)
+    check_scores(member.kind, scored.scores, len(steps) - since)
+    if member.kind is Kind.ADDITIVE:
+        return Scored([float(np.exp(-np.logaddexp(0, -increment))) for increment in scored.scores], scored.cost)
+    return scored

@@ -1,0 +1,153 @@
+"""How question and steps become the tokens that a reward model reads, and where in them each step is judged.
+
+Each form is what one family of models was trained on. A prefix of the steps is a prefix of the tokens, so that what was
+read before need not be read again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
+
+from policies.engines.hf import ModelError
+from policies.engines.prompt import encode_question
+
+
+class Encoded(NamedTuple):
+    """Token ids, and for each step the place whose output judges it; the last place is the end of `ids`."""
+
+    ids: list[int]
+    places: list[int]
+
+
+class Form(Protocol):
+    def encode(self, tokenizer: Any, question: str, texts: Sequence[str]) -> Encoded:
+        """`texts` are the steps', stripped. Raises ModelError where the tokenizer is not one of this form."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """Qwen2.5-Math-PRM: a chat whose answer has a token of its own after each step."""
+
+    tag: str
+    system_prompt: str
+
+    def encode(self, tokenizer: Any, question: str, texts: Sequence[str]) -> Encoded:
+        tag = token_id(tokenizer, self.tag)
+        return _appended(encode_question(tokenizer, question, self.system_prompt), tokenizer, texts, [tag])
+
+
+@dataclass(frozen=True)
+class Separated:
+    """TRL's PRMTrainer: the bare question, then each step with the separator after it, encoded piece by piece."""
+
+    separator: str
+
+    def encode(self, tokenizer: Any, question: str, texts: Sequence[str]) -> Encoded:
+        between = tokenizer.encode(self.separator, add_special_tokens=False)
+        if not between:
+            raise ModelError(f"separator={self.separator!r}: the tokenizer makes no token of it; choose another one")
+        return _appended([*_begin(tokenizer), *pieces(tokenizer, question)], tokenizer, texts, between)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Skywork-o1-Open-PRM: every line ends with the token of a line break; a step is judged at its last one."""
+
+    def encode(self, tokenizer: Any, question: str, texts: Sequence[str]) -> Encoded:
+        newline = tokenizer.encode("\n", add_special_tokens=False)[-1]
+        ids, places = [*_begin(tokenizer), *pieces(tokenizer, question + "\n")], list[int]()
+        for text in texts:
+            for line in text.split("\n"):
+                ids += [*pieces(tokenizer, line), newline]
+            places.append(len(ids) - 1)
+        return Encoded(ids, places)
+
+
+@dataclass(frozen=True)
+class Inline:
+    """Math-Shepherd: one running text, `Step 1: ... <tag>` a line; the tag is judged."""
+
+    tag: str
+    numbered: bool
+
+    def encode(self, tokenizer: Any, question: str, texts: Sequence[str]) -> Encoded:
+        """Raises ValueError where a step holds the tag itself."""
+        tag = tokenizer.encode(self.tag, add_special_tokens=False)[-1]
+        lines = [f"{self._number(place, text)}{text} {self.tag}" for place, text in enumerate(texts, 1)]
+        ids = list(tokenizer.encode(f"{question} " + "\n".join(lines)))
+        before = list(tokenizer.encode(f"{question} ")).count(tag)
+        places = [place for place, token in enumerate(ids) if token == tag][before:]
+        if len(places) != len(texts):
+            raise ValueError(f"a step holds {self.tag!r}, which stands after each step and nowhere else")
+        return Encoded(ids, places)
+
+    def _number(self, place: int, text: str) -> str:
+        return f"Step {place}: " if self.numbered and not text.startswith("Step ") else ""
+
+
+@dataclass(frozen=True)
+class Turns:
+    """RLHFlow: a chat in which each step is a user's turn and the verdict the answer; judged where it would begin."""
+
+    good: str
+
+    def encode(self, tokenizer: Any, question: str, texts: Sequence[str]) -> Encoded:
+        if not tokenizer.chat_template:
+            raise ModelError("its tokenizer has no chat template, which this form of reward model needs")
+        chat: list[dict[str, str]] = []
+        places: list[int] = []
+        for place, text in enumerate(texts):
+            chat.append({"role": "user", "content": f"{question} {text}" if place == 0 else text})
+            places.append(len(_chat_ids(tokenizer, chat, True)) - 1)
+            chat.append({"role": "assistant", "content": self.good})
+        # The last verdict is not read.
+        return Encoded(_chat_ids(tokenizer, chat[:-1], True), places)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Outcome reward models: a chat of question and solution; judged at its end."""
+
+    system_prompt: str
+
+    def encode(self, tokenizer: Any, question: str, texts: Sequence[str]) -> Encoded:
+        system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
+        solution = {"role": "assistant", "content": "\n\n".join(texts)}
+        chat = [*system, {"role": "user", "content": question}, solution]
+        if tokenizer.chat_template:
+            ids = _chat_ids(tokenizer, chat, False)
+        else:
+            ids = list(tokenizer.encode("\n".join(turn["content"] for turn in chat)))
+        return Encoded(ids, [len(ids) - 1] * len(texts))
+
+
+def token_id(tokenizer: Any, token: str) -> int:
+    """Raises ModelError where it is not one token of the vocabulary."""
+    if token not in tokenizer.get_vocab():
+        raise ModelError(f"its tokenizer has no {token}, which stands after each step")
+    return tokenizer.get_vocab()[token]
+
+
+def _appended(ids: list[int], tokenizer: Any, texts: Sequence[str], after: Sequence[int]) -> Encoded:
+    """Each step by itself, with the tokens `after` it; its place is the last of them."""
+    places: list[int] = []
+    for text in texts:
+        ids += [*pieces(tokenizer, text), *after]
+        places.append(len(ids) - 1)
+    return Encoded(ids, places)
+
+
+@lru_cache(maxsize=1 << 16)
+def pieces(tokenizer: Any, text: str) -> tuple[int, ...]:
+    return tuple(tokenizer.encode(text, add_special_tokens=False))
+
+
+def _begin(tokenizer: Any) -> list[int]:
+    return [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+
+
+def _chat_ids(tokenizer: Any, chat: Sequence[dict[str, str]], reply: bool) -> list[int]:
+    text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=reply)
+    return list(tokenizer.encode(text, add_special_tokens=False))

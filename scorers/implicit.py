@@ -1,0 +1,116 @@
+"""Free process rewards: a step is worth what one language model finds likelier in it than another."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import pairwise
+
+from policies.engines.hf import choose_device
+from policies.engines.meter import add
+from policies.engines.prompt import SYSTEM_PROMPT, encode_question
+from scorers.forms import Encoded, pieces
+from scorers.heads import Head, check
+from scorers.hf_reader import HFReader, Reading
+from search.cost import Cost
+from search.errors import KnobError, check_knob
+from search.protocols import Scored
+from search.scores import Kind
+from search.step import Step
+
+
+@dataclass(frozen=True)
+class Implicit:
+    """beta x the sum, over a step's tokens, of log p(model) - log p(reference): an increment; a path's add up.
+
+    "Free Process Rewards without Process Labels" (arXiv 2412.01981), proposition 3.1; EurusPRM.
+    """
+
+    model: str = ""
+    """the trained model: a folder, or a hub name such as PRIME-RL/EurusPRM-Stage2"""
+    reference: str = ""
+    """what it was trained from: a folder, or a hub name such as Qwen/Qwen2.5-Math-7B-Instruct"""
+    beta: float = 0.001
+    """scale of the log-ratio, as in training"""
+    delimiter: str = "\n\n"
+    """between two steps; its tokens belong to the step before"""
+    system_prompt: str = SYSTEM_PROMPT
+    """dropped by chat templates that have none"""
+    dtype: str = "auto"
+    """auto (the checkpoint's, or float32 on a CPU that emulates it), float32, bfloat16 or float16"""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, ..."""
+    batch_size: int = 64
+    """most solutions in one batch"""
+
+    kind = Kind.ADDITIVE
+
+    def __post_init__(self) -> None:
+        check_knob(self, "beta", above=0)
+        check_knob(self, "batch_size", least=1)
+
+    @cached_property
+    def readers(self) -> tuple["LikelihoodReader", "LikelihoodReader"]:
+        """Of the model and of the reference. Raises KnobError and ModelError where the two do not fit together."""
+        device = choose_device(self.device)
+        for knob, name in (("model", self.model), ("reference", self.reference)):
+            if not name:
+                raise KnobError(f"scorer.{knob}: name a folder or a hub model")
+            check(Head.LIKELIHOOD, name)
+        model, reference = (_reader(name, device, self.dtype, self.batch_size) for name in (self.model, self.reference))
+        if model.tokenizer.get_vocab() != reference.tokenizer.get_vocab():
+            raise KnobError(f"scorer.reference={self.reference} has other tokens than scorer.model={self.model}")
+        return model, reference
+
+    def load(self) -> None:
+        """Loads the models, which else happens at the first request."""
+        _ = self.readers
+
+    async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
+        """Raises ValueError where question and steps do not fit a model's context; nothing is ever cut off."""
+        readers = self.readers
+        ids, ends = self._encode(question, [step.text for step in steps])
+        context = min(reader.context for reader in readers)
+        if len(ids) > context:
+            raise ValueError(
+                f"question and steps take {len(ids)} tokens, but the context of scorer.model or scorer.reference "
+                f"holds {context}: lower policy.max_tokens"
+            )
+        ours, theirs = await asyncio.gather(*(reader.read(ids, ends[since:]) for reader in readers))
+        ratios = [self.beta * (a - b) for a, b in zip(ours.scores, theirs.scores, strict=True)]
+        return Scored(ratios, add(ours.cost, theirs.cost))
+
+    def _encode(self, question: str, texts: Sequence[str]) -> Encoded:
+        """Token ids, and the ends of question and steps among them, [1 + S]."""
+        tokenizer = self.readers[0].tokenizer
+        ids = list(encode_question(tokenizer, question, self.system_prompt))
+        ends = [len(ids)]
+        for text in texts:
+            stripped = text.removesuffix(self.delimiter)
+            ids += [*pieces(tokenizer, stripped.strip()), *pieces(tokenizer, text[len(stripped) :])]
+            ends.append(len(ids))
+        return Encoded(ids, ends)
+
+
+class LikelihoodReader(HFReader):
+    """Log-probabilities of stretches of a text: `read(ids, ends)` gives one for each pair of neighbouring ends."""
+
+    def _cost(self, reading: Reading) -> Cost:
+        tokens = len(reading.ids)
+        return Cost(computed=tokens, flops=self.flops.forward(0, tokens, reading.tags[-1] - reading.tags[0]))
+
+    def _read(self, readings: Sequence[Reading]) -> None:
+        if not readings:
+            return
+        hidden = self._hidden(readings)
+        for row, reading in enumerate(readings):
+            first, last = reading.tags[0], reading.tags[-1]
+            foretold = self.score(hidden[row, first - 1 : last - 1])
+            found = [float(foretold[place, token]) for place, token in enumerate(reading.ids[first:last])]
+            reading.scores = [sum(found[a - first : b - first]) for a, b in pairwise(reading.tags)]
+
+
+@lru_cache(maxsize=4)
+def _reader(model: str, device: str, dtype: str, batch_size: int) -> LikelihoodReader:
+    """One runtime a model, shared by all scorers of the same knobs."""
+    return LikelihoodReader(Head.LIKELIHOOD, model, device, dtype, batch_size)

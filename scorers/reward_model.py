@@ -1,0 +1,101 @@
+"""What all scorers share that read steps with a reward model: the knobs, and how a path becomes its scores."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+from policies.engines.hf import ModelError, choose_device, load_tokenizer
+from policies.engines.room import Engine, Room
+from scorers import hf_reader
+from scorers.forms import Form
+from scorers.heads import Head, Words, check
+from scorers.step_reader import StepReader
+from search.errors import KnobError, check_knob
+from search.protocols import Scored
+from search.scores import Kind
+from search.step import Step
+
+
+@dataclass(frozen=True)
+class RewardModel:
+    """A reward model; what a subclass adds is its head, what it was trained to read, and what its number means."""
+
+    model: str = ""
+    """a folder, or a hub name"""
+    delimiter: str = "\n\n"
+    """stripped from a step's text before it is read"""
+    dtype: str = "auto"
+    """auto (the checkpoint's, or float32 on a CPU that emulates it), float32, bfloat16 or float16"""
+    device: str = "auto"
+    """hf: auto, cpu, cuda, cuda:1, ..."""
+    batch_size: int = 128
+    """hf: most solutions in one batch"""
+    deterministic: bool = False
+    """hf: fp32 and one solution a batch: runs are equal to the last bit, and slow"""
+
+    kind = Kind.CORRECTNESS
+    head: ClassVar[Head]
+
+    def __post_init__(self) -> None:
+        check_knob(self, "batch_size", least=1)
+
+    @property
+    def form(self) -> Form:
+        """How the model reads question and steps."""
+        raise NotImplementedError
+
+    @property
+    def words(self) -> Words | None:
+        """What a causal language model answers with."""
+        return None
+
+    @cached_property
+    def reader(self) -> StepReader:
+        """Raises KnobError and ModelError, before anything is loaded, where the model is not of this format."""
+        if not self.model:
+            raise KnobError("scorer.model: name a folder or a hub model")
+        check(self.head, self.model)
+        try:
+            self.form.encode(load_tokenizer(self.model), "1 + 1 =", ["2"])
+        except ModelError as error:
+            raise ModelError(f"model={self.model}: {error}") from error
+        return self._reader()
+
+    def _reader(self) -> StepReader:
+        dtype, batch = ("float32", 1) if self.deterministic else (self.dtype, self.batch_size)
+        return hf_reader.reader(self.head, self.model, choose_device(self.device), dtype, batch, self.words)
+
+    def load(self) -> None:
+        """Loads the model, which else happens at the first request."""
+        _ = self.reader
+
+    async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
+        """Raises ValueError where question and steps do not fit the model's context; nothing is ever cut off."""
+        texts = [step.text.removesuffix(self.delimiter).strip() for step in steps]
+        ids, places = self.form.encode(self.reader.tokenizer, question, texts)
+        if len(ids) > self.reader.context:
+            raise ValueError(
+                f"question and steps take {len(ids)} tokens, "
+                f"but the context of {self.model} holds {self.reader.context}: lower policy.max_tokens"
+            )
+        return await self.reader.read(ids, places[since:])
+
+
+@dataclass(frozen=True)
+class ServedRewardModel(RewardModel, Room):
+    """A reward model that vLLM runs, too."""
+
+    engine: Engine = Engine.HF
+    """hf is Transformers; vllm reads only what is new of a path"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_room()
+
+    def _reader(self) -> StepReader:
+        if self.engine is not Engine.VLLM:
+            return super()._reader()
+        from scorers import vllm_reader
+
+        return vllm_reader.reader(self.head, self.model, self.dtype, self.room, self.words)

@@ -1,0 +1,96 @@
+"""Several scorers as one: each rule by hand, the tiered one asks the costly member only where it must."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from experiments.compose import compose
+from experiments.errors import ConfigError
+from experiments.schema import build
+from experiments.solve import Solve
+from scorers.checks import Checks
+from scorers.conformance import check_scorer
+from scorers.ensemble import Combine, Ensemble
+from scorers.prm import PRM
+from search import Cost, Kind, KindError, KnobError, Scored, ScoreError, Step
+from tests.command_line import PLUGINS
+
+STEPS = [Step("a\n\n"), Step("b\n\n"), Step("c")]
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Gives the same scores whatever it is asked, at a cost of ten tokens, and counts how often."""
+
+    scores: tuple[float, ...]
+    kind: Kind = Kind.CORRECTNESS
+    asked: list[int] = field(default_factory=list)
+
+    async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
+        self.asked.append(since)
+        return Scored(self.scores[since : len(steps)], Cost(computed=10, calls=1, flops=100.0))
+
+
+def ask(ensemble: Ensemble, since: int = 0) -> Scored:
+    return asyncio.run(ensemble.score("", STEPS, since))
+
+
+@pytest.mark.parametrize(
+    ("rule", "scores"),
+    [("mean", [0.5, 0.6, 0.4]), ("min", [0.1, 0.4, 0.3]), ("product", [0.09, 0.32, 0.15]), ("vote", [0.5, 0.5, 0.5])],
+)
+def test_rules(rule: str, scores: list[float]):
+    scored = ask(Ensemble((Fixed((0.9, 0.4, 0.5)), Fixed((0.1, 0.8, 0.3))), Combine(rule)))
+    assert scored.scores == pytest.approx(scores)
+    assert scored.cost == Cost(computed=20, calls=2, flops=200.0)
+
+
+def test_only_what_is_new_is_judged():
+    assert ask(Ensemble((Fixed((0.9, 0.4, 0.5)), Fixed((0.1, 0.8, 0.3)))), since=1).scores == pytest.approx([0.6, 0.4])
+
+
+def test_the_costly_member_is_asked_where_the_cheap_one_is_unsure():
+    cheap, costly = Fixed((0.9, 0.5, 0.1)), Fixed((0.3, 0.7, 0.6))
+    ensemble = Ensemble((cheap, costly), Combine.TIERED)
+    assert ask(ensemble).scores == [0.9, 0.7, 0.1]
+    assert ask(ensemble, since=2).scores == [0.1], "which the cheap one is sure of"
+    assert (cheap.asked, costly.asked) == ([0, 2], [0])
+
+
+def test_increments_are_brought_to_a_probability():
+    both = Ensemble((Fixed((0.0, 100.0, -100.0), Kind.ADDITIVE), Fixed((0.5, 1.0, 0.0))))
+    assert ask(both).scores == pytest.approx([0.5, 1, 0])
+
+
+def test_what_cannot_be_combined_is_refused():
+    with pytest.raises(KindError, match="Fixed is of kind outcome; an ensemble takes scores of steps"):
+        Ensemble((Fixed((1.0,)), Fixed((1.0,), Kind.OUTCOME)))
+    with pytest.raises(KnobError, match="two members or more, not 1"):
+        Ensemble((Fixed((1.0,)),))
+    with pytest.raises(ScoreError, match="returned nan"):
+        ask(Ensemble((Fixed((0.1, float("nan"), 0.2)), Fixed((0.1, 0.1, 0.1)))))
+
+
+def test_it_keeps_the_promises_of_a_scorer(random_prm: str):
+    for rule in Combine:
+        check_scorer(Ensemble((Checks(), PRM(random_prm)), rule))
+
+
+def test_it_is_composed_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "mine_ensemble.py").write_text(PLUGINS)
+    words = ["scorer=ensemble", "scorer.members=[prm,checks,'mine_ensemble:Picky']", "scorer.rule=min"]
+    words += ["scorer.args.prm.model=./there", "scorer.args.checks.unknown=0.7", "scorer.args.Picky.hated=x"]
+    made = build(compose(Solve, words)["scorer"])
+    assert made.of[:2] == (PRM(model="./there"), Checks(unknown=0.7)) and made.rule is Combine.MIN
+    for wrong, said in (
+        ("scorer.members=[prm,chekcs]", "no such scorer 'chekcs'; choose from"),
+        ("scorer.args.self.x=1", "scorer.args.self: no such member; there are prm, checks"),
+        ("scorer.args.prm.modle=x", "scorer.args.prm.modle: no such knob; prm has .* Did you mean model?"),
+        ("scorer.args.checks.unknown=text", "scorer.args.checks: .*text"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            build(compose(Solve, ["scorer=ensemble", wrong])["scorer"])
