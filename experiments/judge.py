@@ -130,7 +130,8 @@ def _score(run: Judge, pending: Sequence[Solution], scores: Scores, file: Path) 
         try:
             asyncio.run(score_all(run.scorer, pending, run.concurrency, lambda e: _note(scores, lines, e, progress)))
         except KeyboardInterrupt:
-            print(f"interrupted: {progress.done} of {progress.total} solutions are scored and kept", file=sys.stderr)
+            said = f"interrupted: {progress.done} of {progress.total} solutions are scored and kept"
+            print(f"{said}; go on with: stepsearch judge run={file.parent}", file=sys.stderr)
             return True
     return False
 

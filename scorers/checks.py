@@ -19,7 +19,6 @@ from search.scores import Kind
 from search.step import Step
 
 _LETTER = re.compile(r"(?<![a-zA-Z\\])[a-zA-Z](?![a-zA-Z])")
-_WORD = re.compile(r"\\?[a-zA-Z]{2,}")
 _DECIMAL = re.compile(r"-?\d*\.(\d+)")
 
 _relation = Equivalence(seconds=2.0, workers=2)

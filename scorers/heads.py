@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -14,7 +13,7 @@ from transformers import (
     AutoModelForTokenClassification,
 )
 
-from policies.engines.hf import ModelError, empty_model, load_config, load_weights, locate
+from policies.engines.hf import ModelError, empty_model, folder_of_weights, load_config, load_weights
 from scorers.qwen2_prm import Qwen2ForProcessRewardModel, Qwen2ForRewardModel
 
 
@@ -165,9 +164,9 @@ def _count(module: nn.Module) -> int:
 
 
 def _extra(model: str, names: tuple[str, ...]) -> list[Tensor]:
-    """Weights of a local checkpoint that its architecture does not name. Raises ModelError where there are none."""
+    """Weights of a checkpoint that its architecture does not name. Raises ModelError where there are none."""
     found: dict[str, Tensor] = {}
-    for file in sorted(Path(locate(model)).glob("*.safetensors")):
+    for file in sorted(folder_of_weights(model).glob("*.safetensors")):
         found |= {name: weight for name, weight in load_file(file).items() if name in names}
     if missing := [name for name in names if name not in found]:
         raise ModelError(f"model={model} lacks {missing[0]}; scorer=value_head reads {_READS[Head.VALUE]}")

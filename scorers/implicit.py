@@ -12,6 +12,7 @@ from policies.engines.prompt import SYSTEM_PROMPT, encode_question
 from scorers.forms import Encoded, pieces
 from scorers.heads import Head, check
 from scorers.hf_reader import HFReader, Reading
+from scorers.presets import check_preset
 from search.cost import Cost
 from search.errors import KnobError, check_knob
 from search.protocols import Scored
@@ -53,6 +54,7 @@ class Implicit:
     def readers(self) -> tuple["LikelihoodReader", "LikelihoodReader"]:
         """Of the model and of the reference. Raises KnobError and ModelError where the two do not fit together."""
         device = choose_device(self.device)
+        check_preset(Head.LIKELIHOOD, self.model, self)
         for knob, name in (("model", self.model), ("reference", self.reference)):
             if not name:
                 raise KnobError(f"scorer.{knob}: name a folder or a hub model")

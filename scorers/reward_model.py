@@ -10,6 +10,7 @@ from policies.engines.room import Engine, Room
 from scorers import hf_reader
 from scorers.forms import Form
 from scorers.heads import Head, Words, check
+from scorers.presets import check_preset
 from scorers.step_reader import StepReader
 from search.errors import KnobError, check_knob
 from search.protocols import Scored
@@ -55,6 +56,7 @@ class RewardModel:
         """Raises KnobError and ModelError, before anything is loaded, where the model is not of this format."""
         if not self.model:
             raise KnobError("scorer.model: name a folder or a hub model")
+        check_preset(self.head, self.model, self)
         check(self.head, self.model)
         try:
             self.form.encode(load_tokenizer(self.model), "1 + 1 =", ["2"])

@@ -1,4 +1,4 @@
-"""What the README shows runs as it stands there."""
+"""What the README and docs/scorers.md show runs as it stands there."""
 
 import re
 import shlex
@@ -23,6 +23,17 @@ def test_the_custom_scorer(tmp_path: Path):
     assert code is not None
     assert command is not None
     (tmp_path / "mine.py").write_text(code[1])
+    assert "cost" in run(["-m", "experiments.cli", *shlex.split(command[1])], tmp_path)
+
+
+def test_the_scorer_of_the_docs_keeps_its_promises(tmp_path: Path):
+    section = (ROOT / "docs" / "scorers.md").read_text().split("## A scorer of your own")[1]
+    scorer, test = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    command = re.search(r"^    stepsearch (solve .*)$", section, re.MULTILINE)
+    assert command is not None
+    (tmp_path / "mine.py").write_text(scorer)
+    (tmp_path / "test_mine.py").write_text(test)
+    assert "1 passed" in run(["-m", "pytest", "-p", "no:cacheprovider", "test_mine.py"], tmp_path)
     assert "cost" in run(["-m", "experiments.cli", *shlex.split(command[1])], tmp_path)
 
 

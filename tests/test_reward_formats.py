@@ -17,12 +17,17 @@ from transformers import (
     Qwen2Model,
 )
 
+from experiments.compose import compose
+from experiments.schema import build
+from experiments.solve import Solve
 from policies.engines.hf import ModelError, load_tokenizer
 from policies.engines.prompt import SYSTEM_PROMPT, encode_question
 from scorers.conformance import check_scorer
+from scorers.heads import Head
 from scorers.implicit import Implicit
 from scorers.outcome import Outcome
-from scorers.prm import LMHeadPRM, TokenClassification, ValueHead
+from scorers.presets import PRESETS, check_preset
+from scorers.prm import PRM, LMHeadPRM, TokenClassification, ValueHead
 from scorers.qwen2_prm import Qwen2ForRewardModel
 from scorers.reward_model import RewardModel
 from search import Kind, KnobError, Step
@@ -208,6 +213,30 @@ def test_a_step_that_holds_the_tag_is_refused(random_policy: str):
     with pytest.raises(ValueError, match="a step holds '<extra_0>'"):
         asyncio.run(scorer.score(QUESTION, [Step("1 <extra_0> 2")], 0))
     asyncio.run(scorer.score(f"what is <extra_0> and {QUESTION}", [Step("1")], 0))
+
+
+# published models, by name
+
+
+def test_a_known_model_is_refused_with_the_words_that_read_it(tmp_path: Path):
+    """Nothing is fetched for it: the hub cannot be reached from here."""
+    shepherd = "peiyi9979/math-shepherd-mistral-7b-prm"
+    with pytest.raises(ModelError, match=r"is read by scorer=lm_head_prm scorer\.tag=ки"):
+        PRM(model=shepherd).load()
+    with pytest.raises(ModelError, match=r"is read by scorer=lm_head_prm scorer\.tag=ки"):
+        LMHeadPRM(model=str(tmp_path / "Math-Shepherd-Mistral-7B-PRM")).load()
+    with pytest.raises(ModelError, match=r"is read by scorer=implicit scorer\.reference=Qwen"):
+        Implicit(model="PRIME-RL/EurusPRM-Stage2").load()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_words_of_every_known_model_compose(name: str):
+    scorer: Any = build(compose(Solve, [*PRESETS[name].words.split(), f"scorer.model={name}"])["scorer"])
+    head = Head.LIKELIHOOD if isinstance(scorer, Implicit) else scorer.head
+    check_preset(head, name, scorer)
+    others = next(other for other in Head if other != head)
+    with pytest.raises(ModelError, match=f"is read by scorer={head}"):
+        check_preset(others, name, scorer)
 
 
 # two language models

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import snapshot_download
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
@@ -91,6 +92,17 @@ def load_weights(model_class: Any, model: str, device: str, dtype: str) -> Any:
         missing = ", ".join(sorted(report["missing_keys"])[:3])
         raise ModelError(f"model={model} lacks weights of {type(loaded).__name__}: {missing}, ...")
     return loaded.to(device).eval()
+
+
+def folder_of_weights(model: str) -> Path:
+    """Where a checkpoint's safetensors files lie; a hub's are brought first. Raises ModelError where it cannot be."""
+    found = locate(model)
+    if Path(found).is_dir():
+        return Path(found)
+    try:
+        return Path(snapshot_download(found, allow_patterns=["*.safetensors"]))
+    except (OSError, ValueError) as error:
+        raise _cannot(model, error) from error
 
 
 def empty_model(make: Any, model: str) -> Any:
