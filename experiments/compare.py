@@ -32,6 +32,7 @@ from experiments.summary import by_cell, mean, rules_of
 from experiments.terminal import number, screen
 
 PERMUTATIONS = 10_000
+SIGNIFICANT = 0.05  # below it, signs so unequal are not put down to chance
 
 
 class Axis(StrEnum):
@@ -51,6 +52,8 @@ class Compare:
     """the searcher that the others are compared with"""
     axis: Axis = Axis.GENERATED_TOKENS
     """compute: generated_tokens, or flops of policy and scorer"""
+    n: float | None = None
+    """compare with the baseline's cell of this N (or swept budget), whatever it costs; null: at equal compute"""
     selection: Any = None
 
 
@@ -80,9 +83,11 @@ class Comparison(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        if self.interval is None:
+        if self.interval is None or self.p_value is None:
             return "no baseline at this cost"
-        return "better" if self.interval.low > 0 else "worse" if self.interval.high < 0 else "cannot tell"
+        if self.interval.low <= 0 <= self.interval.high or self.p_value >= SIGNIFICANT:
+            return "cannot tell"
+        return "better" if self.interval.low > 0 else "worse"
 
 
 def main(overrides: Sequence[str] = ()) -> int:
@@ -91,17 +96,27 @@ def main(overrides: Sequence[str] = ()) -> int:
         raise ConfigError("compare needs the folder of a sweep: run=DIR")
     results = in_every_cell([r for r in read_results(Path(knobs.run).expanduser()) if r.gold is not None])
     rule = knobs.selection.rule.value
-    screen().print(table(comparisons(results, knobs.baseline, knobs.axis, rule), knobs, rule, results))
+    screen().print(table(comparisons(results, knobs.baseline, knobs.axis, rule, knobs.n), knobs, rule, results))
     return 0
 
 
-def comparisons(results: Sequence[Result], baseline: str, axis: Axis, rule: str) -> list[Comparison]:
-    """Every cell of the other searchers against the baseline. Raises RunError where there is nothing to compare."""
+def comparisons(
+    results: Sequence[Result], baseline: str, axis: Axis, rule: str, n: float | None = None
+) -> list[Comparison]:
+    """Every cell of the other searchers against the baseline at equal compute, or all others against its cell `n`.
+
+    Raises RunError where there is nothing to compare.
+    """
     rules, cells = rules_of(results), [_cell(members, axis, rule) for members in by_cell(results).values()]
     cells = [cell for cell in cells if cell.cost and rule in rules[cell.searcher]]
     base = sorted((cell for cell in cells if cell.searcher == baseline), key=lambda cell: cell.cost)
     if not base:
         raise RunError(f"baseline={baseline}: {_missing(results, baseline, axis, rule)}")
+    if n is not None:
+        fixed = next((cell for cell in base if cell.scale == n), None)
+        if fixed is None:
+            raise RunError(f"n={n:g}: {baseline} has {', '.join(f'{cell.scale:g}' for cell in base)}")
+        return [compared(cell, fixed.correct) for cell in cells if cell is not fixed]
     others = [cell for cell in cells if cell.searcher not in (baseline, GREEDY)]
     if not others:
         raise RunError(f"there is no searcher but {baseline} to compare by {rule}")
@@ -157,7 +172,9 @@ def p_value(gain: np.ndarray, seed: int = 0) -> float:
 
 def table(found: Sequence[Comparison], knobs: Compare, rule: str, results: Sequence[Result]) -> Table:
     problems, seeds = len({r.problem for r in results}), sorted({r.seed for r in results})
-    title = f"against {knobs.baseline} at equal {knobs.axis.replace('_', ' ')}; {rule}; {problems} problems, seed "
+    axis = knobs.axis.replace("_", " ")
+    against = f"at equal {axis}" if knobs.n is None else f"of {knobs.n:g}; cost in {axis}"
+    title = f"against {knobs.baseline} {against}; {rule}; {problems} problems, seed "
     shown = Table(title=title + ", ".join(map(str, seeds)), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     shown.add_column("searcher", no_wrap=True)
     for heading in ("n or budget", "cost", "accuracy %", "difference", "95 % interval", "p", "better/worse on"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.compare import Axis, Cell, at_cost, comparisons, p_value
+from experiments.compare import Axis, Cell, at_cost, compared, comparisons, p_value
 from experiments.errors import RunError
 from experiments.results import Result
 from tests.command_line import run
@@ -48,6 +48,22 @@ def test_a_cell_is_compared_problem_by_problem():
     assert (one.better, one.worse) == (9, 0)
     assert one.interval is not None and 0 < one.interval.low < 0.5 < one.interval.high
     assert one.p_value == pytest.approx(2 / 2**9, abs=0.002) and one.verdict == "better"
+
+
+def test_on_few_problems_the_interval_alone_does_not_decide():
+    """Better on 5 problems of 20 and worse on none: the bootstrap's interval excludes 0, but p is 2 / 2^5."""
+    gain = np.array([1.0] * 5 + [0.0] * 15)
+    one = compared(cell(100, *gain), np.zeros(20))
+    assert one.interval is not None and one.interval.low > 0
+    assert one.p_value == pytest.approx(1 / 16, abs=0.01) and one.verdict == "cannot tell"
+
+
+def test_every_cell_can_be_compared_with_one_cell():
+    four, beam = comparisons(results(tokens=5000, right=12), "best_of_n", TOKENS, "best", n=1)
+    assert (four.cell.searcher, four.cell.scale, four.difference) == ("best_of_n", 4, pytest.approx(6 / 12))
+    assert beam.difference == pytest.approx(9 / 12) and (beam.better, beam.worse) == (9, 0)
+    with pytest.raises(RunError, match="n=2: best_of_n has 1, 4"):
+        comparisons(results(), "best_of_n", TOKENS, "best", n=2)
 
 
 @pytest.mark.parametrize(
