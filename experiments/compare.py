@@ -84,7 +84,7 @@ class Comparison(NamedTuple):
     @property
     def verdict(self) -> str:
         if self.interval is None or self.p_value is None:
-            return "no baseline at this cost"
+            return "no baseline"
         if self.interval.low <= 0 <= self.interval.high or self.p_value >= SIGNIFICANT:
             return "cannot tell"
         return "better" if self.interval.low > 0 else "worse"
@@ -177,7 +177,7 @@ def table(found: Sequence[Comparison], knobs: Compare, rule: str, results: Seque
     title = f"against {knobs.baseline} {against}; {rule}; {problems} problems, seed "
     shown = Table(title=title + ", ".join(map(str, seeds)), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     shown.add_column("searcher", no_wrap=True)
-    for heading in ("n or budget", "cost", "accuracy %", "difference", "95 % interval", "p", "better/worse on"):
+    for heading in ("N", "cost", "accuracy %", "difference", "95 % interval", "p", "better/worse"):
         shown.add_column(heading, justify="right", no_wrap=True)
     shown.add_column("verdict", no_wrap=True)
     for one in found:

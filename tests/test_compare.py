@@ -67,7 +67,7 @@ def test_every_cell_can_be_compared_with_one_cell():
 
 
 @pytest.mark.parametrize(
-    ("tokens", "right", "verdict"), [(200, 6, "cannot tell"), (300, 0, "worse"), (50, 12, "no baseline at this cost")]
+    ("tokens", "right", "verdict"), [(200, 6, "cannot tell"), (300, 0, "worse"), (50, 12, "no baseline")]
 )
 def test_the_verdict_follows_the_interval(tokens: float, right: int, verdict: str):
     (one,) = comparisons(results(tokens, right), "best_of_n", TOKENS, "best")
