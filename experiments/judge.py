@@ -96,6 +96,8 @@ def main(overrides: Sequence[str] = ()) -> int:
         scores.of = {s.id: list(s.scores) for s in solutions if s.scores is not None}
         if not scores.of:
             raise RunError("stored=true: no solution in the file has scores; leave it out to ask the scorer")
+        if missing := len(solutions) - len(scores.of):
+            print(f"{missing} of {len(solutions)} solutions have no stored score for every step and are left out")
     else:
         interrupted = _score(run, [s for s in solutions if s.id not in scores.of], scores, folder / SCORES)
     kind = Kind.CORRECTNESS if run.stored else run.scorer.kind

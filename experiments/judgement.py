@@ -270,8 +270,12 @@ def as_json(found: Judgement) -> dict[str, Any]:
 
 def accuracy(row: np.ndarray, one: np.ndarray) -> dict[str, Any]:
     gain = row - one
-    return {"mean": float(row.mean()), "interval": list(interval(list(row))), "gain": float(gain.mean()),
-            "gain_interval": list(interval(list(gain)))}  # fmt: skip
+    return {
+        "mean": float(row.mean()),
+        "interval": list(interval(list(row))),
+        "gain": float(gain.mean()),
+        "gain_interval": list(interval(list(gain))),
+    }
 
 
 def _flat(group: Group) -> dict[str, Any]:

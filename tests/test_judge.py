@@ -181,6 +181,24 @@ def test_a_run_that_was_cut_off_goes_on(labelled: Path, capsys: pytest.CaptureFi
     assert "+   unknown: 0.9" in capsys.readouterr().err
 
 
+def test_stored_scores_are_judged_and_what_has_none_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    texts, scores = [rf"x\n\n\boxed{{{n}}}" for n in (1, 2, 2, 1)], [[0.9, 0.8], [0.9, 0.1], [0.2, 0.1], None]
+    row = {"problem": "q", "answer": "1", "completions": texts, "scores": scores}
+    write(tmp_path / "stored.jsonl", [row])
+    words = ["judge", "data=completions", "data.path=stored.jsonl", "stored=true"]
+    assert run(*words, "out=run") == 0
+    assert "1 of 4 solutions have no stored score" in capsys.readouterr().out
+    found = json.loads(Path("run/summary.json").read_text())
+    rules = {name: rule["mean"] for name, rule in found["answers"]["accuracy"].items()}
+    assert found["solutions"] == 3 and rules["best"] == 1 and rules["majority"] == 0 and rules["weighted"] == 1
+    write(tmp_path / "stored.jsonl", [row | {"scores": [None] * 4}])
+    assert run(*words) == 2
+    assert "no solution in the file has scores; leave it out" in capsys.readouterr().err
+
+
 def test_a_failure_stays_with_its_solution(labelled: Path, capsys: pytest.CaptureFixture[str]):
     assert run("judge", "scorer=self", "data=labelled", f"data.path={labelled}", "out=run") == 1
     told = capsys.readouterr().out
