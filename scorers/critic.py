@@ -128,7 +128,11 @@ class Critic(Room):
 
 
 def read(critique: str) -> float | None:
-    """The verdict in its last box, or the last of these words; None where there is none."""
+    """The verdict in its last box, or the critique's last word; None where there is none. "not right" is wrong."""
     found = boxed(critique)
     words = re.findall(r"[a-z]+", (found if found is not None else critique).lower())
-    return next((_VERDICTS[word] for word in reversed(words) if word in _VERDICTS), None)
+    places = range(len(words)) if found is not None else range(len(words))[-1:]
+    for place in reversed(places):
+        if (verdict := _VERDICTS.get(words[place])) is not None:
+            return 1 - verdict if words[place - 1 : place] == ["not"] else verdict
+    return None

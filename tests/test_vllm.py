@@ -19,9 +19,10 @@ from policies.engines import vllm as runtime
 from policies.engines.hf import ModelError, locate
 from policies.engines.room import Engine, Room
 from policies.vllm import VLLM
+from scorers.critic import Critic
 from scorers.prm import PRM
 from scorers.vllm_reader import wanted
-from search import Beam, BestOfN, Job, Kind, KnobError, Step, Tree, solve_all
+from search import Beam, BestOfN, Job, Kind, KnobError, ScoreError, Step, Tree, solve_all
 from search.randomness import key
 from search.solve import search_id
 from tests.command_line import interrupt
@@ -139,6 +140,16 @@ def test_every_format_scores_as_on_transformers(name: str, tmp_path: Path):
         assert all(s.cost.calls == 1 and s.cost.flops for s in one_by_one)
     finally:
         served.reader.server.close()
+
+
+@vllm
+def test_critiques_are_written_and_paid_for():
+    """The small policy has no words for a verdict, which is an error; what it wrote is on its engine's meter."""
+    critic = Critic(model="tiny", engine=Engine.VLLM, dtype="float32", context=CONTEXT, max_tokens=8, samples=2)
+    before = critic.writer.meter.total.generated
+    with pytest.raises(ScoreError, match="none of 2 critiques of step 1 ends with a verdict"):
+        asyncio.run(critic.score(QUESTIONS[0], [Step("1 + 1 = 2")], 0))
+    assert 2 <= critic.writer.meter.total.generated - before <= 16
 
 
 @vllm
