@@ -19,29 +19,37 @@ class Members:
     """Several scorers as one."""
 
     members: list[str] = field(default_factory=lambda: ["prm", "checks"])
-    """scorers by name, or module:Class of your own"""
+    """scorers by name, or module:Class of your own; two of one name as prm@one, prm@two"""
     rule: Combine = Combine.MEAN
     """mean, min, product, vote, or tiered: the first member's, where that is unsure the second's"""
     low: float = 0.2
     """tiered: a score at or below is sure"""
     high: float = 0.8
     """tiered: a score at or above is sure"""
+    unit: float = 1.0
+    """an increment of an additive member that makes the odds e to one; its typical size"""
     args: dict[str, Any] = field(default_factory=dict)
-    """knobs of the members; args.MEMBER.KNOB=VALUE, MEMBER being the class of one of your own"""
+    """knobs of the members; args.MEMBER.KNOB=VALUE, MEMBER being what stands behind @ or :, else the name"""
 
     target: ClassVar[str] = "experiments.ensemble.ensemble"
 
 
 def ensemble(
-    members: list[str], rule: Combine, low: float, high: float, args: Mapping[str, Mapping[str, Any]]
+    members: list[str], rule: Combine, low: float, high: float, unit: float, args: Mapping[str, Mapping[str, Any]]
 ) -> Ensemble:
-    """Raises ConfigError for a member or a knob that there is not."""
-    short = [name.rpartition(":")[2] for name in members]
+    """Raises ConfigError for a member or a knob that there is not, and where two members have one name."""
+    short = [name.rpartition("@" if "@" in name else ":")[2] for name in members]
+    if twice := next((name for name in short if short.count(name) > 1), None):
+        raise ConfigError(f"scorer.members: two are called {twice}; tell them apart as {twice}@one, {twice}@two")
     for name in args:
         if name not in short:
             raise ConfigError(f"scorer.args.{name}: no such member; there are {one_of(short, name) or 'none'}")
     return Ensemble(
-        tuple(_member(n, dict(args.get(s) or {})) for n, s in zip(members, short, strict=True)), rule, low, high
+        tuple(_member(n.partition("@")[0], dict(args.get(s) or {})) for n, s in zip(members, short, strict=True)),
+        rule,
+        low,
+        high,
+        unit,
     )
 
 

@@ -14,6 +14,7 @@ summary.csv, judge.png, config.yaml and versions.json; `run=FOLDER` goes on wher
 import asyncio
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,12 +26,13 @@ from experiments.errors import INTERRUPTED, RunError
 from experiments.judgement import HALF, Threshold, judgement
 from experiments.labelled import ProcessBench, Solution
 from experiments.loading import load_engines
+from experiments.problem_file import ProblemError
 from experiments.progress import SweepProgress
 from experiments.run_folder import appending, asked, check_same, fingerprint_of, fingerprints, open_run_folder
 from experiments.schema import build
 from experiments.terminal import plain, screen
 from search.batching import WorkerDied
-from search.errors import check_knob
+from search.errors import KindError, ScoreError, check_knob
 from search.protocols import Scorer
 from search.scores import Kind, check_scores
 from search.step import End, Step
@@ -45,7 +47,8 @@ class Judge:
     scorer: Any = None
     data: Any = None
     threshold: float | None = None
-    """a step below it counts as wrong; null: on ProcessBench that of highest F1 on the first subset, else 0.5"""
+    """a step below it counts as wrong; null: on ProcessBench that of highest F1 on the first subset, else 0.5 (of an
+    additive scorer 0)"""
     stored: bool = False
     """judge the scores that the file holds, and ask no scorer"""
     concurrency: int = 256
@@ -57,7 +60,6 @@ class Judge:
 
     def __post_init__(self) -> None:
         check_knob(self, "concurrency", least=1)
-        check_knob(self, "threshold", least=0, most=1)
 
 
 class Scores:
@@ -75,6 +77,17 @@ class Scores:
         file.write(json.dumps(entry, allow_nan=False) + "\n")
         file.flush()
 
+    def take_stored(self, solutions: Iterable[Solution]) -> None:
+        """Those that the file holds, as if they had just been given: one that cannot be right is an error."""
+        for solution in solutions:
+            scores = list(solution.scores or ())
+            try:
+                check_scores(Kind.CORRECTNESS, scores, len(solution.steps))
+            except ScoreError as error:
+                self._take({"id": solution.id, "error": f"ScoreError: {error}"})
+            else:
+                self._take({"id": solution.id, "scores": scores})
+
     def _take(self, entry: dict[str, Any]) -> None:
         self.errors.pop(entry["id"], None)
         if "error" in entry:
@@ -87,24 +100,39 @@ def main(overrides: Sequence[str] = ()) -> int:
     config, words, begun = asked(Judge, overrides)
     run: Judge = build(config)
     solutions: list[Solution] = run.data.load()
+    _check_ids(solutions)
+    kind = Kind.CORRECTNESS if run.stored else run.scorer.kind
+    if kind is Kind.RANKING:
+        raise KindError("a ranking orders siblings only: its numbers do not compare saved solutions")
     inputs = {"data": fingerprint_of(asdict(solution) for solution in solutions), **fingerprints(scorer=run.scorer)}
     if begun:
         check_same(begun, config, inputs)
     folder = begun or open_run_folder("judge", run.out, config, words, inputs)
-    scores, interrupted = Scores(folder / SCORES), False
+    scores, cut_short = Scores(folder / SCORES), None
     if run.stored:
-        scores.of = {s.id: list(s.scores) for s in solutions if s.scores is not None}
-        if not scores.of:
+        stored = [s for s in solutions if s.scores is not None]
+        if not stored:
             raise RunError("stored=true: no solution in the file has scores; leave it out to ask the scorer")
-        if missing := len(solutions) - len(scores.of):
+        if missing := len(solutions) - len(stored):
             print(f"{missing} of {len(solutions)} solutions have no stored score for every step and are left out")
+        scores.take_stored(stored)
     else:
-        interrupted = _score(run, [s for s in solutions if s.id not in scores.of], scores, folder / SCORES)
-    kind = Kind.CORRECTNESS if run.stored else run.scorer.kind
+        cut_short = _score(run, [s for s in solutions if s.id not in scores.of], scores, folder / SCORES)
+    default = Threshold(0.0 if kind is Kind.ADDITIVE else HALF, "default")
     asked_for = Threshold(run.threshold, "given") if run.threshold is not None else None
-    threshold = asked_for or (None if isinstance(run.data, ProcessBench) else Threshold(HALF, "default"))
+    threshold = asked_for or (None if isinstance(run.data, ProcessBench) else default)
     report(folder, [s for s in solutions if s.id in scores.of], scores, kind, threshold)
-    return INTERRUPTED if interrupted else int(not scores.of)
+    return int(not scores.of) if cut_short is None else cut_short
+
+
+def _check_ids(solutions: Sequence[Solution]) -> None:
+    """Raises ProblemError where there is no solution, or two have one id: their scores could not be told apart."""
+    if not solutions:
+        raise ProblemError("data.path: the file holds no solution")
+    counts = Counter(solution.id for solution in solutions)
+    name, count = counts.most_common(1)[0]
+    if count > 1:
+        raise ProblemError(f"data.path: {count} solutions are called {name}; give each an id of its own")
 
 
 def report(
@@ -124,18 +152,21 @@ def report(
         print(path)
 
 
-def _score(run: Judge, pending: Sequence[Solution], scores: Scores, file: Path) -> bool:
-    """Scores what is pending; whether it was interrupted. Raises WorkerDied where an engine dies."""
+def _score(run: Judge, pending: Sequence[Solution], scores: Scores, file: Path) -> int | None:
+    """Scores what is pending, a line each; the exit code where it was cut short."""
     load_engines(run.scorer)
     progress = SweepProgress(len(pending), Console(stderr=True), "solutions")
     with appending(file) as lines, progress:
         try:
             asyncio.run(score_all(run.scorer, pending, run.concurrency, lambda e: _note(scores, lines, e, progress)))
+            return None
         except KeyboardInterrupt:
-            said = f"interrupted: {progress.done} of {progress.total} solutions are scored and kept"
-            print(f"{said}; go on with: stepsearch judge run={file.parent}", file=sys.stderr)
-            return True
-    return False
+            why, code = "interrupted", INTERRUPTED
+        except WorkerDied as error:
+            why, code = "\n".join(map(plain, str(error).splitlines())), 1
+    said = f"{why}: {progress.done} of {progress.total} solutions are scored and kept"
+    print(f"{said}; go on with: stepsearch judge run={file.parent}", file=sys.stderr)
+    return code
 
 
 def _note(scores: Scores, lines: IO[str], entry: dict[str, Any], progress: SweepProgress) -> None:
@@ -144,7 +175,10 @@ def _note(scores: Scores, lines: IO[str], entry: dict[str, Any], progress: Sweep
 
 
 async def score_all(scorer: Scorer, solutions: Iterable[Solution], concurrency: int, note: Any) -> None:
-    """Hands `note` an entry for each solution as it is scored; a failure stays with its solution."""
+    """Hands `note` an entry for each solution as it is scored; a failure stays with its solution.
+
+    Raises WorkerDied where the scorer's engine has died.
+    """
     turns = asyncio.Semaphore(concurrency)
 
     async def one(solution: Solution) -> None:
@@ -159,10 +193,16 @@ async def score_all(scorer: Scorer, solutions: Iterable[Solution], concurrency: 
         finally:
             turns.release()
 
-    async with asyncio.TaskGroup() as group:
-        for solution in solutions:
-            await turns.acquire()
-            group.create_task(one(solution))
+    died: BaseException | None = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            for solution in solutions:
+                await turns.acquire()
+                group.create_task(one(solution))
+    except* WorkerDied as all_of_them:
+        died = all_of_them.exceptions[0]
+    if died is not None:
+        raise died
 
 
 async def score(scorer: Scorer, solution: Solution) -> list[float]:

@@ -24,7 +24,7 @@ from experiments.step_metrics import (
 from search.answers import boxed
 from search.cost import Ledger
 from search.equivalence import equivalent
-from search.scores import Kind
+from search.scores import Kind, reduction_for
 from search.selection import Selection, allowed_rules, oracle
 from search.step import End, Step
 from search.tree import Tree
@@ -38,6 +38,14 @@ class Threshold(NamedTuple):
 
     value: float
     source: str
+
+
+# PRMBench (arXiv 2501.03124, section 3): its three dimensions and their categories, as the files name them.
+DIMENSIONS = {
+    "simplicity": {"redundency", "circular"},
+    "soundness": {"counterfactual", "step_contradiction", "domain_inconsistency", "confidence"},
+    "sensitivity": {"missing_condition", "deception", "multi_solutions"},
+}
 
 
 class Group(NamedTuple):
@@ -82,6 +90,8 @@ class Judgement:
     errors: int
     threshold: Threshold
     groups: list[Group]
+    pooled: Group | None  # all groups' solutions together; None where there is but one
+    dimensions: dict[str, float]  # PRMBench's: the mean PRMScore of their categories
     average_f1: float | None
     curve: list[Bin]
     calibration_error: float | None
@@ -105,8 +115,9 @@ def judgement(
     judged = {name: of for name, of in judged.items() if of}
     threshold = asked or choose(judged)
     figures = [group_figures(name, of, threshold.value) for name, of in judged.items()]
+    every = [each for of in judged.values() for each in of]
     known = [figure.f1.f1 for figure in figures if figure.f1.f1 == figure.f1.f1]
-    steps = up_to_first_error([each for of in judged.values() for each in of])
+    steps = up_to_first_error(every)
     is_probability = kind in (Kind.CORRECTNESS, Kind.VALUE) and len(steps.right)
     curve = calibration(steps) if is_probability else []
     return Judgement(
@@ -114,12 +125,20 @@ def judgement(
         errors=errors,
         threshold=threshold,
         groups=figures,
+        pooled=group_figures("all", every, threshold.value) if len(figures) > 1 else None,
+        dimensions=_dimensions(figures),
         average_f1=float(np.mean(known)) if known else None,
         curve=curve,
         calibration_error=calibration_error(curve) if curve else None,
         answers=answers(solutions, scores, kind),
         biases=biases(solutions, scores if stepwise else {}, threshold.value),
     )
+
+
+def _dimensions(figures: Sequence[Group]) -> dict[str, float]:
+    scores = {figure.name: figure.prm_score for figure in figures}
+    whole = {name: categories for name, categories in DIMENSIONS.items() if categories <= set(scores)}
+    return {name: float(np.mean([scores[c] for c in sorted(categories)])) for name, categories in whole.items()}
 
 
 def _has_labels(solution: Solution) -> bool:
@@ -159,7 +178,8 @@ def answers(solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]]
     several = [of for of in by_question.values() if len(of) > 1]
     if not several:
         return None
-    rows = [_by_rule(of, scores, kind) for of in several]
+    votes = several[0][0].answer is not None or all(_answer(solution) is not None for of in several for solution in of)
+    rows = [(_by_rule if votes else _by_label)(of, scores, kind) for of in several]
     correct = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     return Answers(float(np.mean([len(of) for of in several])), correct)
 
@@ -174,6 +194,15 @@ def _by_rule(solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]
         tied = Selection(rule)(tree).tied
         found[rule.value] = float(np.mean([right(answer) for answer in tied])) if tied else 0.0
     return {**found, "oracle": float(oracle(tree, right))}
+
+
+def _by_label(solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]], kind: Kind) -> dict[str, float]:
+    """One question whose solutions are labelled, but not all have an answer to vote with: a solution is chosen."""
+    alone = [float(_is_right(solution)) for solution in solutions]
+    reduction = reduction_for(kind, None)
+    values = [leaf.value(reduction) or 0.0 for leaf in as_tree(solutions, scores, kind).leaves()]
+    best = [right for right, value in zip(alone, values, strict=True) if value == max(values)]
+    return {"one sample": float(np.mean(alone)), "best": float(np.mean(best)), "oracle": max(alone)}
 
 
 def as_tree(
@@ -202,10 +231,14 @@ def _grader(solutions: Sequence[Solution]) -> Callable[[str], bool]:
     return lambda answer: labels.get(answer, False)
 
 
+def _answer(solution: Solution) -> str | None:
+    return boxed("\n\n".join(solution.steps))
+
+
 def _is_right(solution: Solution) -> bool:
     if solution.answer_right is not None:
         return solution.answer_right
-    found = boxed("\n\n".join(solution.steps))
+    found = _answer(solution)
     return found is not None and solution.answer is not None and equivalent(found, solution.answer)
 
 
@@ -255,6 +288,8 @@ def as_json(found: Judgement) -> dict[str, Any]:
         "errors": found.errors,
         "threshold": found.threshold._asdict(),
         "groups": [_plain(_flat(group)) for group in found.groups],
+        "pooled": _plain(_flat(found.pooled)) if found.pooled else None,
+        "dimensions": _plain(found.dimensions),
         "average_f1": found.average_f1,
         "calibration": {"error": found.calibration_error, "bins": [b._asdict() for b in found.curve]},
         "answers": None

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from experiments.figure import DPI, STYLE
 from experiments.judgement import Answers, Biases, Judgement, accuracy, as_json
+from search.selection import Rule
 
 _BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"  # Okabe and Ito's
 
@@ -24,13 +26,29 @@ def write(found: Judgement, folder: Path) -> list[Path]:
     paths = [folder / "summary.json", folder / "summary.csv", folder / "judge.png"]
     paths[0].write_text(json.dumps(plain, indent=1, allow_nan=False) + "\n", "utf-8")
     with paths[1].open("w", newline="", encoding="utf-8") as file:
-        columns = list(plain["groups"][0]) if plain["groups"] else ["group"]
-        writer = csv.DictWriter(file, columns)
+        writer = csv.DictWriter(file, ["of", "figure", "value", "low", "high"])
         writer.writeheader()
-        writer.writerows(plain["groups"])
+        writer.writerows(_csv_rows(plain))
     with rc_context(STYLE):
         draw(found).savefig(paths[2], dpi=DPI)
     return paths
+
+
+def _csv_rows(plain: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """One figure a row, with its 95 % interval where it has one."""
+    for group in [*plain["groups"], *([plain["pooled"]] if plain["pooled"] else [])]:
+        for figure in ("solutions", "wrong", "erroneous", "correct", "step_auc", "prm_score"):
+            yield {"of": group["group"], "figure": figure, "value": group[figure]}
+        yield {"of": group["group"], "figure": "f1", "value": group["f1"], "low": group["f1_low"],
+               "high": group["f1_high"]}  # fmt: skip
+    for name, score in plain["dimensions"].items():
+        yield {"of": name, "figure": "prm_score", "value": score}
+    for rule, row in (plain["answers"] or {"accuracy": {}})["accuracy"].items():
+        low, high = row["interval"]
+        yield {"of": rule, "figure": "accuracy", "value": row["mean"], "low": low, "high": high}
+    for bias, value in plain["biases"].items():
+        if bias != "lowest":
+            yield {"of": "biases", "figure": bias, "value": value}
 
 
 # tables
@@ -43,12 +61,16 @@ def show(found: Judgement, out: Console) -> None:
         out.print(f"calibration error (ECE) {found.calibration_error:.3f}")
     if found.answers is not None:
         out.print(answers_table(found.answers))
+        if Rule.MAJORITY not in found.answers.correct:
+            out.print("no votes: some solutions have no boxed answer")
     for line in bias_lines(found.biases):
         out.print(line)
 
 
 def groups_table(found: Judgement) -> Table:
-    title = f"{found.solutions} solutions; a step below {found.threshold.value:.2f} is wrong ({found.threshold.source})"
+    left_out = f", {found.errors} more could not be scored" * bool(found.errors)
+    value, source = found.threshold
+    title = f"{found.solutions} solutions{left_out}; a step below {value:.2f} is wrong ({source})"
     table = Table(title=title, title_justify="left")
     for column in (
         "group",
@@ -61,7 +83,7 @@ def groups_table(found: Judgement) -> Table:
         "PRMScore",
     ):
         table.add_column(column, justify="left" if column == "group" else "right")
-    for group in found.groups:
+    for group in [*found.groups, *([found.pooled] if found.pooled else [])]:
         low, high = group.f1_interval
         f1 = f"{_percent(group.f1.f1)} ({_percent(low)} to {_percent(high)})"
         accuracies = [_percent(group.f1.erroneous), _percent(group.f1.correct)]
@@ -76,6 +98,8 @@ def groups_table(found: Judgement) -> Table:
         )
     if found.average_f1 is not None and len(found.groups) > 1:
         table.add_row("average", "", "", "", "", _percent(found.average_f1), "", "")
+    for name, score in found.dimensions.items():
+        table.add_row(name, "", "", "", "", "", "", _percent(score))
     return table
 
 

@@ -98,7 +98,7 @@ class ProcessBench:
             question=line.text("", "problem"),
             steps=tuple(steps),
             right=tuple(right),
-            answer_right=line.record.get("final_answer_correct"),
+            answer_right=_flag(line, "final_answer_correct"),
         )
 
 
@@ -181,7 +181,7 @@ class Labelled:
         if not (isinstance(right, list) and len(right) == len(steps) and all(r in (True, False, None) for r in right)):
             raise ProblemError(f"{line.where}: field {self.labels!r} must have true, false or null for each step")
         logprobs = line.record.get("logprobs")
-        if logprobs is not None and not (isinstance(logprobs, list) and len(logprobs) == len(steps)):
+        if logprobs is not None and not (_numbers(logprobs) and len(logprobs) == len(steps)):
             raise ProblemError(f"{line.where}: field 'logprobs' must have a list of numbers for each step")
         return Solution(
             id=str(line.number),
@@ -189,7 +189,7 @@ class Labelled:
             question=line.text("question", self.question),
             steps=tuple(steps),
             right=tuple(right),
-            answer_right=line.record.get(self.answer_right) if self.answer_right else None,
+            answer_right=_flag(line, self.answer_right) if self.answer_right else None,
             logprobs=None if logprobs is None else tuple(map(tuple, logprobs)),
         )
 
@@ -217,8 +217,14 @@ class Completions:
         if samples is None:
             texts = line.texts("", "completions")
             scores = line.record.get("scores") or [None] * len(texts)
+        elif isinstance(samples, list) and all(isinstance(s, dict) and "completion" in s for s in samples):
+            texts, scores = [str(s["completion"]) for s in samples], [_list(s.get("prm_scores")) for s in samples]
         else:
-            texts, scores = [s["completion"] for s in samples], [_list(s.get("prm_scores")) for s in samples]
+            raise ProblemError(f"{line.where}: field 'samples' must be a list of objects with a completion each")
+        if not (isinstance(scores, list) and len(scores) == len(texts)):
+            raise ProblemError(
+                f"{line.where}: field 'scores' must have a list, or null, for each of {len(texts)} texts"
+            )
         for place, (text, given) in enumerate(zip(texts, scores, strict=True)):
             steps = text.split(self.delimiter)
             if given is not None and len(given) == len(steps) + 1:
@@ -236,8 +242,26 @@ class Completions:
 
 
 def _list(value: object) -> Any:
-    """A list that was written as text."""
-    return json.loads(value) if isinstance(value, str) and value else value
+    """A list of numbers, also one that was written as text; None for anything else."""
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+    return found if _numbers([found]) else None
+
+
+def _numbers(value: object) -> bool:
+    """Whether it is a list of lists of numbers."""
+    return isinstance(value, list) and all(
+        isinstance(part, list) and all(isinstance(n, int | float) for n in part) for part in value
+    )
+
+
+def _flag(line: Line, field: str) -> bool | None:
+    value = line.record.get(field)
+    if value not in (True, False, None):
+        raise ProblemError(f"{line.where}: field {field!r} is {value!r:.40}; it must be true, false or null")
+    return None if value is None else bool(value)
 
 
 def _array(path: Path) -> list[Line]:

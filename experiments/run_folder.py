@@ -27,12 +27,12 @@ _PACKAGES = ("stepsearch", "torch", "transformers", "tokenizers", "numpy", "vllm
 def open_run_folder(
     command: str, out: str | None, config: DictConfig, words: Sequence[str], inputs: Mapping[str, str]
 ) -> Path:
-    """Makes the folder of a run and writes down all it is made of. Raises RunError where it holds results already.
+    """Makes the folder of a run and writes down all it is made of. Raises RunError where it holds lines of a run.
 
     `words` are the command line's, `inputs` the fingerprints of what is read, by name.
     """
     folder = Path(out).expanduser() if out else _unused(Path("runs") / f"{command}-{time.strftime('%Y%m%d-%H%M%S')}")
-    if (folder / RESULTS).exists():
+    if any(folder.glob("*.jsonl")):
         raise RunError(
             f"out={folder} holds the results of another run; name another folder, or go on with run={folder}"
         )
@@ -126,8 +126,8 @@ def _models(name: str, owner: Any) -> Iterator[tuple[str, str]]:
     for knob in ("model", "reference"):
         if isinstance(model := getattr(owner, knob, None), str):
             yield f"{name}.{knob}", model
-    for member in getattr(owner, "of", ()):
-        yield from _models(f"{name}.{type(member).__name__}", member)
+    for place, member in enumerate(getattr(owner, "of", ())):
+        yield from _models(f"{name}.members.{place}", member)
 
 
 def fingerprint_of(records: Iterable[dict[str, Any]]) -> str:

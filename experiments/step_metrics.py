@@ -71,10 +71,12 @@ class F1(NamedTuple):
 def step_f1(solutions: Sequence[Judged], threshold: float) -> F1:
     """ProcessBench (arXiv 2412.06559, section 3): a scorer finds the first step that it puts below `threshold`.
 
-    NaN where all solutions are right, or all are wrong.
+    A solution counts that is labelled whole, or up to its first wrong step. NaN where all are right, or all are wrong.
     """
     hits: dict[bool, list[bool]] = {True: [], False: []}
     for solution in solutions:
+        if None in solution.right[: solution.first_wrong]:
+            continue
         found = next((place for place, score in enumerate(solution.scores) if score < threshold), None)
         hits[solution.first_wrong is None].append(found == solution.first_wrong)
     if not (hits[True] and hits[False]):
@@ -84,8 +86,14 @@ def step_f1(solutions: Sequence[Judged], threshold: float) -> F1:
 
 
 def best_threshold(solutions: Sequence[Judged]) -> float:
-    """The one of highest F1 among a hundred; ProcessBench chooses it on other problems than it reports."""
-    return max(np.linspace(0.01, 0.99, 99).tolist(), key=lambda threshold: step_f1(solutions, threshold).f1)
+    """The one of highest F1; ProcessBench chooses it on other problems than it reports.
+
+    Of probabilities among 0.01, 0.02, ..., 0.99; of other scores among their own hundredths (quantiles).
+    """
+    scores = np.array([score for each in solutions for score in each.scores])
+    is_share = len(scores) == 0 or (scores.min() >= 0 and scores.max() <= 1)
+    tried = np.linspace(0.01, 0.99, 99) if is_share else np.unique(np.quantile(scores, np.linspace(0, 1, 101)))
+    return max(tried.tolist(), key=lambda threshold: step_f1(solutions, threshold).f1)
 
 
 def prm_score(steps: Steps, threshold: float) -> float:

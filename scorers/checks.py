@@ -6,6 +6,7 @@ computed is unknown. Where the question is an equation in one variable, a claim 
 
 import asyncio
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,8 @@ from search.step import Step
 
 _LETTER = re.compile(r"(?<![a-zA-Z\\])[a-zA-Z](?![a-zA-Z])")
 _DECIMAL = re.compile(r"-?\d*\.(\d+)")
+
+SECONDS = 10.0  # for one step
 
 _relation = Equivalence(seconds=2.0, workers=2)
 
@@ -51,8 +54,14 @@ class Checks:
 
 
 def check(question: str, text: str) -> Verdict:
-    """Of one step. It blocks while expressions are computed, 2 s of processor time each at most."""
-    found = {verdict for claim in claims(text) for verdict in _verdicts(question, claim)}
+    """Of one step. It blocks while expressions are computed: 2 s of processor time each at most, and no new claim is
+    looked at after SECONDS.
+    """
+    stop, found = time.monotonic() + SECONDS, set[Verdict]()
+    for claim in claims(text):
+        found.update(_verdicts(question, claim))
+        if Verdict.FAIL in found or time.monotonic() > stop:
+            break
     return next((verdict for verdict in (Verdict.FAIL, Verdict.PASS) if verdict in found), Verdict.UNKNOWN)
 
 
@@ -69,7 +78,8 @@ def _holds(claim: Claim) -> Verdict:
     if left is None or right is None:
         return Verdict.UNKNOWN
     places = [len(found[1]) for side in claim if (found := _DECIMAL.fullmatch(side))]
-    allowed = max([1e-9 * max(abs(left), abs(right), 1), *(10.0**-count for count in places)])
+    # Rounding and cutting off move a number by less than one in its last place.
+    allowed = max([1e-9 * max(abs(left), abs(right), 1), *((1 - 1e-6) * 10.0**-count for count in places)])
     return Verdict.PASS if abs(left - right) <= allowed else Verdict.FAIL
 
 

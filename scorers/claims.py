@@ -44,14 +44,22 @@ _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{(.*)\}\s*$", re.DOTALL)
 _THOUSANDS = re.compile(r"(?<=\d)(?:,|\{,\})(?=\d{3}(?!\d))")
 _BREAK = re.compile(r"\\\\|\n|,\s+|\\implies|\\Rightarrow|\\q?quad|\\Longrightarrow")
 _PRODUCT = re.compile(r"(?<=[\d)}])\s*(?=\()")  # the grammar reads 5(2) as five and two, a mixed number
+_APART = re.compile(r"\d\s+[\d.]")  # 3 R 1: two numbers where a word stood between them
+_BULLET = re.compile(r"^[ \t]*[-*][ \t]+", re.MULTILINE)
+_UNIT = re.compile(r"\\(?:text|mathrm|mbox)\s*\{([^{}]*)\}")
 _MIXED = re.compile(r"\d\s*\\[dt]?frac")  # a mixed number, or a product: who wrote it knows
 _SIGNS = str.maketrans({"×": r"\times ", "·": r"\cdot ", "÷": r"\div ", "−": "-", "*": r"\cdot "})
 
 
 def claims(text: str) -> Iterator[Claim]:
     """Every claim of a step whose sides are balanced and no longer than LONGEST."""
-    for part, is_formula in _parts(text):
-        yield from _in_formula(part) if is_formula else _in_prose(part)
+    parts = list(_parts(text))
+    for place, (part, is_formula) in enumerate(parts):
+        if is_formula:
+            yield from _in_formula(part)
+        else:
+            # Braces stand for the formulas beside it, so that what continues one is seen to be torn out of it.
+            yield from _in_prose("}" * (place > 0) + part + "{" * (place < len(parts) - 1))
 
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:
@@ -73,27 +81,39 @@ def _in_formula(formula: str) -> Iterator[Claim]:
 
 
 def _in_prose(text: str) -> Iterator[Claim]:
+    text = _BULLET.sub("", text)
     for found in _RUN.finditer(text):
         run, before, after = (
             found[0].strip(),
             text[max(found.start() - 1, 0) : found.start()],
             text[found.end() : found.end() + 1],
         )
-        torn = run[:1] in tuple("+-*/×·÷^)") and (before.isalnum() or before in tuple(")}]'\""))
+        glued = not found[0][:1].isspace() and before.isalnum()  # f(2 + 1), x2 + 1
+        torn = glued or (run[:1] in tuple("+-*/×·÷^)") and (before.isalnum() or before in tuple(")}]'\"")))
         if "=" in run and not torn and not (after.isalpha() or after in tuple("\\{_")) and run[-1] != "=":
             yield from (claim for claim in _pairs(run) if any(map(_COMPUTES.search, claim)))
 
 
 def _pairs(line: str) -> Iterator[Claim]:
-    for left, right in pairwise(map(latex, line.split("="))):
+    for raw in pairwise(line.split("=")):
+        if max(map(len, raw)) > 4 * LONGEST or _other_units(*raw):
+            continue
+        left, right = map(latex, raw)
         if _readable(left) and _readable(right):
             yield Claim(left, right)
+
+
+def _other_units(left: str, right: str) -> bool:
+    """Whether each side names a unit and the two differ: an hour is 60 minutes."""
+    first, second = ({word.strip() for word in _UNIT.findall(side)} for side in (left, right))
+    return bool(first and second) and first != second
 
 
 def _readable(side: str) -> bool:
     return (
         0 < len(side) <= LONGEST
         and not _MIXED.search(side)
+        and not _APART.search(side)
         and all(side.count(a) == side.count(b) for a, b in ("()", "{}", "[]"))
     )
 

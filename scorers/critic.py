@@ -1,6 +1,5 @@
 """A language model that criticises each step in words before it says right or wrong."""
 
-import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from policies.engines.room import Engine, Room
 from policies.engines.rows import Row
 from policies.engines.sampling import Sampling
 from search.answers import boxed
+from search.batching import together
 from search.cost import Cost
 from search.ends import Limits
 from search.errors import KnobError, ScoreError, check_knob
@@ -34,6 +34,8 @@ The step to judge:
 
 Is this step right, given the earlier ones? Check its calculations and its reasoning, then end with \\boxed{right} or
 \\boxed{wrong}."""
+_WHOLE = ""  # no delimiter: a critique ends at its end token, not where it quotes a step's box
+_TEXT = re.compile(r"\\(?:text|textbf|mathrm)\s*\{([^{}]*)\}")
 _VERDICTS = {"right": 1.0, "correct": 1.0, "yes": 1.0, "wrong": 0.0, "incorrect": 0.0, "no": 0.0}
 
 
@@ -89,10 +91,10 @@ class Critic(Room):
         if self.engine is Engine.VLLM:
             from policies.engines.vllm_writer import writer
 
-            return writer(self.model, self.dtype, self.room, "\n\n")
+            return writer(self.model, self.dtype, self.room, _WHOLE)
         from policies.engines.generation import generator
 
-        return generator(self.model, choose_device(self.device), self.dtype, self.batch_size, "\n\n")
+        return generator(self.model, choose_device(self.device), self.dtype, self.batch_size, _WHOLE)
 
     def load(self) -> None:
         """Loads the model, which else happens at the first request."""
@@ -101,9 +103,7 @@ class Critic(Room):
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         """Raises ScoreError where no critique of a step has a verdict, ValueError where a prompt leaves no room."""
         texts = [step.text.removesuffix(self.delimiter).strip() for step in steps]
-        judged = await asyncio.gather(
-            *(self._judge(question, texts[: place + 1]) for place in range(since, len(texts)))
-        )
+        judged = await together(*(self._judge(question, texts[: place + 1]) for place in range(since, len(texts))))
         return Scored([share for share, _ in judged], reduce(add, (cost for _, cost in judged)))
 
     async def _judge(self, question: str, texts: Sequence[str]) -> tuple[float, Cost]:
@@ -119,6 +119,8 @@ class Critic(Room):
         await self.writer.write(rows)
         verdicts = [verdict for row in rows if (verdict := read("".join(s.text for s in row.steps))) is not None]
         if not verdicts:
+            for row in rows:
+                self.writer.meter.abandon(row)
             raise ScoreError(
                 f"none of {self.samples} critiques of step {len(texts)} ends with a verdict; raise max_tokens"
             )
@@ -128,11 +130,6 @@ class Critic(Room):
 
 
 def read(critique: str) -> float | None:
-    """The verdict in its last box, or the critique's last word; None where there is none. "not right" is wrong."""
-    found = boxed(critique)
-    words = re.findall(r"[a-z]+", (found if found is not None else critique).lower())
-    places = range(len(words)) if found is not None else range(len(words))[-1:]
-    for place in reversed(places):
-        if (verdict := _VERDICTS.get(words[place])) is not None:
-            return 1 - verdict if words[place - 1 : place] == ["not"] else verdict
-    return None
+    """The verdict in its last box, which holds nothing else; None where there is none."""
+    found = _TEXT.sub(r"\1", boxed(critique) or "").strip(" .").lower()
+    return _VERDICTS.get(found)

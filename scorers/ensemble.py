@@ -1,7 +1,6 @@
 """Several scorers as one: their mean, minimum, product or vote, or the cheap one first and the costly one where it is
 unsure."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.engines.meter import add
+from search.batching import together
 from search.cost import Cost
 from search.errors import KindError, KnobError, check_knob
 from search.protocols import Scored, Scorer
@@ -25,7 +25,7 @@ class Combine(StrEnum):
     MEAN = "mean"
     MIN = "min"
     PRODUCT = "product"
-    VOTE = "vote"  # the share of members that put it at a half or above
+    VOTE = "vote"  # the share of members that put it above a half; a half itself is half a vote
     TIERED = "tiered"  # the first member's, where that is unsure the second's, and so on
 
 
@@ -33,13 +33,13 @@ _COMBINE: dict[Combine, Callable[[Array], Array]] = {
     Combine.MEAN: lambda scores_MS: scores_MS.mean(0),
     Combine.MIN: lambda scores_MS: scores_MS.min(0),
     Combine.PRODUCT: lambda scores_MS: scores_MS.prod(0),
-    Combine.VOTE: lambda scores_MS: (scores_MS >= 0.5).mean(0),
+    Combine.VOTE: lambda scores_MS: ((np.sign(scores_MS - 0.5) + 1) / 2).mean(0),
 }
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Members that judge steps, brought to one scale: probabilities as they are, increments by their sigmoid.
+    """Members that judge steps, brought to one scale: probabilities as they are, increments by sigmoid(x / unit).
 
     Raises KindError for a member that only orders steps or only judges whole solutions.
     """
@@ -50,6 +50,8 @@ class Ensemble:
     """tiered: a score at or below is sure"""
     high: float = 0.8
     """tiered: a score at or above is sure"""
+    unit: float = 1.0
+    """an increment of an additive member that makes the odds e to one; its typical size"""
 
     kind = Kind.CORRECTNESS
 
@@ -58,6 +60,7 @@ class Ensemble:
             raise KnobError(f"scorer.members: an ensemble has two members or more, not {len(self.of)}")
         check_knob(self, "low", least=0, most=self.high)
         check_knob(self, "high", most=1)
+        check_knob(self, "unit", above=0)
         for member in self.of:
             if member.kind in (Kind.RANKING, Kind.OUTCOME):
                 raise KindError(f"{type(member).__name__} is of kind {member.kind}; an ensemble takes scores of steps")
@@ -71,7 +74,7 @@ class Ensemble:
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         if self.rule is Combine.TIERED:
             return await self._tiered(question, steps, since)
-        asked = await asyncio.gather(*(_asked(member, question, steps, since) for member in self.of))
+        asked = await together(*(self._ask(member, question, steps, since) for member in self.of))
         combined = _COMBINE[self.rule](np.array([scored.scores for scored in asked]))
         cost = asked[0].cost
         for scored in asked[1:]:
@@ -85,16 +88,16 @@ class Ensemble:
             unsure = np.isnan(scores) | ((scores > self.low) & (scores < self.high))
             if not unsure.any():
                 break
-            scored = await _asked(member, question, steps, since)
+            scored = await self._ask(member, question, steps, since)
             scores[unsure] = np.asarray(scored.scores)[unsure]
             cost = add(cost, scored.cost)
         return Scored(scores.tolist(), cost)
 
-
-async def _asked(member: Scorer, question: str, steps: Sequence[Step], since: int) -> Scored:
-    """A member's scores on the common scale, [S - since]. Raises ScoreError where they cannot be right."""
-    scored = await member.score(question, steps, since)
-    check_scores(member.kind, scored.scores, len(steps) - since)
-    if member.kind is Kind.ADDITIVE:
-        return Scored([float(np.exp(-np.logaddexp(0, -increment))) for increment in scored.scores], scored.cost)
-    return scored
+    async def _ask(self, member: Scorer, question: str, steps: Sequence[Step], since: int) -> Scored:
+        """A member's scores on the common scale, [S - since]. Raises ScoreError where they cannot be right."""
+        scored = await member.score(question, steps, since)
+        check_scores(member.kind, scored.scores, len(steps) - since)
+        if member.kind is Kind.ADDITIVE:
+            odds = np.asarray(scored.scores) / self.unit
+            return Scored(np.exp(-np.logaddexp(0, -odds)).tolist(), scored.cost)
+        return scored

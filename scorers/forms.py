@@ -4,13 +4,16 @@ Each form is what one family of models was trained on. A prefix of the steps is 
 read before need not be read again.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from policies.engines.hf import ModelError
-from policies.engines.prompt import encode_question
+from policies.engines.prompt import chat, encode_question
+
+_NUMBERED = re.compile(r"Step \d")
 
 
 class Encoded(NamedTuple):
@@ -74,7 +77,7 @@ class Inline:
 
     def encode(self, tokenizer: Any, question: str, texts: Sequence[str]) -> Encoded:
         """Raises ValueError where a step holds the tag itself."""
-        tag = tokenizer.encode(self.tag, add_special_tokens=False)[-1]
+        tag = self._token(tokenizer)
         lines = [f"{self._number(place, text)}{text} {self.tag}" for place, text in enumerate(texts, 1)]
         ids = list(tokenizer.encode(f"{question} " + "\n".join(lines)))
         before = list(tokenizer.encode(f"{question} ")).count(tag)
@@ -83,8 +86,15 @@ class Inline:
             raise ValueError(f"a step holds {self.tag!r}, which stands after each step and nowhere else")
         return Encoded(ids, places)
 
+    def _token(self, tokenizer: Any) -> int:
+        """The tag's own token, as it stands behind a space. Raises ModelError where it is cut into several."""
+        last = tokenizer.encode(f"a {self.tag}", add_special_tokens=False)[-1]
+        if tokenizer.decode([last]).strip() != self.tag:
+            raise ModelError(f"tag={self.tag!r}: the tokenizer cuts it into pieces; is it the tag of this model?")
+        return last
+
     def _number(self, place: int, text: str) -> str:
-        return f"Step {place}: " if self.numbered and not text.startswith("Step ") else ""
+        return f"Step {place}: " if self.numbered and not _NUMBERED.match(text) else ""
 
 
 @dataclass(frozen=True)
@@ -96,14 +106,16 @@ class Turns:
     def encode(self, tokenizer: Any, question: str, texts: Sequence[str]) -> Encoded:
         if not tokenizer.chat_template:
             raise ModelError("its tokenizer has no chat template, which this form of reward model needs")
-        chat: list[dict[str, str]] = []
-        places: list[int] = []
+        turns: list[dict[str, str]] = []
+        read: list[list[int]] = []
         for place, text in enumerate(texts):
-            chat.append({"role": "user", "content": f"{question} {text}" if place == 0 else text})
-            places.append(len(_chat_ids(tokenizer, chat, True)) - 1)
-            chat.append({"role": "assistant", "content": self.good})
-        # The last verdict is not read.
-        return Encoded(_chat_ids(tokenizer, chat[:-1], True), places)
+            turns.append({"role": "user", "content": f"{question} {text}" if place == 0 else text})
+            read.append(_chat_ids(tokenizer, turns, "", True))
+            turns.append({"role": "assistant", "content": self.good})
+        ids = read[-1]
+        if any(ids[: len(part)] != part for part in read):
+            raise ModelError("its chat template rewrites earlier turns, and no step can be judged where it stood")
+        return Encoded(ids, [len(part) - 1 for part in read])
 
 
 @dataclass(frozen=True)
@@ -113,13 +125,11 @@ class Whole:
     system_prompt: str
 
     def encode(self, tokenizer: Any, question: str, texts: Sequence[str]) -> Encoded:
-        system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
-        solution = {"role": "assistant", "content": "\n\n".join(texts)}
-        chat = [*system, {"role": "user", "content": question}, solution]
+        turns = [{"role": "user", "content": question}, {"role": "assistant", "content": "\n\n".join(texts)}]
         if tokenizer.chat_template:
-            ids = _chat_ids(tokenizer, chat, False)
+            ids = _chat_ids(tokenizer, turns, self.system_prompt, False)
         else:
-            ids = list(tokenizer.encode("\n".join(turn["content"] for turn in chat)))
+            ids = list(tokenizer.encode("\n".join(turn["content"] for turn in turns)))
         return Encoded(ids, [len(ids) - 1] * len(texts))
 
 
@@ -141,13 +151,13 @@ def _appended(ids: list[int], tokenizer: Any, texts: Sequence[str], after: Seque
 
 @lru_cache(maxsize=1 << 16)
 def pieces(tokenizer: Any, text: str) -> tuple[int, ...]:
-    return tuple(tokenizer.encode(text, add_special_tokens=False))
+    """Of a text that a model wrote: what looks like a special token in it is text."""
+    return tuple(tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
 
 
 def _begin(tokenizer: Any) -> list[int]:
     return [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
 
 
-def _chat_ids(tokenizer: Any, chat: Sequence[dict[str, str]], reply: bool) -> list[int]:
-    text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=reply)
-    return list(tokenizer.encode(text, add_special_tokens=False))
+def _chat_ids(tokenizer: Any, turns: Sequence[dict[str, str]], system_prompt: str, reply: bool) -> list[int]:
+    return list(tokenizer.encode(chat(tokenizer, turns, system_prompt, reply), add_special_tokens=False))

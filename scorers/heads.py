@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import Tensor, nn
 from transformers import (
     AutoModelForCausalLM,
@@ -36,6 +36,9 @@ class Words(NamedTuple):
 
     def ids(self, tokenizer: Any) -> tuple[int, int]:
         """The last token of each, as it stands behind other text. Raises ModelError where they are the same."""
+        for name, word in (("good", self.good), ("bad", self.bad)):
+            if not tokenizer.encode(word, add_special_tokens=False):
+                raise ModelError(f"{name}={word!r}: the tokenizer makes no token of it; name another word")
         good, bad = (tokenizer.encode(word, add_special_tokens=False)[-1] for word in self)
         if good == bad:
             raise ModelError(f"good={self.good!r} and bad={self.bad!r} end in the same token; name two others")
@@ -143,7 +146,9 @@ def _outcome(model: str, device: str, dtype: str, _: Any) -> Loaded:
     name = _architecture(model)
     kind = Qwen2ForRewardModel if name == "Qwen2ForRewardModel" else AutoModelForSequenceClassification
     loaded = load_weights(kind, model, device, dtype)
-    head: nn.Module = loaded.score
+    head: nn.Module | None = getattr(loaded, "score", None)
+    if head is None:
+        raise ModelError(f"model={model} is a {name} that judges by more than one layer on its last token")
     if loaded.config.num_labels != 1 and name != "Qwen2ForRewardModel":
         raise ModelError(f"model={model} has {loaded.config.num_labels} labels; an outcome is one number")
     return Loaded(loaded.base_model, lambda hidden: head(hidden).float()[:, 0], _count(head))
@@ -167,7 +172,8 @@ def _extra(model: str, names: tuple[str, ...]) -> list[Tensor]:
     """Weights of a checkpoint that its architecture does not name. Raises ModelError where there are none."""
     found: dict[str, Tensor] = {}
     for file in sorted(folder_of_weights(model).glob("*.safetensors")):
-        found |= {name: weight for name, weight in load_file(file).items() if name in names}
+        with safe_open(file, "pt") as held:
+            found |= {name: held.get_tensor(name) for name in names if name in held.keys()}  # noqa: SIM118
     if missing := [name for name in names if name not in found]:
         raise ModelError(f"model={model} lacks {missing[0]}; scorer=value_head reads {_READS[Head.VALUE]}")
     return [found[name] for name in names]

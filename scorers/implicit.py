@@ -1,6 +1,5 @@
 """Free process rewards: a step is worth what one language model finds likelier in it than another."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -13,6 +12,7 @@ from scorers.forms import Encoded, pieces
 from scorers.heads import Head, check
 from scorers.hf_reader import HFReader, Reading
 from scorers.presets import check_preset
+from search.batching import together
 from search.cost import Cost
 from search.errors import KnobError, check_knob
 from search.protocols import Scored
@@ -78,7 +78,7 @@ class Implicit:
                 f"question and steps take {len(ids)} tokens, but the context of scorer.model or scorer.reference "
                 f"holds {context}: lower policy.max_tokens"
             )
-        ours, theirs = await asyncio.gather(*(reader.read(ids, ends[since:]) for reader in readers))
+        ours, theirs = await together(*(reader.read(ids, ends[since:]) for reader in readers))
         ratios = [self.beta * (a - b) for a, b in zip(ours.scores, theirs.scores, strict=True)]
         return Scored(ratios, add(ours.cost, theirs.cost))
 

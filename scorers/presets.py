@@ -1,5 +1,6 @@
 """Published reward models by name: which scorer reads them, with which knobs."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,17 +10,23 @@ from policies.engines.hf import ModelError
 
 @dataclass(frozen=True)
 class Preset:
-    """A scorer by its name on the command line, and the knobs that are not at their defaults."""
+    """A scorer by its name on the command line, and the knobs that must be as they are here; None is their default."""
 
     scorer: str
-    knobs: Mapping[str, str] = field(default_factory=dict)
+    knobs: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
-        """As on the command line."""
-        return " ".join([f"scorer={self.scorer}", *(f"scorer.{knob}={value}" for knob, value in self.knobs.items())])
+        """As on the command line, in quotes where a shell needs them."""
+        knobs = [f"scorer.{knob}={value}" for knob, value in self.knobs.items() if value is not None]
+        return shlex.join([f"scorer={self.scorer}", *knobs]).replace("'scorer.tag=ки'", "scorer.tag=ки")
 
 
+_RLHFLOW = Preset("lm_head_prm", {"tag": None})
+_ACEMATH = Preset(
+    "outcome",
+    {"system_prompt": "Please reason step by step, and check your final answer within \\boxed{}."},
+)
 _EURUS = Preset("implicit", {"reference": "Qwen/Qwen2.5-Math-7B-Instruct"})
 
 PRESETS = {
@@ -27,32 +34,39 @@ PRESETS = {
     "Qwen/Qwen2.5-Math-PRM-72B": Preset("prm"),
     "Qwen/Qwen2.5-Math-7B-PRM800K": Preset("prm"),
     "peiyi9979/math-shepherd-mistral-7b-prm": Preset("lm_head_prm", {"tag": "ки"}),
-    "RLHFlow/Llama3.1-8B-PRM-Deepseek-Data": Preset("lm_head_prm"),
-    "RLHFlow/Llama3.1-8B-PRM-Mistral-Data": Preset("lm_head_prm"),
+    "RLHFlow/Llama3.1-8B-PRM-Deepseek-Data": _RLHFLOW,
+    "RLHFlow/Llama3.1-8B-PRM-Mistral-Data": _RLHFLOW,
     "Skywork/Skywork-o1-Open-PRM-Qwen-2.5-1.5B": Preset("value_head"),
     "Skywork/Skywork-o1-Open-PRM-Qwen-2.5-7B": Preset("value_head"),
     "Qwen/Qwen2.5-Math-RM-72B": Preset("outcome"),
-    "nvidia/AceMath-7B-RM": Preset("outcome"),
-    "nvidia/AceMath-72B-RM": Preset("outcome"),
+    "nvidia/AceMath-7B-RM": _ACEMATH,
+    "nvidia/AceMath-72B-RM": _ACEMATH,
     "PRIME-RL/EurusPRM-Stage1": _EURUS,
     "PRIME-RL/EurusPRM-Stage2": _EURUS,
 }
-_BY_NAME = {name.rpartition("/")[2].lower(): preset for name, preset in PRESETS.items()}
 
 
 def preset(model: str) -> Preset | None:
     """That of a hub name, or of a folder that is called as the model is; None for a model that is not known."""
-    return _BY_NAME.get(model.rstrip("/").rpartition("/")[2].lower())
+    return _BY_NAME.get(_last(model))
+
+
+def _last(name: str) -> str:
+    return name.rstrip("/").rpartition("/")[2].lower()
+
+
+_BY_NAME = {_last(name): preset for name, preset in PRESETS.items()}
 
 
 def check_preset(scorer: str, model: str, owner: Any) -> None:
     """Raises ModelError, before anything is loaded, where a known model is given to another scorer, or to other knobs.
 
-    `owner` has the knobs. A reference model of another place is taken as it is.
+    `owner` has the knobs. Of a reference model the last part of the name counts: a local copy will do.
     """
     known = preset(model)
     if known is None:
         return
-    others = [knob for knob, value in known.knobs.items() if getattr(owner, knob, None) in (None, "") and value]
-    if known.scorer != scorer or others:
+    given = {knob: getattr(owner, knob, None) for knob in known.knobs}
+    same = all(_last(given[knob] or "") == _last(value or "") for knob, value in known.knobs.items())
+    if known.scorer != scorer or not same:
         raise ModelError(f"model={model} is read by {known.words}")

@@ -2,12 +2,26 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+async def together(*work: Coroutine[Any, Any, Result]) -> list[Result]:
+    """The results of all, in their order. Where one fails the others are cancelled, and its error is raised."""
+    failed: BaseException | None = None
+    tasks: list[asyncio.Task[Result]] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks += [group.create_task(each) for each in work]
+    except* Exception as errors:
+        failed = errors.exceptions[0]
+    if failed is not None:
+        raise failed
+    return [task.result() for task in tasks]
 
 
 class Ticket(Generic[Item]):

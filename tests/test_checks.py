@@ -54,6 +54,15 @@ def test_what_is_numeric():
         (r"$\sqrt{8} = 2\sqrt{2}$", "pass"),
         (r"$(3)(4) = 12 = 3 \cdot 2^2$", "pass"),
         ("We add the two.", "unknown"),
+        ("0.1 + 0.2 = 0.4", "fail"),
+        ("$3.25 + 4.50 = 7.76$", "fail"),
+        (r"$\frac{2}{3} = 0.66$ and $\frac{2}{3} = 0.67$", "pass"),
+        ("sqrt(9 + 16) = 5", "unknown"),
+        ("f(2 + 1) = 9", "unknown"),
+        ("- 12 + 8 = 20", "pass"),
+        ("so $x$ - 3 + 4 = 9", "unknown"),
+        (r"$1 \text{ hour} = 60 \text{ minutes}$", "unknown"),
+        (r"$7 \div 2 = 3 \text{ R } 1$", "unknown"),
         ("$y = 3$ and $2y + 1 = 9$", "unknown"),
         ("$x = 2$", "pass"),
         (r"so $x = \frac{6}{2}$", "pass"),
@@ -71,16 +80,22 @@ def test_a_question_with_several_equations_is_not_put_back():
 
 
 @pytest.mark.parametrize(
-    "text", [r"$9^{9^{9^{9}}} = 3$", "$" + "(" * 140 + "1" + ")" * 140 + " = 1$", "1+" * 5000 + "1 = 5"]
+    "text",
+    [
+        r"$9^{9^{9^{9}}} = 3$",
+        "$" + "(" * 140 + "1" + ")" * 140 + " = 1$",
+        "1+" * 5000 + "1 = 5",
+        r"$9^{9^{9^{9}}} = 3$, " * 200,
+    ],
 )
 def test_hostile_claims_end(text: str):
     started = time.monotonic()
     assert check("", text) in Verdict
-    assert time.monotonic() - started < 60, "two seconds of processor time an expression"
+    assert time.monotonic() - started < 60, "two seconds of processor time an expression, ten seconds a step"
 
 
 @pytest.mark.parametrize(
-    "part", ["1 ", "so 1 + 1 = 2, ", "= ", r"\( ", "$ ", "(", r"\[ 1 = ", "{", r"\text{", "1,", "1 = "]
+    "part", [r"\boxed{", "1 ", "so 1 + 1 = 2, ", "= ", r"\( ", "$ ", "(", r"\[ 1 = ", "{", r"\text{", "1,", "1 = "]
 )
 def test_a_long_text_is_read_in_linear_time(part: str):
     started = time.monotonic()

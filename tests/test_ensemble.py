@@ -1,6 +1,7 @@
 """Several scorers as one: each rule by hand, the tiered one asks the costly member only where it must."""
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from experiments.compose import compose
 from experiments.errors import ConfigError
+from experiments.run_folder import _models
 from experiments.schema import build
 from experiments.solve import Solve
 from scorers.checks import Checks
@@ -40,7 +42,7 @@ def ask(ensemble: Ensemble, since: int = 0) -> Scored:
 
 @pytest.mark.parametrize(
     ("rule", "scores"),
-    [("mean", [0.5, 0.6, 0.4]), ("min", [0.1, 0.4, 0.3]), ("product", [0.09, 0.32, 0.15]), ("vote", [0.5, 0.5, 0.5])],
+    [("mean", [0.5, 0.6, 0.4]), ("min", [0.1, 0.4, 0.3]), ("product", [0.09, 0.32, 0.15]), ("vote", [0.5, 0.5, 0.25])],
 )
 def test_rules(rule: str, scores: list[float]):
     scored = ask(Ensemble((Fixed((0.9, 0.4, 0.5)), Fixed((0.1, 0.8, 0.3))), Combine(rule)))
@@ -61,8 +63,10 @@ def test_the_costly_member_is_asked_where_the_cheap_one_is_unsure():
 
 
 def test_increments_are_brought_to_a_probability():
-    both = Ensemble((Fixed((0.0, 100.0, -100.0), Kind.ADDITIVE), Fixed((0.5, 1.0, 0.0))))
-    assert ask(both).scores == pytest.approx([0.5, 1, 0])
+    both = Ensemble((Fixed((0.0, 100.0, -100.0), Kind.ADDITIVE), Fixed((0.5, 1.0, 0.0))), Combine.PRODUCT)
+    assert ask(both).scores == pytest.approx([0.25, 1, 0])
+    small = Ensemble((Fixed((0.001, -0.001, 0.0), Kind.ADDITIVE), Fixed((0.5, 0.5, 0.5))), Combine.MIN, unit=0.001)
+    assert ask(small).scores == pytest.approx([0.5, 1 / (1 + math.e), 0.5])
 
 
 def test_what_cannot_be_combined_is_refused():
@@ -86,7 +90,17 @@ def test_it_is_composed_on_the_command_line(tmp_path: Path, monkeypatch: pytest.
     words += ["scorer.args.prm.model=./there", "scorer.args.checks.unknown=0.7", "scorer.args.Picky.hated=x"]
     made = build(compose(Solve, words)["scorer"])
     assert made.of[:2] == (PRM(model="./there"), Checks(unknown=0.7)) and made.rule is Combine.MIN
+    two = [
+        "scorer=ensemble",
+        "scorer.members=[prm@one,prm@two]",
+        "scorer.args.one.model=./a",
+        "scorer.args.two.model=./b",
+    ]
+    made = build(compose(Solve, ["scorer=ensemble", *two])["scorer"])
+    assert [member.model for member in made.of] == ["./a", "./b"]
+    assert len({*dict(_models("scorer", made))}) == 2, "each has a fingerprint of its own"
     for wrong, said in (
+        ("scorer.members=[prm,prm]", "two are called prm; tell them apart as prm@one, prm@two"),
         ("scorer.members=[prm,chekcs]", "no such scorer 'chekcs'; choose from"),
         ("scorer.args.self.x=1", "scorer.args.self: no such member; there are prm, checks"),
         ("scorer.args.prm.modle=x", "scorer.args.prm.modle: no such knob; prm has .* Did you mean model?"),

@@ -9,10 +9,19 @@ import numpy as np
 import pytest
 
 from experiments.judge import as_steps
-from experiments.judgement import as_tree, biases, choose, judgement
-from experiments.labelled import Completions, PRMBench, ProcessBench, Solution
+from experiments.judgement import DIMENSIONS, Threshold, as_tree, biases, choose, judgement
+from experiments.labelled import Completions, Labelled, PRMBench, ProcessBench, Solution
 from experiments.problem_file import ProblemError
-from experiments.step_metrics import Judged, Steps, calibration, calibration_error, every_step, prm_score
+from experiments.step_metrics import (
+    Judged,
+    Steps,
+    best_threshold,
+    calibration,
+    calibration_error,
+    every_step,
+    prm_score,
+    step_f1,
+)
 from search import Kind, Reduction, Rule, Selection
 from search.answers import boxed
 from search.equivalence import equivalent
@@ -78,6 +87,42 @@ def test_what_is_wrong_with_a_set_is_named(row: dict[str, Any], said: str, tmp_p
     assert said in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"answer_right": "false"}, "field 'answer_right' is 'false'; it must be true, false or null"),
+        ({"logprobs": [-0.1, -0.2]}, "field 'logprobs' must have a list of numbers for each step"),
+        ({"labels": [True]}, "field 'labels' must have true, false or null for each step"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_named(row: dict[str, Any], said: str, tmp_path: Path):
+    whole = {"question": "q", "steps": ["x", "y"], "labels": [True, False]}
+    path = write(tmp_path / "mine.jsonl", [whole, whole | row])
+    with pytest.raises(ProblemError, match=r"mine\.jsonl, line 2: ") as error:
+        Labelled(str(path)).load()
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("row", [{"samples": [{"text": "x"}]}, {"completions": ["x", "y"], "scores": [[0.5]]}])
+def test_completions_of_another_form_are_refused(row: dict[str, Any], tmp_path: Path):
+    path = write(tmp_path / "run.jsonl", [{"problem": "q", "answer": "1", **row}])
+    with pytest.raises(ProblemError, match=r"run\.jsonl, line 1: field '(samples|scores)' must"):
+        Completions(str(path)).load()
+
+
+def test_two_solutions_of_one_name_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    rows = [{"id": "a", "problem": "q", "steps": ["x"], "label": -1}] * 2
+    (tmp_path / "math.json").write_text(json.dumps(rows))
+    assert run("judge", "scorer=checks", "data.path=math.json") == 2
+    assert "2 solutions are called math/a" in capsys.readouterr().err
+    (tmp_path / "none.jsonl").write_text("")
+    assert run("judge", "scorer=checks", "data=completions", "data.path=none.jsonl") == 2
+    assert "holds no solution" in capsys.readouterr().err
+
+
 def test_a_set_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert run("judge", "scorer=checks", f"data.path={tmp_path}/nowhere") == 2
     assert "nowhere: no such file" in capsys.readouterr().err
@@ -105,6 +150,37 @@ def test_the_threshold_is_chosen_on_the_first_group():
     value, source = choose(judged)
     assert 0.3 < value <= 0.4 and source == "chosen on a"
     assert choose({"a": judged["a"]}) == (0.5, "default")
+
+
+def test_scores_of_any_scale_have_a_best_threshold():
+    """Of an additive scorer: right steps gain a little, wrong ones lose."""
+    judged = [Judged([0.001, 0.004], [True, True]), Judged([0.002, -0.02], [True, False])] * 5
+    assert step_f1(judged, best_threshold(judged)).f1 == 1
+
+
+def test_what_is_not_labelled_is_neither_right_nor_wrong():
+    known = [Judged([0.9, 0.9], [True, True]), Judged([0.9, 0.1], [True, False])]
+    unknown = [Judged([0.9, 0.1], [True, None]), Judged([0.1, 0.1], [None, False])]
+    assert step_f1([*known, *unknown], 0.5) == step_f1(known, 0.5) == (1, 1, 1)
+    after = Judged([0.9, 0.1, 0.2], [True, False, None])
+    assert step_f1([known[0], after], 0.5).f1 == 1, "behind its first wrong step a solution need have no label"
+
+
+def test_prmbench_has_its_dimensions_and_all_steps_pooled():
+    names = [name for categories in DIMENSIONS.values() for name in sorted(categories)]
+    held = [solution(name, [True, name != "confidence"], group=name) for name in names]
+    found = judgement(held, {s.id: [0.9, 0.9] for s in held}, 0, Kind.CORRECTNESS, Threshold(0.5, "given"))
+    assert found.pooled is not None and found.pooled.solutions == 9
+    assert found.pooled.prm_score == pytest.approx((2 * 17 / (18 + 17) + 0) / 2), "no wrong step is found"
+    assert found.dimensions["simplicity"] == 1 and found.dimensions["soundness"] == pytest.approx((3 + 1 / 3) / 4)
+
+
+def test_solutions_without_an_answer_are_chosen_and_not_voted_on():
+    held = [solution(name, [True], question="q", answer_right=name == "b") for name in "abc"]
+    found = judgement(held, {"a": [0.1], "b": [0.9], "c": [0.9]}, 0, Kind.CORRECTNESS, Threshold(0.5, "given"))
+    assert found.answers is not None
+    rules = {name: float(row.mean()) for name, row in found.answers.correct.items()}
+    assert rules == {"one sample": pytest.approx(1 / 3), "best": 0.5, "oracle": 1}
 
 
 def test_biases_have_known_values():
@@ -193,10 +269,43 @@ def test_stored_scores_are_judged_and_what_has_none_is_counted(
     assert "1 of 4 solutions have no stored score" in capsys.readouterr().out
     found = json.loads(Path("run/summary.json").read_text())
     rules = {name: rule["mean"] for name, rule in found["answers"]["accuracy"].items()}
-    assert found["solutions"] == 3 and rules["best"] == 1 and rules["majority"] == 0 and rules["weighted"] == 1
+    assert (
+        found["errors"] == 0
+        and found["solutions"] == 3
+        and rules["best"] == 1
+        and rules["majority"] == 0
+        and rules["weighted"] == 1
+    )
+    write(tmp_path / "stored.jsonl", [row | {"scores": [[0.9, 7], *scores[1:]]}])
+    assert run(*words, "out=other") == 0
+    assert "1 solutions could not be scored and are left out; the first, 1/0: ScoreError" in capsys.readouterr().out
     write(tmp_path / "stored.jsonl", [row | {"scores": [None] * 4}])
     assert run(*words) == 2
     assert "no solution in the file has scores; leave it out" in capsys.readouterr().err
+
+
+def test_another_runs_folder_is_refused(labelled: Path, capsys: pytest.CaptureFixture[str]):
+    words = ["judge", "scorer=checks", "data=labelled", f"data.path={labelled}", "out=run"]
+    assert run(*words) == 0
+    assert run(*words, "scorer.unknown=0.9") == 2
+    assert "out=run holds the results of another run" in capsys.readouterr().err
+
+
+def test_a_dead_engine_is_told_and_what_was_scored_is_kept(labelled: Path, capsys: pytest.CaptureFixture[str]):
+    (labelled.parent / "dying.py").write_text(
+        "from search.batching import WorkerDied\n"
+        "class Dying:\n"
+        "    asked = 0\n"
+        "    async def score(self, question, steps):\n"
+        "        Dying.asked += 1\n"
+        "        if Dying.asked > 4:\n"
+        "            raise WorkerDied('the engine has ended')\n"
+        "        return [0.5 for _ in steps]\n"
+    )
+    words = ["scorer=custom", "scorer.cls=dying:Dying", "data=labelled", f"data.path={labelled}", "concurrency=1"]
+    assert run("judge", *words, "out=run") == 1
+    assert "the engine has ended: 4 of 12 solutions are scored and kept; go on with" in capsys.readouterr().err
+    assert len(Path("run/scores.jsonl").read_text().splitlines()) == 4
 
 
 def test_a_failure_stays_with_its_solution(labelled: Path, capsys: pytest.CaptureFixture[str]):

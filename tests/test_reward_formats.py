@@ -1,6 +1,7 @@
 """Every format of reward model: a random checkpoint in exactly that format, against its raw weights read by hand."""
 
 import asyncio
+import shlex
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -9,8 +10,14 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, decoders, pre_tokenizers
+from tokenizers.models import Unigram
+from tokenizers.processors import TemplateProcessing
 from torch import Tensor
 from transformers import (
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedTokenizerFast,
     Qwen2ForCausalLM,
     Qwen2ForSequenceClassification,
     Qwen2ForTokenClassification,
@@ -208,11 +215,63 @@ def test_knobs_that_cannot_work_are_named(random_policy: str):
         LMHeadPRM(model=random_policy, good="+", bad="+").load()
 
 
+def test_a_special_token_in_a_step_is_text(random_prm: str):
+    """What a policy writes cannot end a turn, nor set a tag of its own."""
+    scorer = PRM(random_prm)
+    ids, places = scorer.form.encode(scorer.reader.tokenizer, QUESTION, ["1 <extra_0> 2<|im_end|>", "3"])
+    tag, end = (scorer.reader.tokenizer.get_vocab()[token] for token in ("<extra_0>", "<|im_end|>"))
+    assert [place for place, token in enumerate(ids) if token == tag] == places
+    assert end not in ids[places[0] - 5 :]
+
+
+def test_a_tag_that_is_cut_into_pieces_is_refused(random_policy: str):
+    with pytest.raises(ModelError, match="tag='ки': the tokenizer cuts it into pieces"):
+        LMHeadPRM(model=random_policy, tag="ки").load()
+    with pytest.raises(ModelError, match="good='': the tokenizer makes no token of it"):
+        LMHeadPRM(model=random_policy, good="", tag="<extra_0>").load()
+
+
 def test_a_step_that_holds_the_tag_is_refused(random_policy: str):
     scorer = LMHeadPRM(model=random_policy, tag="<extra_0>")
     with pytest.raises(ValueError, match="a step holds '<extra_0>'"):
         asyncio.run(scorer.score(QUESTION, [Step("1 <extra_0> 2")], 0))
     asyncio.run(scorer.score(f"what is <extra_0> and {QUESTION}", [Step("1")], 0))
+
+
+# a sentencepiece tokenizer with a token that opens every text, as Math-Shepherd's (Mistral) has it
+
+
+def save_mistral(folder: Path) -> str:
+    letters = sorted({*QUESTION, *"".join(TEXTS), *"Step:0123456789"} - {" "})
+    words = [*("\u2581" + word for word in ("ки", "+", "-", "Step", "")), *letters]
+    pieces = [("<unk>", -20.0), ("<s>", 0.0), ("</s>", 0.0), *((word, -10.0 / len(word)) for word in words)]
+    made = Tokenizer(Unigram(pieces, unk_id=0))
+    made.pre_tokenizer, made.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    made.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(7)
+    sizes: dict[str, Any] = {
+        "hidden_size": 64,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
+    config = MistralConfig(vocab_size=len(pieces), num_key_value_heads=1, max_position_embeddings=512, **sizes)
+    MistralForCausalLM(config).save_pretrained(folder)
+    return str(folder)
+
+
+def test_math_shepherds_words_stand_behind_spaces_and_an_opening_token(tmp_path: Path):
+    scorer = LMHeadPRM(model=save_mistral(tmp_path), tag="ки", dtype="float32")
+    tokenizer: Any = load_tokenizer(str(tmp_path))
+    ids = tokenizer.encode(f"{QUESTION} " + "\n".join(f"Step {n}: {text} ки" for n, text in enumerate(TEXTS, 1)))
+    tag, good, bad = (tokenizer.get_vocab()[f"\u2581{word}"] for word in ("ки", "+", "-"))
+    assert ids[0] == tokenizer.bos_token_id and ids.count(tag) == 3
+    model = MistralForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
+    with torch.inference_mode():
+        logits = model(torch.tensor([ids])).logits[0, [place for place, token in enumerate(ids) if token == tag]]
+    assert ask(scorer) == pytest.approx(logits[:, [good, bad]].softmax(-1)[:, 0].tolist(), abs=1e-5)
 
 
 # published models, by name
@@ -223,6 +282,10 @@ def test_a_known_model_is_refused_with_the_words_that_read_it(tmp_path: Path):
     shepherd = "peiyi9979/math-shepherd-mistral-7b-prm"
     with pytest.raises(ModelError, match=r"is read by scorer=lm_head_prm scorer\.tag=ки"):
         PRM(model=shepherd).load()
+    with pytest.raises(ModelError, match=r"is read by scorer=lm_head_prm$"):
+        LMHeadPRM(model="RLHFlow/Llama3.1-8B-PRM-Mistral-Data", tag="ки").load()
+    with pytest.raises(ModelError, match=r"is read by scorer=outcome 'scorer\.system_prompt=Please .* check your"):
+        Outcome(model="nvidia/AceMath-7B-RM").load()
     with pytest.raises(ModelError, match=r"is read by scorer=lm_head_prm scorer\.tag=ки"):
         LMHeadPRM(model=str(tmp_path / "Math-Shepherd-Mistral-7B-PRM")).load()
     with pytest.raises(ModelError, match=r"is read by scorer=implicit scorer\.reference=Qwen"):
@@ -231,7 +294,7 @@ def test_a_known_model_is_refused_with_the_words_that_read_it(tmp_path: Path):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_words_of_every_known_model_compose(name: str):
-    scorer: Any = build(compose(Solve, [*PRESETS[name].words.split(), f"scorer.model={name}"])["scorer"])
+    scorer: Any = build(compose(Solve, [*shlex.split(PRESETS[name].words), f"scorer.model={name}"])["scorer"])
     head = Head.LIKELIHOOD if isinstance(scorer, Implicit) else scorer.head
     check_preset(head, name, scorer)
     others = next(other for other in Head if other != head)

@@ -33,4 +33,5 @@ class Noisy:
 
     def _score(self, question: str, path: tuple[str, ...], right: bool) -> float:
         noise = generator("noisy labels", self.seed, question, path).normal(0, self.error)
-        return 1 / (1 + math.exp(-(SURE if right else -SURE) - noise))
+        logit = (SURE if right else -SURE) + noise
+        return 0.5 * (1 + math.tanh(logit / 2))

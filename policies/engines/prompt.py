@@ -1,5 +1,6 @@
 """How a question becomes a prompt: the model's own chat template."""
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,16 +18,22 @@ def encode_question(tokenizer: Any, question: str, system_prompt: str) -> list[i
 def _encode(tokenizer: Any, question: str, system_prompt: str) -> tuple[int, ...]:
     if not tokenizer.chat_template:
         return tuple(tokenizer.encode(f"{question}\n"))
-    return tuple(tokenizer.encode(_chat(tokenizer, question, system_prompt), add_special_tokens=False))
-
-
-def _chat(tokenizer: Any, question: str, system_prompt: str) -> str:
-    """The conversation as text. Some templates refuse a system message: there its text goes before the question."""
     messages = [{"role": "user", "content": question}]
-    if not system_prompt:
-        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    return tuple(tokenizer.encode(chat(tokenizer, messages, system_prompt, True), add_special_tokens=False))
+
+
+def chat(tokenizer: Any, messages: Sequence[Mapping[str, str]], system_prompt: str, reply: bool) -> str:
+    """The conversation as text, up to where a reply begins if `reply`; `messages` begin with the user's.
+
+    Some templates refuse a system message: there its text goes before the first one. Raises ValueError where the
+    template refuses the messages themselves.
+    """
+    system = [{"role": "system", "content": system_prompt}] if system_prompt else []
     try:
-        system = {"role": "system", "content": system_prompt}
-        return tokenizer.apply_chat_template([system, *messages], tokenize=False, add_generation_prompt=True)
-    except TemplateError:
-        return _chat(tokenizer, f"{system_prompt}\n\n{question}", "")
+        return tokenizer.apply_chat_template([*system, *messages], tokenize=False, add_generation_prompt=reply)
+    except TemplateError as error:
+        if not system:
+            raise ValueError(f"the model's chat template refuses this conversation: {error}") from error
+        first, *others = messages
+        merged = {**first, "content": f"{system_prompt}\n\n{first['content']}"}
+        return chat(tokenizer, [merged, *others], "", reply)

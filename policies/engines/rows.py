@@ -32,11 +32,14 @@ class Row(Work):
 
 
 def vocabulary(tokenizer: Any, ends: int | Sequence[int] | None, delimiter: str) -> Vocabulary:
-    """Ends are the tokenizer's and `ends`, the checkpoint's. Raises ModelError where no token holds the delimiter."""
+    """Ends are the tokenizer's and `ends`, the checkpoint's. Where the delimiter is empty, no token ends a step.
+
+    Raises ModelError where no token holds the delimiter.
+    """
     end_ids = {tokenizer.eos_token_id, *(ends if isinstance(ends, Sequence) else [ends])} - {None}
     texts = decode_all(tokenizer, [[i] for i in range(len(tokenizer))])
-    delimiters = frozenset(i for i, text in enumerate(texts) if delimiter in text)
-    if not delimiters:
+    delimiters = frozenset(i for i, text in enumerate(texts) if delimiter and delimiter in text)
+    if delimiter and not delimiters:
         raise ModelError(f"delimiter={delimiter!r}: no token of the model holds it; choose a shorter one")
     return Vocabulary(delimiters, frozenset(end_ids), lambda ids: decode_all(tokenizer, [ids])[0])
 
