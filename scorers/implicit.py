@@ -8,10 +8,12 @@ from itertools import pairwise
 from policies.engines.hf import choose_device
 from policies.engines.meter import add
 from policies.engines.prompt import SYSTEM_PROMPT, encode_question
+from policies.engines.room import Engine, Room
 from scorers.forms import Encoded, pieces
 from scorers.heads import Head, check
 from scorers.hf_reader import HFReader, Reading
 from scorers.presets import check_preset
+from scorers.step_reader import StepReader
 from search.batching import together
 from search.cost import Cost
 from search.errors import KnobError, check_knob
@@ -21,7 +23,7 @@ from search.step import Step
 
 
 @dataclass(frozen=True)
-class Implicit:
+class Implicit(Room):
     """beta x the sum, over a step's tokens, of log p(model) - log p(reference): an increment; a path's add up.
 
     "Free Process Rewards without Process Labels" (arXiv 2412.01981), proposition 3.1; EurusPRM.
@@ -31,6 +33,8 @@ class Implicit:
     """the trained model: a folder, or a hub name such as PRIME-RL/EurusPRM-Stage2"""
     reference: str = ""
     """what it was trained from: a folder, or a hub name such as Qwen/Qwen2.5-Math-7B-Instruct"""
+    engine: Engine = Engine.HF
+    """hf is Transformers; vllm needs room for both models"""
     beta: float = 0.001
     """scale of the log-ratio, as in training"""
     delimiter: str = "\n\n"
@@ -40,29 +44,36 @@ class Implicit:
     dtype: str = "auto"
     """auto (the checkpoint's, or float32 on a CPU that emulates it), float32, bfloat16 or float16"""
     device: str = "auto"
-    """auto, cpu, cuda, cuda:1, ..."""
+    """hf: auto, cpu, cuda, cuda:1, ..."""
     batch_size: int = 64
-    """most solutions in one batch"""
+    """hf: most solutions in one batch"""
 
     kind = Kind.ADDITIVE
 
     def __post_init__(self) -> None:
         check_knob(self, "beta", above=0)
         check_knob(self, "batch_size", least=1)
+        self.check_room()
 
     @cached_property
-    def readers(self) -> tuple["LikelihoodReader", "LikelihoodReader"]:
+    def readers(self) -> tuple[StepReader, StepReader]:
         """Of the model and of the reference. Raises KnobError and ModelError where the two do not fit together."""
-        device = choose_device(self.device)
         check_preset(Head.LIKELIHOOD, self.model, self)
         for knob, name in (("model", self.model), ("reference", self.reference)):
             if not name:
                 raise KnobError(f"scorer.{knob}: name a folder or a hub model")
             check(Head.LIKELIHOOD, name)
-        model, reference = (_reader(name, device, self.dtype, self.batch_size) for name in (self.model, self.reference))
+        model, reference = self._reader(self.model), self._reader(self.reference)
         if model.tokenizer.get_vocab() != reference.tokenizer.get_vocab():
             raise KnobError(f"scorer.reference={self.reference} has other tokens than scorer.model={self.model}")
         return model, reference
+
+    def _reader(self, model: str) -> StepReader:
+        if self.engine is not Engine.VLLM:
+            return _reader(model, choose_device(self.device), self.dtype, self.batch_size)
+        from scorers import vllm_reader
+
+        return vllm_reader.reader(Head.LIKELIHOOD, model, self.dtype, self.room, None)
 
     def load(self) -> None:
         """Loads the models, which else happens at the first request."""

@@ -2,17 +2,18 @@
 
 vLLM's prefix cache keeps what was read of a path. A classifier returns a row for each token that it had to compute; the
 prompt ends at the newest step's place, so that one is always among them. A language model that answers with a word is
-asked for one at each place.
+asked for one at each place. Likelihoods are read anew: vLLM keeps none of a prompt's.
 """
 
 import math
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from policies.engines.flops import Flops
 from policies.engines.meter import NOTHING, Work, add
 from policies.engines.room import Room
-from policies.engines.vllm import Aborted, pooling_params, shared, word_params
+from policies.engines.vllm import Aborted, likelihood_params, pooling_params, shared, word_params
 from scorers.heads import Head, Words, without_weights
 from scorers.step_reader import StepReader
 from search.cost import Cost
@@ -133,6 +134,25 @@ class WordReader(VLLMReader):
             self._add(reading, output, heads=1)
 
 
+class LikelihoodReader(VLLMReader):
+    """Log-probabilities of stretches of a text: `read(ids, ends)` gives one for each pair of neighbouring ends."""
+
+    def __init__(self, model: str, dtype: str, room: Room) -> None:
+        super().__init__(Head.LIKELIHOOD, model, dtype, room, "generate")
+
+    async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
+        output = await self.server.generate(ids, likelihood_params(), salt)
+        self._charge(reading, output)
+        found = [
+            0.0 if row is None else row[token].logprob for token, row in zip(ids, output.prompt_logprobs, strict=True)
+        ]
+        return [math.fsum(found[a:b]) for a, b in pairwise(places)]
+
+    def _charge(self, reading: Reading, output: Any) -> None:
+        if output is not None and output.outputs[0].token_ids:
+            self._add(reading, output)
+
+
 def _head_parameters(empty: Any) -> int:
     """Of what stands on the decoder; a language model's may be its input embedding, too."""
     if (words := empty.get_output_embeddings()) is not None:
@@ -149,4 +169,6 @@ def reader(head: Head, model: str, dtype: str, room: Room, words: Words | None) 
 
 @lru_cache(maxsize=4)
 def _reader(head: Head, model: str, dtype: str, room: Room, words: Words | None) -> VLLMReader:
+    if head is Head.LIKELIHOOD:
+        return LikelihoodReader(model, dtype, room)
     return RowReader(head, model, dtype, room) if words is None else WordReader(model, dtype, room, words)

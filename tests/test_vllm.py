@@ -14,18 +14,21 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import Qwen2ForCausalLM
 
 from policies.engines import vllm as runtime
 from policies.engines.hf import ModelError, locate
 from policies.engines.room import Engine, Room
 from policies.vllm import VLLM
 from scorers.critic import Critic
+from scorers.implicit import Implicit
 from scorers.prm import PRM
 from scorers.vllm_reader import wanted
 from search import Beam, BestOfN, Job, Kind, KnobError, ScoreError, Step, Tree, solve_all
 from search.randomness import key
 from search.solve import search_id
 from tests.command_line import interrupt
+from tests.conftest import save_random
 from tests.test_engines import CONTEXT, QUESTIONS, extend, full_pass, ids_of, random_paths
 from tests.test_reward_formats import QUESTION, TEXTS, make
 
@@ -140,6 +143,22 @@ def test_every_format_scores_as_on_transformers(name: str, tmp_path: Path):
         assert all(s.cost.calls == 1 and s.cost.flops for s in one_by_one)
     finally:
         served.reader.server.close()
+
+
+@vllm
+def test_implicit_rewards_are_as_on_transformers(tmp_path: Path):
+    folders = [save_random(Qwen2ForCausalLM, tmp_path / str(seed), seed) for seed in (5, 6)]
+    scorer = Implicit(model=folders[0], reference=folders[1], beta=0.5, dtype="float32")
+    served = replace(scorer, engine=Engine.VLLM, context=CONTEXT)
+    steps = [Step(text + "\n\n") for text in TEXTS]
+    try:
+        for since in (0, 2):
+            ours, theirs = (asyncio.run(each.score(QUESTION, steps, since)) for each in (served, scorer))
+            assert ours.scores == pytest.approx(theirs.scores, abs=1e-3)
+            assert ours.cost.computed + ours.cost.cached == theirs.cost.computed and ours.cost.flops
+    finally:
+        for reader in served.readers:
+            reader.server.close()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @vllm

@@ -172,6 +172,11 @@ def word_params(ids: Sequence[int]) -> Any:
     return sampling_params(temperature=0, max_tokens=1, logprobs=len(ids), logprob_token_ids=list(ids))
 
 
+def likelihood_params() -> Any:
+    """Of one request: the log-probability of each token of its prompt. None of it is read from the cache."""
+    return sampling_params(temperature=0, max_tokens=1, prompt_logprobs=0)
+
+
 def pooling_params(skip_cache: bool, probabilities: bool) -> Any:
     """Of one request: a row of a head's numbers, or of their softmax, for each token computed.
 
