@@ -3,7 +3,8 @@
 usage: stepsearch judge data=SET data.path=PATH [key=value ...]
 
 Every solution is scored whole, none is cut. The run folder gets scores.jsonl (a line as each is scored), summary.json,
-summary.csv, judge.png, config.yaml and versions.json; `run=FOLDER` goes on where it stopped.
+summary.csv, judge.png, config.yaml and versions.json; `run=FOLDER` goes on where it stopped; with
+`run=FOLDER threshold=0.3` the scores that are there are looked at anew.
 
     stepsearch judge data=processbench data.path=processbench scorer=checks
     stepsearch judge data=prmbench data.path=prmbench/classified scorer.model=Qwen/Qwen2.5-Math-PRM-7B
@@ -106,7 +107,7 @@ def main(overrides: Sequence[str] = ()) -> int:
         raise KindError("a ranking orders siblings only: its numbers do not compare saved solutions")
     inputs = {"data": fingerprint_of(asdict(solution) for solution in solutions), **fingerprints(scorer=run.scorer)}
     if begun:
-        check_same(begun, config, inputs)
+        check_same(begun, config, inputs, free=("threshold", "concurrency"))
     folder = begun or open_run_folder("judge", run.out, config, words, inputs)
     scores, cut_short = Scores(folder / SCORES), None
     if run.stored:

@@ -76,14 +76,25 @@ def _words_of(folder: Path) -> list[str]:
         raise RunError(f"run={folder} is no run that can go on: {folder / _COMMAND} cannot be read") from error
 
 
-def check_same(folder: Path, config: DictConfig, inputs: Mapping[str, str]) -> None:
-    """Raises RunError, with the difference, where config or inputs are not those that the run began with."""
-    before, after = (folder / _CONFIG).read_text("utf-8"), OmegaConf.to_yaml(config)
+def check_same(folder: Path, config: DictConfig, inputs: Mapping[str, str], free: Sequence[str] = ()) -> None:
+    """Raises RunError, with the difference, where config or inputs are not those that the run began with.
+
+    `free` are knobs that change nothing of what has been done.
+    """
+    before, after = (
+        _without(free, text) for text in ((folder / _CONFIG).read_text("utf-8"), OmegaConf.to_yaml(config))
+    )
     if changed := [line for line in difflib.ndiff(before.splitlines(), after.splitlines()) if line[0] in "-+"]:
         raise RunError(f"run={folder} was begun with another config; begin anew with out=:\n" + "\n".join(changed))
     read = json.loads((folder / _INPUTS).read_text("utf-8"))
     if changed := [name for name in inputs if inputs[name] != read.get(name)]:
         raise RunError(f"run={folder} was begun with another {' and '.join(changed)}; begin anew with out=")
+
+
+def _without(knobs: Sequence[str], text: str) -> str:
+    """A config's YAML without some of its knobs."""
+    held: Any = OmegaConf.to_container(OmegaConf.create(text))
+    return OmegaConf.to_yaml(OmegaConf.create({knob: value for knob, value in held.items() if knob not in knobs}))
 
 
 @contextmanager

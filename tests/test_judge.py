@@ -255,6 +255,8 @@ def test_a_run_that_was_cut_off_goes_on(labelled: Path, capsys: pytest.CaptureFi
     assert sorted(int(entry["id"]) for entry in whole) == list(range(1, 13))
     assert run("judge", "run=run", "scorer.unknown=0.9") == 2
     assert "+   unknown: 0.9" in capsys.readouterr().err
+    assert run("judge", "run=run", "threshold=0.2") == 0
+    assert json.loads(Path("run/summary.json").read_text())["threshold"] == {"value": 0.2, "source": "given"}
 
 
 def test_stored_scores_are_judged_and_what_has_none_is_counted(
