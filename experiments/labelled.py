@@ -162,6 +162,8 @@ class Labelled:
     """field of the list of true or false, one a step, null where unknown"""
     answer_right: str | None = "answer_right"
     """field of whether the final answer is right; left out where no line has it"""
+    answer: str | None = "answer"
+    """field of the question's gold answer, which lets solutions vote; left out where no line has it"""
     group: str | None = None
     """field that the figures are grouped by"""
     limit: int | None = None
@@ -189,6 +191,7 @@ class Labelled:
             question=line.text("question", self.question),
             steps=tuple(steps),
             right=tuple(right),
+            answer=line.text("answer", self.answer) if self.answer and self.answer in line.record else None,
             answer_right=_flag(line, self.answer_right) if self.answer_right else None,
             logprobs=None if logprobs is None else tuple(map(tuple, logprobs)),
         )

@@ -87,6 +87,17 @@ def test_what_is_wrong_with_a_set_is_named(row: dict[str, Any], said: str, tmp_p
     assert said in str(error.value)
 
 
+def test_labelled_solutions_with_a_gold_answer_vote(tmp_path: Path):
+    rows = [
+        {"question": "q", "steps": [text], "labels": [True], "answer": "4"} for text in (r"\boxed{4}", "cut", "cut")
+    ]
+    held = Labelled(str(write(tmp_path / "mine.jsonl", rows))).load()
+    found = judgement(held, {s.id: [0.5] for s in held}, 0, Kind.CORRECTNESS, Threshold(0.5, "given")).answers
+    assert found is not None
+    assert {name: row.tolist() for name, row in found.correct.items()}["majority"] == [1], "what is cut does not vote"
+    assert found.correct["one sample"].tolist() == [pytest.approx(1 / 3)]
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -33,6 +33,7 @@ def entries(tree: Tree) -> Iterator[dict[str, Any]]:
         yield {
             "question": tree.question,
             "level": arithmetic.level(tree.question),
+            "answer": str(arithmetic.parse(tree.question)),
             "steps": [step.text.strip() for step in steps],
             "labels": labels,
             "answer_right": leaf.finished and labels[-1],
