@@ -3,11 +3,14 @@
 usage: stepsearch compare run=DIR [key=value ...]
 
 Reads results.jsonl of the run folder. Each cell of the other searchers is compared, problem by problem, with what the
-baseline reaches at the same mean cost: interpolated between its two nearest cells on the logarithm of the cost, never
-beyond its first or last one. Where the 95 % interval of the difference holds 0, the verdict is that it cannot tell.
+baseline reaches at the same mean cost: interpolated between its two nearest cells on the logarithm of the cost, and
+never more than 2 % beyond its first or last one. `n=1` compares every cell with the baseline's cell of that N instead,
+whatever it costs. Where the 95 % interval of the difference holds 0, or p is not below 0.05, the verdict is that it
+cannot tell: on few problems the interval alone promises too much.
 
     stepsearch compare run=runs/demo
     stepsearch compare run=runs/demo baseline=beam axis=flops selection=majority
+    stepsearch compare run=runs/demo n=1
 """
 
 import sys
@@ -32,6 +35,7 @@ from experiments.summary import by_cell, mean, rules_of
 from experiments.terminal import number, screen
 
 PERMUTATIONS = 10_000
+NEAR = 1.02  # costs that differ by less are equal
 SIGNIFICANT = 0.05  # below it, signs so unequal are not put down to chance
 
 
@@ -143,7 +147,13 @@ def _cell(members: Sequence[Result], axis: Axis, rule: str) -> Cell:
 
 
 def at_cost(cells: Sequence[Cell], cost: float) -> np.ndarray | None:
-    """Correctness by problem, [P], at `cost`, between the two cells around it; None outside of them. Sorted by cost."""
+    """Correctness by problem, [P], at `cost`, between the two cells around it; None outside of them. Sorted by cost.
+
+    A cost that is less than 2 % beyond the first or the last cell is that cell's.
+    """
+    first, last = cells[0].cost, cells[-1].cost
+    if first / NEAR <= cost <= last * NEAR:
+        cost = min(max(cost, first), last)
     for below, above in zip(cells, [*cells[1:], cells[-1]], strict=True):
         if below.cost <= cost <= above.cost:
             share = 0.0 if above.cost == below.cost else np.log(cost / below.cost) / np.log(above.cost / below.cost)

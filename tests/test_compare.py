@@ -37,8 +37,13 @@ def test_between_two_cells_the_logarithm_of_the_cost_decides():
 
 def test_nothing_is_extrapolated():
     cells = [cell(100, 0, 1), cell(400, 1, 1)]
-    assert at_cost(cells, 99) is None and at_cost(cells, 401) is None
-    assert at_cost(cells[:1], 100) is not None and at_cost(cells[:1], 101) is None
+    assert at_cost(cells, 97) is None and at_cost(cells, 409) is None
+    assert at_cost(cells[:1], 100) is not None and at_cost(cells[:1], 103) is None
+
+
+def test_a_cost_that_differs_by_less_than_two_per_cent_is_the_same():
+    cells = [cell(100, 0, 1), cell(400, 1, 1)]
+    assert at_cost(cells, 99) == pytest.approx([0, 1]) and at_cost(cells, 405) == pytest.approx([1, 1])
 
 
 def test_a_cell_is_compared_problem_by_problem():
