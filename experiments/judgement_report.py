@@ -161,7 +161,8 @@ def _draw_groups(axes: Any, found: Judgement) -> None:
         heights = [getattr(group.f1, field) for group in found.groups]
         axes.bar(places + (shift - 1) * 0.27, heights, 0.25, label=label, color=colour, hatch=hatch, edgecolor="white")
     axes.set_xticks(places, [group.name.replace("_", "\n") for group in found.groups], fontsize=8)
-    axes.set_ylim(0, 1)
+    axes.set_ylim(0, 1.14)  # room for the legend
+    axes.set_yticks(np.linspace(0, 1, 6))
     axes.set_ylabel("accuracy")
     axes.set_title(f"first wrong step, threshold {found.threshold.value:.2f} ({found.threshold.source})", fontsize=9)
     axes.legend(fontsize=7, ncols=3, loc="upper center", frameon=False)
