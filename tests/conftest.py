@@ -3,9 +3,13 @@
 Imports stand inside, so that tests without a model start at once.
 """
 
+import signal
 from pathlib import Path
 
 import pytest
+
+# A shell that starts the tests in the background has Ctrl-C ignored, which the processes of a test would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def save_random(model_class: type, folder: Path, seed: int, **knobs: object) -> str:
