@@ -31,7 +31,7 @@ from experiments.problem_file import ProblemError
 from experiments.progress import SweepProgress
 from experiments.run_folder import appending, asked, check_same, fingerprint_of, fingerprints, open_run_folder
 from experiments.schema import build
-from experiments.terminal import plain, screen
+from experiments.terminal import plain, plain_lines, screen
 from search.batching import WorkerDied
 from search.errors import KindError, ScoreError, check_knob
 from search.protocols import Scorer
@@ -164,7 +164,7 @@ def _score(run: Judge, pending: Sequence[Solution], scores: Scores, file: Path) 
         except KeyboardInterrupt:
             why, code = "interrupted", INTERRUPTED
         except WorkerDied as error:
-            why, code = "\n".join(map(plain, str(error).splitlines())), 1
+            why, code = plain_lines(str(error)), 1
     said = f"{why}: {progress.done} of {progress.total} solutions are scored and kept"
     print(f"{said}; go on with: stepsearch judge run={file.parent}", file=sys.stderr)
     return code

@@ -17,8 +17,8 @@ from experiments.step_metrics import (
     calibration,
     calibration_error,
     every_step,
+    first_errors,
     prm_score,
-    step_f1,
     up_to_first_error,
 )
 from search.answers import boxed
@@ -160,10 +160,10 @@ def choose(judged: Mapping[str, Sequence[Judged]]) -> Threshold:
 
 def group_figures(name: str, judged: Sequence[Judged], threshold: float) -> Group:
     wrong = sum(each.first_wrong is not None for each in judged)
-    found = step_f1(judged, threshold)
-    spread = interval_of(lambda chosen: step_f1([judged[i] for i in chosen], threshold).f1, len(judged), resamples=500)
+    found = first_errors(judged, threshold)
+    spread = interval_of(lambda chosen: found.f1(chosen).f1, len(judged), resamples=500)
     score = prm_score(every_step(judged), threshold)
-    return Group(name, len(judged), wrong, found, auc(*up_to_first_error(judged)), score, spread)
+    return Group(name, len(judged), wrong, found.f1(), auc(*up_to_first_error(judged)), score, spread)
 
 
 # answers
@@ -248,7 +248,7 @@ def _is_right(solution: Solution) -> bool:
 def biases(solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]], threshold: float) -> Biases:
     held = [solution for solution in solutions if solution.id in scores]
     right = [s for s in held if (s.answer is not None or s.answer_right is not None) and _is_right(s)]
-    flawed = [s for s in right if s.first_wrong is not None]
+    flawed = [s for s in right if False in s.right]
     places = [_lowest(scores[s.id]) for s in held if len(s.steps) > 1]
     histogram = np.sum([_binned(shares) for shares in places], axis=0) / max(1, len(places))
     return Biases(

@@ -39,11 +39,6 @@ class Solution:
     scores: tuple[float, ...] | None = None
     logprobs: tuple[tuple[float, ...], ...] | None = None
 
-    @property
-    def first_wrong(self) -> int | None:
-        """The place of its first wrong step."""
-        return self.right.index(False) if False in self.right else None
-
 
 class LabelledSet(Protocol):
     def load(self) -> list[Solution]:

@@ -68,21 +68,39 @@ class F1(NamedTuple):
     correct: float
 
 
-def step_f1(solutions: Sequence[Judged], threshold: float) -> F1:
-    """ProcessBench (arXiv 2412.06559, section 3): a scorer finds the first step that it puts below `threshold`.
-
-    A solution counts that is labelled whole, or up to its first wrong step. NaN where all are right, or all are wrong.
+class FirstErrors(NamedTuple):
+    """What a scorer made of solutions, [P] each: which have no wrong step, in which the first wrong step (or that there
+    is none) was found, and which count: those labelled whole, or up to their first wrong step.
     """
-    hits: dict[bool, list[bool]] = {True: [], False: []}
-    for solution in solutions:
-        if None in solution.right[: solution.first_wrong]:
-            continue
-        found = next((place for place, score in enumerate(solution.scores) if score < threshold), None)
-        hits[solution.first_wrong is None].append(found == solution.first_wrong)
-    if not (hits[True] and hits[False]):
-        return F1(float("nan"), float("nan"), float("nan"))
-    erroneous, correct = float(np.mean(hits[False])), float(np.mean(hits[True]))
-    return F1(2 * erroneous * correct / max(erroneous + correct, 1e-12), erroneous, correct)
+
+    right: np.ndarray
+    hit: np.ndarray
+    counted: np.ndarray
+
+    def f1(self, chosen: np.ndarray | slice = slice(None)) -> F1:
+        """Of the chosen solutions. NaN where all are right, or all are wrong."""
+        counted = self.counted[chosen]
+        right, hit = self.right[chosen][counted], self.hit[chosen][counted]
+        if right.all() or not right.any():
+            return F1(float("nan"), float("nan"), float("nan"))
+        erroneous, correct = float(hit[~right].mean()), float(hit[right].mean())
+        return F1(2 * erroneous * correct / max(erroneous + correct, 1e-12), erroneous, correct)
+
+
+def first_errors(solutions: Sequence[Judged], threshold: float) -> FirstErrors:
+    """ProcessBench (arXiv 2412.06559, section 3): a scorer finds the first step that it puts below `threshold`."""
+    wrong = [solution.first_wrong for solution in solutions]
+    found = [next((i for i, score in enumerate(s.scores) if score < threshold), None) for s in solutions]
+    return FirstErrors(
+        right=np.array([place is None for place in wrong], dtype=bool),
+        hit=np.array([a == b for a, b in zip(found, wrong, strict=True)], dtype=bool),
+        counted=np.array([None not in s.right[:place] for s, place in zip(solutions, wrong, strict=True)], dtype=bool),
+    )
+
+
+def step_f1(solutions: Sequence[Judged], threshold: float) -> F1:
+    """ProcessBench's F1 of all the solutions."""
+    return first_errors(solutions, threshold).f1()
 
 
 def best_threshold(solutions: Sequence[Judged]) -> float:

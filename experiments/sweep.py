@@ -36,7 +36,7 @@ from experiments.results import Result, read_results
 from experiments.run_folder import RESULTS, appending, asked, check_same, fingerprint_of, fingerprints, open_run_folder
 from experiments.schema import build
 from experiments.summary import summarise, table, write_csv
-from experiments.terminal import plain, screen
+from experiments.terminal import plain, plain_lines, screen
 from search.batching import WorkerDied
 from search.errors import check_knob
 from search.selection import Rule
@@ -109,7 +109,7 @@ def _search(run: Sweep, problems: Sequence[Problem], grid: Sequence[Cell], folde
         except KeyboardInterrupt:
             why, code = "interrupted", INTERRUPTED
         except WorkerDied as error:
-            why, code = "\n".join(map(plain, str(error).splitlines())), 1
+            why, code = plain_lines(str(error)), 1
     ended, of = progress.done + len(done), progress.total + len(done)
     kept = f"{ended} of {of} searches had ended and are kept; run={folder} goes on; short ones end first"
     print(f"{why}: {kept}", file=sys.stderr)

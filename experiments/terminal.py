@@ -25,6 +25,11 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
+def plain_lines(text: str) -> str:
+    """As `plain`, line breaks kept."""
+    return "\n".join(map(plain, text.splitlines()))
+
+
 def number(value: float | None) -> str:
     """A cost in words: `unknown` for None, whole numbers with commas, large ones in scientific notation."""
     if value is None:

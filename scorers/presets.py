@@ -1,11 +1,14 @@
 """Published reward models by name: which scorer reads them, with which knobs."""
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from policies.engines.hf import ModelError
+
+_BARE = re.compile(r"[\w@%+=:,./-]+")  # needs no quotes; letters of any script, which shlex would quote
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,9 @@ class Preset:
     def words(self) -> str:
         """As on the command line, in quotes where a shell needs them."""
         knobs = [f"scorer.{knob}={value}" for knob, value in self.knobs.items() if value is not None]
-        return shlex.join([f"scorer={self.scorer}", *knobs]).replace("'scorer.tag=ки'", "scorer.tag=ки")
+        return " ".join(
+            word if _BARE.fullmatch(word) else shlex.quote(word) for word in (f"scorer={self.scorer}", *knobs)
+        )
 
 
 _RLHFLOW = Preset("lm_head_prm", {"tag": None})
