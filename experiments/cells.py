@@ -79,7 +79,8 @@ class Cell:
 def cells(
     searchers: Mapping[str, Searcher], policy: Policy, budgets: Sequence[int] | None, budget: Budgets
 ) -> list[Cell]:
-    """The greedy cell, then every searcher at each of the budgets, or under each of the swept limits.
+    """The greedy cell, then every searcher at each of the budgets, or under each of the swept limits. Of a searcher
+    whose samples are independent the largest budget tells the others.
 
     Raises KnobError where both are swept, or where a searcher's own bounds forbid a value.
     """
@@ -93,7 +94,9 @@ def cells(
             limits = [(point, replace(budget.caps, **point)) for point in budget.points]  # pyright: ignore
             grid += [Cell(name, n, search, policy, limit, point) for point, limit in limits]
         else:
-            scaled = [(n, rescaled(name, search, n)) for n in budgets or DEFAULT_BUDGETS]
+            wanted = budgets or DEFAULT_BUDGETS
+            run = [max(wanted)] if getattr(search, "independent", False) else wanted
+            scaled = [(n, rescaled(name, search, n)) for n in run]
             grid += [Cell(name, n, search, policy, budget.caps) for n, search in scaled]
     return grid
 

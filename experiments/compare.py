@@ -16,7 +16,6 @@ cannot tell: on few problems the interval alone promises too much.
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,12 +23,13 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from experiments.axes import SPENT, Axis
 from experiments.bootstrap import Interval, interval
 from experiments.cells import GREEDY
 from experiments.compose import compose
-from experiments.curves import in_every_cell, scale
+from experiments.curves import complete, scale
 from experiments.errors import ConfigError, RunError, one_of
-from experiments.results import Result, read_results
+from experiments.results import Result, correct_by_problem, read_results
 from experiments.schema import build
 from experiments.summary import by_cell, mean, rules_of
 from experiments.terminal import number, screen
@@ -37,13 +37,6 @@ from experiments.terminal import number, screen
 PERMUTATIONS = 10_000
 NEAR = 1.02  # costs that differ by less are equal
 SIGNIFICANT = 0.05  # below it, signs so unequal are not put down to chance
-
-
-class Axis(StrEnum):
-    """What counts as compute; both are means over problems."""
-
-    GENERATED_TOKENS = "generated_tokens"
-    FLOPS = "flops"
 
 
 @dataclass(frozen=True)
@@ -55,7 +48,7 @@ class Compare:
     baseline: str = "best_of_n"
     """the searcher that the others are compared with"""
     axis: Axis = Axis.GENERATED_TOKENS
-    """compute: generated_tokens, or flops of policy and scorer"""
+    """compute: generated_tokens, computed_tokens (policy and scorer), unique_tokens, flops or calls"""
     n: float | None = None
     """compare with the baseline's cell of this N (or swept budget), whatever it costs; null: at equal compute"""
     selection: Any = None
@@ -98,7 +91,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     knobs: Compare = build(compose(Compare, overrides))
     if not knobs.run:
         raise ConfigError("compare needs the folder of a sweep: run=DIR")
-    results = in_every_cell([r for r in read_results(Path(knobs.run).expanduser()) if r.gold is not None])
+    results = complete(read_results(Path(knobs.run).expanduser()))
     rule = knobs.selection.rule.value
     screen().print(table(comparisons(results, knobs.baseline, knobs.axis, rule, knobs.n), knobs, rule, results))
     return 0
@@ -138,12 +131,10 @@ def _missing(results: Sequence[Result], baseline: str, axis: Axis, rule: str) ->
 
 def _cell(members: Sequence[Result], axis: Axis, rule: str) -> Cell:
     """Seeds of one problem are averaged."""
-    by_problem: dict[str, list[float]] = {}
-    for member in members:
-        if (value := member.correct(rule)) is not None:
-            by_problem.setdefault(member.problem, []).append(value)
-    correct = np.array([np.mean(by_problem[problem]) for problem in sorted(by_problem)])
-    return Cell(members[0].cell["searcher"], scale(members[0]), mean([m.ledger[axis] for m in members]) or 0, correct)
+    by_problem = correct_by_problem(members, rule)
+    correct = np.array([by_problem[problem] for problem in sorted(by_problem)])
+    cost = mean([SPENT[axis](member.ledger) for member in members]) or 0
+    return Cell(members[0].cell["searcher"], scale(members[0]), cost, correct)
 
 
 def at_cost(cells: Sequence[Cell], cost: float) -> np.ndarray | None:

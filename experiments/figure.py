@@ -1,4 +1,4 @@
-"""Draws curves with matplotlib: three panels, readable in grey and by the colour-blind."""
+"""Draws curves with matplotlib: a panel for each axis, readable in grey and by the colour-blind."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentF
 from experiments.curves import Figure, Line
 
 DPI = 200
-_UNITS = [(1e18, "10^{18}"), (1e15, "10^{15}"), (1e12, "10^{12}"), (1e9, "10^9"), (1e6, "10^6"), (1e3, "10^3")]
+_UNITS = [(1e18, "10^{18}"), (1e15, "10^{15}"), (1e12, "10^{12}"), (1e9, "10^9"), (1e6, "10^6")]
 _RULES = {"best": "highest score", "majority": "majority", "weighted": "weighted vote", "particle": "particle weight"}
 
 
@@ -89,24 +89,28 @@ def _shown(figure: Figure) -> list[int]:
 def caption(figure: Figure) -> str:
     seeds = ", ".join(map(str, figure.seeds))
     problems = f"{figure.problems} problem{'s' * (figure.problems != 1)}"
-    unknown = "; FLOPs are not known" * (len(_shown(figure)) < len(figure.axes))
-    return f"{problems}, seed {seeds}; answers by {_RULES[figure.rule]}; bands: 95 % bootstrap over problems{unknown}"
+    hidden = [panel.label for i, panel in enumerate(figure.axes) if i not in _shown(figure)]
+    unknown = f"; not known: {', '.join(hidden)}" if hidden else ""
+    words = f"{problems}, seed {seeds}; answers by {_RULES[figure.rule]}; bands: 95 % bootstrap over problems{unknown}"
+    return words + "; thin: had its largest run ended earlier" * bool(figure.earlier)
 
 
 def draw_panel(panel: Any, figure: Figure, axis: int) -> None:
     """One axis: bands first, then the references, then the lines on top."""
     values = [p.places[axis] for line in [*figure.lines, *figure.references] for p in line.points]
     known = [value for value in values if value]
-    unit, power = next(((u, p) for u, p in _UNITS if axis == 1 and min(known) >= u), (1.0, ""))
+    unit, power = next(((u, p) for u, p in _UNITS if min(known) >= u), (1.0, ""))
     panel.set_xscale("log", base=2)
-    panel.set_xlabel(figure.axes[axis] + (f" ($\\times {power}$)" if power else ""))
+    panel.set_xlabel(figure.axes[axis].label + (f" ($\\times {power}$)" if power else ""))
     if figure.greedy is not None:
         panel.axhline(figure.greedy, color="#000000", linewidth=0.9, label="greedy", zorder=1.5)
     for line in figure.references:
         _draw_line(panel, line, axis, unit, 1.3, band=False)
+    for line in figure.earlier:
+        _draw_earlier(panel, line, axis, unit)
     for rank, line in enumerate(figure.lines):
         _draw_line(panel, line, axis, unit, 1.7, band=True, size=7.5 - 0.9 * rank)
-    panel.xaxis.set_major_locator(FixedLocator(ticks([value / unit for value in known], axis == 2)))
+    panel.xaxis.set_major_locator(FixedLocator(ticks([value / unit for value in known], figure.axes[axis].exact)))
     panel.xaxis.set_minor_locator(NullLocator())
     panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
     panel.set_xlim(min(known) / unit / 1.25, max(known) / unit * 1.25)
@@ -132,6 +136,12 @@ def _draw_line(panel: Any, line: Line, axis: int, unit: float, width: float, ban
         x, y, label=look.label, color=look.colour, linestyle=look.dashes, linewidth=width,
         marker=marker, markersize=size or 4, markeredgecolor="white", markeredgewidth=0.7, zorder=3 if band else 2,
     )  # fmt: skip
+
+
+def _draw_earlier(panel: Any, line: Line, axis: int, unit: float) -> None:
+    known = [(place / unit, point.accuracy) for point in line.points if (place := point.places[axis])]
+    if known:
+        panel.plot(*zip(*known, strict=True), color=LOOKS.get(line.name, LOOKS["custom"]).colour, linewidth=0.9)
 
 
 def ticks(values: Sequence[float], exact: bool) -> list[float]:

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from rich.console import Console
 
@@ -29,7 +29,7 @@ from experiments.labelled import ProcessBench, Solution
 from experiments.loading import load_engines
 from experiments.problem_file import ProblemError
 from experiments.progress import SweepProgress
-from experiments.run_folder import appending, asked, check_same, fingerprint_of, fingerprints, open_run_folder
+from experiments.run_folder import Lines, appending, asked, check_same, fingerprint_of, fingerprints, open_run_folder
 from experiments.schema import build
 from experiments.terminal import plain, plain_lines, screen
 from search.batching import WorkerDied
@@ -73,10 +73,9 @@ class Scores:
             for line in file.read_text("utf-8").splitlines():
                 self._take(json.loads(line))
 
-    def add(self, file: IO[str], entry: dict[str, Any]) -> None:
+    def add(self, file: Lines, entry: dict[str, Any]) -> None:
         self._take(entry)
-        file.write(json.dumps(entry, allow_nan=False) + "\n")
-        file.flush()
+        file.append(json.dumps(entry, allow_nan=False))
 
     def take_stored(self, solutions: Iterable[Solution]) -> None:
         """Those that the file holds, as if they had just been given: one that cannot be right is an error."""
@@ -170,7 +169,7 @@ def _score(run: Judge, pending: Sequence[Solution], scores: Scores, file: Path) 
     return code
 
 
-def _note(scores: Scores, lines: IO[str], entry: dict[str, Any], progress: SweepProgress) -> None:
+def _note(scores: Scores, lines: Lines, entry: dict[str, Any], progress: SweepProgress) -> None:
     scores.add(lines, entry)
     progress.ended(None, "error" in entry)
 

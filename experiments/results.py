@@ -1,21 +1,20 @@
 """One line of results: a problem under a cell, its answers judged. Only here does the gold answer meet a tree."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from experiments.errors import RunError
 from experiments.problems import Problem
+from experiments.readings import anytime, distinct, is_right, samples, votes
 from experiments.run_folder import RESULTS
-from search.equivalence import equivalent
 from search.scores import Reduction
-from search.selection import Selection, allowed_rules, oracle
+from search.selection import oracle
 from search.solve import Solved
-from search.tree import Tree
 
 ORACLE = "oracle"
 
@@ -24,7 +23,10 @@ ORACLE = "oracle"
 class Result:
     """`selections` has, by rule, the answer and its correctness: 0 or 1, a mean where answers tie, None without gold.
 
-    A search that failed has an `error`, "Type: message", and no selections.
+    A search that failed has an `error`, "Type: message", and nothing that is read off its tree. `distinct` counts
+    answers and first steps; `samples` are there where they are independent, `anytime` where the tree tells of smaller
+    budgets (see readings.py). Never written to a file are those that are read off a larger cell of `estimated_from`
+    samples, where correctness and `no_answer` are expected values.
     """
 
     problem: str
@@ -34,11 +36,15 @@ class Result:
     cell: dict[str, Any]
     seed: int
     selections: dict[str, dict[str, Any]]
-    oracle: bool | None
-    no_answer: bool
+    oracle: float | None
+    no_answer: float
     stopped: str | None
     ledger: dict[str, Any]
     error: str | None
+    distinct: dict[str, int] | None = None
+    samples: list[dict[str, Any]] | None = None
+    anytime: list[dict[str, Any]] | None = None
+    estimated_from: int | None = None
 
     def dumps(self) -> str:
         return json.dumps(asdict(self), allow_nan=False)
@@ -51,19 +57,16 @@ class Result:
         if self.gold is None:
             return None
         if rule == ORACLE:
-            return float(bool(self.oracle))
+            return float(self.oracle or 0)
         return self.selections[rule]["correct"] if rule in self.selections else 0.0
 
 
 def judge(solved: Solved, problem: Problem, cell: dict[str, Any], reduction: Reduction | None) -> Result:
     """Blocks while answers are compared: call it in a thread."""
-    tree, error = solved.tree, solved.error
-    selections: dict[str, dict[str, Any]] = {}
-    right = None
+    tree, error, read = solved.tree, solved.error, _Read()
     if error is None:
         try:
-            selections = votes(tree, problem.answer, reduction)
-            right = None if problem.answer is None else oracle(tree, lambda answer: _right(answer, problem.answer))
+            read = _read(solved, problem.answer, reduction)
         except Exception as failure:  # one tree that cannot be judged must not end the sweep
             error = failure
     return Result(
@@ -73,28 +76,44 @@ def judge(solved: Solved, problem: Problem, cell: dict[str, Any], reduction: Red
         gold=problem.answer,
         cell=cell,
         seed=tree.seed,
-        selections={} if error else selections,
-        oracle=None if error else right,
-        no_answer=error is None and all(vote["answer"] is None for vote in selections.values()),
+        no_answer=error is None and all(vote["answer"] is None for vote in read.selections.values()),
         stopped=tree.stopped,
         ledger=tree.ledger.to_json(),
         error=None if error is None else f"{type(error).__name__}: {error}",
+        **read._asdict(),
     )
 
 
-def votes(tree: Tree, gold: str | None, reduction: Reduction | None) -> dict[str, dict[str, Any]]:
-    """By rule: the answer, and the mean correctness of the answers that share the highest weight."""
-    found: dict[str, dict[str, Any]] = {}
-    for rule in allowed_rules(tree):
-        ballot = Selection(rule, reduction)(tree)
-        right = [_right(answer, gold) for answer in ballot.tied]
-        correct = None if gold is None else float(np.mean(right)) if right else 0.0
-        found[rule.value] = {"answer": ballot.answer, "correct": correct}
-    return found
+class _Read(NamedTuple):
+    """What a result has of a tree; as it is here where the search failed."""
+
+    selections: dict[str, dict[str, Any]] = {}  # noqa: RUF012 # never written to
+    oracle: bool | None = None
+    distinct: dict[str, int] | None = None
+    samples: list[dict[str, Any]] | None = None
+    anytime: list[dict[str, Any]] | None = None
 
 
-def _right(answer: str, gold: str | None) -> bool:
-    return gold is not None and equivalent(answer, gold)
+def _read(solved: Solved, gold: str | None, reduction: Reduction | None) -> _Read:
+    tree, searcher = solved.tree, solved.job.searcher
+    return _Read(
+        selections=votes(tree, gold, reduction),
+        oracle=None if gold is None else oracle(tree, lambda answer: is_right(answer, gold)),
+        distinct=distinct(tree),
+        samples=samples(tree, gold, reduction) if getattr(searcher, "independent", False) else None,
+        anytime=anytime(tree, gold, reduction) if gold is not None and getattr(searcher, "anytime", False) else None,
+    )
+
+
+def correct_by_problem(members: Iterable[Result], rule: str) -> dict[str, float]:
+    """Mean correctness of each problem under a rule, over the seeds that it was searched with; problems without gold
+    are left out. Figures and their intervals are of problems: seeds of one problem are no further problems.
+    """
+    found: dict[str, list[float]] = {}
+    for member in members:
+        if (value := member.correct(rule)) is not None:
+            found.setdefault(member.problem, []).append(value)
+    return {problem: float(np.mean(values)) for problem, values in found.items()}
 
 
 def read_results(folder: Path) -> list[Result]:

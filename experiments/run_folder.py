@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -97,20 +98,53 @@ def _without(knobs: Sequence[str], text: str) -> str:
     return OmegaConf.to_yaml(OmegaConf.create({knob: value for knob, value in held.items() if knob not in knobs}))
 
 
+class Lines:
+    """A file that grows by whole lines, each in the hands of the system before the next is begun."""
+
+    def __init__(self, file: FileIO, path: Path) -> None:
+        self._file, self._path = file, path
+
+    def append(self, line: str) -> None:
+        """Raises RunError where the line cannot be written; none of it is left behind then."""
+        size, rest = self._file.seek(0, os.SEEK_END), memoryview(line.encode() + b"\n")
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) or 0 :]
+        except OSError as error:
+            self._file.truncate(size)
+            raise RunError(f"{self._path} cannot be written: {error.strerror}") from error
+
+
 @contextmanager
-def appending(path: Path) -> Iterator[IO[str]]:
-    """The file, to write whole lines to, by this process alone; a last line that was cut off is taken away.
+def appending(path: Path) -> Iterator[Lines]:
+    """The file, to write lines to by this process alone; a last line that was cut off is taken away.
 
-    Raises RunError where another process is writing to it.
+    Raises RunError where another process is writing to it, or where it cannot be written at all.
     """
-    with path.open("a", encoding="utf-8") as file:
+    try:
+        file = FileIO(path, "a+")
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}") from error
+    with file:
         _lock(file, path)
-        text = path.read_bytes()
-        os.truncate(path, text.rfind(b"\n") + 1)
-        yield file
+        file.truncate(_whole(file))
+        yield Lines(file, path)
 
 
-def _lock(file: IO[str], path: Path) -> None:
+def _whole(file: FileIO) -> int:
+    """Bytes up to the end of the last whole line."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - _SAMPLED)
+        file.seek(start)
+        found = file.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _lock(file: FileIO, path: Path) -> None:
     """Until the file is closed, however the process ends; on systems that have such locks."""
     try:
         import fcntl

@@ -12,7 +12,7 @@ from rich.table import Table
 from experiments.bootstrap import interval
 from experiments.cells import GREEDY
 from experiments.registry import GROUPS
-from experiments.results import ORACLE, Result
+from experiments.results import ORACLE, Result, correct_by_problem
 from experiments.terminal import number
 from search.selection import Rule
 
@@ -29,7 +29,10 @@ COSTS = [
     "seconds",
 ]
 RULES = [*(rule.value for rule in Rule), ORACLE]
-COLUMNS = ["searcher", "n", "selection", "problems", "accuracy", "ci_low", "ci_high", "no_answer", "errors", *COSTS]
+COLUMNS = [
+    *("searcher", "n", "selection", "problems", "seeds", "accuracy", "ci_low", "ci_high", "no_answer", "errors"),
+    *("distinct_answers", "distinct_first_steps", *COSTS),
+]
 _ORDER = [GREEDY, *GROUPS["search"]]
 
 Row = dict[str, Any]
@@ -46,17 +49,20 @@ def by_cell(results: Iterable[Result]) -> dict[CellKey, list[Result]]:
 
 
 def summarise(results: Sequence[Result]) -> list[Row]:
-    """A row for each cell and rule: accuracy with its interval, counts of problems, and costs, mean per problem.
+    """A row for each cell and rule: accuracy with its interval, counts of searches, and costs, mean per search.
 
-    A failed search counts as wrong. What is not known is None: FLOPs that a model does not tell, accuracy without gold.
+    A failed search counts as wrong. What is not known is None: FLOPs that a model does not tell, accuracy without gold,
+    how many answers are distinct where the cell was not run itself.
     """
     rows: list[Row] = []
     rules = rules_of(results)
     for (searcher, n, limit), members in by_cell(results).items():
         counts = {
-            "problems": len(members),
+            "problems": len({result.problem for result in members}),
+            "seeds": len({result.seed for result in members}),
             "no_answer": sum(result.no_answer for result in members),
             "errors": sum(result.error is not None for result in members),
+            **{f"distinct_{name}": _distinct(members, name) for name in ("answers", "first_steps")},
         }
         costs = {name: mean([result.ledger[name] for result in members]) for name in COSTS}
         for rule in rules[searcher]:
@@ -74,11 +80,17 @@ def rules_of(results: Iterable[Result]) -> dict[str, list[str]]:
 
 
 def _accuracy(members: Sequence[Result], rule: str) -> Row:
-    correct = [value for result in members if (value := result.correct(rule)) is not None]
+    correct = list(correct_by_problem(members, rule).values())
     if not correct:
         return {"accuracy": None, "ci_low": None, "ci_high": None}
     low, high = interval(correct)
     return {"accuracy": float(np.mean(correct)), "ci_low": low, "ci_high": high}
+
+
+def _distinct(members: Sequence[Result], name: str) -> float | None:
+    """Mean over the searches that have ended well."""
+    known = [result.distinct[name] for result in members if result.distinct is not None]
+    return float(np.mean(known)) if known else None
 
 
 def mean(values: Sequence[float | None]) -> float | None:
@@ -120,7 +132,7 @@ def table(rows: Sequence[Row], rule: str) -> Table:
         shares = [_percent(by_rule[name]["accuracy"]) if name in by_rule else "" for name in rules]
         shares.insert(1, _range(row["ci_low"], row["ci_high"]) if rule in by_rule else "")
         costs = [number(row["generated_tokens"]), number(row["flops"])]
-        shown.add_row(searcher, limit, *shares, *(str(row[name]) for name in counts), *costs)
+        shown.add_row(searcher, limit, *shares, *(number(row[name]) for name in counts), *costs)
     return shown
 
 

@@ -4,9 +4,11 @@ usage: stepsearch sweep [key=value ...]
 
 Every searcher's knobs stand at search.<name>.*; `searchers` says which of them run, and a greedy cell always does.
 The run folder gets results.jsonl (a line as each search ends), summary.csv, the curves, config.yaml and versions.json.
-Ctrl-C keeps what has ended, and so does a killed process; `run=FOLDER` goes on where it stopped.
+Of a searcher whose samples are independent only the largest budget runs; the smaller ones are read off it. Ctrl-C keeps
+what has ended, and so does a killed process; `run=FOLDER` goes on where it stopped.
 
     stepsearch sweep problems.limit=20
+    stepsearch sweep problems.limit=20 seeds=[0,1,2]
     stepsearch sweep searchers=[best_of_n,beam] budgets=[1,4,16,64] search.beam.branch=2 out=runs/beam
     stepsearch sweep budget.generated_tokens=[500,1000,2000] search.mcts.simulations=1000 problems.max_level=2
     stepsearch sweep problems=gsm8k problems.path=test.jsonl policy.model=Qwen/Qwen2.5-Math-1.5B-Instruct \\
@@ -16,6 +18,7 @@ Ctrl-C keeps what has ended, and so does a killed process; `run=FOLDER` goes on 
 """
 
 import asyncio
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -28,18 +31,22 @@ from rich.console import Console
 from experiments.cells import Budgets, Cell, cells
 from experiments.curves import draw_run
 from experiments.errors import INTERRUPTED, ConfigError, RunError, one_of
+from experiments.estimates import with_estimates
 from experiments.loading import check_kinds, load_engines
 from experiments.problems import Problem
 from experiments.progress import SweepProgress
-from experiments.recorder import Recorder, jobs, key
+from experiments.recorder import Recorder, TooManyErrors, jobs, key, names
 from experiments.results import Result, read_results
 from experiments.run_folder import RESULTS, appending, asked, check_same, fingerprint_of, fingerprints, open_run_folder
 from experiments.schema import build
+from experiments.stopping import terminable
 from experiments.summary import summarise, table, write_csv
 from experiments.terminal import plain, plain_lines, screen
 from search.batching import WorkerDied
-from search.errors import check_knob
+from search.errors import KnobError, check_knob
 from search.selection import Rule
+
+FREE = ("concurrency", "max_errors")  # knobs that change nothing of what has been done
 
 
 @dataclass(frozen=True)
@@ -56,10 +63,12 @@ class Sweep:
     budgets: list[int] | None = None
     """values of each searcher's scale knob (n, simulations); [1,4,16] where null and no budget.* is a list"""
     budget: Budgets = field(default_factory=Budgets)
-    seed: int = 0
-    """names the run: the same seed, the same samples"""
+    seeds: list[int] = field(default_factory=lambda: [0])
+    """every search is run once with each: the same seed, the same samples"""
     concurrency: int | None = None
     """searches in flight at most; null: as many as the policy's engine takes sequences, or 256"""
+    max_errors: int | None = None
+    """stop when more searches than this have failed; null: never"""
     trees: bool = False
     """keep every search's tree as JSON in the folder trees/"""
     out: str | None = None
@@ -69,6 +78,9 @@ class Sweep:
 
     def __post_init__(self) -> None:
         check_knob(self, "concurrency", least=1)
+        check_knob(self, "max_errors", least=0)
+        if len(set(self.seeds)) < len(self.seeds) or not self.seeds:
+            raise KnobError(f"Sweep.seeds is {self.seeds}; give at least one, and each of them once")
 
 
 def main(overrides: Sequence[str] = ()) -> int:
@@ -80,7 +92,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     named = {"policy": run.policy, "scorer": run.scorer}
     inputs = {"problems": fingerprint_of(asdict(problem) for problem in problems), **fingerprints(**named)}
     if begun:
-        check_same(begun, config, inputs)
+        check_same(begun, config, inputs, free=FREE)
     load_engines(run.policy, run.scorer)
     folder = begun or open_run_folder("sweep", run.out, config, words, inputs)
     cut_short = _search(run, problems, grid, folder)
@@ -95,21 +107,25 @@ def main(overrides: Sequence[str] = ()) -> int:
 
 def _search(run: Sweep, problems: Sequence[Problem], grid: Sequence[Cell], folder: Path) -> int | None:
     """Runs what has not ended yet, a line of results each; the exit code where it was cut short."""
-    with appending(folder / RESULTS) as file:
+    with appending(folder / RESULTS) as lines:
         before = read_results(folder) if (folder / RESULTS).stat().st_size else []
-        done = {key(result.problem, result.cell) for result in before}
-        progress = SweepProgress(len(grid) * len(problems) - len(done), Console(stderr=True))
-        recorder = Recorder(file, folder / "trees" if run.trees else None, run.selection.reduction, progress)
+        done = {key(result.problem, result.cell, result.seed) for result in before}
+        errors_left = math.inf if run.max_errors is None else run.max_errors - sum(bool(r.error) for r in before)
+        todo = [name for name in names(problems, grid, run.seeds) if name.key not in done]
+        progress = SweepProgress(len(todo), Console(stderr=True))
+        recorder = Recorder(lines, folder / "trees" if run.trees else None, run.selection, progress, errors_left)
         # One that waits for its scores asks for nothing: this many searches keep the policy's batch full, or nearly.
         concurrency = run.concurrency or getattr(run.policy, "max_num_seqs", 256)
         try:
-            with progress:
-                asyncio.run(recorder.run(jobs(problems, grid, run.scorer, run.seed, done), concurrency))
+            with terminable(), progress:
+                asyncio.run(recorder.run(jobs(todo, run.scorer), concurrency))
             return None
         except KeyboardInterrupt:
             why, code = "interrupted", INTERRUPTED
-        except WorkerDied as error:
+        except (WorkerDied, RunError) as error:
             why, code = plain_lines(str(error)), 1
+        except TooManyErrors:
+            why, code = f"more than max_errors={run.max_errors} searches have failed", 1
     ended, of = progress.done + len(done), progress.total + len(done)
     kept = f"{ended} of {of} searches had ended and are kept; run={folder} goes on; short ones end first"
     print(f"{why}: {kept}", file=sys.stderr)
@@ -130,15 +146,19 @@ def build_sweep(config: DictConfig) -> Sweep:
 
 
 def report(folder: Path, results: Sequence[Result], rule: Rule) -> None:
-    """Writes the summary, prints its table and the first failure, and says where the files are."""
-    rows = summarise(results)
-    write_csv(rows, folder / "summary.csv")
+    """Prints the summary's table and the first failure, writes the summary, and says where the files are."""
+    rows = summarise(with_estimates(results))
     screen().print(table(rows, rule.value))
     failed = [result for result in results if result.error is not None]
     if failed:
         first = f"{failed[0].cell['searcher']} on {failed[0].problem}: {plain(failed[0].error or '')}"
         print(f"{len(failed)} of {len(results)} searches failed; the first: {first}")
-    print(f"results: {folder / RESULTS}\nsummary: {folder / 'summary.csv'}")
+    print(f"results: {folder / RESULTS}")
+    try:
+        write_csv(rows, folder / "summary.csv")
+        print(f"summary: {folder / 'summary.csv'}")
+    except OSError as error:
+        print(f"{folder / 'summary.csv'} cannot be written: {error.strerror}", file=sys.stderr)
 
 
 def draw(folder: Path, results: Sequence[Result], rule: Rule) -> None:

@@ -60,6 +60,7 @@ class MCTS:
     """from a path's scores to its value; the scorer kind's own where None"""
 
     scale = "simulations"  # the knob that a list of budgets sets
+    anytime = True  # its tree tells what any smaller budget would have found
 
     def __post_init__(self) -> None:
         check_knob(self, "simulations", least=1)

@@ -58,7 +58,9 @@ class Scorer(Protocol):
 class Searcher(Protocol):
     """An algorithm: a frozen dataclass of knobs that keeps nothing of a search on itself.
 
-    `scale` names the knob that buys more search: what a list of budgets sets, and what column `n` reports.
+    `scale` names the knob that buys more search: what a list of budgets sets, and what column `n` reports. Two more
+    attributes may say what its tree tells of smaller budgets: `independent`, that its leaves are samples of which any
+    k would have been a run of k; `anytime`, that it finishes leaves as it goes.
     """
 
     @property

@@ -25,11 +25,15 @@ class Rule(StrEnum):
 
 
 class Vote(NamedTuple):
-    """A group of equal answers: the first one's text, its weight under the rule, and the leaves behind it."""
+    """A group of equal answers: the first one's text, its weight under the rule, and the leaves behind it.
+
+    `lots` is how often it is in a draw among equal weights: once, and under `best` once for each leaf of that score.
+    """
 
     answer: str
     weight: float
     leaves: tuple[Node, ...]
+    lots: int = 1
 
 
 class Ballot(NamedTuple):
@@ -47,8 +51,11 @@ class Ballot(NamedTuple):
 
     @property
     def tied(self) -> list[str]:
-        """The answers that share the highest weight: a single answer takes the first, an estimator their average."""
-        return [vote.answer for vote in self.votes if _rounded(vote.weight) == _rounded(self.votes[0].weight)]
+        """The answers that share the highest weight, each as often as it has lots: a single answer takes the first, an
+        estimator their average.
+        """
+        first = [vote for vote in self.votes if _rounded(vote.weight) == _rounded(self.votes[0].weight)]
+        return [vote.answer for vote in first for _ in range(vote.lots)]
 
 
 @dataclass(frozen=True)
@@ -69,11 +76,12 @@ class Selection:
         ranked: list[tuple[float, Path, Vote]] = []
         for members in groups:
             leaves, answer = tuple(voters[i] for i in members), boxed(voters[members[0]].text()) or ""
-            weight, behind = math.fsum(weights[members]), members
+            weight, behind, lots = math.fsum(weights[members]), members, 1
             if self.rule is Rule.BEST:
                 weight = float(weights[members].max())
                 behind = [i for i in members if _rounded(weights[i]) == _rounded(weight)]
-            ranked.append((-_rounded(weight), min(voters[i].path for i in behind), Vote(answer, weight, leaves)))
+                lots = len(behind)
+            ranked.append((-_rounded(weight), min(voters[i].path for i in behind), Vote(answer, weight, leaves, lots)))
         return Ballot(self.rule, [vote for _, _, vote in sorted(ranked, key=lambda entry: entry[:2])])
 
 

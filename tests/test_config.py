@@ -137,7 +137,10 @@ def test_the_config_that_is_printed_composes_to_itself(capsys: pytest.CaptureFix
         ("curves", "run=DIR"),
         ("curves run=no/such/run", "no such file; run=DIR names the folder of a sweep"),
         ("compare", "run=DIR"),
-        ("compare run=x axis=token", "expected one of [generated_tokens, flops]"),
+        (
+            "compare run=x axis=token",
+            "expected one of [generated_tokens, computed_tokens, unique_tokens, flops, calls]",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_is_valid(words: str, said: str, capsys: pytest.CaptureFixture[str]):

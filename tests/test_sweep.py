@@ -21,12 +21,12 @@ from experiments.cells import Budgets, cells
 from experiments.problems import Problem
 from experiments.progress import SweepProgress
 from experiments.results import read_results
-from experiments.run_folder import appending, fingerprint
+from experiments.run_folder import Lines, appending, fingerprint
 from experiments.summary import COLUMNS
 from policies.hf import HF
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
-from search import MCTS, BestOfN, Solved, Tree
+from search import MCTS, BestOfN, Selection, Solved, Tree
 from tests.command_line import PLUGINS, RIGHT, TOY, interrupt, run
 
 QUESTIONS = ["q0", "q1", "hated q2", "q3", "q4"]
@@ -70,8 +70,8 @@ def where(rows: list[dict[str, str]], **values: object) -> list[dict[str, str]]:
 def test_a_sweep_writes_a_line_for_each_problem_and_cell(here: Path, capsys: pytest.CaptureFixture[str]):
     assert sweep("budgets=[1,4]", "trees=true") == 0
     found = {(row["problem"], row["cell"]["searcher"], row["cell"]["n"]) for row in lines()}
-    grid = {("greedy", 1)} | {(s, n) for s in ("best_of_n", "beam", "mcts", "particle_filter") for n in (1, 4)}
-    assert found == {(f"jsonl-{i + 1}", *cell) for i in range(5) for cell in grid} and len(lines()) == 45
+    grid = {("greedy", 1), ("best_of_n", 4)} | {(s, n) for s in ("beam", "mcts", "particle_filter") for n in (1, 4)}
+    assert found == {(f"jsonl-{i + 1}", *cell) for i in range(5) for cell in grid} and len(lines()) == 40
     first = next(row for row in lines() if row["cell"] == {"searcher": "particle_filter", "n": 4, "budget": {}})
     assert set(first["selections"]) == {"best", "majority", "weighted", "particle"}
     assert first["gold"] == RIGHT and first["level"] in (0, 1) and first["seed"] == 0 and first["error"] is None
@@ -80,8 +80,8 @@ def test_a_sweep_writes_a_line_for_each_problem_and_cell(here: Path, capsys: pyt
         "command.json", "config.yaml", "inputs.json", "versions.json",
         "results.jsonl", "summary.csv", "trees", "curves.png", "curves.svg",
     }  # fmt: skip
-    assert len(list(Path("run/trees").iterdir())) == 45
-    assert Tree.loads(next(Path("run/trees").glob("00002-*.beam-4.json")).read_text()).question == "hated q2"
+    assert len(list(Path("run/trees").iterdir())) == 40
+    assert Tree.loads(next(Path("run/trees").glob("00002-*.beam-4.seed-0.json")).read_text()).question == "hated q2"
     assert "run/curves.png" in capsys.readouterr().out
     assert "searchers:" in Path("run/config.yaml").read_text()
     assert json.loads(Path("run/versions.json").read_text())["torch"]
@@ -89,7 +89,7 @@ def test_a_sweep_writes_a_line_for_each_problem_and_cell(here: Path, capsys: pyt
 
 def test_the_summary_is_what_the_results_say(here: Path):
     assert sweep("budgets=[1,4]", "searchers=[best_of_n,particle_filter]", "scorer.error=1") == 0
-    rows = summary()
+    rows = [row for row in summary() if (row["searcher"], row["n"]) != ("best_of_n", "1")]  # read off its 4
     assert list(rows[0]) == COLUMNS
     assert {row["selection"] for row in where(rows, searcher="best_of_n")} == {"best", "majority", "weighted", "oracle"}
     assert len(where(rows, searcher="particle_filter", selection="particle")) == 2
@@ -113,7 +113,7 @@ def test_the_bootstrap_has_the_binomial_width():
 
 def test_a_repeated_sweep_is_equal_but_for_seconds(here: Path):
     for out in ("one", "two"):
-        assert sweep("budgets=[4]", "scorer.error=1", "seed=5", out=out) == 0
+        assert sweep("budgets=[4]", "scorer.error=1", "seeds=[5]", out=out) == 0
 
     def timeless(out: str) -> dict[str, Any]:
         rows = {json.dumps([row["problem"], row["cell"]]): row for row in lines(out)}
@@ -205,7 +205,7 @@ def test_trees_of_searches_that_have_ended_are_let_go(here: Path, monkeypatch: p
     assert max(alive) <= 64 + 2 * 4
 
 
-def test_a_cancelled_sweep_keeps_what_ended_while_others_were_judged(monkeypatch: pytest.MonkeyPatch):
+def test_a_cancelled_sweep_keeps_what_ended_while_others_were_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     cancelled, judge = threading.Event(), recorder.judge
 
     def slow(*args: Any) -> Any:
@@ -215,22 +215,25 @@ def test_a_cancelled_sweep_keeps_what_ended_while_others_were_judged(monkeypatch
     monkeypatch.setattr(recorder, "_JUDGED_AT_ONCE", 1)
     monkeypatch.setattr(recorder, "judge", slow)
     problems = [Problem(str(i), f"q{i}", RIGHT) for i in range(5)]
-    work = recorder.jobs(problems, cells({"best_of_n": BestOfN(1)}, Toy(), [1], Budgets()), ToyScorer(), seed=0)
-    kept = StringIO()
+    grid = cells({"best_of_n": BestOfN(1)}, Toy(), [1], Budgets())
+    work = recorder.jobs(recorder.names(problems, grid, [0]), ToyScorer())
+    kept = tmp_path / "results.jsonl"
 
-    async def cancel() -> None:
+    async def cancel(lines: Lines) -> None:
         progress = SweepProgress(10, Console(file=StringIO()))
-        running = asyncio.create_task(recorder.Recorder(kept, None, None, progress).run(work, concurrency=64))
+        writing = recorder.Recorder(lines, None, Selection(), progress)
+        running = asyncio.create_task(writing.run(work, concurrency=64))
         await asyncio.sleep(0.5)
-        assert not kept.getvalue(), "the first one is still being judged"
+        assert not kept.read_text(), "the first one is still being judged"
         running.cancel()
         await asyncio.sleep(0)
         cancelled.set()
         with pytest.raises(asyncio.CancelledError):
             await running
 
-    asyncio.run(cancel())
-    assert len(kept.getvalue().splitlines()) == 10, "nine had ended meanwhile"
+    with appending(kept) as lines:
+        asyncio.run(cancel(lines))
+    assert len(kept.read_text().splitlines()) == 10, "nine had ended meanwhile"
 
 
 def test_a_dead_engine_is_told_once_and_what_has_ended_is_kept(here: Path, capsys: pytest.CaptureFixture[str]):
@@ -267,21 +270,21 @@ def _without_seconds(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_a_run_that_was_cut_off_goes_on(here: Path, capsys: pytest.CaptureFixture[str]):
     assert sweep("budgets=[1,4]") == 0
     whole = lines()
-    kept = [json.dumps(line) for line in whole[:17]]
+    kept = [json.dumps(line) for line in whole[:12]]
     Path("run/results.jsonl").write_text("\n".join(kept) + "\n" + '{"problem": "jsonl-')
     assert run("sweep", "run=run") == 0
     assert "28/28 searches" in capsys.readouterr().err
-    assert Path("run/results.jsonl").read_text().splitlines()[:17] == kept
+    assert Path("run/results.jsonl").read_text().splitlines()[:12] == kept
     assert _without_seconds(lines()) == _without_seconds(whole)
     assert run("sweep", "run=run") == 0, "there is nothing left to do"
-    assert len(lines()) == len(whole) == 45
+    assert len(lines()) == len(whole) == 40
 
 
 def test_another_sweep_does_not_go_on_in_its_folder(here: Path, capsys: pytest.CaptureFixture[str]):
     assert sweep("budgets=[1]", "searchers=[beam]") == 0
-    assert run("sweep", "run=run", "seed=3") == 2
+    assert run("sweep", "run=run", "seeds=[3]") == 2
     told = capsys.readouterr().err
-    assert "run=run was begun with another config" in told and "- seed: 0" in told and "+ seed: 3" in told
+    assert "run=run was begun with another config" in told and "- - 0" in told and "+ - 3" in told
     Path("toy.jsonl").write_text(Path("toy.jsonl").read_text().replace("q4", "q5"))
     assert run("sweep", "run=run") == 2
     assert "run=run was begun with another problems" in capsys.readouterr().err
@@ -310,7 +313,7 @@ def test_a_model_is_told_by_its_files(tmp_path: Path):
 
 
 def test_ctrl_c_keeps_what_has_ended(here: Path):
-    words = ["problems=jsonl", "problems.path=toy.jsonl", "searchers=[best_of_n]", "budgets=[1,4,16]", "out=run"]
+    words = ["problems=jsonl", "problems.path=toy.jsonl", "searchers=[beam]", "budgets=[1,4,16]", "out=run"]
     words += ["policy=custom", f"policy.cls={_plugins(here)}:Slow", "scorer=toy"]
     results = here / "run" / "results.jsonl"
     ended = interrupt(["sweep", *words], here, lambda: results.exists() and len(results.read_text().splitlines()) >= 3)

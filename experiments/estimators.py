@@ -1,0 +1,107 @@
+"""What n independent samples of a problem say of every smaller number k of them: one run, all budgets.
+
+A subset of k is drawn without replacement, every one equally likely, so that each figure is unbiased for k <= n. n is
+the number of samples, c of them are right.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Samples(NamedTuple):
+    """One problem's, [n] each: the group that an answer belongs to (-1: none), whether it is right, its score, and its
+    weight in a weighted vote. A sample without an answer is never right.
+    """
+
+    group: np.ndarray
+    right: np.ndarray
+    score: np.ndarray
+    weight: np.ndarray
+
+
+class Estimate(NamedTuple):
+    """A mean over drawn subsets and its standard error, which is 0 where the mean is exact."""
+
+    mean: float
+    error: float = 0.0
+
+
+def pass_at_k(n: int, c: int, k: int) -> float:
+    """Probability that some sample of k is right: 1 - C(n - c, k) / C(n, k) (arXiv 2107.03374, equation 1)."""
+    _check(n, k)
+    return 1 - math.comb(n - c, k) / math.comb(n, k)
+
+
+def g_pass_at_k(n: int, c: int, k: int, share: float) -> float:
+    """Probability that at least `share` of k samples are right, and at least one (arXiv 2412.13147, equation 3)."""
+    _check(n, k)
+    least = max(1, math.ceil(share * k - 1e-9))
+    return sum(math.comb(c, j) * math.comb(n - c, k - j) for j in range(least, min(c, k) + 1)) / math.comb(n, k)
+
+
+def mean_g_pass_at_k(n: int, c: int, k: int) -> float:
+    """mG-Pass@k: twice the area under G-Pass@k for shares of a half to one (arXiv 2412.13147, equation 5)."""
+    shares = range(math.ceil(k / 2) + 1, k + 1)
+    return 2 / k * sum(g_pass_at_k(n, c, k, i / k) for i in shares)
+
+
+def best_at_k(samples: Samples, k: int) -> float:
+    """Expected correctness of the highest score among k samples that have an answer; equal scores share.
+
+    Exact, by order statistics: the highest of k is among the samples of score s if none of those above s is drawn and
+    some of s is, and each of them is then equally likely.
+    """
+    n = len(samples.score)
+    _check(n, k)
+    scores = np.where(samples.group >= 0, samples.score, -np.inf)
+    found, above = 0.0, 0
+    for score in sorted(set(scores[np.isfinite(scores)].tolist()), reverse=True):
+        held = scores == score
+        size = int(held.sum())
+        none_above, none_held = math.comb(n - above, k), math.comb(n - above - size, k)
+        found += (none_above - none_held) / math.comb(n, k) * float(samples.right[held].mean())
+        above += size
+    return found
+
+
+def vote_at_k(samples: Samples, weight: np.ndarray, k: int, draws: int, rng: np.random.Generator) -> Estimate:
+    """Expected correctness of the group of highest total weight among k; groups of equal weight share.
+
+    A mean over `draws` random subsets; exact where k is n, or 1. Samples without an answer do not vote; where none
+    has one, the answer is wrong. `weight` is [n]: ones for a majority, scores for a weighted one.
+    """
+    n = len(samples.group)
+    _check(n, k)
+    if k in (1, n):
+        drawn = np.eye(n, dtype=bool) if k == 1 else np.ones((1, n), dtype=bool)
+        return Estimate(float(_voted(samples, weight, drawn).mean()))
+    order = np.argsort(rng.random((draws, n)), axis=1)
+    found = _voted(samples, weight, order < k)
+    return Estimate(float(found.mean()), float(found.std(ddof=1) / np.sqrt(draws)))
+
+
+def _voted(samples: Samples, weight: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Correctness of the answer that each subset votes for, [draws]; `drawn` is [draws, n], which samples are in it."""
+    groups, first = np.unique(samples.group, return_index=True)
+    first = first[groups >= 0]
+    member = samples.group[:, None] == groups[groups >= 0]  # [n, G]
+    totals = drawn @ (member * weight[:, None])
+    totals[~(drawn @ member)] = -np.inf
+    if not len(first):
+        return np.zeros(len(drawn))
+    most = totals.max(1, keepdims=True)
+    winners = (totals >= most - 1e-10 * np.abs(most)) & np.isfinite(totals)
+    return winners @ samples.right[first] / np.maximum(winners.sum(1), 1)
+
+
+def _check(n: int, k: int) -> None:
+    if not 1 <= k <= n:
+        raise ValueError(f"k is {k}; of {n} samples it can be 1 to {n}")
+
+
+def doublings(n: int) -> Sequence[int]:
+    """1, 2, 4, ... and n itself."""
+    return sorted({2**power for power in range(n.bit_length()) if 2**power <= n} | {n})

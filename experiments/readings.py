@@ -1,0 +1,87 @@
+"""What is read off one tree: the answer of every rule, its independent samples, its answers at smaller budgets."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from experiments.axes import SPENT
+from search.answers import boxed
+from search.cost import Budget
+from search.equivalence import equivalent, group
+from search.errors import KindError
+from search.scores import Reduction, Use, conversion, reduction_for
+from search.selection import Selection, allowed_rules
+from search.tree import Node, Tree
+
+
+def votes(
+    tree: Tree, gold: str | None, reduction: Reduction | None, budget: Budget | None = None
+) -> dict[str, dict[str, Any]]:
+    """By rule: the answer, and the mean correctness of the answers that share the highest weight."""
+    found: dict[str, dict[str, Any]] = {}
+    for rule in allowed_rules(tree):
+        ballot = Selection(rule, reduction)(tree, budget)
+        right = [is_right(answer, gold) for answer in ballot.tied]
+        correct = None if gold is None else float(np.mean(right)) if right else 0.0
+        found[rule.value] = {"answer": ballot.answer, "correct": correct}
+    return found
+
+
+def is_right(answer: str, gold: str | None) -> bool:
+    return gold is not None and equivalent(answer, gold)
+
+
+def samples(tree: Tree, gold: str | None, reduction: Reduction | None) -> list[dict[str, Any]]:
+    """Of a tree of independent samples, in their order: `answer` (None where there is none), `group` of equal answers,
+    `right`, `score`, and `weight` in the weighted vote (None where the scorer's kind allows no such vote).
+    """
+    leaves = tree.leaves()
+    reduced = [leaf.value(reduction_for(tree.kind, reduction)) for leaf in leaves]
+    answers = [boxed(leaf.text()) if leaf.finished else None for leaf in leaves]
+    groups = {place: number for number, members in enumerate(group(answers)) for place in members}
+    found: list[dict[str, Any]] = []
+    for place, (answer, score, weight) in enumerate(zip(answers, reduced, _weights(tree, reduced), strict=True)):
+        right = None if gold is None else answer is not None and is_right(answer, gold)
+        found.append({"answer": answer, "group": groups.get(place), "right": right, "score": score, "weight": weight})
+    return found
+
+
+def _weights(tree: Tree, reduced: Sequence[float | None]) -> list[float | None]:
+    try:
+        convert = conversion(tree.kind, Use.VOTE).convert
+    except KindError:
+        return [None] * len(reduced)
+    known = [place for place, value in enumerate(reduced) if value is not None]
+    weights: list[float | None] = [None] * len(reduced)
+    converted = convert(np.array([reduced[place] for place in known], dtype=np.float64))
+    for place, weight in zip(known, converted, strict=True):
+        weights[place] = float(weight)
+    return weights
+
+
+def anytime(tree: Tree, gold: str, reduction: Reduction | None) -> list[dict[str, Any]]:
+    """The correctness of each rule's answer had the budget ended there: an entry for each budget of generated tokens
+    at which one of them changes, with what the search had spent by then on every axis. Before the first there is none.
+    """
+    births = {leaf.birth.generated_tokens: leaf.birth for leaf in tree.leaves() if leaf.finished and leaf.birth}
+    marks: list[dict[str, Any]] = []
+    for tokens, birth in sorted(births.items()):
+        found = votes(tree, gold, reduction, replace(tree.budget, generated_tokens=max(tokens, 1)))
+        correct = {rule: vote["correct"] for rule, vote in found.items()}
+        if not marks or correct != marks[-1]["correct"]:
+            marks.append({"spent": {name: of(birth.to_json()) for name, of in SPENT.items()}, "correct": correct})
+    return marks
+
+
+def distinct(tree: Tree) -> dict[str, int]:
+    """How many different answers the finished leaves have, and how many different first steps the tree: a policy that
+    is too sure of itself has few, and gains little from more samples.
+    """
+    answers = [boxed(leaf.text()) for leaf in tree.leaves() if leaf.finished]
+    return {"answers": len(group(answers)), "first_steps": len(set(map(_text, tree.root.children.values())))}
+
+
+def _text(node: Node) -> str:
+    return node.step.text.strip() if node.step else ""
