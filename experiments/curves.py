@@ -32,7 +32,6 @@ from search.selection import Rule
 
 REFERENCE = "best_of_n"  # whose majority and pass@N are drawn
 SCALE = "n"
-DEFAULT_AXES = (Axis.GENERATED_TOKENS.value, Axis.FLOPS.value, SCALE)
 _MOMENTS = 40  # points of a line of earlier ends
 
 
@@ -43,7 +42,7 @@ class Curves:
     run: str | None = None
     """the run folder of a sweep, or of `stepsearch import`"""
     selection: Any = None
-    axes: list[str] = field(default_factory=lambda: list(DEFAULT_AXES))
+    axes: list[str] = field(default_factory=lambda: ["generated_tokens", "flops", "n"])
     """a panel each: generated_tokens, computed_tokens, unique_tokens, flops, calls, n"""
     name: str = "curves"
     """of the two files, which end in .png and .svg"""
@@ -101,7 +100,7 @@ def main(overrides: Sequence[str] = ()) -> int:
 
 
 def draw_run(
-    folder: Path, results: Sequence[Result], rule: Rule, name: str = "curves", axes: Sequence[str] = DEFAULT_AXES
+    folder: Path, results: Sequence[Result], rule: Rule, name: str = "curves", axes: Sequence[str] = ()
 ) -> list[Path]:
     """Writes the figure as PNG and SVG and returns their paths. Raises RunError where there is nothing to draw."""
     from experiments.figure import save
@@ -109,9 +108,12 @@ def draw_run(
     return save(figure(results, rule, axes), folder / name)
 
 
-def figure(results: Sequence[Result], rule: Rule, axes: Sequence[str] = DEFAULT_AXES) -> Figure:
-    """What to draw. All cells are compared over the same problems: those that have ended in every one of them."""
-    shared = complete(results)
+def figure(results: Sequence[Result], rule: Rule, axes: Sequence[str] = ()) -> Figure:
+    """What to draw. All cells are compared over the same problems: those that have ended in every one of them.
+
+    `axes` are those of `Curves` where none is given.
+    """
+    shared, axes = complete(results), axes or Curves().axes
     cells = by_cell(shared)
     places = [place_on(axis) for axis in axes]
     names = list(dict.fromkeys(name for name, _, _ in cells if name != GREEDY))

@@ -20,7 +20,7 @@ from experiments.bootstrap import interval
 from experiments.cells import Budgets, cells
 from experiments.problems import Problem
 from experiments.progress import SweepProgress
-from experiments.results import read_results
+from experiments.results import Result, read_results
 from experiments.run_folder import Lines, appending, fingerprint
 from experiments.summary import COLUMNS
 from policies.hf import HF
@@ -184,9 +184,10 @@ def test_a_failure_stays_with_its_problem(here: Path, capsys: pytest.CaptureFixt
     assert {result.correct("best") for result in read_results(Path("run")) if result.error} == {0.0}
 
 
-def test_trees_of_searches_that_have_ended_are_let_go(here: Path, monkeypatch: pytest.MonkeyPatch):
+def test_trees_and_results_of_searches_that_have_ended_are_let_go(here: Path, monkeypatch: pytest.MonkeyPatch):
     """However many have ended: those that run, and those that are being judged."""
     trees: list[weakref.ref[Tree]] = []
+    results: list[weakref.ref[Result]] = []
     alive: list[int] = []
     judge = recorder.judge
 
@@ -194,15 +195,17 @@ def test_trees_of_searches_that_have_ended_are_let_go(here: Path, monkeypatch: p
         trees.append(weakref.ref(solved.tree))
         if len(trees) % 50 == 0:
             gc.collect()  # a tree's nodes know their parents, so nothing less frees them
-            alive.append(sum(tree() is not None for tree in trees))
-        return judge(solved, *args)
+            alive.append(sum(held() is not None for held in [*trees, *results]))
+        result = judge(solved, *args)
+        results.append(weakref.ref(result))
+        return result
 
     monkeypatch.setattr(recorder, "judge", count)
     many = [json.dumps({"question": f"q{i}", "answer": RIGHT, "level": 0}) for i in range(150)]
     Path("toy.jsonl").write_text("\n".join(many))
     assert sweep("searchers=[best_of_n]", "budgets=[2]", "concurrency=4") == 0
     assert len(trees) == 300, "greedy, too"
-    assert max(alive) <= 64 + 2 * 4
+    assert max(alive) <= 2 * (64 + 2 * 4)
 
 
 def test_a_cancelled_sweep_keeps_what_ended_while_others_were_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

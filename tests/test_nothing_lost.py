@@ -1,0 +1,213 @@
+"""A sweep that is killed, refused by the disk, or fed bad problems: what has ended is kept, and it goes on."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.errors import RunError
+from experiments.results import read_results
+from experiments.run_folder import appending
+from tests.command_line import RIGHT, ROOT, run
+
+# Each request takes a while, so that a kill meets the sweep at work.
+PLUGINS = '''
+import asyncio
+import math
+from dataclasses import dataclass
+
+from policies.toy import Toy
+from search import Kind
+
+
+@dataclass(frozen=True)
+class Slow(Toy):
+    async def extend(self, node, n, max_steps, seeds):
+        await asyncio.sleep(0.005)
+        return await super().extend(node, n, max_steps, seeds)
+
+
+class Moody:
+    """Fails in its own way on each bad question."""
+
+    kind = Kind.VALUE
+
+    def score(self, question, steps):
+        if "nan" in question:
+            return [math.nan for _ in steps]
+        if "short" in question:
+            return []
+        if "raise" in question:
+            raise KeyError("no such mood")
+        return [0.5 for _ in steps]
+'''
+CELLS = 1 + 1 + 2 + 2  # greedy, Best-of-N at 4, beam and MCTS at 1 and 4
+WORDS = ["policy=custom", "scorer=toy", "problems=jsonl", "problems.path=toy.jsonl", "concurrency=4"]
+WORDS += ["searchers=[best_of_n,beam,mcts]", "budgets=[1,4]", "search.mcts.in_flight=1", "out=run"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / f"{_module(tmp_path)}.py").write_text(PLUGINS)
+    _problems([f"q{i}" for i in range(12)], tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return tmp_path
+
+
+def _module(folder: Path) -> str:
+    return f"slow_{abs(hash(folder))}"
+
+
+def _problems(questions: list[str], folder: Path) -> None:
+    (folder / "toy.jsonl").write_text("\n".join(json.dumps({"question": q, "answer": RIGHT}) for q in questions))
+
+
+def _words(here: Path, *more: str) -> list[str]:
+    return ["sweep", *WORDS, f"policy.cls={_module(here)}:Slow", *more]
+
+
+def _begin(words: list[str], here: Path, **options: Any) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments.cli", *words],
+        cwd=here, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, **options,
+    )  # fmt: skip
+
+
+def _stop(words: list[str], here: Path, how: signal.Signals, after: int) -> "subprocess.CompletedProcess[str]":
+    """Sends a signal once so many lines are there."""
+    process = _begin(words, here)
+    until = time.monotonic() + 60
+    while len(_lines()) < after and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(how)
+    out, err = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def _lines() -> list[str]:
+    path = Path("run/results.jsonl")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _timeless() -> list[dict[str, Any]]:
+    """All results but their seconds, in one order."""
+    found = [json.loads(line) for line in _lines()]
+    for result in found:
+        result["ledger"].pop("seconds")
+    return sorted(found, key=lambda result: (result["problem"], json.dumps(result["cell"])))
+
+
+def test_a_sweep_that_is_killed_three_times_ends_as_an_unbroken_one(here: Path):
+    kept: list[str] = []
+    for after in (5, 20, 40):
+        ended = _stop(_words(here) if not kept else ["sweep", "run=run"], here, signal.SIGKILL, after)
+        assert ended.returncode == -signal.SIGKILL
+        whole = [line for line in _lines() if line.endswith("}")]
+        assert after <= len(whole) < 12 * CELLS and whole[: len(kept)] == kept
+        kept = whole
+    assert run("sweep", "run=run") == 0
+    assert _lines()[: len(kept)] == kept
+    assert set(Counter((r.problem, json.dumps(r.cell), r.seed) for r in read_results(Path("run"))).values()) == {1}
+    broken = _timeless()
+    assert run(*_words(here, "out=again")) == 0
+    Path("run").rename("broken")
+    Path("again").rename("run")
+    assert len(broken) == 12 * CELLS and broken == _timeless()
+
+
+def test_sigterm_is_as_gentle_as_ctrl_c(here: Path):
+    ended = _stop(_words(here), here, signal.SIGTERM, 5)
+    assert ended.returncode == 130 and "Traceback" not in ended.stderr
+    assert f"interrupted: {len(_lines())} of 72 searches had ended and are kept; run=run goes on" in ended.stderr
+    assert Path("run/summary.csv").exists()
+
+
+def test_a_full_disk_stops_the_sweep_and_loses_no_line(here: Path):
+    """No file may grow beyond 20 kB, as a full disk would have it; what is written is whole, and the sweep goes on."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+
+    process = _begin(_words(here), here, preexec_fn=limit)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and "Traceback" not in err
+    kept = _lines()
+    assert "run/results.jsonl cannot be written: File too large" in err
+    assert f"{len(kept)} of 72 searches had ended and are kept; run=run goes on" in err
+    assert 5 < len(kept) < 72 and all(json.loads(line) for line in kept)
+    assert run("sweep", "run=run") == 0
+    assert _lines()[: len(kept)] == kept and len(_lines()) == 72
+
+
+def test_a_line_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path):
+    path = tmp_path / "results.jsonl"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with appending(path) as lines:
+            lines.append("a" * 100)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (150, hard))
+            with pytest.raises(RunError, match=r"results\.jsonl cannot be written: File too large"):
+                lines.append("b" * 100)
+            assert path.read_text() == "a" * 100 + "\n"
+            lines.append("c")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_text() == "a" * 100 + "\nc\n"
+
+
+@pytest.mark.parametrize("text", [b"", b"torn", b"one\ntwo\nto", b"one\n", "one\nä".encode()[:-1]])
+def test_a_torn_last_line_is_taken_away(text: bytes, tmp_path: Path):
+    path = tmp_path / "results.jsonl"
+    path.write_bytes(text)
+    with appending(path) as lines:
+        lines.append("new")
+    assert path.read_bytes() == text[: text.rfind(b"\n") + 1] + b"new\n"
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(here: Path, capsys: pytest.CaptureFixture[str]):
+    """As root may write anywhere, a file stands where the folder should be, and a folder where the file should."""
+    (here / "file").touch()
+    assert run(*_words(here, "out=file/run")) == 2
+    assert "out=file/run cannot be written: Not a directory" in capsys.readouterr().err
+    (here / "run" / "results.jsonl").mkdir(parents=True)
+    with (
+        pytest.raises(RunError, match=r"results\.jsonl cannot be written: Is a directory"),
+        appending(here / "run" / "results.jsonl"),
+    ):
+        pass
+
+
+def test_bad_problems_are_errors_of_their_own(here: Path, capsys: pytest.CaptureFixture[str]):
+    _problems(["q0", "q1 nan", "q2 short", "q3 raise", "q4"], here)
+    words = ["scorer=custom", f"scorer.cls={_module(here)}:Moody", "searchers=[beam]", "budgets=[2]"]
+    assert run(*_words(here, *words)) == 0
+    errors = {r.question: r.error for r in read_results(Path("run")) if r.error and r.cell["searcher"] == "beam"}
+    assert set(errors) == {"q1 nan", "q2 short", "q3 raise"}
+    assert "nan" in errors["q1 nan"] and "KeyError" in errors["q3 raise"]
+    assert "6 of 10 searches failed" in capsys.readouterr().out
+
+
+def test_a_hopeless_run_ends_early_and_can_go_on(here: Path, capsys: pytest.CaptureFixture[str]):
+    _problems([f"raise {i}" for i in range(30)] + ["q"], here)
+    words = ["scorer=custom", f"scorer.cls={_module(here)}:Moody", "searchers=[beam]", "budgets=[2]", "concurrency=1"]
+    assert run(*_words(here, *words, "max_errors=3")) == 1
+    assert "more than max_errors=3 searches have failed: " in capsys.readouterr().err
+    assert 4 <= len(_lines()) < 20
+    assert run("sweep", "run=run") == 1, "they have failed already"
+    before = len(_lines())
+    assert before < 20
+    assert run("sweep", "run=run", "max_errors=1000") == 0
+    assert len(_lines()) == 62
