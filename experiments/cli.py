@@ -2,7 +2,9 @@
 
 stepsearch solve "((3 + 4) * 2) ="
 stepsearch sweep problems.limit=20
+stepsearch import data.path=completions.jsonl
 stepsearch curves run=runs/demo
+stepsearch estimate run=runs/demo
 stepsearch compare run=runs/demo
 stepsearch judge data=processbench data.path=processbench
 """
@@ -32,7 +34,9 @@ class Command(NamedTuple):
 COMMANDS = {
     "solve": Command("experiments.solve", "Solve", "search one question; print answer, votes, cost and tree", True),
     "sweep": Command("experiments.sweep", "Sweep", "searchers x budgets x problems; write results, summary and curves"),
+    "import": Command("experiments.importing", "Import", "make a run of samples that were written elsewhere"),
     "curves": Command("experiments.curves", "Curves", "draw a sweep's accuracy against what it spent"),
+    "estimate": Command("experiments.estimate", "Estimate", "pass@k, G-Pass@k and votes of k from n samples"),
     "compare": Command("experiments.compare", "Compare", "compare a sweep's searchers at equal compute"),
     "judge": Command("experiments.judge", "Judge", "judge a scorer on labelled solutions and as the best of N"),
 }

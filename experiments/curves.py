@@ -2,7 +2,8 @@
 
 usage: stepsearch curves run=DIR [key=value ...]
 
-Reads results.jsonl of the run folder and writes curves.png and curves.svg beside it. Greedy decoding, the majority and
+Reads results.jsonl of the run folder and writes curves.png and curves.svg beside it, and where there are independent
+samples samples.png and samples.svg: every rule over the number of samples. Greedy decoding, the majority and
 pass@N of Best-of-N are drawn for reference; thin lines are what a tree search would have answered, had its largest run
 ended earlier. Bands are 95 % intervals, by bootstrap over problems; the seeds of one problem are averaged first.
 
@@ -24,7 +25,7 @@ from experiments.bootstrap import interval
 from experiments.cells import GREEDY
 from experiments.compose import compose
 from experiments.errors import ConfigError, RunError, one_of
-from experiments.estimates import with_estimates
+from experiments.estimates import largest, with_estimates
 from experiments.results import ORACLE, Result, correct_by_problem, read_results
 from experiments.schema import build
 from experiments.summary import by_cell, mean, rules_of
@@ -32,6 +33,13 @@ from search.selection import Rule
 
 REFERENCE = "best_of_n"  # whose majority and pass@N are drawn
 SCALE = "n"
+SAMPLE_RULES = (ORACLE, Rule.BEST.value, Rule.WEIGHTED.value, Rule.MAJORITY.value)
+RULE_NAMES = {
+    "best": "highest score",
+    "majority": "majority",
+    "weighted": "weighted vote",
+    "particle": "particle weight",
+}
 _MOMENTS = 40  # points of a line of earlier ends
 
 
@@ -86,7 +94,7 @@ class Figure(NamedTuple):
     greedy: float | None
     problems: int
     seeds: list[int]
-    rule: str
+    chosen: str  # how answers were chosen
 
 
 def main(overrides: Sequence[str] = ()) -> int:
@@ -94,7 +102,15 @@ def main(overrides: Sequence[str] = ()) -> int:
     if not curves.run:
         raise ConfigError("curves needs the folder of a sweep: run=DIR")
     folder = Path(curves.run).expanduser()
-    for path in draw_run(folder, read_results(folder), curves.selection.rule, curves.name, curves.axes):
+    results = read_results(folder)
+    drawn = draw_samples(folder, results)
+    try:
+        drawn += draw_run(folder, results, curves.selection.rule, curves.name, curves.axes)
+    except RunError as error:
+        if not drawn:
+            raise
+        print(f"no {curves.name}: {error}", file=sys.stderr)
+    for path in drawn:
         print(path)
     return 0
 
@@ -108,6 +124,14 @@ def draw_run(
     return save(figure(results, rule, axes), folder / name)
 
 
+def draw_samples(folder: Path, results: Sequence[Result]) -> list[Path]:
+    """Writes the figure of independent samples, where there are any, and returns its paths."""
+    from experiments.figure import save
+
+    drawn = samples_figure(results)
+    return save(drawn, folder / "samples") if drawn else []
+
+
 def figure(results: Sequence[Result], rule: Rule, axes: Sequence[str] = ()) -> Figure:
     """What to draw. All cells are compared over the same problems: those that have ended in every one of them.
 
@@ -118,10 +142,10 @@ def figure(results: Sequence[Result], rule: Rule, axes: Sequence[str] = ()) -> F
     places = [place_on(axis) for axis in axes]
     names = list(dict.fromkeys(name for name, _, _ in cells if name != GREEDY))
     allowed = [name for name in names if rule.value in rules_of(shared)[name]]
-    lines = [Line(name, points(cells, name, rule.value, places)) for name in allowed]
+    lines = [line for name in allowed if (line := Line(name, points(cells, name, rule.value, places))).points]
     if not lines:
         raise RunError(f"no searcher's answers were chosen by {rule.value}; give another selection=")
-    references = [("majority", Rule.MAJORITY.value)] * (rule is not Rule.MAJORITY) + [("pass@N", ORACLE)]
+    references = [("majority@N", Rule.MAJORITY.value)] * (rule is not Rule.MAJORITY) + [("pass@N", ORACLE)]
     greedy = points(cells, GREEDY, Rule.BEST.value, places)
     return Figure(
         axes=panels(cells, axes),
@@ -131,7 +155,29 @@ def figure(results: Sequence[Result], rule: Rule, axes: Sequence[str] = ()) -> F
         greedy=greedy[0].accuracy if greedy else None,
         problems=len({result.problem for result in shared}),
         seeds=sorted({result.seed for result in shared}),
-        rule=rule.value,
+        chosen=f"answers by {RULE_NAMES[rule.value]}",
+    )
+
+
+def samples_figure(results: Sequence[Result]) -> Figure | None:
+    """Every rule over the number of samples, for the first searcher whose samples are independent; None without one."""
+    cell = next(iter(largest(results)), [])
+    members = [result for result in cell if result.gold is not None]
+    if not members:
+        return None
+    cells, name = by_cell(with_estimates(members)), members[0].cell["searcher"]
+    axes = [SCALE, Axis.GENERATED_TOKENS]
+    places = [place_on(axis) for axis in axes]
+    lines = [Line(rule, points(cells, name, rule, places)) for rule in SAMPLE_RULES]
+    return Figure(
+        axes=[Panel("samples", exact=True), *panels(cells, axes[1:])],
+        lines=[line for line in lines if line.points],
+        earlier=[],
+        references=[],
+        greedy=None,
+        problems=len({result.problem for result in members}),
+        seeds=sorted({result.seed for result in members}),
+        chosen="answers of as many independent samples",
     )
 
 
@@ -171,11 +217,12 @@ def scale(result: Result) -> float:
 def points(
     cells: dict[Any, list[Result]], searcher: str, rule: str, places: Sequence[Callable[[Result], float | None]]
 ) -> list[Point]:
-    """A searcher's points under a rule, all problems with a gold answer."""
+    """A searcher's points under a rule: the problems with a gold answer whose scores, where it takes them, are known."""
     found: list[Point] = []
     for (name, _, _), members in cells.items():
         if name == searcher:
-            correct = list(correct_by_problem(members, rule).values())
+            if not (correct := list(correct_by_problem(members, rule).values())):
+                continue
             at = tuple(mean([place(result) for result in members]) for place in places)
             found.append(Point(at, float(np.mean(correct)), *interval(correct)))
     return found

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.axes import SPENT, Axis
 from experiments.cells import GREEDY
 from experiments.estimators import Samples, best_at_k, doublings, pass_at_k, vote_at_k
 from experiments.results import Result
@@ -68,18 +69,25 @@ def at(result: Result, k: int) -> Result:
     )
 
 
-def correctness(result: Result, k: int) -> dict[str, float]:
-    """By rule, of the rules that the result has."""
+def correctness(result: Result, k: int) -> dict[str, float | None]:
+    """By rule, of the rules that the result has; None where it takes scores that are not known."""
     samples = as_samples(result)
-    found: dict[str, float] = {}
+    found: dict[str, float | None] = {}
     for rule in result.selections:
-        if rule == Rule.BEST:
+        if rule != Rule.MAJORITY and not is_scored(result):
+            found[rule] = None
+        elif rule == Rule.BEST:
             found[rule] = best_at_k(samples, k)
         else:
             weight = samples.weight if rule == Rule.WEIGHTED else np.ones_like(samples.score)
             rng = generator("estimate", result.problem, result.seed, k, rule)
             found[rule] = vote_at_k(samples, weight, k, DRAWS, rng).mean
     return found
+
+
+def is_scored(result: Result, name: str = "score") -> bool:
+    """Whether every sample that has an answer has a score, or a weight."""
+    return all(sample[name] is not None for sample in result.samples or () if sample["answer"] is not None)
 
 
 def as_samples(result: Result) -> Samples:
@@ -100,23 +108,24 @@ def spent(ledger: dict[str, Any], n: int, k: int) -> dict[str, Any]:
     with the tokens computed, since policy and scorer read the same text. Steps that samples happen to share are scored
     once; that fewer samples share fewer is not undone.
     """
-    found = {**ledger, **{name: ledger[name] * k / n for name in _PER_SAMPLE if name in ledger}}
+    known = {name for name, value in ledger.items() if value is not None}
+    found = {**ledger, **{name: ledger[name] * k / n for name in _PER_SAMPLE if name in known}}
     for computed, cached in (
         ("prompt_tokens_computed", "prompt_tokens_cached"),
         ("scorer_tokens_computed", "scorer_tokens_cached"),
     ):
-        if computed in ledger:
+        if {computed, cached} <= known:
             shared = ledger[cached] / max(n - 1, 1)
             found[computed] = shared + k * (ledger[computed] - shared) / n
             found[cached] = (k - 1) * shared
-    if "unique_tokens" in ledger:
+    if {"unique_tokens", "generated_tokens"} <= known:
         question = max(ledger["unique_tokens"] - ledger["generated_tokens"], 0)
         found["unique_tokens"] = question + k * (ledger["unique_tokens"] - question) / n
-    if ledger.get("flops") is not None:
+    if "flops" in known:
         before, after = (_computed(one) for one in (ledger, found))
         found["flops"] = ledger["flops"] * after / before if before else 0.0
     return found
 
 
 def _computed(ledger: dict[str, Any]) -> float:
-    return sum(ledger.get(n, 0) for n in ("generated_tokens", "prompt_tokens_computed", "scorer_tokens_computed"))
+    return SPENT[Axis.COMPUTED_TOKENS](ledger) or 0

@@ -22,7 +22,7 @@ class Samples(NamedTuple):
     weight: np.ndarray
 
 
-class Estimate(NamedTuple):
+class Expected(NamedTuple):
     """A mean over drawn subsets and its standard error, which is 0 where the mean is exact."""
 
     mean: float
@@ -67,7 +67,7 @@ def best_at_k(samples: Samples, k: int) -> float:
     return found
 
 
-def vote_at_k(samples: Samples, weight: np.ndarray, k: int, draws: int, rng: np.random.Generator) -> Estimate:
+def vote_at_k(samples: Samples, weight: np.ndarray, k: int, draws: int, rng: np.random.Generator) -> Expected:
     """Expected correctness of the group of highest total weight among k; groups of equal weight share.
 
     A mean over `draws` random subsets; exact where k is n, or 1. Samples without an answer do not vote; where none
@@ -77,10 +77,10 @@ def vote_at_k(samples: Samples, weight: np.ndarray, k: int, draws: int, rng: np.
     _check(n, k)
     if k in (1, n):
         drawn = np.eye(n, dtype=bool) if k == 1 else np.ones((1, n), dtype=bool)
-        return Estimate(float(_voted(samples, weight, drawn).mean()))
+        return Expected(float(_voted(samples, weight, drawn).mean()))
     order = np.argsort(rng.random((draws, n)), axis=1)
     found = _voted(samples, weight, order < k)
-    return Estimate(float(found.mean()), float(found.std(ddof=1) / np.sqrt(draws)))
+    return Expected(float(found.mean()), float(found.std(ddof=1) / np.sqrt(draws)))
 
 
 def _voted(samples: Samples, weight: np.ndarray, drawn: np.ndarray) -> np.ndarray:

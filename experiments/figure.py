@@ -14,7 +14,6 @@ from experiments.curves import Figure, Line
 
 DPI = 200
 _UNITS = [(1e18, "10^{18}"), (1e15, "10^{15}"), (1e12, "10^{12}"), (1e9, "10^9"), (1e6, "10^6")]
-_RULES = {"best": "highest score", "majority": "majority", "weighted": "weighted vote", "particle": "particle weight"}
 
 
 class Look(NamedTuple):
@@ -32,8 +31,12 @@ LOOKS = {
     "mcts": Look("MCTS", "#009E73", "^", (0, (6, 2, 1.5, 2))),
     "particle_filter": Look("particle filter", "#CC79A7", "D", (0, (3, 1.5))),
     "custom": Look("custom", "#E69F00", "X", (0, (8, 2, 1.5, 2, 1.5, 2))),
-    "majority": Look("majority of Best-of-N", "#777777", "", (0, (2, 1.5))),
+    "majority@N": Look("majority of Best-of-N", "#777777", "", (0, (2, 1.5))),
     "pass@N": Look("pass@N of Best-of-N", "#000000", "", (0, (1, 1.6))),
+    "oracle": Look("pass@k", "#000000", "o", "-"),
+    "best": Look("highest score", "#0072B2", "s", (0, (6, 2))),
+    "weighted": Look("weighted vote", "#D55E00", "^", (0, (6, 2, 1.5, 2))),
+    "majority": Look("majority", "#009E73", "D", (0, (3, 1.5))),
 }
 _LEGEND: dict[str, Any] = {"handlelength": 3.2, "columnspacing": 1.4, "handletextpad": 0.5}
 STYLE: dict[Any, Any] = {
@@ -91,7 +94,7 @@ def caption(figure: Figure) -> str:
     problems = f"{figure.problems} problem{'s' * (figure.problems != 1)}"
     hidden = [panel.label for i, panel in enumerate(figure.axes) if i not in _shown(figure)]
     unknown = f"; not known: {', '.join(hidden)}" if hidden else ""
-    words = f"{problems}, seed {seeds}; answers by {_RULES[figure.rule]}; bands: 95 % bootstrap over problems{unknown}"
+    words = f"{problems}, seed {seeds}; {figure.chosen}; bands: 95 % bootstrap over problems{unknown}"
     return words + "; thin: had its largest run ended earlier" * bool(figure.earlier)
 
 

@@ -26,7 +26,8 @@ class Solution:
     """A solution and what is known of it.
 
     `right` has a label a step: None where there is none. `answer_right` is None where it is not known. `scores` are
-    those that some scorer gave it before, `logprobs` those of its tokens, a list a step.
+    those that some scorer gave it before, `logprobs` those of its tokens, a list a step; `tokens` is how many it has,
+    `level` the question's difficulty.
     """
 
     id: str
@@ -38,6 +39,8 @@ class Solution:
     answer_right: bool | None = None
     scores: tuple[float, ...] | None = None
     logprobs: tuple[tuple[float, ...], ...] | None = None
+    level: str | int | None = None
+    tokens: int | None = None
 
 
 class LabelledSet(Protocol):
@@ -215,15 +218,18 @@ class Completions:
         if samples is None:
             texts = line.texts("", "completions")
             scores = line.record.get("scores") or [None] * len(texts)
+            tokens = line.record.get("completion_tokens")
         elif isinstance(samples, list) and all(isinstance(s, dict) and "completion" in s for s in samples):
             texts, scores = [str(s["completion"]) for s in samples], [_list(s.get("prm_scores")) for s in samples]
+            tokens = [s.get("tokens") for s in samples]
         else:
             raise ProblemError(f"{line.where}: field 'samples' must be a list of objects with a completion each")
         if not (isinstance(scores, list) and len(scores) == len(texts)):
             raise ProblemError(
                 f"{line.where}: field 'scores' must have a list, or null, for each of {len(texts)} texts"
             )
-        for place, (text, given) in enumerate(zip(texts, scores, strict=True)):
+        tokens = tokens if isinstance(tokens, list) and len(tokens) == len(texts) else [None] * len(texts)
+        for place, (text, given, count) in enumerate(zip(texts, scores, tokens, strict=True)):
             steps = text.split(self.delimiter)
             if given is not None and len(given) == len(steps) + 1:
                 steps.append("")  # the delimiter at its end was lost in saving
@@ -236,6 +242,8 @@ class Completions:
                 right=(None,) * len(steps),
                 answer=line.text("", "answer"),
                 scores=tuple(given) if given is not None and fits else None,
+                level=line.label("", "level") if line.record.get("level") is not None else None,
+                tokens=count if isinstance(count, int) and count > 0 else None,
             )
 
 

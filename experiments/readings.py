@@ -12,16 +12,22 @@ from search.cost import Budget
 from search.equivalence import equivalent, group
 from search.errors import KindError
 from search.scores import Reduction, Use, conversion, reduction_for
-from search.selection import Selection, allowed_rules
+from search.selection import Rule, Selection, allowed_rules
 from search.tree import Node, Tree
 
 
 def votes(
-    tree: Tree, gold: str | None, reduction: Reduction | None, budget: Budget | None = None
+    tree: Tree,
+    gold: str | None,
+    reduction: Reduction | None,
+    budget: Budget | None = None,
+    rules: Sequence[Rule] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """By rule: the answer, and the mean correctness of the answers that share the highest weight."""
+    """By rule: the answer, and the mean correctness of the answers that share the highest weight. All rules that the
+    tree allows where `rules` is None.
+    """
     found: dict[str, dict[str, Any]] = {}
-    for rule in allowed_rules(tree):
+    for rule in allowed_rules(tree) if rules is None else rules:
         ballot = Selection(rule, reduction)(tree, budget)
         right = [is_right(answer, gold) for answer in ballot.tied]
         correct = None if gold is None else float(np.mean(right)) if right else 0.0

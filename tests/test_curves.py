@@ -48,7 +48,7 @@ def test_a_point_is_a_mean_over_problems(results: list[Result]):
     assert all(point.low <= point.accuracy <= point.high for line in lines.values() for point in line)
     assert drawn.greedy == pytest.approx(3 / 12) and (drawn.problems, drawn.seeds) == (PROBLEMS, [0])
     references = {line.name: [point.accuracy for point in line.points] for line in drawn.references}
-    assert references == {"majority": [0, 0, 0], "pass@N": pytest.approx([1 / 12, 4 / 12, 8 / 12])}
+    assert references == {"majority@N": [0, 0, 0], "pass@N": pytest.approx([1 / 12, 4 / 12, 8 / 12])}
 
 
 def test_a_rule_is_drawn_for_the_searchers_that_have_it(results: list[Result]):
