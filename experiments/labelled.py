@@ -1,5 +1,6 @@
 """Saved solutions whose steps are labelled: what `stepsearch judge data=` names. Each loads itself.
 
+data=processbench                               from the Hub, with the extra [datasets]
 data=processbench data.path=processbench        a folder of gsm8k.json, math.json, ... (also .gz), or one such file
 data=prmbench data.path=prmbench/classified
 data=labelled data.path=mine.jsonl              {"question": ..., "steps": [...], "labels": [true, false]}
@@ -15,7 +16,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from experiments.problem_file import Line, ProblemError, read_lines
+from experiments.hub import HubSet
+from experiments.problem_file import Line, ProblemError, files, read_lines
 from search.errors import check_knob
 
 SUBSETS = ("gsm8k", "math", "olympiadbench", "omnimath")  # of ProcessBench, in the paper's order
@@ -57,33 +59,25 @@ class ProcessBench:
     """folder or file; empty: the Hub's Qwen/ProcessBench, which needs the extra [datasets]"""
     limit: int | None = None
     """the first so many of each subset; all if null"""
+    revision: str = "3bdcd5371ed567559a78f559c01c13a6deee7604"
+    """the commit of the Hub's copy, 40 digits"""
 
     def __post_init__(self) -> None:
         check_knob(self, "limit", least=1)
 
     def load(self) -> list[Solution]:
-        subsets = {path.name.partition(".")[0]: _array(path) for path in self._files()} if self.path else self._hub()
+        subsets = self._subsets()
         names = sorted(
             subsets, key=lambda name: (name not in SUBSETS, SUBSETS.index(name) if name in SUBSETS else name)
         )
         return [self._solution(name, line) for name in names for line in subsets[name][: self.limit]]
 
-    def _files(self) -> list[Path]:
-        path = Path(self.path).expanduser()
-        found = sorted([*path.glob("*.json"), *path.glob("*.json.gz")]) if path.is_dir() else [path]
-        if not found:
-            raise ProblemError(f"data.path={path}: no .json or .json.gz file in it")
-        return found
-
-    def _hub(self) -> dict[str, list[Line]]:
-        try:
-            from datasets import load_dataset  # pyright: ignore[reportMissingImports]
-        except ImportError:
-            raise ProblemError(
-                "data.path: name the folder of ProcessBench, or pip install 'stepsearch[datasets]' to fetch it"
-            ) from None
-        rows = {name: load_dataset("Qwen/ProcessBench", split=name) for name in SUBSETS}
-        return {n: [Line(f"{n}, row {i}", i, dict(r), "data") for i, r in enumerate(of, 1)] for n, of in rows.items()}
+    def _subsets(self) -> dict[str, list[Line]]:
+        """Lines by the name of their subset, which is that of its file."""
+        if not self.path:
+            return {name: list(HubSet("Qwen/ProcessBench", name).lines(self.revision, "data")) for name in SUBSETS}
+        found = map(Path, files(self.path, ".json", ".json.gz", group="data"))
+        return {path.name.partition(".")[0]: _array(path) for path in found}
 
     def _solution(self, subset: str, line: Line) -> Solution:
         steps, label = line.texts("", "steps"), line.value("", "label")
@@ -113,19 +107,15 @@ class PRMBench:
         check_knob(self, "limit", least=1)
 
     def load(self) -> list[Solution]:
-        path = Path(self.path).expanduser()
-        files = (
-            sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")]) if self.path and path.is_dir() else [self.path]
-        )
         found: dict[str, Solution] = {}  # an example stands in several files
-        for file in files:
-            for number, line in enumerate(read_lines(str(file), "data")):
+        for file in files(self.path, ".jsonl", ".jsonl.gz", group="data") if self.path else [""]:
+            for number, line in enumerate(read_lines(file, "data")):
                 if number == self.limit:
                     break
                 solution = self._solution(line)
                 found.setdefault(solution.id, solution)
         if not found:
-            raise ProblemError(f"data.path={path}: no example in it; PRMBench has one JSON object a line")
+            raise ProblemError(f"data.path={self.path}: no example in it; PRMBench has one JSON object a line")
         return list(found.values())
 
     def _solution(self, line: Line) -> Solution:
@@ -272,6 +262,7 @@ def _flag(line: Line, field: str) -> bool | None:
 
 def _array(path: Path) -> list[Line]:
     """The objects of a file that holds one JSON array. Raises ProblemError."""
+    path = path.expanduser()
     try:
         text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         rows = json.loads(text.decode("utf-8-sig"))

@@ -27,6 +27,7 @@ class Line:
     number: int
     record: dict[str, Any]
     group: str = "problems"  # whose knobs name the fields
+    part: str = ""  # of the set: the file's name without its endings, or the Hub's name of it
 
     def value(self, knob: str, field: str) -> Any:
         if field not in self.record:
@@ -73,6 +74,17 @@ class Line:
         return ProblemError(f"{self.where}: field {field!r} is {kind}, not {wanted}; {remedy}")
 
 
+def files(name: str, *endings: str, group: str = "problems") -> list[str]:
+    """A folder's files with one of the endings, by name; else the name itself. Raises ProblemError for none."""
+    path = Path(name).expanduser()
+    if not path.is_dir():
+        return [name]
+    found = sorted(str(file) for file in path.iterdir() if file.name.endswith(endings))
+    if not found:
+        raise ProblemError(f"{group}.path={path}: no {' or '.join(endings)} file in it")
+    return found
+
+
 def read_lines(name: str, group: str = "problems") -> Iterator[Line]:
     """The file's objects in order; blank lines are counted and passed over. Raises ProblemError.
 
@@ -86,7 +98,7 @@ def read_lines(name: str, group: str = "problems") -> Iterator[Line]:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     where = f"{path}, line {number}"
-                    yield Line(where, number, _record(where, line), group)
+                    yield Line(where, number, _record(where, line), group, path.name.partition(".")[0])
     except FileNotFoundError:
         raise ProblemError(f"{path}: no such file (looked from {Path.cwd()}); correct {group}.path") from None
     except (OSError, EOFError, zlib.error) as error:

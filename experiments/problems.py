@@ -7,16 +7,14 @@
 Only the grader reads ``Problem.answer``; a search is given ``Problem.question`` and nothing else.
 """
 
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
 from typing import Protocol
 
 from experiments import arithmetic
+from experiments.gold import AnswerRule, gold
 from experiments.problem_file import Line, ProblemError, read_lines
 from search.errors import check_knob
-
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 
 @dataclass(frozen=True)
@@ -33,13 +31,6 @@ class ProblemSet(Protocol):
     def load(self) -> list[Problem]:
         """At least one problem, ids distinct, in the set's own order. Raises ProblemError."""
         ...
-
-
-class AnswerRule(Enum):
-    """Where in the answer field the gold answer stands."""
-
-    whole = "the field as it is"
-    after_hashes = "what follows the last ####, without thousands commas"
 
 
 @dataclass(frozen=True)
@@ -104,16 +95,16 @@ class Jsonl:
         check_knob(self, "limit", least=1)
 
     def load(self) -> list[Problem]:
-        lines: dict[str, int] = {}
+        places: dict[str, str] = {}
         problems: list[Problem] = []
-        for line in read_lines(self.path):
+        for line in self._lines():
             problem = self._problem(line)
-            if problem.id in lines:
+            if problem.id in places:
                 raise ProblemError(
-                    f"{line.where}: field {self.id!r}: id {problem.id!r} stands on line {lines[problem.id]} already; "
+                    f"{line.where}: field {self.id!r}: id {problem.id!r} stands in {places[problem.id]} already; "
                     "name a field of distinct ids with problems.id, or problems.id=null to count lines"
                 )
-            lines[problem.id] = line.number
+            places[problem.id] = line.where
             problems.append(problem)
             if len(problems) == self.limit:
                 break
@@ -121,56 +112,17 @@ class Jsonl:
             raise ProblemError(f"{self.path}: holds no problem; write one JSON object a line")
         return problems
 
+    def _lines(self) -> Iterator[Line]:
+        return read_lines(self.path)
+
     def _problem(self, line: Line) -> Problem:
         """One line's problem. Raises ProblemError where a field is missing, empty or of another kind."""
-        name = line.label("id", self.id) if self.id else f"{type(self).__name__.lower()}-{line.number}"
-        level = line.label("level", self.level) if self.level else None
-        return Problem(str(name), line.text("question", self.question), self._gold(line), level)
+        question = line.text("question", self.question)
+        answer = None if self.answer is None else gold(line, self.answer, self.answer_rule)
+        return Problem(self._name(line), question, answer, self._level(line))
 
-    def _gold(self, line: Line) -> str | None:
-        """The gold answer, by `answer_rule`; None for a set without answers."""
-        if self.answer is None:
-            return None
-        text = line.text("answer", self.answer).strip()
-        if self.answer_rule is AnswerRule.whole:
-            return text
-        _, mark, gold = text.rpartition("####")
-        if not (mark and gold.strip()):
-            raise ProblemError(
-                f"{line.where}: field {self.answer!r} has no answer after '####'; "
-                "problems.answer_rule=whole takes the field as it is"
-            )
-        return _THOUSANDS.sub("", gold.strip())
+    def _name(self, line: Line) -> str:
+        return str(line.label("id", self.id)) if self.id else f"{type(self).__name__.lower()}-{line.number}"
 
-
-@dataclass(frozen=True)
-class Gsm8k(Jsonl):
-    """GSM8K as published: the gold answer follows ``####`` in the worked answer."""
-
-    answer_rule: AnswerRule = AnswerRule.after_hashes
-
-
-@dataclass(frozen=True)
-class Math500(Jsonl):
-    """MATH-500 as published."""
-
-    question: str = "problem"
-    id: str | None = "unique_id"
-    level: str | None = "level"
-
-
-@dataclass(frozen=True)
-class Bigbench(Jsonl):
-    """A BIG-bench task, one example a line."""
-
-    question: str = "input"
-    answer: str | None = "target"
-
-
-PROBLEM_SETS: dict[str, type[Arithmetic] | type[Jsonl]] = {
-    "arithmetic": Arithmetic,
-    "jsonl": Jsonl,
-    "gsm8k": Gsm8k,
-    "math500": Math500,
-    "bigbench": Bigbench,
-}
+    def _level(self, line: Line) -> str | int | None:
+        return line.label("level", self.level) if self.level else None

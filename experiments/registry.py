@@ -43,9 +43,15 @@ GROUPS: dict[str, dict[str, str]] = {
     "problems": {
         "arithmetic": "experiments.problems:Arithmetic",
         "jsonl": "experiments.problems:Jsonl",
-        "gsm8k": "experiments.problems:Gsm8k",
-        "math500": "experiments.problems:Math500",
-        "bigbench": "experiments.problems:Bigbench",
+        "gsm8k": "experiments.published:Gsm8k",
+        "math500": "experiments.published:Math500",
+        "math": "experiments.published:Math",
+        "aime24": "experiments.published:Aime24",
+        "aime25": "experiments.published:Aime25",
+        "amc23": "experiments.published:Amc23",
+        "olympiadbench": "experiments.published:OlympiadBench",
+        "minerva": "experiments.published:Minerva",
+        "bigbench": "experiments.published:Bigbench",
     },
     "data": {
         "processbench": "experiments.labelled:ProcessBench",

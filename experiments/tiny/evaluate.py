@@ -16,7 +16,7 @@ from rich.table import Table
 
 from experiments import arithmetic
 from experiments.bootstrap import interval
-from experiments.problems import Bigbench
+from experiments.published import Bigbench
 from experiments.schema import from_words
 from experiments.step_metrics import Judged, auc, up_to_first_error
 from experiments.tiny.corrupt import KINDS, corrupt
