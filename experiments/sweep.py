@@ -40,13 +40,14 @@ from experiments.results import Result, read_results
 from experiments.run_folder import RESULTS, appending, asked, check_same, fingerprint_of, fingerprints, open_run_folder
 from experiments.schema import build
 from experiments.stopping import terminable
-from experiments.summary import summarise, table, write_csv
+from experiments.summary import Row, summarise, table, write_csv
 from experiments.terminal import plain, plain_lines, screen
+from experiments.trackers import Tracking, check_tracker, track
 from search.batching import WorkerDied
 from search.errors import KnobError, check_knob
 from search.selection import Rule
 
-FREE = ("concurrency", "max_errors")  # knobs that change nothing of what has been done
+FREE = ("concurrency", "max_errors", "tracker")  # knobs that change nothing of what has been done
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class Sweep:
     """stop when more searches than this have failed; null: never"""
     trees: bool = False
     """keep every search's tree as JSON in the folder trees/"""
+    tracker: Tracking | None = None
+    """also send the summary to tensorboard, mlflow or wandb, each an extra"""
     out: str | None = None
     """run folder; runs/sweep-<time> where null"""
     run: str | None = None
@@ -86,6 +89,7 @@ class Sweep:
 def main(overrides: Sequence[str] = ()) -> int:
     config, words, begun = asked(Sweep, overrides)
     run = build_sweep(config)
+    check_tracker(run.tracker)
     problems: list[Problem] = run.problems.load()
     grid = cells(run.search, run.policy, run.budgets, run.budget)
     check_kinds(run.search, run.scorer, run.selection)
@@ -98,7 +102,8 @@ def main(overrides: Sequence[str] = ()) -> int:
     cut_short = _search(run, problems, grid, folder)
     results = read_results(folder) if (folder / RESULTS).stat().st_size else []
     if results:
-        report(folder, results, run.selection.rule)
+        rows = report(folder, results, run.selection.rule)
+        track(run.tracker, folder, config, rows)
     if cut_short is not None:
         return cut_short
     draw(folder, results, run.selection.rule)
@@ -145,8 +150,8 @@ def build_sweep(config: DictConfig) -> Sweep:
     return build(chosen)
 
 
-def report(folder: Path, results: Sequence[Result], rule: Rule) -> None:
-    """Prints the summary's table and the first failure, writes the summary, and says where the files are."""
+def report(folder: Path, results: Sequence[Result], rule: Rule) -> list[Row]:
+    """Prints the summary's table and the first failure, writes the summary, and says where the files are; its rows."""
     rows = summarise(with_estimates(results))
     screen().print(table(rows, rule.value))
     failed = [result for result in results if result.error is not None]
@@ -159,6 +164,7 @@ def report(folder: Path, results: Sequence[Result], rule: Rule) -> None:
         print(f"summary: {folder / 'summary.csv'}")
     except OSError as error:
         print(f"{folder / 'summary.csv'} cannot be written: {error.strerror}", file=sys.stderr)
+    return rows
 
 
 def draw(folder: Path, results: Sequence[Result], rule: Rule) -> None:
