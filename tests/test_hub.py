@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from experiments.hub import HubSet
 from experiments.labelled import SUBSETS, ProcessBench
 from experiments.problem_file import ProblemError
 from experiments.problems import Problem
@@ -113,6 +114,22 @@ def test_class_labels_are_read_by_their_names(monkeypatch: pytest.MonkeyPatch):
     assert Minerva(level="level", limit=1).load() == [Problem("minerva-1", "q", "1", "high")]
     with pytest.raises(ProblemError, match="row 2: field 'level' is null"):
         Minerva(level="level").load()
+
+
+def test_the_library_itself_is_asked_as_it_wants_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A folder laid out as a repository of the Hub stands in for one."""
+    library = pytest.importorskip("datasets", reason="the extra [datasets] is not installed")
+    monkeypatch.setattr(library.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    for part in ("one", "two"):
+        rows = [{"question": part, "answer": f"#### {n}", "unit": None} for n in (1, 2)]
+        (tmp_path / part).mkdir()
+        library.Dataset.from_list(rows).to_parquet(str(tmp_path / part / "test.parquet"))
+    configs = "".join(f"- config_name: {p}\n  data_files:\n  - split: test\n    path: {p}/*\n" for p in ("one", "two"))
+    (tmp_path / "README.md").write_text(f"---\nconfigs:\n{configs}---\n")
+    found = list(HubSet(str(tmp_path), "test", ("two", "one")).lines("0" * 40))
+    assert [(line.part, line.number, line.record["answer"], line.record["unit"]) for line in found] == [
+        (part, n, f"#### {n}", None) for part in ("two", "one") for n in (1, 2)
+    ]
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("datasets"), reason="the extra [datasets] is not installed")

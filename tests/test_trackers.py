@@ -65,7 +65,7 @@ def test_tensorboard_has_the_curves():
     assert {"greedy/majority/accuracy", "best_of_n/oracle/ci_low", "best_of_n/flops"} <= set(tags["scalars"])
     assert {event.step for event in found.Scalars("best_of_n/majority/accuracy")} == {1, 2, 4}  # 2 is read off 4
     tokens = [(event.step, event.value) for event in found.Scalars("best_of_n/generated_tokens")]
-    assert len(tokens) == 2 and dict(tokens)[4] == pytest.approx(generated())
+    assert len(tokens) == 3 and dict(tokens)[4] == pytest.approx(generated())
     assert "config/text_summary" in tags["tensors"]
 
 
