@@ -217,7 +217,7 @@ def scale(result: Result) -> float:
 def points(
     cells: dict[Any, list[Result]], searcher: str, rule: str, places: Sequence[Callable[[Result], float | None]]
 ) -> list[Point]:
-    """A searcher's points under a rule: the problems with a gold answer whose scores, where it takes them, are known."""
+    """A searcher's points under a rule, over the problems with a gold answer, and with scores where it takes them."""
     found: list[Point] = []
     for (name, _, _), members in cells.items():
         if name == searcher:

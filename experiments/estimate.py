@@ -103,9 +103,9 @@ def independent(results: Sequence[Result], searcher: str) -> list[Result]:
     found = next((members for members in largest(results) if members[0].cell["searcher"] == searcher), None)
     if found is None:
         raise RunError(
-            f"searcher={searcher}: its solutions depend on each other (they share steps, and which of them lived on was "
-            "decided among all), so that fewer of them would have been others; only independent samples, as of "
-            "best_of_n, tell what fewer would have done. Run a smaller N of it instead"
+            f"searcher={searcher}: its solutions depend on each other (they share steps, and which of them went on was "
+            "decided among all), so that fewer of them would have been others; only independent samples, as those of "
+            "best_of_n, tell what fewer would have done. Run it at a smaller N instead"
         )
     with_gold = [result for result in found if result.gold is not None and result.samples]
     if not with_gold:
@@ -141,7 +141,7 @@ def figures(knobs: Estimate, k: int) -> dict[str, Figure]:
     return {
         "pass@k": partial(_counted, lambda n, c: pass_at_k(n, c, k)),
         f"G-Pass@k ({knobs.share:g})": partial(_counted, lambda n, c: g_pass_at_k(n, c, k, knobs.share)),
-        "mG-Pass@k": partial(_counted, lambda n, c: mean_g_pass_at_k(n, c, k)),
+        **({"mG-Pass@k": partial(_counted, lambda n, c: mean_g_pass_at_k(n, c, k))} if k > 1 else {}),
         "highest score": lambda result: Expected(best_at_k(as_samples(result), k)) if is_scored(result) else None,
         "majority": partial(_vote, knobs, k, False),
         "weighted vote": partial(_vote, knobs, k, True),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,7 +67,8 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 def draw(figure: Figure) -> Canvas:
     """The panels whose axis is known, a legend below them, and a caption that says what was compared."""
     shown = _shown(figure)
-    canvas = Canvas(figsize=(3.7 * len(shown) + 0.4, 4.1), layout="constrained")
+    width = max(3.7 * len(shown) + 0.4, 6.0)
+    canvas = Canvas(figsize=(width, 4.1), layout="constrained")
     FigureCanvasAgg(canvas)
     panels = canvas.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for panel, axis in zip(panels, shown, strict=True):
@@ -75,7 +77,7 @@ def draw(figure: Figure) -> Canvas:
     panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     highest = max(p.high for line in [*figure.lines, *figure.references] for p in line.points)
     panels[0].set_ylim(-0.015, min(1.025, 1.08 * highest + 0.015))
-    canvas.suptitle(caption(figure), fontsize=9)
+    canvas.suptitle(fill(caption(figure), round(16 * width)), fontsize=9)
     handles, labels = panels[0].get_legend_handles_labels()
     first = len(labels) - len(figure.lines)  # searchers stand before the references
     handles, labels = handles[first:] + handles[:first], labels[first:] + labels[:first]
