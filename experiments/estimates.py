@@ -40,8 +40,8 @@ def largest(results: Sequence[Result]) -> list[list[Result]]:
     """The cell of most samples of every searcher whose samples are independent; failed searches are among them."""
     most: dict[str, int] = {}
     for result in results:
-        if result.samples is not None and not result.cell["budget"]:
-            name = result.cell["searcher"]
+        name = result.cell["searcher"]
+        if result.samples is not None and name != GREEDY and not result.cell["budget"]:
             most[name] = max(most.get(name, 0), result.cell["n"])
     return [
         [r for r in results if r.cell["searcher"] == name and r.cell["n"] == n and not r.cell["budget"]]
