@@ -6,6 +6,7 @@ stepsearch import data.path=completions.jsonl
 stepsearch curves run=runs/demo
 stepsearch estimate run=runs/demo
 stepsearch compare run=runs/demo
+stepsearch plan run=runs/demo budget=1000
 stepsearch judge data=processbench data.path=processbench
 """
 
@@ -38,6 +39,7 @@ COMMANDS = {
     "curves": Command("experiments.curves", "Curves", "draw a sweep's accuracy against what it spent"),
     "estimate": Command("experiments.estimate", "Estimate", "pass@k, G-Pass@k and votes of k from n samples"),
     "compare": Command("experiments.compare", "Compare", "compare a sweep's searchers at equal compute"),
+    "plan": Command("experiments.plan", "Plan", "which searcher to use at a budget, by level of difficulty"),
     "judge": Command("experiments.judge", "Judge", "judge a scorer on labelled solutions and as the best of N"),
 }
 

@@ -5,9 +5,9 @@
     make resume-check ARGS="bigbench=multistep_arithmetic.jsonl words=[policy=vllm,scorer.engine=vllm]"
 
 Two sweeps of all four searchers over the same problems: `problems` shipped ones, and as many of BIG-bench's where its
-file is given. One is killed `kills` times on the way. What had been written before a kill must be there afterwards byte for
-byte, every search once, and the accuracy of every cell within the other sweep's interval, or the other way round.
-Then the same on a few problems with the small models made deterministic, where the two tables must be equal but for seconds.
+file is given. One is killed `kills` times on the way. What had been written before a kill must be there afterwards byte
+for byte, every search once, and the accuracy of every cell within the other sweep's interval, or the other way round.
+Then the same on a few problems with the small models made deterministic: the two tables must be equal but for seconds.
 """
 
 import json

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
 from experiments.compose import compose
 from experiments.errors import RunError
@@ -75,6 +76,15 @@ def _words_of(folder: Path) -> list[str]:
         return json.loads((folder / _COMMAND).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"run={folder} is no run that can go on: {folder / _COMMAND} cannot be read") from error
+
+
+def config_of(folder: Path) -> dict[str, Any]:
+    """What a run was composed of; empty where it is not known."""
+    try:
+        held: Any = OmegaConf.to_container(OmegaConf.load(folder / _CONFIG))
+    except (OSError, ValueError, YAMLError):
+        return {}
+    return held if isinstance(held, dict) else {}
 
 
 def check_same(folder: Path, config: DictConfig, inputs: Mapping[str, str], free: Sequence[str] = ()) -> None:
