@@ -7,6 +7,7 @@ stepsearch curves run=runs/demo
 stepsearch estimate run=runs/demo
 stepsearch compare run=runs/demo
 stepsearch plan run=runs/demo budget=1000
+stepsearch report run=runs/demo
 stepsearch judge data=processbench data.path=processbench
 """
 
@@ -40,6 +41,7 @@ COMMANDS = {
     "estimate": Command("experiments.estimate", "Estimate", "pass@k, G-Pass@k and votes of k from n samples"),
     "compare": Command("experiments.compare", "Compare", "compare a sweep's searchers at equal compute"),
     "plan": Command("experiments.plan", "Plan", "which searcher to use at a budget, by level of difficulty"),
+    "report": Command("experiments.report", "Report", "make one HTML page of a sweep: curves, problems, trees"),
     "judge": Command("experiments.judge", "Judge", "judge a scorer on labelled solutions and as the best of N"),
 }
 

@@ -121,9 +121,14 @@ class Recorder:
 
 def file_name(name: Name) -> str:
     """Of a tree: the problem's place keeps names apart when an id is made safe, or cut."""
-    safe = re.sub(r"[^A-Za-z0-9_-]+", "_", name.problem.id)[:60]
-    limit = "".join(f"-{knob}-{value:g}" for knob, value in name.cell.limit.items())
-    return f"{name.place:05d}-{safe}.{name.cell.searcher}-{name.cell.n}{limit}.seed-{name.seed}.json"
+    return f"{name.place:05d}-{tree_name(name.problem.id, name.cell.key, name.seed)}"
+
+
+def tree_name(problem: str, cell: Mapping[str, Any], seed: int) -> str:
+    """The same without the problem's place."""
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "_", problem)[:60]
+    limit = "".join(f"-{knob}-{value:g}" for knob, value in cell["budget"].items())
+    return f"{safe}.{cell['searcher']}-{cell['n']}{limit}.seed-{seed}.json"
 
 
 def write_tree(path: Path, tree: Tree) -> None:

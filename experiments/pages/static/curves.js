@@ -1,0 +1,145 @@
+// The curves: a line a searcher on the chosen axis, by the chosen rule; and what else follows these two choices.
+"use strict";
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const narrow = matchMedia("(max-width: 640px)");
+const coarse = matchMedia("(pointer: coarse)");
+const IN_THE_DARK = { "#0072B2": "#56B4E9", "#000000": "#e4e7ea", "#777777": "#a3abb3" };
+
+const inkOf = (colour) => (dark.matches ? (IN_THE_DARK[colour] ?? colour) : colour);
+const faded = (colour, opacity) =>
+  `rgba(${[1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16)).join(",")},${opacity})`;
+
+function drawCurves() {
+  const axis = byId("axis").value;
+  for (const part of document.querySelectorAll("[data-rule]")) {
+    part.hidden = part.dataset.rule !== rule() || (part.dataset.axis !== undefined && part.dataset.axis !== axis);
+  }
+  const figure = data.curves[rule()];
+  if (!byId("plot") || !figure) return;
+  const traces = figure.lines.flatMap((line) => lineTraces(line, axis, true));
+  traces.push(...figure.earlier.flatMap((line) => earlierTraces(line, axis)));
+  traces.push(...figure.references.flatMap((line) => lineTraces(line, axis, false)));
+  if (figure.greedy !== null) traces.push(greedyTrace(figure, axis));
+  Plotly.react("plot", traces, layout(figure, axis), {
+    displaylogo: false,
+    responsive: true,
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    toImageButtonOptions: { format: "svg", filename: "curves" },
+  });
+}
+
+// The points that have a place on the axis, from left to right.
+const placed = (line, axis) =>
+  line.points.filter((point) => point.at[axis] > 0).sort((a, b) => a.at[axis] - b.at[axis]);
+
+function lineTraces(line, axis, band) {
+  const points = placed(line, axis);
+  if (!points.length) return [];
+  const x = points.map((point) => point.at[axis]);
+  const colour = inkOf(line.look.colour);
+  const drawn = {
+    type: "scatter",
+    mode: line.look.marker || points.length === 1 ? "lines+markers" : "lines",
+    name: line.look.label,
+    legendgroup: line.name,
+    x,
+    y: points.map((point) => 100 * point.accuracy),
+    text: points.map((point) => hover(line, point, axis)),
+    hovertemplate: "%{text}<extra></extra>",
+    line: { color: colour, dash: line.look.dash, width: band ? 2.4 : 1.6 },
+    marker: { symbol: line.look.marker || "circle", size: band ? 9 : 5, color: colour, line: { width: 1, color: paper() } },
+  };
+  if (!band) return [drawn];
+  if (points.length === 1) {
+    const up = points.map((p) => 100 * (p.high - p.accuracy));
+    const down = points.map((p) => 100 * (p.accuracy - p.low));
+    return [{ ...drawn, error_y: { type: "data", symmetric: false, array: up, arrayminus: down, color: colour } }];
+  }
+  const area = {
+    type: "scatter",
+    mode: "lines",
+    legendgroup: line.name,
+    showlegend: false,
+    hoverinfo: "skip",
+    x: [...x, ...x.toReversed()],
+    y: [...points.map((p) => 100 * p.low), ...points.map((p) => 100 * p.high).reverse()],
+    fill: "toself",
+    fillcolor: faded(colour, 0.1),
+    line: { width: 0 },
+  };
+  return [area, drawn];
+}
+
+// What a search would have answered, had it ended earlier: a thin line without points.
+function earlierTraces(line, axis) {
+  const points = placed(line, axis);
+  if (!points.length) return [];
+  const colour = inkOf(line.look.colour);
+  return [
+    {
+      type: "scatter",
+      mode: "lines",
+      legendgroup: line.name,
+      showlegend: false,
+      x: points.map((point) => point.at[axis]),
+      y: points.map((point) => 100 * point.accuracy),
+      text: points.map((p) => `<b>${line.look.label}, ended earlier</b><br>accuracy ${percent(p.accuracy)} %<br>` +
+        `${amount(p.at[axis])} ${axisLabel(axis)}`),
+      hovertemplate: "%{text}<extra></extra>",
+      line: { color: faded(colour, 0.7), width: 1 },
+    },
+  ];
+}
+
+function greedyTrace(figure, axis) {
+  const places = figure.lines.flatMap((line) => placed(line, axis).map((point) => point.at[axis]));
+  const ends = [Math.min(...places), Math.max(...places)];
+  return {
+    type: "scatter",
+    mode: "lines",
+    name: "greedy",
+    x: ends,
+    y: ends.map(() => 100 * figure.greedy),
+    hovertemplate: `<b>greedy</b><br>accuracy ${percent(figure.greedy)} %<extra></extra>`,
+    line: { color: inkOf("#000000"), width: 1 },
+  };
+}
+
+function hover(line, point, axis) {
+  const scale = point.scale === null ? "" : `, ${data.scale} = ${amount(point.scale)}`;
+  const cost = axis === "n" ? [] : [`${amount(point.at[axis])} ${axisLabel(axis)}`];
+  return [
+    `<b>${line.look.label}${scale}</b>`,
+    `accuracy ${percent(point.accuracy)} %  (${percent(point.low)} to ${percent(point.high)})`,
+    ...cost,
+  ].join("<br>");
+}
+
+const axisLabel = (axis) => data.axes.find(([name]) => name === axis)[1];
+const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const paper = () => variable("--surface");
+
+function layout(figure, axis) {
+  const all = [...figure.lines, ...figure.references].flatMap((line) => placed(line, axis));
+  const grid = { gridcolor: variable("--line"), linecolor: variable("--line"), zeroline: false, automargin: true };
+  const exact = [...new Set(all.map((point) => point.at[axis]))].sort((a, b) => a - b);
+  const ticks = axis === "n" && exact.length <= 10
+    ? { tickmode: "array", tickvals: exact, ticktext: exact.map(amount) }
+    : { dtick: "D2", exponentformat: "power", nticks: 8 };
+  return {
+    autosize: true,
+    margin: { l: 52, r: 12, t: 28, b: narrow.matches ? 165 : 92 },
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: "system-ui, sans-serif", size: 13, color: variable("--ink") },
+    hoverlabel: { bgcolor: paper(), bordercolor: variable("--edge"), font: { color: variable("--ink") }, align: "left" },
+    hovermode: "closest",
+    dragmode: coarse.matches ? false : "zoom",
+    legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, font: { size: 13 } },
+    xaxis: { ...grid, ...ticks, type: "log", title: { standoff: 8, text: axis === "n" ? axisLabel(axis) : `${axisLabel(axis)} per problem` } },
+    yaxis: { ...grid, title: { text: "accuracy, %" }, rangemode: "tozero" },
+  };
+}
+
+for (const query of [dark, narrow]) query.addEventListener("change", drawCurves);
