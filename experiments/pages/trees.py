@@ -47,9 +47,7 @@ def shown(tree: Tree, gold: str | None, reduction: Reduction | None, pieces: Pie
     return {
         "kind": str(tree.kind),
         "nodes": columns,
-        "rules": {
-            rule.value: _votes(Selection(rule, reduction)(tree), numbers, answers) for rule in allowed_rules(tree)
-        },
+        "rules": {rule: _votes(ballot, numbers, answers) for rule, ballot in ballots.items()},
         "populations": _populations(tree, numbers),
         "answers": answers.found,
     }

@@ -1,0 +1,94 @@
+"""Run folders made by hand for the tests of the report: many problems, or texts that would like to run."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+from experiments.recorder import tree_name
+from experiments.results import Result
+from search import End, Ledger, Step, Tree
+
+HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+WORDS = "so we take the sum of both sides and find that it equals therefore next divide by to get which gives".split()  # noqa: SIM905
+
+
+def a_tree(question: str, seed: int, texts: list[list[str]]) -> Tree:
+    """A branch from the root for each list of steps, the last of which ends the solution; scores are random."""
+    rng, tree = random.Random(f"{question} {seed}"), Tree(question, seed)
+    for steps in texts:
+        node = tree.root
+        for place, text in enumerate(steps):
+            end = End.ANSWER if place == len(steps) - 1 else End.DELIMITER
+            node = node.add(node.reserve(1).start, Step(text, (1, 2), (-0.1, -0.2), end))
+            tree.ledger = tree.ledger._replace(
+                samples=tree.ledger.samples + (end is End.ANSWER),
+                generated_tokens=tree.ledger.generated_tokens + len(text) // 4,
+                flops=(tree.ledger.flops or 0.0) + 1e9,
+                policy_calls=tree.ledger.policy_calls + 1,
+            )
+            node.score, node.birth = rng.random(), tree.ledger
+    tree.stopped = "done"
+    return tree
+
+
+def solution(rng: random.Random, steps: int, answer: int) -> list[str]:
+    """Steps of some thirty words and a formula each."""
+    texts: list[str] = []
+    for _ in range(steps):
+        a, b = rng.randrange(1000), rng.randrange(1, 100)
+        texts.append(" ".join(rng.choices(WORDS, k=30)) + rf" $\frac{{{a}}}{{{b}}} + x^{{{b}}}$." + "\n\n")
+    return [*texts, rf"The answer is \boxed{{{answer}}}."]
+
+
+def write_run(
+    folder: Path, problems: int = 3, samples: int = 4, steps: int = 3, trees: bool = True, **cells: dict[str, Any]
+) -> Path:
+    """Problems p-0, p-1, ... of which Best-of-N and beam at n = `samples` are right on those that 2 and 3 divide."""
+    (folder / "trees").mkdir(parents=True, exist_ok=True)
+    with (folder / "results.jsonl").open("w") as file:
+        for place in range(problems):
+            for searcher, divisor in (("best_of_n", 2), ("beam", 3)):
+                result, tree = _search(place, searcher, samples, steps, place % divisor == 0)
+                file.write(result.dumps() + "\n")
+                if trees:
+                    name = tree_name(result.problem, result.cell, result.seed)
+                    (folder / "trees" / f"{place:05d}-{name}").write_text(tree.dumps())
+    (folder / "config.yaml").write_text("selection:\n  rule: majority\n  reduction: null\n")
+    (folder / "versions.json").write_text(json.dumps({"python": "3.11"}))
+    (folder / "command.json").write_text(json.dumps(["problems.limit=3"]))
+    return folder
+
+
+def _search(place: int, searcher: str, samples: int, steps: int, right: bool) -> tuple[Result, Tree]:
+    rng = random.Random(f"{place} {searcher}")
+    question = rf"Problem {place}: what is $\frac{{{place}}}{{2}}$?"
+    tree = a_tree(question, 0, [solution(rng, steps, 7 if right else 8) for _ in range(samples)])
+    chosen = {"answer": "7" if right else "8", "correct": float(right)}
+    cell = {"searcher": searcher, "n": samples, "budget": {}}
+    selections = {rule: chosen for rule in ("best", "majority", "weighted")}
+    ledger = tree.ledger.to_json()
+    result = Result(
+        f"p-{place}", question, place % 5, "7", cell, 0, selections, right, False, "done", ledger, None
+    )
+    return result, tree
+
+
+def write_hostile_run(folder: Path) -> Path:
+    """One problem whose id, question, steps, answer, level and error would all like to run as a script."""
+    (folder / "trees").mkdir(parents=True, exist_ok=True)
+    steps = [[f"{HOSTILE} $\\text{{{HOSTILE}}}$\n\n", f"\\boxed{{{HOSTILE}}}"], ["fine\n\n", "\\boxed{7}"]]
+    question = f"{HOSTILE} \\href{{javascript:alert(1)}}{{x}} $\\href{{javascript:alert(1)}}{{x}}$"
+    tree = a_tree(question, 0, steps)
+    chosen = {"best": {"answer": HOSTILE, "correct": 0.0}}
+    with (folder / "results.jsonl").open("w") as file:
+        for searcher, error in (("best_of_n", None), ("beam", f"ValueError: {HOSTILE}")):
+            cell = {"searcher": searcher, "n": 2, "budget": {}}
+            selections = {} if error else chosen
+            ledger = Ledger(generated_tokens=100, flops=1e9).to_json()
+            result = Result(HOSTILE, question, HOSTILE, HOSTILE, cell, 0, selections, False, False, "done", ledger, error)
+            file.write(result.dumps() + "\n")
+            name = tree_name(result.problem, result.cell, result.seed)
+            (folder / "trees" / f"00000-{name}").write_text(tree.dumps())
+    (folder / "config.yaml").write_text(f"selection: {json.dumps(HOSTILE)}\n")
+    return folder
