@@ -33,45 +33,50 @@ def a_tree(question: str, seed: int, texts: list[list[str]]) -> Tree:
 
 
 def solution(rng: random.Random, steps: int, answer: int) -> list[str]:
-    """Steps of some thirty words and a formula each."""
+    """Steps of sixty words and a formula each."""
     texts: list[str] = []
     for _ in range(steps):
         a, b = rng.randrange(1000), rng.randrange(1, 100)
-        texts.append(" ".join(rng.choices(WORDS, k=30)) + rf" $\frac{{{a}}}{{{b}}} + x^{{{b}}}$." + "\n\n")
+        texts.append(" ".join(rng.choices(WORDS, k=60)) + rf" $\frac{{{a}}}{{{b}}} + x^{{{b}}}$." + "\n\n")
     return [*texts, rf"The answer is \boxed{{{answer}}}."]
 
 
 def write_run(
-    folder: Path, problems: int = 3, samples: int = 4, steps: int = 3, trees: bool = True, **cells: dict[str, Any]
+    folder: Path,
+    problems: int = 6,
+    samples: int = 4,
+    steps: int = 2,
+    trees: bool = True,
+    searchers: tuple[str, ...] = ("best_of_n", "beam"),
+    seeds: tuple[int, ...] = (0,),
 ) -> Path:
-    """Problems p-0, p-1, ... of which Best-of-N and beam at n = `samples` are right on those that 2 and 3 divide."""
+    """Problems p-0, p-1, ... of level 0 to 4, on which Best-of-N is right where 2 divides, another where 3 does."""
     (folder / "trees").mkdir(parents=True, exist_ok=True)
     with (folder / "results.jsonl").open("w") as file:
         for place in range(problems):
-            for searcher, divisor in (("best_of_n", 2), ("beam", 3)):
-                result, tree = _search(place, searcher, samples, steps, place % divisor == 0)
-                file.write(result.dumps() + "\n")
-                if trees:
-                    name = tree_name(result.problem, result.cell, result.seed)
-                    (folder / "trees" / f"{place:05d}-{name}").write_text(tree.dumps())
+            for searcher in searchers:
+                for seed in seeds:
+                    result, tree = _search(place, searcher, samples, steps, seed)
+                    file.write(result.dumps() + "\n")
+                    if trees:
+                        name = tree_name(result.problem, result.cell, result.seed)
+                        (folder / "trees" / f"{place:05d}-{name}").write_text(tree.dumps())
     (folder / "config.yaml").write_text("selection:\n  rule: majority\n  reduction: null\n")
     (folder / "versions.json").write_text(json.dumps({"python": "3.11"}))
-    (folder / "command.json").write_text(json.dumps(["problems.limit=3"]))
+    (folder / "command.json").write_text(json.dumps(["problems.limit=6"]))
     return folder
 
 
-def _search(place: int, searcher: str, samples: int, steps: int, right: bool) -> tuple[Result, Tree]:
-    rng = random.Random(f"{place} {searcher}")
+def _search(place: int, searcher: str, samples: int, steps: int, seed: int) -> tuple[Result, Tree]:
+    right = place % (2 if searcher == "best_of_n" else 3) == 0
+    rng = random.Random(f"{place % 20} {searcher} {seed}")  # twenty texts, so that a large run is soon made
     question = rf"Problem {place}: what is $\frac{{{place}}}{{2}}$?"
-    tree = a_tree(question, 0, [solution(rng, steps, 7 if right else 8) for _ in range(samples)])
+    tree = a_tree(question, seed, [solution(rng, steps, 7 if right else 8) for _ in range(samples)])
     chosen = {"answer": "7" if right else "8", "correct": float(right)}
     cell = {"searcher": searcher, "n": samples, "budget": {}}
-    selections = {rule: chosen for rule in ("best", "majority", "weighted")}
-    ledger = tree.ledger.to_json()
-    result = Result(
-        f"p-{place}", question, place % 5, "7", cell, 0, selections, right, False, "done", ledger, None
-    )
-    return result, tree
+    selections = dict.fromkeys(("best", "majority", "weighted"), chosen)
+    rest: Any = (cell, seed, selections, right, False, "done", tree.ledger.to_json(), None)
+    return Result(f"p-{place}", question, place % 5, "7", *rest), tree
 
 
 def write_hostile_run(folder: Path) -> Path:
@@ -86,7 +91,9 @@ def write_hostile_run(folder: Path) -> Path:
             cell = {"searcher": searcher, "n": 2, "budget": {}}
             selections = {} if error else chosen
             ledger = Ledger(generated_tokens=100, flops=1e9).to_json()
-            result = Result(HOSTILE, question, HOSTILE, HOSTILE, cell, 0, selections, False, False, "done", ledger, error)
+            result = Result(
+                HOSTILE, question, HOSTILE, HOSTILE, cell, 0, selections, False, False, "done", ledger, error
+            )
             file.write(result.dumps() + "\n")
             name = tree_name(result.problem, result.cell, result.seed)
             (folder / "trees" / f"00000-{name}").write_text(tree.dumps())

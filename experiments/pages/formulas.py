@@ -19,6 +19,7 @@ ELEMENTS = frozenset(
     {"mrow", "mi", "mn", "mo", "mtext", "mfrac", "msqrt", "mroot", "msub", "msup", "msubsup", "munder", "mover"}
     | {"munderover", "mtable", "mtr", "mtd", "mphantom"}
 )
+_CHILDREN = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2, "munderover": 3}
 _ROWS = frozenset({"math", "mstyle", "mpadded", "menclose"})  # of which only the contents are kept
 _MACROS = re.compile(r"\\(re)?newcommand|\\def|\\newenvironment|\\DeclareMathOperator|\\verb")
 _FORMULA = re.compile(
@@ -91,7 +92,7 @@ def mathml(source: str) -> Mathml | None:
 
 
 def _rebuilt(element: Element, depth: int) -> Mathml:
-    """The element without attributes. Raises ValueError for one that is not known, or where it is too deep."""
+    """The element without attributes. Raises ValueError for one that is not known or lacks a part, or is too deep."""
     if depth == 0:
         raise ValueError("too deep")
     tag, text = element.tag, unescape(element.text or "")
@@ -104,6 +105,8 @@ def _rebuilt(element: Element, depth: int) -> Mathml:
         return children[0] if len(children) == 1 else ["mrow", *children]
     if tag not in ELEMENTS:
         raise ValueError(f"unknown element {tag}")
+    if len(children) != _CHILDREN.get(tag, len(children)):
+        raise ValueError(f"{tag} of {len(children)} parts")
     if tag == "mrow" and len(children) == 1:
         return children[0]
     if tag == "mi" and len(text) == 1 and unicodedata.category(text) == "Sm" and text not in _LETTERS:

@@ -15,7 +15,7 @@ from experiments.errors import RunError
 from experiments.estimates import with_estimates
 from experiments.pages.figures import AXES, RULES, curves, headings, label, tables
 from experiments.pages.formulas import Pieces
-from experiments.pages.problems import Cells, by_problem, cell_key, details, line, packed, tree_files
+from experiments.pages.problems import Cells, all_packed, by_problem, cell_key, line, tree_files
 from experiments.pages.render import render
 from experiments.pages.words import in_words
 from experiments.progress import SweepProgress
@@ -110,8 +110,8 @@ def _problems(
     lines = [line(members, cells, pieces) for members in by_problem(everything).values()]
     blobs: list[str] = []
     with SweepProgress(len(own), Console(stderr=True), "problems") as progress:
-        for members in own.values():
-            blobs.append(packed(details(members, cells, files, reduction)))
+        for blob in all_packed(list(own.values()), cells, files, reduction):
+            blobs.append(blob)
             progress.ended(None, False)
     shown = [_cell(key, result) for key, result in grid.items()]
     seeds = sorted({result.seed for result in results})

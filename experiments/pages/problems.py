@@ -4,7 +4,11 @@ import base64
 import gzip
 import json
 import re
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +20,7 @@ from search.scores import Reduction
 from search.tree import Tree
 
 TREES = "trees"
+_FEW = 40  # problems, that are packed before other processes have started
 
 
 class Cells(NamedTuple):
@@ -71,7 +76,7 @@ def _mean(members: Sequence[Result], rule: str) -> float | None:
 
 
 def details(
-    members: Sequence[Result], cells: Cells, files: Mapping[str, Sequence[Path]], reduction: Reduction | None
+    members: Sequence[Result], files: Mapping[str, Sequence[Path]], cells: Cells, reduction: Reduction | None
 ) -> dict[str, Any]:
     """All that is known of a problem's searches, with their trees where `files` has them."""
     pieces = Pieces()
@@ -114,7 +119,36 @@ def tree_files(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
-def packed(details: Mapping[str, Any]) -> str:
-    """JSON, gzipped, in base64: what a page inflates when it is asked for."""
-    text = json.dumps(details, separators=(",", ":"), allow_nan=False)
+def all_packed(
+    problems: Sequence[Sequence[Result]],
+    cells: Cells,
+    files: Mapping[str, Sequence[Path]],
+    reduction: Reduction | None,
+) -> Iterator[str]:
+    """The details of each problem, packed, in order; many are shared out among processes."""
+    if len(problems) < _FEW or not files:
+        yield from (packed(members, files, cells, reduction) for members in problems)
+        return
+    pool = ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=_leave_interrupts_to_the_parent)
+    try:
+        work = partial(packed, cells=cells, reduction=reduction)
+        yield from pool.map(work, problems, [_own(members, files) for members in problems], chunksize=4)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _own(members: Sequence[Result], files: Mapping[str, Sequence[Path]]) -> dict[str, Sequence[Path]]:
+    names = [tree_name(result.problem, result.cell, result.seed) for result in members]
+    return {name: files[name] for name in names if name in files}
+
+
+def packed(
+    members: Sequence[Result], files: Mapping[str, Sequence[Path]], cells: Cells, reduction: Reduction | None
+) -> str:
+    """A problem's details as JSON, gzipped, in base64: what a page inflates when it is asked for."""
+    text = json.dumps(details(members, files, cells, reduction), separators=(",", ":"), allow_nan=False)
     return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()

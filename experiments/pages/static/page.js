@@ -49,13 +49,18 @@ function score(value) {
 
 const STOPS = [[170, 60, 0], [230, 140, 60], [250, 232, 180], [130, 180, 220], [0, 80, 140]];
 
+// Relative, as WCAG 2 has it: above 0.179 black is read better than white.
+function luminance(parts) {
+  const [red, green, blue] = parts.map((part) => (part <= 10 ? part / 3294.6 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
 function scoreColour(share) {
   if (share === null || Number.isNaN(share)) return { background: "transparent", ink: "inherit" };
   const place = Math.min(1, Math.max(0, share)) * (STOPS.length - 1);
   const below = Math.min(Math.floor(place), STOPS.length - 2);
   const mix = STOPS[below].map((from, i) => Math.round(from + (STOPS[below + 1][i] - from) * (place - below)));
-  const light = (0.299 * mix[0] + 0.587 * mix[1] + 0.114 * mix[2]) / 255;
-  return { background: `rgb(${mix.join(",")})`, ink: light > 0.53 ? "#111" : "#fff" };
+  return { background: `rgb(${mix.join(",")})`, ink: luminance(mix) > 0.179 ? "#000" : "#fff" };
 }
 
 // addresses: #view, or #problem=ID&cell=mcts-16&seed=0

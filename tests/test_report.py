@@ -1,0 +1,355 @@
+"""`stepsearch report`: what is in the file, whatever a browser makes of it (see test_report_page.py)."""
+
+import base64
+import gzip
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.axes import Axis
+from experiments.bootstrap import Interval
+from experiments.compare import Cell, Comparison, comparisons
+from experiments.curves import complete, figure
+from experiments.pages.figures import AXES, curves
+from experiments.pages.formulas import ELEMENTS, Pieces, mathml
+from experiments.pages.trees import shown
+from experiments.pages.words import sentence
+from experiments.report import whole_file
+from experiments.results import read_results
+from experiments.terminal import best_path
+from policies.toy import Toy
+from scorers.toy import Toy as ToyScorer
+from search import Beam, ParticleFilter, Rule, Selection
+from tests.command_line import TOY, run
+from tests.helpers import SEARCHERS
+from tests.helpers import run as search
+from tests.report_runs import HOSTILE, write_hostile_run, write_run
+
+
+class Parsed(HTMLParser):
+    """The tags of a page with their attributes, and the text of each script by its id."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] == "script":
+            self.scripts.append((self.tags[-1][1], data))
+
+    def data(self) -> dict[str, Any]:
+        return json.loads(next(text for attrs, text in self.scripts if attrs.get("id") == "data"))
+
+    def details(self, index: int) -> dict[str, Any]:
+        packed = next(text for attrs, text in self.scripts if attrs.get("id") == f"problem-{index}")
+        return json.loads(gzip.decompress(base64.b64decode(packed)))
+
+
+def made(folder: Path, *words: str) -> str:
+    assert run("report", f"run={folder}", *words) == 0
+    return (folder / "report.html").read_text("utf-8")
+
+
+# the file
+
+
+def test_the_page_needs_nothing_else(tmp_path: Path):
+    page = Parsed(made(write_run(tmp_path / "run")))
+    links = [value for _, attrs in page.tags for name, value in attrs.items() if name in ("src", "href", "action")]
+    assert links and all(value is not None and value.startswith("#") for value in links)
+    policy = next(attrs["content"] for tag, attrs in page.tags if tag == "meta" and "http-equiv" in attrs)
+    assert policy is not None and policy.startswith("default-src 'none'") and "http" not in policy
+    assert not {"link", "img", "iframe", "base"} & {tag for tag, _ in page.tags}
+
+
+def test_hostile_texts_are_no_tags(tmp_path: Path):
+    page = made(write_hostile_run(tmp_path / "run"))
+    parsed, clean = Parsed(page), Parsed(made(write_run(tmp_path / "clean", problems=1)))
+    assert HOSTILE not in page
+    assert {tag for tag, _ in parsed.tags} <= {tag for tag, _ in clean.tags} | {
+        "table",
+        "thead",
+        "tr",
+        "th",
+        "td",
+        "pre",
+        "bdi",
+    }
+    assert len([1 for tag, _ in parsed.tags if tag == "script"]) == len([1 for tag, _ in clean.tags if tag == "script"])
+    assert not [name for _, attrs in parsed.tags for name in attrs if name.startswith("on")]
+    assert parsed.data()["problems"][0]["id"] == HOSTILE
+    assert parsed.details(0)["searches"][0]["tree"]["answers"][0][0] == HOSTILE
+
+
+def test_five_hundred_problems_of_sixteen_samples_stay_small(large_page: Path):
+    size = large_page.stat().st_size
+    assert size < 30e6
+    page = Parsed(large_page.read_text("utf-8"))
+    assert len(page.data()["problems"]) == 500
+    search = page.details(499)["searches"][0]
+    assert len(search["tree"]["nodes"]["parent"]) == 16 * 5
+
+
+def test_a_page_without_trees_is_smaller_and_says_how_to_get_them(tmp_path: Path):
+    folder = write_run(tmp_path / "run")
+    full, small = Parsed(made(folder)), Parsed(made(folder, "trees=false"))
+    assert "tree" in full.details(0)["searches"][0] and "tree" not in small.details(0)["searches"][0]
+    assert "trees=true" in small.data()["treeless"]
+    none = Parsed(made(write_run(tmp_path / "none", trees=False)))
+    assert "A sweep with trees=true keeps them" in none.data()["treeless"]
+
+
+def test_a_broken_tree_is_named_on_the_page(tmp_path: Path):
+    folder = write_run(tmp_path / "run", problems=1)
+    for path in (folder / "trees").glob("*beam*"):
+        path.write_text("{")
+    by_cell = {search["cell"]: search for search in Parsed(made(folder)).details(0)["searches"]}
+    (unread,) = (search["unread"] for search in by_cell.values() if "unread" in search)
+    assert "beam-4.seed-0.json cannot be shown (JSONDecodeError" in unread
+    assert sum("tree" in search for search in by_cell.values()) == 1
+
+
+def test_ids_that_are_alike_in_file_names_keep_their_own_trees(tmp_path: Path):
+    folder = write_run(tmp_path / "run", problems=2)
+    text = (folder / "results.jsonl").read_text().replace('"p-1"', '"q-!"').replace('"p-0"', '"q-?"')
+    (folder / "results.jsonl").write_text(text)
+    for path in sorted((folder / "trees").glob("*")):
+        path.rename(path.with_name(re.sub(r"p-\d", "q-_", path.name)))
+    page = Parsed(made(folder))
+    for index, problem in enumerate(page.data()["problems"]):
+        place = problem["plain"].split(":")[0].removeprefix("Problem ")
+        assert problem["id"] == {"0": "q-?", "1": "q-!"}[place]
+        assert all("tree" in search for search in page.details(index)["searches"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("", "report needs the folder of a sweep: run=DIR"),
+        ("run=no/such/run", "no such file; run=DIR names the folder of a sweep"),
+        ("run={run} out={run}", "is a folder; name a file"),
+        ("run={run} out={run}/none/page.html", "cannot be written: No such file or directory"),
+        ("run={empty}", "holds no result"),
+    ],
+)
+def test_a_mistake_is_one_line(words: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    folder, empty = write_run(tmp_path / "run", problems=1), tmp_path / "empty"
+    empty.mkdir()
+    (empty / "results.jsonl").write_text("")
+    assert run("report", *words.format(run=folder, empty=empty).split()) == 2
+    out, err = capsys.readouterr()
+    assert said in err and err.startswith("stepsearch: ") and err.count("\n") == 1 and not out
+
+
+def test_a_report_that_fails_leaves_the_old_page(tmp_path: Path):
+    page = tmp_path / "report.html"
+    page.write_text("old")
+
+    def broken_off() -> None:
+        with whole_file(page) as file:
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        broken_off()
+    assert page.read_text() == "old" and list(tmp_path.iterdir()) == [page]
+
+
+def test_a_run_without_gold_has_a_page_that_says_so(tmp_path: Path):
+    folder = write_run(tmp_path / "run")
+    lines = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    for line in lines:
+        line |= {"gold": None, "oracle": None}
+        line["selections"] = {rule: {**vote, "correct": None} for rule, vote in line["selections"].items()}
+    (folder / "results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    page = made(folder)
+    assert "No curves: no problem with a gold answer has ended in every cell." in page
+    assert Parsed(page).data()["problems"][0]["correct"]["best"] == [None, None]
+
+
+# what is in it
+
+
+def test_the_curves_are_those_of_the_figure(tmp_path: Path):
+    results = complete(read_results(write_run(tmp_path / "run")))
+    found = curves(results, ["best", "oracle"])
+    line = figure(results, Rule.BEST, AXES).lines[0]
+    (point,) = found["best"]["lines"][0]["points"]
+    assert list(point["at"].values()) == list(line.points[0].places) and list(point["at"]) == AXES
+    assert (point["accuracy"], point["low"], point["high"]) == line.points[0][1:]
+    accuracies = [drawn["points"][0]["accuracy"] for drawn in found["oracle"]["lines"]]
+    assert accuracies == [pytest.approx(1 / 2), pytest.approx(1 / 3)]
+
+
+def test_the_list_and_the_table_hold_what_the_results_say(tmp_path: Path):
+    page = made(write_run(tmp_path / "run", seeds=(0, 1)))
+    data = Parsed(page).data()
+    assert [problem["id"] for problem in data["problems"]] == [f"p-{i}" for i in range(6)]
+    assert [problem["correct"]["best"] for problem in data["problems"]] == [
+        [1, 1],
+        [0, 0],
+        [1, 0],
+        [0, 1],
+        [1, 0],
+        [0, 0],
+    ]
+    assert (data["seeds"], data["scale"]) == ([0, 1], "N")
+    assert '<option value="majority" selected>' in page  # the rule of the run's own config
+    assert re.search(r'<th scope="row">Best-of-N</th>\s*<td class="number">4</td>\s*<td class="number">50.0</td>', page)
+
+
+def test_errors_are_listed_with_a_link(tmp_path: Path):
+    page = made(write_hostile_run(tmp_path / "run"))
+    assert "1 of 2 searches failed" in page and "ValueError: &lt;/script&gt;" in page
+    assert 'href="#problem=%3C%2Fscript%3E' in page
+
+
+def test_a_comparison_becomes_a_sentence():
+    cells: Any = {"searcher": "mcts", "scale": 16, "cost": 2512.0, "correct": None}
+    better = Comparison(Cell(**cells), 0.037, Interval(0.009, 0.065), 0.009, 3, 1)
+    assert sentence(better, "Best-of-N", "N", 300, "generated tokens") == (
+        "At the generated tokens that MCTS spends at N = 16 (2,512 a problem), it is right on 3.7 % more problems than "
+        "Best-of-N (95 % interval 0.9 to 6.5, p = 0.009, 300 problems): better."
+    )
+    unsure = better._replace(
+        difference=-0.01, interval=better.interval and better.interval._replace(low=-0.05, high=0.03)
+    )
+    assert sentence(unsure, "Best-of-N", "N", 300) == (
+        "At N = 16, MCTS is right on 1.0 % fewer problems than Best-of-N (95 % interval -3.0 to 5.0, p = 0.009, 300 "
+        "problems): this run cannot tell which is better."
+    )
+    assert sentence(Comparison(Cell(**cells)), "Best-of-N", "N", 300, "FLOPs").endswith("nor so few: no comparison.")
+
+
+def test_every_comparison_is_said(tmp_path: Path):
+    folder = write_run(tmp_path / "run", problems=12)
+    page = made(folder)
+    found = comparisons(complete(read_results(folder)), "best_of_n", Axis.GENERATED_TOKENS, "majority")
+    for one in found:
+        assert sentence(one, "Best-of-N", "N", 12, "generated tokens") in page
+    assert "Nothing to compare: baseline=mcts: not in this run" in made(folder, "baseline=mcts")
+
+
+# trees
+
+
+@pytest.mark.parametrize("name", SEARCHERS)
+def test_a_tree_is_shown_whole(name: str):
+    tree, pieces = search(SEARCHERS[name], Toy(), ToyScorer()), Pieces()
+    found, nodes = shown(tree, "1", None, pieces), list(tree.nodes())
+    columns = found["nodes"]
+    texts = [
+        "".join(p if isinstance(p, str) else pieces.formulas[p][0] for p in pieces.texts[t]) for t in columns["text"]
+    ]
+    assert texts == [node.step.text.strip("\n") for node in nodes if node.step]
+    assert columns["score"] == [pytest.approx(node.score, rel=1e-3) for node in nodes]
+    parents = [nodes[above].path if above >= 0 else () for above in columns["parent"]]
+    assert parents == [node.path[:-1] for node in nodes]
+    for rule, shares in found["rules"].items():
+        ballot = Selection(Rule(rule))(tree)
+        assert [found["answers"][vote[0]][0] for vote in shares["votes"]] == [vote.answer for vote in ballot.votes]
+        assert [nodes[i] for i in shares["path"]] == best_path(ballot)
+    assert found["answers"] and all(right == (text == "1") for text, right in found["answers"])
+    if name == "mcts":
+        assert columns["visits"] == [node.stats.get("visits") for node in nodes]
+
+
+def test_what_beam_search_cuts_is_what_it_did_not_keep():
+    tree = search(Beam(n=8, branch=2), Toy(), ToyScorer())
+    nodes, states = list(tree.nodes()), shown(tree, None, None, Pieces())["nodes"]["state"]
+    kept = {tuple(path) for event in tree.events("beam") for path in event.data["kept"]}
+    levels = len(tree.events("beam"))
+    cut = {node.path for node, state in zip(nodes, states, strict=True) if state == "cut"}
+    assert cut == {n.path for n in nodes if n.open and n.depth <= levels and n.path not in kept} and cut
+
+
+def test_populations_are_those_of_the_record():
+    tree = search(ParticleFilter(n=6), Toy(), ToyScorer())
+    nodes, found = list(tree.nodes()), shown(tree, None, None, Pieces())["populations"]
+    events = tree.events("population")
+    assert [[list(nodes[i].path) for i in one["nodes"]] for one in found] == [event.data["nodes"] for event in events]
+    resampled = {event.data["step"]: event.data["ancestors"] for event in tree.events("resampling")}
+    assert {step: one["ancestors"] for step, one in enumerate(found) if one["ancestors"]} == resampled and resampled
+    assert all(sum(one["weights"]) == pytest.approx(1, abs=2e-3) for one in found)
+
+
+# formulas
+
+
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [
+        (r"a $\frac{1}{2}$ b", [r"\frac{1}{2}"]),
+        (r"\(x\) and \[y\] and $$z$$", ["x", "y", "z"]),
+        (r"so \boxed{\frac{1}{2}}.", [r"\boxed{\frac{1}{2}}"]),
+        ("it costs $5, and $3 more", []),
+        (r"no end $\frac{1}{2", []),
+        (r"$\def\a{\a\a}\a$ $\newcommand{\b}{1}\b$", []),
+        (r"$\frac{1}$", []),
+        ("$" + "{" * 300 + "x" + "}" * 300 + "^" * 100 + "$", []),
+        ("$" + "x" * 2000 + "$", []),
+    ],
+)
+def test_formulas_are_cut_out_and_the_rest_stays_text(text: str, sources: list[str]):
+    pieces = Pieces()
+    cut = pieces.texts[pieces(text)]
+    assert [pieces.formulas[p][0] for p in cut if isinstance(p, int)] == sources
+    if not sources:
+        assert cut == [text]
+
+
+def test_a_formula_has_no_element_or_attribute_of_the_input():
+    for source in (
+        r"\text{<script>alert(1)</script>}",
+        r"\href{javascript:alert(1)}{x}",
+        r"\color{red}{y}",
+        r"\style{x}{y}",
+    ):
+        made = mathml(source)
+        assert made is None or _elements(made) <= ELEMENTS
+    assert mathml(r"\text{<b>}") == ["mtext", "<b>"] and mathml("a<b") == [
+        "mrow",
+        ["mi", "a"],
+        ["mo", "<"],
+        ["mi", "b"],
+    ]
+
+
+def _elements(tree: list[Any]) -> set[str]:
+    return {tree[0]}.union(*(_elements(child) for child in tree[1:] if isinstance(child, list)))
+
+
+@pytest.mark.timeout(20)
+def test_no_text_hangs_the_report():
+    for text in (
+        r"\(" * 20_000,
+        "$ " * 20_000,
+        r"\boxed{" * 5_000,
+        r"\boxed{{a" * 5_000,
+        "$$" * 20_000,
+        r"\begin{align}" * 5_000,
+    ):
+        Pieces()(text)
+    for source in ("_" * 999, r"\left(" * 160, r"\sqrt[" * 160, r"\frac{" * 160, "{" * 999, "\\" * 999, "'" * 999):
+        mathml(source)
+
+
+def test_the_command_reports_a_sweep_of_the_toy(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert (
+        run("sweep", *TOY, "problems.limit=2", "budgets=[4]", "seeds=[0,1]", "trees=true", f"out={tmp_path / 'run'}")
+        == 0
+    )
+    page = Parsed(made(tmp_path / "run"))
+    assert str(tmp_path / "run" / "report.html") in capsys.readouterr().out
+    for index in range(2):
+        searches = page.details(index)["searches"]
+        assert len(searches) == 9 and all("tree" in search for search in searches)
