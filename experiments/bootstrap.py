@@ -1,6 +1,7 @@
 """Intervals by the percentile bootstrap over problems."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -19,12 +20,20 @@ def interval(values: Sequence[float], resamples: int = RESAMPLES, level: float =
 
     The draws depend on P and the seed alone, so that two cells over the same problems are resampled alike.
     """
-    array, rng = np.asarray(values, dtype=np.float64), np.random.default_rng(seed)
-    means, step = np.empty(resamples), max(1, _CHUNK // len(array))
+    array = np.asarray(values, dtype=np.float64)
+    return _central(_times_drawn(len(array), resamples, seed) @ array / len(array), level)
+
+
+@lru_cache(maxsize=1)
+def _times_drawn(count: int, resamples: int, seed: int) -> np.ndarray:
+    """How often each of `count` problems is in each resample, [resamples, count]; many intervals share it."""
+    rng, step = np.random.default_rng(seed), max(1, _CHUNK // count)
+    times = np.empty((resamples, count), dtype=np.uint8)  # of 256 draws and more, no problem gets 256
     for start in range(0, resamples, step):
-        stop = min(start + step, resamples)
-        means[start:stop] = array[rng.integers(0, len(array), (stop - start, len(array)))].mean(1)
-    return _central(means, level)
+        drawn = rng.integers(0, count, (min(step, resamples - start), count))
+        places = drawn + count * np.arange(len(drawn))[:, None]
+        times[start : start + step] = np.bincount(places.ravel(), minlength=drawn.size).reshape(drawn.shape)
+    return times
 
 
 def interval_of(

@@ -16,6 +16,7 @@ cannot tell: on few problems the interval alone promises too much.
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -166,9 +167,14 @@ def p_value(gain: np.ndarray, seed: int = 0) -> float:
 
     The observed signs count as one of the permutations (Phipson and Smyth 2010, equation 2), so that it is never 0.
     """
-    signs = np.random.default_rng(seed).integers(0, 2, (PERMUTATIONS, len(gain)), dtype=np.int8) * 2 - 1
-    as_large = np.abs(signs @ gain) >= abs(gain.sum()) - 1e-9
+    as_large = np.abs(_signs(len(gain), seed) @ gain) >= abs(gain.sum()) - 1e-9
     return float((1 + as_large.sum()) / (1 + PERMUTATIONS))
+
+
+@lru_cache(maxsize=1)
+def _signs(count: int, seed: int) -> np.ndarray:
+    """[permutations, count] of 1 and -1; many comparisons share them."""
+    return np.random.default_rng(seed).integers(0, 2, (PERMUTATIONS, count), dtype=np.int8) * 2 - 1
 
 
 def table(found: Sequence[Comparison], knobs: Compare, rule: str, results: Sequence[Result]) -> Table:

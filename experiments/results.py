@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from experiments.errors import RunError
 from experiments.problems import Problem
@@ -113,7 +112,7 @@ def correct_by_problem(members: Iterable[Result], rule: str) -> dict[str, float]
     for member in members:
         if (value := member.correct(rule)) is not None:
             found.setdefault(member.problem, []).append(value)
-    return {problem: float(np.mean(values)) for problem, values in found.items()}
+    return {problem: fmean(values) for problem, values in found.items()}
 
 
 def read_results(folder: Path) -> list[Result]:

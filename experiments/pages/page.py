@@ -143,9 +143,10 @@ def _subtitle(results: Sequence[Result]) -> str:
 
 def _caption(compared: Sequence[Result]) -> str:
     problems = len({result.problem for result in compared})
+    earlier = " Thin lines: what the largest run would have answered, had it ended earlier."
     return (
         f"{problems:,} problem{'s' * (problems != 1)} that ended in every cell. Bands are 95 % intervals, by bootstrap "
-        "over problems. Thin lines: what the largest run would have answered, had it ended earlier."
+        "over problems." + earlier * any(result.anytime for result in compared)
     )
 
 

@@ -17,16 +17,20 @@ function drawCurves() {
   }
   const figure = data.curves[rule()];
   if (!byId("plot") || !figure) return;
-  const traces = figure.lines.flatMap((line) => lineTraces(line, axis, true));
-  traces.push(...figure.earlier.flatMap((line) => earlierTraces(line, axis)));
-  traces.push(...figure.references.flatMap((line) => lineTraces(line, axis, false)));
-  if (figure.greedy !== null) traces.push(greedyTrace(figure, axis));
+  const traces = [ // the searchers last, on top of all else
+    ...(figure.greedy === null ? [] : [greedyTrace(figure, axis)]),
+    ...figure.references.flatMap((line) => lineTraces(line, axis, false)),
+    ...figure.earlier.flatMap((line) => earlierTraces(line, axis)),
+    ...figure.lines.flatMap((line) => lineTraces(line, axis, true)),
+  ];
+  const first = !byId("plot").data;
   Plotly.react("plot", traces, layout(figure, axis), {
     displaylogo: false,
     responsive: true,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
     toImageButtonOptions: { format: "svg", filename: "curves" },
   });
+  if (first) followZoom();
 }
 
 // The points that have a place on the axis, from left to right.
@@ -43,6 +47,7 @@ function lineTraces(line, axis, band) {
     mode: line.look.marker || points.length === 1 ? "lines+markers" : "lines",
     name: line.look.label,
     legendgroup: line.name,
+    legendrank: band ? 1 : 2,
     x,
     y: points.map((point) => 100 * point.accuracy),
     text: points.map((point) => hover(line, point, axis)),
@@ -99,6 +104,7 @@ function greedyTrace(figure, axis) {
     type: "scatter",
     mode: "lines",
     name: "greedy",
+    legendrank: 3,
     x: ends,
     y: ends.map(() => 100 * figure.greedy),
     hovertemplate: `<b>greedy</b><br>accuracy ${percent(figure.greedy)} %<extra></extra>`,
@@ -116,6 +122,24 @@ function hover(line, point, axis) {
   ].join("<br>");
 }
 
+// 1, 2 and 5 of every power of ten between the ends, in full.
+function decades(places) {
+  const powers = [];
+  for (let p = Math.floor(Math.log10(places[0] ?? 1)); p <= Math.ceil(Math.log10(places.at(-1) ?? 1)); p += 1) powers.push(p);
+  const steps = narrow.matches ? [1] : [1, 2, 5];
+  const ticks = powers.flatMap((power) => steps.map((step) => [step, power]));
+  const text = ([step, p]) => (p < 6 ? amount(step * 10 ** p) : `${step === 1 ? "" : `${step}×`}10<sup>${p}</sup>`);
+  return { tickvals: ticks.map(([step, power]) => step * 10 ** power), ticktext: ticks.map(text) };
+}
+
+// Zoomed in, Plotly finds ticks of its own; they are ours again when the whole is shown.
+function followZoom() {
+  byId("plot").on("plotly_relayout", (change) => {
+    if ("xaxis.range[0]" in change) Plotly.relayout("plot", { "xaxis.tickmode": "auto" });
+    else if (change["xaxis.autorange"]) Plotly.relayout("plot", { "xaxis.tickmode": "array" });
+  });
+}
+
 const axisLabel = (axis) => data.axes.find(([name]) => name === axis)[1];
 const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const paper = () => variable("--surface");
@@ -126,7 +150,7 @@ function layout(figure, axis) {
   const exact = [...new Set(all.map((point) => point.at[axis]))].sort((a, b) => a - b);
   const ticks = axis === "n" && exact.length <= 10
     ? { tickmode: "array", tickvals: exact, ticktext: exact.map(amount) }
-    : { dtick: "D2", exponentformat: "power", nticks: 8 };
+    : { tickmode: "array", ...decades(exact) };
   return {
     autosize: true,
     margin: { l: 52, r: 12, t: 28, b: narrow.matches ? 165 : 92 },
@@ -138,7 +162,7 @@ function layout(figure, axis) {
     dragmode: coarse.matches ? false : "zoom",
     legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, font: { size: 13 } },
     xaxis: { ...grid, ...ticks, type: "log", title: { standoff: 8, text: axis === "n" ? axisLabel(axis) : `${axisLabel(axis)} per problem` } },
-    yaxis: { ...grid, title: { text: "accuracy, %" }, rangemode: "tozero" },
+    yaxis: { ...grid, title: { text: "accuracy, %" } },
   };
 }
 
