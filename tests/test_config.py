@@ -19,6 +19,7 @@ from experiments.help import command_help
 from experiments.judge import Judge
 from experiments.knobs import knobs
 from experiments.registry import GROUPS, load
+from experiments.report import Report
 from experiments.schema import build, from_words
 from experiments.solve import Solve
 from experiments.sweep import Sweep, build_sweep
@@ -137,6 +138,8 @@ def test_the_config_that_is_printed_composes_to_itself(capsys: pytest.CaptureFix
         ("curves", "run=DIR"),
         ("curves run=no/such/run", "no such file; run=DIR names the folder of a sweep"),
         ("compare", "run=DIR"),
+        ("report", "run=DIR"),
+        ("report run=x tree=false", "tree: no such knob; this command has run, out, baseline, trees"),
         (
             "compare run=x axis=token",
             "expected one of [generated_tokens, computed_tokens, unique_tokens, flops, calls]",
@@ -161,7 +164,7 @@ def test_a_defect_keeps_its_traceback(capsys: pytest.CaptureFixture[str], monkey
 # help
 
 
-@pytest.mark.parametrize("command", [Solve, Sweep, Curves])
+@pytest.mark.parametrize("command", [Solve, Sweep, Curves, Report])
 def test_the_help_has_every_choice_and_every_knob_with_its_prose(command: type):
     text = command_help(command)
     config = compose(command)

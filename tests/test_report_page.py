@@ -94,9 +94,7 @@ def test_the_curves_follow_the_axis_and_the_rule(open_page: Any, toy: Path):
     ticks = opened.page.locator("#plot .xtick").all_text_contents()
     assert ticks[0] == "1" and ticks[-1] == "8"
     opened.page.select_option("#rule", "particle")
-    assert (
-        opened.page.evaluate("document.getElementById('plot').data.at(-1).name") == "particle filter"
-    )
+    assert opened.page.evaluate("document.getElementById('plot').data.at(-1).name") == "particle filter"
     shown = opened.page.locator(".figures:visible tbody th")
     assert [text for text in shown.all_inner_texts() if text] == ["particle filter"]
 

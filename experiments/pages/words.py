@@ -61,9 +61,10 @@ def sentence(one: Comparison, baseline: str, knob: str, problems: int, compute: 
     start = f"At {size}" if compute is None else f"At the {compute} that {name} spends at {size} ({spent})"
     subject = name if compute is None else "it"
     low, high = sorted(100 * end * (1 if one.difference >= 0 else -1) for end in one.interval)
+    chance = "p < 0.001" if (one.p_value or 0) < 0.0005 else f"p = {one.p_value:.3f}"
     side = "more" if one.difference >= 0 else "fewer"
     verdict = "this run cannot tell which is better" if one.verdict == "cannot tell" else one.verdict
     return (
         f"{start}, {subject} is right on {100 * abs(one.difference):.1f} % {side} problems than {baseline} (95 % "
-        f"interval {low:.1f} to {high:.1f}, p = {one.p_value:.3f}, {problems} problems): {verdict}."
+        f"interval {low:.1f} to {high:.1f}, {chance}, {problems} problems): {verdict}."
     )

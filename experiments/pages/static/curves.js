@@ -162,7 +162,7 @@ function layout(figure, axis) {
     dragmode: coarse.matches ? false : "zoom",
     legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, font: { size: 13 } },
     xaxis: { ...grid, ...ticks, type: "log", title: { standoff: 8, text: axis === "n" ? axisLabel(axis) : `${axisLabel(axis)} per problem` } },
-    yaxis: { ...grid, title: { text: "accuracy, %" } },
+    yaxis: { ...grid, title: { text: "accuracy, %" }, rangemode: "nonnegative" },
   };
 }
 

@@ -91,7 +91,7 @@ class Outline {
     const ranked = [...answers].sort((a, b) => b[1] - a[1]).slice(0, 3);
     const below = stepsBelow(block.nodes[0]);
     const parts = ranked.flatMap(([answer, times]) => [" ", this.view.answer(answer), times > 1 ? ` ×${times}` : null]);
-    const many = leaves.length > 1 ? `, ${leaves.length} ends` : "";
+    const many = leaves.length > 1 ? `, ${leaves.length} ends` : `, the last ${score(leaves[0].score)}`;
     return el("span", { class: "folded" }, `+ ${count(below, "step")}${many}`, ranked.length ? ":" : "", ...parts);
   }
 

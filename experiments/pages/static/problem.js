@@ -26,6 +26,13 @@ async function openProblem(asked) {
   const problem = data.problems[index];
   const search = chosenSearch(details, asked);
   view.replaceChildren(...problemHead(problem, details, search), ...searchPart(problem, details, search));
+  showPath(view.querySelector(".tall"));
+}
+
+// The answer's path may end far down in a drawing that scrolls.
+function showPath(box) {
+  const last = [...(box?.querySelectorAll(".edge.chosen") ?? [])].at(-1);
+  if (last) box.scrollTop = last.getBBox().y - box.clientHeight / 2;
 }
 
 // The search asked for; else that of the cell, else one with a tree, of the largest cell.
@@ -56,8 +63,11 @@ function problemHead(problem, details, search) {
 
 // A row a searcher, a column a scale; each cell leads to its search.
 function matrix(problem, details, current) {
-  const scales = [...new Set(data.cells.map((cell) => cell.scale))].sort((a, b) => a - b);
-  const rows = [...new Map(data.cells.map((cell) => [cell.searcher, cell.label]))].map(([searcher, label]) => {
+  const scales = [...new Set(data.cells.filter((cell) => !cell.greedy).map((cell) => cell.scale))].sort((a, b) => a - b);
+  const greedy = details.searches.filter((search) => data.cells[search.cell].greedy).slice(0, 1).map((search) =>
+    el("tr", {}, el("th", { scope: "row" }, data.cells[search.cell].label), el("td", { colspan: Math.max(1, scales.length) }, cellLink(problem, search, current))));
+  const searchers = data.cells.filter((cell) => !cell.greedy).map((cell) => [cell.searcher, cell.label]);
+  const rows = [...new Map(searchers)].map(([searcher, label]) => {
     const cells = scales.map((scale) => {
       const own = details.searches.filter((s) => data.cells[s.cell].searcher === searcher && data.cells[s.cell].scale === scale);
       const search = own.find((s) => s.seed === current.seed) ?? own[0];
@@ -73,7 +83,7 @@ function matrix(problem, details, current) {
   return el("div", {},
     seeds.length > 1 ? el("p", {}, el("label", {}, "Seed ", picker)) : null,
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Searches of this problem" },
-      el("table", { class: "matrix" }, el("thead", {}, el("tr", {}, el("th", {}), ...heads)), el("tbody", {}, ...rows))));
+      el("table", { class: "matrix" }, el("thead", {}, el("tr", {}, el("th", {}), ...heads)), el("tbody", {}, ...greedy, ...rows))));
 }
 
 // Of a cell that was not run, what the samples of a larger one tell of it.
