@@ -1,6 +1,7 @@
 """The page of `stepsearch report` in headless Chromium: it opens from disk, draws, filters and runs no text."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,11 @@ class Opened:
         self.page.goto(path.as_uri() + words)
 
     def wait(self, script: str) -> None:
-        self.page.wait_for_function(script, timeout=10_000)
+        """Until it holds. Playwright's own waiting evaluates texts in the page, which the page's policy forbids."""
+        until = time.monotonic() + 30
+        while not self.page.evaluate(script):
+            assert time.monotonic() < until, script
+            self.page.wait_for_timeout(25)
 
     def rows(self) -> list[str]:
         return self.page.locator("#list tbody td:first-child").all_inner_texts()
@@ -97,6 +102,34 @@ def test_the_curves_follow_the_axis_and_the_rule(open_page: Any, toy: Path):
     assert opened.page.evaluate("document.getElementById('plot').data.at(-1).name") == "particle filter"
     shown = opened.page.locator(".figures:visible tbody th")
     assert [text for text in shown.all_inner_texts() if text] == ["particle filter"]
+
+
+def test_the_curves_can_be_kept_and_go_nowhere(open_page: Any, made: Path, tmp_path: Path):
+    opened = open_page(made, viewport={"width": 1200, "height": 900})
+    opened.wait("document.querySelectorAll('.modebar-btn').length > 0")
+    titles = opened.page.evaluate(
+        "[...document.querySelectorAll('.modebar-btn')].map((button) => button.dataset.title)"
+    )
+    assert titles == ["Download plot", "Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"]
+    opened.page.locator("#plot").hover()
+    with opened.page.expect_download() as download:
+        opened.page.locator(".modebar-btn").first.click()
+    download.value.save_as(tmp_path / "curves.svg")
+    assert "Best-of-N" in (tmp_path / "curves.svg").read_text("utf-8")
+
+
+def test_zooming_in_finds_other_ticks(open_page: Any, toy: Path):
+    opened = open_page(toy, viewport={"width": 1200, "height": 900})
+    opened.wait("document.querySelectorAll('#plot .xtick').length > 0")
+    ticks = "[...document.querySelectorAll('#plot .xtick')].map((tick) => tick.textContent).join(' ')"
+    before, box = opened.page.evaluate(ticks), opened.page.locator("#plot .nsewdrag").bounding_box()
+    opened.page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.3 * box["height"])
+    opened.page.mouse.down()
+    opened.page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.7 * box["height"], steps=4)
+    opened.page.mouse.up()
+    opened.wait(f"{ticks} !== '{before}' && document.querySelectorAll('#plot .xtick').length >= 2")
+    opened.page.mouse.dblclick(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    opened.wait(f"{ticks} === '{before}'")
 
 
 def test_hovering_a_point_tells_its_numbers(open_page: Any, made: Path):
@@ -249,13 +282,19 @@ def test_both_schemes_have_contrast(open_page: Any, toy: Path):
         assert len(found) > 20 and min(found)[0] >= 4.5, min(found)
 
 
-def test_a_large_report_opens_within_three_seconds(open_page: Any, large_page: Path):
-    """The better of two, for other processes may be at work."""
-    seconds: list[float] = []
-    for _ in range(2):
-        opened = open_page(large_page)
-        opened.wait("document.querySelectorAll('#plot .scatterlayer .trace').length > 0")
-        seconds.append(opened.page.evaluate("performance.now()") / 1000)
-    assert min(seconds) < 3
-    opened.page.goto(large_page.as_uri() + "#problem=p-499")
+def test_a_large_report_opens_within_three_seconds(open_page: Any, made: Path, large_page: Path):
+    """Three seconds of the page's own thread, by its processor's clock: other processes may be at work."""
+    opened = open_page(made, "#run")
+    session = opened.page.context.new_cdp_session(opened.page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent() -> float:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+
+    before = spent()
+    opened.page.goto(large_page.as_uri())
+    opened.wait("document.querySelectorAll('#plot .scatterlayer .trace').length > 0")
+    assert 0 < spent() - before < 3
+    opened.page.evaluate("location.hash = '#problem=p-499'")
     opened.page.wait_for_selector(".outline .row")

@@ -27,7 +27,9 @@ function drawCurves() {
   Plotly.react("plot", traces, layout(figure, axis), {
     displaylogo: false,
     responsive: true,
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    showTips: false,
+    plotlyServerURL: "", // Plotly's own buttons would offer to send the curves there
+    modeBarButtons: [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
     toImageButtonOptions: { format: "svg", filename: "curves" },
   });
   if (first) followZoom();
@@ -122,21 +124,22 @@ function hover(line, point, axis) {
   ].join("<br>");
 }
 
-// 1, 2 and 5 of every power of ten between the ends, in full.
+// 1, 2 and 5 of every power of ten between the ends, in full; where these are near each other, Plotly's own.
 function decades(places) {
+  if (!(places.at(-1) > 10 * places[0])) return { tickmode: "auto" };
   const powers = [];
   for (let p = Math.floor(Math.log10(places[0] ?? 1)); p <= Math.ceil(Math.log10(places.at(-1) ?? 1)); p += 1) powers.push(p);
   const steps = narrow.matches ? [1] : [1, 2, 5];
   const ticks = powers.flatMap((power) => steps.map((step) => [step, power]));
   const text = ([step, p]) => (p < 6 ? amount(step * 10 ** p) : `${step === 1 ? "" : `${step}×`}10<sup>${p}</sup>`);
-  return { tickvals: ticks.map(([step, power]) => step * 10 ** power), ticktext: ticks.map(text) };
+  return { tickmode: "array", tickvals: ticks.map(([step, power]) => step * 10 ** power), ticktext: ticks.map(text) };
 }
 
 // Zoomed in, Plotly finds ticks of its own; they are ours again when the whole is shown.
 function followZoom() {
   byId("plot").on("plotly_relayout", (change) => {
     if ("xaxis.range[0]" in change) Plotly.relayout("plot", { "xaxis.tickmode": "auto" });
-    else if (change["xaxis.autorange"]) Plotly.relayout("plot", { "xaxis.tickmode": "array" });
+    else if (change["xaxis.autorange"]) drawCurves();
   });
 }
 
@@ -150,7 +153,7 @@ function layout(figure, axis) {
   const exact = [...new Set(all.map((point) => point.at[axis]))].sort((a, b) => a - b);
   const ticks = axis === "n" && exact.length <= 10
     ? { tickmode: "array", tickvals: exact, ticktext: exact.map(amount) }
-    : { tickmode: "array", ...decades(exact) };
+    : decades(exact);
   return {
     autosize: true,
     margin: { l: 52, r: 12, t: 28, b: narrow.matches ? 165 : 92 },
