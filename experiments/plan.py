@@ -144,10 +144,8 @@ def commands(found: Grid, levels: np.ndarray, budget: float, knobs: Mapping[str,
     lines = ["to search so:"]
     for level, setting in settings(found, levels, budget).items():
         if setting.searcher not in knobs:
-            words = (
-                "search=best_of_n search.n=1 policy.temperature=0" if setting.searcher == GREEDY else setting.searcher
-            )
-            lines.append(f"  level {level}: {words}")
+            greedy = "search=best_of_n search.n=1 policy.temperature=0"
+            lines.append(f"  level {level}: {greedy if setting.searcher == GREEDY else setting.searcher}")
             continue
         own = dict(knobs[setting.searcher])
         scale = "simulations" if "simulations" in own else "n"

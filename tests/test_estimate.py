@@ -17,15 +17,9 @@ real = pytest.mark.skipif(not RUNS.exists(), reason=f"{RUNS} is not there: real 
 def problem(**changes: Any) -> dict[str, Any]:
     """Four samples: right with 0.9 and 0.2, wrong with 0.8, and one without an answer."""
     texts = ["a\n\n\\boxed{1}", "b\n\n\\boxed{2}", "c\n\n\\boxed{1.0}", "d"]
-    made: dict[str, Any] = {"completions": texts, "scores": [[0.5, 0.9], [0.5, 0.8], [0.5, 0.2], [0.99]]}
-    return {
-        "problem": "q",
-        "answer": "1",
-        "unique_id": "u",
-        "level": 3,
-        "completions": texts,
-        "scores": scores,
-    } | changes
+    scores = [[0.5, 0.9], [0.5, 0.8], [0.5, 0.2], [0.99]]
+    made = {"problem": "q", "answer": "1", "unique_id": "u", "level": 3, "completions": texts, "scores": scores}
+    return made | changes
 
 
 def imported(folder: Path, *rows: dict[str, Any], words: tuple[str, ...] = ()) -> Path:
