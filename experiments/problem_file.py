@@ -36,10 +36,12 @@ class Line:
             raise ProblemError(f"{self.where}: no field {field!r}; fields there: {there}; {remedy}")
         return self.record[field]
 
-    def text(self, knob: str, field: str) -> str:
-        """The field's text, not blank and free of half surrogate pairs, which no tokenizer or file would take."""
+    def text(self, knob: str, field: str, blank: bool = False) -> str:
+        """The field's text, free of half surrogate pairs, which no tokenizer or file would take, and not blank, unless
+        it may be.
+        """
         text = self._text(knob, field, self.value(knob, field))
-        if not text.strip():
+        if not (blank or text.strip()):
             raise ProblemError(f"{self.where}: field {field!r} is empty; fill it in, or remove the line")
         return text
 

@@ -117,7 +117,7 @@ class Jsonl:
 
     def _problem(self, line: Line) -> Problem:
         """One line's problem. Raises ProblemError where a field is missing, empty or of another kind."""
-        question = line.text("question", self.question)
+        question = line.text("question", self.question, blank=True)  # its search fails, and no other
         answer = None if self.answer is None else gold(line, self.answer, self.answer_rule)
         return Problem(self._name(line), question, answer, self._level(line))
 

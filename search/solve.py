@@ -135,6 +135,8 @@ def _start(waiting: Iterator[Job], running: "set[asyncio.Task[Solved]]", concurr
 async def _run(job: Job) -> Solved:
     tree = Tree(job.question, job.seed)
     try:
+        if not job.question.strip():
+            raise ValueError("the question is empty")
         await solve(job.question, job.searcher, job.policy, job.scorer, job.budget, tree=tree)
     except Exception as error:
         return Solved(job, tree, error)

@@ -191,13 +191,14 @@ def test_a_folder_that_cannot_be_written_to_is_named(here: Path, capsys: pytest.
 
 
 def test_bad_problems_are_errors_of_their_own(here: Path, capsys: pytest.CaptureFixture[str]):
-    _problems(["q0", "q1 nan", "q2 short", "q3 raise", "q4"], here)
+    _problems(["q0", "q1 nan", "q2 short", "q3 raise", "q4", " "], here)
     words = ["scorer=custom", f"scorer.cls={_module(here)}:Moody", "searchers=[beam]", "budgets=[2]"]
     assert run(*_words(here, *words)) == 0
     errors = {r.question: r.error for r in read_results(Path("run")) if r.error and r.cell["searcher"] == "beam"}
-    assert set(errors) == {"q1 nan", "q2 short", "q3 raise"}
+    assert set(errors) == {"q1 nan", "q2 short", "q3 raise", " "}
     assert "nan" in errors["q1 nan"] and "KeyError" in errors["q3 raise"]
-    assert "6 of 10 searches failed" in capsys.readouterr().out
+    assert errors[" "] == "ValueError: the question is empty"
+    assert "8 of 12 searches failed" in capsys.readouterr().out
 
 
 def test_a_hopeless_run_ends_early_and_can_go_on(here: Path, capsys: pytest.CaptureFixture[str]):

@@ -203,7 +203,7 @@ GOOD = {"question": "a", "answer": "b"}
         ({"question": 3, "answer": "b"}, r"field 'question' is int, not text.*problems\.question"),
         ({"question": "a", "answer": None}, "field 'answer' is null, not text"),
         ({"question": "a", "answer": ["b"]}, "field 'answer' is list, not text"),
-        ({"question": " \n", "answer": "b"}, "field 'question' is empty"),
+        ({"question": "a", "answer": " \n"}, "field 'answer' is empty"),
         ({"question": "\ud800", "answer": "b"}, "field 'question' holds half a surrogate pair"),
         (b'{"question": "a", "answer": "b"', "not valid JSON"),
         (b'{"question": "a\0", "answer": "b"}', "not valid JSON"),
