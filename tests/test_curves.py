@@ -141,3 +141,47 @@ def test_a_broken_line_is_named(line: str, tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "results.jsonl").write_text(line + "\n")
     assert run("curves", f"run={tmp_path}") == 2
     assert "results.jsonl, line 1: not a result of this version" in capsys.readouterr().err
+
+
+def test_axes_are_chosen(results: list[Result]):
+    costs = {"prompt_tokens_computed": 10, "scorer_tokens_computed": 20, "policy_calls": 3, "scorer_calls": 4}
+    known = [replace(r, ledger={**r.ledger, "unique_tokens": 7, **costs}) for r in results]
+    drawn = figure(known, Rule.BEST, ["computed_tokens", "unique_tokens", "calls"])
+    assert drawn.lines[0].points[0].places == (130, 7, 7)
+    labels = [panel.get_xlabel() for panel in draw(drawn).axes]
+    whats = ("computed tokens, policy and scorer", "unique tokens", "calls, policy and scorer")
+    assert labels == [f"{what} per problem" for what in whats]
+
+
+def test_seeds_are_nested_in_problems(results: list[Result]):
+    """The same problems with two more seeds: no narrower band, and the mean over seeds."""
+    more = [replace(r, seed=seed) for r in results for seed in (0, 1, 2)]
+    once, thrice = (figure(found, Rule.WEIGHTED) for found in (results, more))
+    assert thrice.lines == once.lines and thrice.seeds == [0, 1, 2]
+    (line, *_) = figure([*results, *(_wrong(r, seed=1) for r in results)], Rule.WEIGHTED).lines
+    assert [point.accuracy for point in line.points] == pytest.approx([p.accuracy / 2 for p in once.lines[0].points])
+
+
+def _wrong(one: Result, **changes: Any) -> Result:
+    return replace(one, selections={r: {"answer": "0", "correct": 0.0} for r in one.selections}, oracle=0, **changes)
+
+
+def test_earlier_ends_are_read_off_the_largest_run(results: list[Result]):
+    """Right on all problems from 100 tokens on, of 1200; before 50 there is no answer, and from 50 a wrong one."""
+    ends = {50: 0.0, 100: 1.0}
+    marks = [{"spent": {"generated_tokens": at, "flops": at * 3e9}, "correct": {"best": ends[at]}} for at in ends]
+    told = [replace(r, anytime=marks) if r.cell["searcher"] == "mcts" else r for r in results]
+    (line,) = figure(told, Rule.BEST).earlier
+    on_tokens = [(point.places[0], point.accuracy) for point in line.points if point.places[0]]
+    assert line.name == "mcts" and len(on_tokens) == 40
+    assert on_tokens[0] == (pytest.approx(50), 0) and on_tokens[-1] == (pytest.approx(1200), 1)
+    assert all(accuracy == (place >= 100) for place, accuracy in on_tokens)
+    assert all(point.places[2] is None for point in line.points), "N is no budget"
+
+
+@pytest.mark.parametrize(
+    ("axes", "said"), [("[token]", "no such axis 'token'; choose from generated_tokens"), ("[]", "name at least one")]
+)
+def test_an_axis_that_does_not_exist(axes: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert run("curves", f"run={tmp_path}", f"axes={axes}") == 2
+    assert said in capsys.readouterr().err
