@@ -19,7 +19,7 @@ from search.randomness import generator
 from search.selection import Rule
 
 DRAWS = 200  # random subsets for each vote of each problem
-_PER_SAMPLE = ("samples", "generated_tokens", "policy_calls", "scorer_calls", "seconds")
+_PER_SAMPLE = ("samples", "generated_tokens", "policy_calls", "scorer_calls")
 
 
 def with_estimates(results: Sequence[Result]) -> list[Result]:
@@ -110,6 +110,8 @@ def spent(ledger: dict[str, Any], n: int, k: int) -> dict[str, Any]:
     """
     known = {name for name, value in ledger.items() if value is not None}
     found = {**ledger, **{name: ledger[name] * k / n for name in _PER_SAMPLE if name in known}}
+    if "seconds" in known and k < n:
+        found["seconds"] = None  # samples are written side by side
     for computed, cached in (
         ("prompt_tokens_computed", "prompt_tokens_cached"),
         ("scorer_tokens_computed", "scorer_tokens_cached"),
