@@ -112,7 +112,7 @@ def correct_by_problem(members: Iterable[Result], rule: str) -> dict[str, float]
     for member in members:
         if (value := member.correct(rule)) is not None:
             found.setdefault(member.problem, []).append(value)
-    return {problem: fmean(values) for problem, values in found.items()}
+    return {problem: fmean(found[problem]) for problem in sorted(found)}
 
 
 def read_results(folder: Path) -> list[Result]:
