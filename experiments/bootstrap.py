@@ -21,7 +21,9 @@ def interval(values: Sequence[float], resamples: int = RESAMPLES, level: float =
     The draws depend on P and the seed alone, so that two cells over the same problems are resampled alike.
     """
     array = np.asarray(values, dtype=np.float64)
-    return _central(_times_drawn(len(array), resamples, seed) @ array / len(array), level)
+    times, step = _times_drawn(len(array), resamples, seed), max(1, _CHUNK // len(array))
+    sums = [times[start : start + step] @ array for start in range(0, resamples, step)]  # each part becomes float64
+    return _central(np.concatenate(sums) / len(array), level)
 
 
 @lru_cache(maxsize=1)

@@ -62,7 +62,9 @@ def _number(name: str, value: Any) -> float:
 
 @dataclass(frozen=True)
 class Cell:
-    """One setting: `n` is what the searcher's scale knob holds, `limit` the swept budget (empty where n is swept)."""
+    """One setting: `n` is what the searcher's scale knob holds, `limit` the swept budget (empty where n is swept),
+    `smaller` the numbers of independent samples that are read off it.
+    """
 
     searcher: str
     n: int
@@ -70,6 +72,7 @@ class Cell:
     policy: Policy
     budget: Budget
     limit: dict[str, float] = field(default_factory=dict)
+    smaller: tuple[int, ...] = ()
 
     @property
     def key(self) -> dict[str, Any]:
@@ -80,7 +83,7 @@ def cells(
     searchers: Mapping[str, Searcher], policy: Policy, budgets: Sequence[int] | None, budget: Budgets
 ) -> list[Cell]:
     """The greedy cell, then every searcher at each of the budgets, or under each of the swept limits. Of a searcher
-    whose samples are independent the largest budget tells the others.
+    whose samples are independent, and which nothing else limits, the largest budget tells the others.
 
     Raises KnobError where both are swept, or where a searcher's own bounds forbid a value.
     """
@@ -94,10 +97,13 @@ def cells(
             limits = [(point, replace(budget.caps, **point)) for point in budget.points]  # pyright: ignore
             grid += [Cell(name, n, search, policy, limit, point) for point, limit in limits]
         else:
-            wanted = budgets or DEFAULT_BUDGETS
-            run = [max(wanted)] if getattr(search, "independent", False) else wanted
-            scaled = [(n, rescaled(name, search, n)) for n in run]
-            grid += [Cell(name, n, search, policy, budget.caps) for n, search in scaled]
+            wanted = sorted(set(budgets or DEFAULT_BUDGETS))
+            if getattr(search, "independent", False) and budget.caps == Budget():
+                largest = rescaled(name, search, wanted[-1])
+                grid.append(Cell(name, wanted[-1], largest, policy, budget.caps, smaller=tuple(wanted[:-1])))
+            else:
+                scaled = [(n, rescaled(name, search, n)) for n in wanted]
+                grid += [Cell(name, n, search, policy, budget.caps) for n, search in scaled]
     return grid
 
 

@@ -157,6 +157,8 @@ def compared(cell: Cell, baseline: np.ndarray | None) -> Comparison:
     if baseline is None:
         return Comparison(cell)
     gain = cell.correct - baseline
+    gain[np.abs(gain) < 1e-9] = 0.0  # rounding of interpolated and expected values
+    gain[np.abs(gain) < 1e-9] = 0.0  # rounding of interpolated and expected values
     return Comparison(
         cell, float(gain.mean()), interval(list(gain)), p_value(gain), int((gain > 0).sum()), int((gain < 0).sum())
     )

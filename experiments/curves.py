@@ -187,12 +187,18 @@ def complete(results: Sequence[Result]) -> list[Result]:
 
 
 def in_every_cell(results: Sequence[Result]) -> list[Result]:
-    """The results of the problems that have ended in every cell. Raises RunError where there are none."""
-    cells = by_cell(results).values()
-    shared = set.intersection(*({result.problem for result in members} for members in cells)) if cells else set()
+    """The results of the problems that have ended in every cell, with each seed that did. Raises RunError where there
+    are none. Greedy decoding has one seed for all.
+    """
+    cells = by_cell(results)
+    searched = [{(r.problem, r.seed) for r in members} for (name, *_), members in cells.items() if name != GREEDY]
+    problems = [{result.problem for result in members} for members in cells.values()]
+    both = set.intersection(*searched) if searched else {(r.problem, r.seed) for r in results}
+    shared = set.intersection({problem for problem, _ in both}, *problems)
     if not shared:
         raise RunError("no problem with a gold answer has ended in every cell")
-    return [result for result in results if result.problem in shared]
+    kept = [result for result in results if result.problem in shared]
+    return [r for r in kept if r.cell["searcher"] == GREEDY or (r.problem, r.seed) in both]
 
 
 def panels(cells: dict[Any, list[Result]], axes: Sequence[str]) -> list[Panel]:
@@ -238,7 +244,8 @@ def earlier(cells: dict[Any, list[Result]], searcher: str, rule: str, axes: Sequ
     for place, axis in enumerate(axes if members else ()):
         if axis == SCALE:
             continue
-        totals = np.array([SPENT[axis](result.ledger) or np.nan for result in members], dtype=np.float64)
+        spent = [SPENT[axis](result.ledger) for result in members]
+        totals = np.array([np.nan if value is None else value for value in spent], dtype=np.float64)
         first = [mark["spent"][axis] for result in members for mark in (result.anytime or ())[:1]]
         if np.isnan(totals).any() or not first:
             continue

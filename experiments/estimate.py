@@ -96,18 +96,26 @@ def main(overrides: Sequence[str] = ()) -> int:
 
 
 def independent(results: Sequence[Result], searcher: str) -> list[Result]:
-    """A searcher's cell of most independent samples, problems with gold answers. Raises RunError where it has none."""
+    """A searcher's cell of most independent samples, problems with gold answers. Raises RunError where it has none.
+
+    Failed searches are among them.
+    """
     names = sorted({result.cell["searcher"] for result in results})
     if searcher not in names:
         raise RunError(f"searcher={searcher}: not in this run; choose from {one_of(names, searcher)}")
     found = next((members for members in largest(results) if members[0].cell["searcher"] == searcher), None)
+    if found is None and any(result.samples for result in results if result.cell["searcher"] == searcher):
+        raise RunError(
+            f"searcher={searcher}: a budget cut its searches, and the samples that were left are the short ones; "
+            "sweep it without budget.*"
+        )
     if found is None:
         raise RunError(
             f"searcher={searcher}: its solutions depend on each other (they share steps, and which of them went on was "
             "decided among all), so that fewer of them would have been others; only independent samples, as those of "
             "best_of_n, tell what fewer would have done. Run it at a smaller N instead"
         )
-    with_gold = [result for result in found if result.gold is not None and result.samples]
+    with_gold = [result for result in found if result.gold is not None]
     if not with_gold:
         raise RunError(f"searcher={searcher}: no problem of this run has a gold answer")
     return with_gold
@@ -115,13 +123,16 @@ def independent(results: Sequence[Result], searcher: str) -> list[Result]:
 
 def estimates(results: Sequence[Result], knobs: Estimate) -> list[Row]:
     """Seeds of one problem are averaged. Raises KnobError where k exceeds the number of samples."""
-    n = min(len(result.samples or ()) for result in results)
+    n = min(len(result.samples) for result in results if result.samples)
     rows: list[Row] = []
     for k in knobs.k or doublings(n):
         if not 1 <= k <= n:
             raise KnobError(f"Estimate.k has {k}; this run tells of 1 to {n} samples a problem")
         for name, figure in figures(knobs, k).items():
-            found = [(result.problem, value) for result in results if (value := figure(result)) is not None]
+            told = [(r.problem, Expected(0.0) if r.error else figure(r)) for r in results]  # a failure is wrong
+            found = [(problem, value) for problem, value in told if value is not None]
+            if all(result.error or figure(result) is None for result in results):
+                continue
             by_problem: dict[str, list[Expected]] = {}
             for problem, value in found:
                 by_problem.setdefault(problem, []).append(value)
@@ -164,7 +175,7 @@ def _vote(knobs: Estimate, k: int, weighted: bool, result: Result) -> Expected |
 
 def table(rows: Sequence[Row], results: Sequence[Result]) -> Table:
     """A line for each k, per cent; intervals stand in the file."""
-    problems, n = len({result.problem for result in results}), len(results[0].samples or ())
+    problems, n = len({result.problem for result in results}), max(len(result.samples or ()) for result in results)
     seeds = ", ".join(map(str, sorted({result.seed for result in results})))
     title = f"in %, of {n} independent samples of each of {problems} problems, seed {seeds}"
     names = list(dict.fromkeys(row.figure for row in rows))

@@ -6,6 +6,8 @@ the number of samples, c of them are right.
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -57,26 +59,28 @@ def best_at_k(samples: Samples, k: int) -> float:
     n = len(samples.score)
     _check(n, k)
     scores = np.where(samples.group >= 0, samples.score, -np.inf)
-    found, above = 0.0, 0
+    found, above = Fraction(0), 0
     for score in sorted(set(scores[np.isfinite(scores)].tolist()), reverse=True):
         held = scores == score
         size = int(held.sum())
         none_above, none_held = math.comb(n - above, k), math.comb(n - above - size, k)
-        found += (none_above - none_held) / math.comb(n, k) * float(samples.right[held].mean())
+        found += Fraction((none_above - none_held) * int(samples.right[held].sum()), size)
         above += size
-    return found
+    return float(found / math.comb(n, k))
 
 
 def vote_at_k(samples: Samples, weight: np.ndarray, k: int, draws: int, rng: np.random.Generator) -> Expected:
     """Expected correctness of the group of highest total weight among k; groups of equal weight share.
 
-    A mean over `draws` random subsets; exact where k is n, or 1. Samples without an answer do not vote; where none
-    has one, the answer is wrong. `weight` is [n]: ones for a majority, scores for a weighted one.
+    A mean over `draws` random subsets; exact, over all of them, where there are no more. Samples without an answer do
+    not vote; where none has one, the answer is wrong. `weight` is [n]: ones for a majority, scores for a weighted one.
     """
     n = len(samples.group)
     _check(n, k)
-    if k in (1, n):
-        drawn = np.eye(n, dtype=bool) if k == 1 else np.ones((1, n), dtype=bool)
+    if math.comb(n, k) <= draws:
+        chosen = np.array(list(combinations(range(n), k)))
+        drawn = np.zeros((len(chosen), n), dtype=bool)
+        np.put_along_axis(drawn, chosen, True, axis=1)
         return Expected(float(_voted(samples, weight, drawn).mean()))
     order = np.argsort(rng.random((draws, n)), axis=1)
     found = _voted(samples, weight, order < k)

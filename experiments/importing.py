@@ -13,6 +13,7 @@ scores, only the majority and pass@N are known of it.
 """
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -43,6 +44,8 @@ class Import:
     selection: Any = None
     searcher: str = INDEPENDENT
     """what wrote them; only those of best_of_n count as independent samples"""
+    seed: int = 0
+    """that they were written with: it tells this run's samples from another's"""
     out: str | None = None
     """run folder; runs/import-<time> where null"""
 
@@ -59,13 +62,16 @@ def main(overrides: Sequence[str] = ()) -> int:
     n = min(map(len, by_problem), default=0)
     if not n:
         raise RunError("data.path: the file holds no completion")
+    names = Counter(_name(of[0]) for of in by_problem)
+    if (twice := names.most_common(1)[0])[1] > 1:
+        raise RunError(f"data.path: {twice[1]} problems are called {twice[0]}; give each an id of its own")
     if left := sum(len(of) - n for of in by_problem):
         print(f"the shortest problem has {n} completions; {left} others are left out, so that all have as many")
     inputs = {"data": fingerprint_of(asdict(solution) for solution in solutions)}
     folder = open_run_folder("import", knobs.out, config, overrides, inputs)
     results: list[Result] = []
     with appending(folder / RESULTS) as lines:
-        for result in imported(by_problem, n, knobs.searcher, knobs.selection.reduction):
+        for result in imported(by_problem, n, knobs.searcher, knobs.selection.reduction, knobs.seed):
             lines.append(result.dumps())
             results.append(result)
     report(folder, results, knobs.selection.rule)
@@ -74,7 +80,7 @@ def main(overrides: Sequence[str] = ()) -> int:
 
 
 def imported(
-    by_problem: Sequence[Sequence[Solution]], n: int, searcher: str, reduction: Reduction | None
+    by_problem: Sequence[Sequence[Solution]], n: int, searcher: str, reduction: Reduction | None, seed: int
 ) -> Iterator[Result]:
     """A result for each problem, of its first n solutions."""
     for of in by_problem:
@@ -84,12 +90,12 @@ def imported(
         known = votes(tree, gold, reduction, rules=[Rule.MAJORITY] if unscored else allowed_rules(tree))
         unknown = {rule.value: {"answer": None, "correct": None} for rule in allowed_rules(tree)}
         yield Result(
-            problem=kept[0].id.rpartition("/")[0],
+            problem=_name(kept[0]),
             question=kept[0].question,
             level=kept[0].level,
             gold=gold,
             cell={"searcher": searcher, "n": n, "budget": {}},
-            seed=0,
+            seed=seed,
             selections={**unknown, **known},
             oracle=None if gold is None else oracle(tree, lambda answer, gold=gold: is_right(answer, gold)),
             no_answer=all(vote["answer"] is None for vote in known.values()),
@@ -99,6 +105,10 @@ def imported(
             distinct=distinct(tree),
             samples=samples(tree, gold, reduction) if searcher == INDEPENDENT else None,
         )
+
+
+def _name(solution: Solution) -> str:
+    return solution.id.rpartition("/")[0]
 
 
 def _ledger(solutions: Sequence[Solution]) -> dict[str, Any]:

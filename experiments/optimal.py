@@ -85,15 +85,21 @@ def own_levels(results: Sequence[Result], problems: Sequence[str]) -> np.ndarray
     return np.array([str(levels[problem]) for problem in problems])
 
 
-def quintiles(results: Sequence[Result], problems: Sequence[str]) -> np.ndarray:
+def quintiles(results: Sequence[Result], questions: Mapping[str, str]) -> np.ndarray:
     """By the policy's pass rate in a run of independent samples of its own, [P]: "1 of 5" holds the easiest.
 
-    Raises RunError where a problem has no samples there.
+    `questions` are by problem, in the order asked for.
+
+    Raises RunError where a problem has no samples there, or another question has its name.
     """
     rates: dict[str, list[float]] = {}
     for result in (result for members in largest(results) for result in members):
         if result.samples and result.gold is not None:
             rates.setdefault(result.problem, []).extend(float(sample["right"]) for sample in result.samples)
+    problems = list(questions)
+    asked = {result.problem: result.question for result in results}
+    if other := [problem for problem in problems if asked.get(problem, questions[problem]) != questions[problem]]:
+        raise RunError(f"difficulty=: {other[0]} is another question in that run; give a run of the same problems")
     if missing := [problem for problem in problems if problem not in rates]:
         raise RunError(f"difficulty=: that run has no independent samples of {missing[0]} ({len(missing)} are missing)")
     order = np.argsort([-np.mean(rates[problem]) for problem in problems], kind="stable")
@@ -111,14 +117,17 @@ def halves(levels: np.ndarray, seed: int = 0) -> np.ndarray:
     return half
 
 
-def choose(grid: Grid, where: np.ndarray, budget: float) -> int | None:
-    """The setting of highest accuracy on the problems `where` among those whose mean cost there is within the budget;
-    the cheapest of equals. None where there is none, or no problem.
+def choose(grid: Grid, where: np.ndarray, budget: float, among: np.ndarray | None = None) -> int | None:
+    """The setting of highest accuracy on the problems `where`, [P] of booleans, among those whose mean cost is within
+    the budget; the cheapest of equals. None where there is none, or no problem.
+
+    What a setting costs is taken from the problems `among`, which may be more than `where`: it tells nothing of who is
+    right.
     """
     if not where.any():
         return None
-    accuracy, cost = grid.correct[:, where].mean(1), grid.cost[:, where].mean(1)
-    able = np.flatnonzero(cost <= budget)
+    accuracy, cost = grid.correct[:, where].mean(1), grid.cost[:, where if among is None else among].mean(1)
+    able = np.flatnonzero(cost <= budget * (1 + 1e-9))
     if not len(able):
         return None
     return int(min(able, key=lambda c: (-round(float(accuracy[c]), 12), cost[c])))
@@ -130,9 +139,9 @@ def cross_fitted(grid: Grid, levels: np.ndarray, budget: float, seed: int = 0) -
     """
     half, taken = halves(levels, seed), np.full(len(levels), -1)
     for learn, measure in ((0, 1), (1, 0)):
-        whole = choose(grid, half == learn, budget)
+        whole = choose(grid, half == learn, budget, np.ones(len(levels), dtype=bool))
         for level in np.unique(levels):
-            chosen = choose(grid, (half == learn) & (levels == level), budget)
+            chosen = choose(grid, (half == learn) & (levels == level), budget, levels == level)
             chosen = whole if chosen is None else chosen
             if chosen is None:
                 return None

@@ -14,6 +14,7 @@ plan.png and plan.svg, the same at every budget, and levels.csv, every cell's ac
 """
 
 import csv
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from rich.table import Table
 from experiments.axes import LABELS, Axis
 from experiments.bootstrap import interval
 from experiments.cells import GREEDY
+from experiments.compare import Cell, compared
 from experiments.compose import compose
 from experiments.curves import RULE_NAMES, Figure, Line, Panel, Point, complete
 from experiments.errors import ConfigError, RunError
@@ -34,7 +36,7 @@ from experiments.optimal import Grid, Measured, Setting, choose, cross_fitted, c
 from experiments.results import Result, read_results
 from experiments.run_folder import config_of
 from experiments.schema import build
-from experiments.terminal import number, screen
+from experiments.terminal import exact, number, screen
 from search.errors import check_knob
 
 ONE_LEVEL = "all"
@@ -98,7 +100,8 @@ def levels_of(results: Sequence[Result], problems: Sequence[str], difficulty: st
             f"difficulty={difficulty}: both runs have seed {min(shared)}, so its samples may be the ones that are "
             "measured, and luck would pass for ease; sweep searchers=[best_of_n] anew with other seeds"
         )
-    return quintiles(other, problems)
+    questions = {result.problem: result.question for result in results}
+    return quintiles(other, {problem: questions[problem] for problem in problems})
 
 
 def table(found: Grid, levels: np.ndarray, optimal: Measured, knobs: Plan, results: Sequence[Result]) -> Table:
@@ -133,10 +136,12 @@ def _said(what: str, measured: Measured) -> str:
 
 
 def _gain(optimal: Measured, single: Measured) -> str:
-    gain = optimal.correct - single.correct
-    low, high = interval(gain.tolist())
-    told = "cannot tell whether levels help" if low <= 0 <= high else "levels help" if low > 0 else "levels harm"
-    return f"difference: {100 * gain.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f}): {told}"
+    gain = compared(Cell("by level", 0, float(optimal.cost.mean()), optimal.correct), single.correct)
+    assert gain.difference is not None and gain.interval is not None
+    low, high = gain.interval
+    told = {"better": "levels help", "worse": "levels harm"}.get(gain.verdict, "cannot tell whether levels help")
+    figures = f"{100 * gain.difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f}, p {gain.p_value:.3f})"
+    return f"difference: {figures}: {told}"
 
 
 def commands(found: Grid, levels: np.ndarray, budget: float, knobs: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -148,16 +153,20 @@ def commands(found: Grid, levels: np.ndarray, budget: float, knobs: Mapping[str,
             lines.append(f"  level {level}: {greedy if setting.searcher == GREEDY else setting.searcher}")
             continue
         own = dict(knobs[setting.searcher])
-        scale = "simulations" if "simulations" in own else "n"
-        own = {**own, scale: setting.n}
-        limits = [f"budget.{name}={value:g}" for name, value in setting.budget]
+        given = own.pop("args", None) or {}
+        if setting.searcher != "custom":
+            own["simulations" if "simulations" in own else "n"] = setting.n
+        limits = [f"budget.{name}={exact(value)}" for name, value in setting.budget]
         words = [f"search.{name}={_word(value)}" for name, value in own.items()]
+        words += [f"search.args.{name}={_word(value)}" for name, value in given.items()]
+        words += [f"(its scale at {setting.n})"] * (setting.searcher == "custom")
         lines.append(f"  level {level}: " + " ".join([f"search={setting.searcher}", *words, *limits]))
     return lines
 
 
 def _word(value: object) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return shlex.quote(text)
 
 
 def searcher_knobs(folder: Path) -> dict[str, dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What is read off one tree: the answer of every rule, its independent samples, its answers at smaller budgets."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 
 from experiments.axes import SPENT
 from search.answers import boxed
-from search.cost import Budget
+from search.cost import Budget, Ledger
 from search.equivalence import equivalent, group
 from search.errors import KindError
 from search.scores import Reduction, Use, conversion, reduction_for
@@ -68,17 +69,52 @@ def _weights(tree: Tree, reduced: Sequence[float | None]) -> list[float | None]:
 
 
 def anytime(tree: Tree, gold: str, reduction: Reduction | None) -> list[dict[str, Any]]:
-    """The correctness of each rule's answer had the budget ended there: an entry for each budget of generated tokens
-    at which one of them changes, with what the search had spent by then on every axis. Before the first there is none.
+    """The correctness of each rule's answer had the budget ended there: an entry for each birth of a finished leaf at
+    which one of them changes, with what the search had spent by then on every axis. Before the first there is none.
     """
-    births = {leaf.birth.generated_tokens: leaf.birth for leaf in tree.leaves() if leaf.finished and leaf.birth}
+    births = {leaf.birth._replace(seconds=0) for leaf in tree.leaves() if leaf.finished and leaf.birth}
     marks: list[dict[str, Any]] = []
-    for tokens, birth in sorted(births.items()):
-        found = votes(tree, gold, reduction, replace(tree.budget, generated_tokens=max(tokens, 1)))
+    for birth in sorted(births, key=_order):
+        ended = replace(tree.budget, generated_tokens=max(birth.generated_tokens, 1), flops=birth.flops or None)
+        found = votes(tree, gold, reduction, ended)
         correct = {rule: vote["correct"] for rule, vote in found.items()}
         if not marks or correct != marks[-1]["correct"]:
             marks.append({"spent": {name: of(birth.to_json()) for name, of in SPENT.items()}, "correct": correct})
     return marks
+
+
+def _order(birth: Ledger) -> tuple[float, ...]:
+    """Births are snapshots of one ledger, which only grows."""
+    return (birth.generated_tokens, birth.scorer_calls, birth.scorer_tokens_computed, birth.flops or 0.0)
+
+
+def sharing(tree: Tree) -> dict[str, list[list[int]]]:
+    """How often independent samples repeat each other, which a scorer is not asked about twice.
+
+    `steps` has [m, tokens]: that many tokens stand in steps whose path, itself included, m samples have in common;
+    `solutions` has [m, count, tokens]: so many different solutions, so long in all, were each written m times.
+    """
+    met: Counter[int] = Counter()
+    numbers: dict[tuple[int, str, tuple[int, ...]], int] = {}
+    sizes, ends, lengths = {0: 0}, Counter[int](), {0: 0}
+    for leaf in tree.leaves():
+        place, length = 0, 0
+        for step in leaf.steps():
+            place = numbers.setdefault((place, step.text, step.token_ids), len(numbers) + 1)
+            length += len(step.token_ids)
+            met[place] += 1
+            sizes[place], lengths[place] = len(step.token_ids), length
+        ends[place] += 1
+    steps, solutions = Counter[int](), dict[int, list[int]]()
+    for place, m in met.items():
+        steps[m] += sizes[place]
+    for place, m in ends.items():
+        count, tokens = solutions.get(m, (0, 0))
+        solutions[m] = [count + 1, tokens + lengths[place]]
+    return {
+        "steps": [[m, tokens] for m, tokens in sorted(steps.items())],
+        "solutions": [[m, *of] for m, of in sorted(solutions.items())],
+    }
 
 
 def distinct(tree: Tree) -> dict[str, int]:

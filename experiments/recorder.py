@@ -13,8 +13,9 @@ from experiments.cells import GREEDY, Cell
 from experiments.errors import RunError
 from experiments.problems import Problem
 from experiments.progress import SweepProgress
-from experiments.results import judge
+from experiments.results import failed, judge
 from experiments.run_folder import Lines
+from experiments.terminal import exact
 from search.batching import WorkerDied
 from search.protocols import Scorer
 from search.selection import Selection
@@ -110,9 +111,13 @@ class Recorder:
 
     async def _keep(self, solved: Solved) -> None:
         name: Name = solved.job.name
-        result = await asyncio.to_thread(judge, solved, name.problem, name.cell.key, self._selection.reduction)
+        problem, cell = name.problem, name.cell
+        result = await asyncio.to_thread(judge, solved, problem, cell.key, self._selection.reduction, cell.smaller)
         if self._trees is not None:
-            write_tree(self._trees / file_name(name), solved.tree)
+            try:
+                write_tree(self._trees / file_name(name), solved.tree)
+            except ValueError as failure:  # a number in it is none
+                result = failed(result, failure)
         self._lines.append(result.dumps())
         self._errors_left -= result.error is not None
         correct = result.correct(self._selection.rule.value)
@@ -127,7 +132,7 @@ def file_name(name: Name) -> str:
 def tree_name(problem: str, cell: Mapping[str, Any], seed: int) -> str:
     """The same without the problem's place."""
     safe = re.sub(r"[^A-Za-z0-9_-]+", "_", problem)[:60]
-    limit = "".join(f"-{knob}-{value:g}" for knob, value in cell["budget"].items())
+    limit = "".join(f"-{knob}-{exact(value)}" for knob, value in cell["budget"].items())
     return f"{safe}.{cell['searcher']}-{cell['n']}{limit}.seed-{seed}.json"
 
 

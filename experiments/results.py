@@ -1,15 +1,16 @@
 """One line of results: a problem under a cell, its answers judged. Only here does the gold answer meet a tree."""
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
 from experiments.errors import RunError
 from experiments.problems import Problem
-from experiments.readings import anytime, distinct, is_right, samples, votes
+from experiments.readings import anytime, distinct, is_right, samples, sharing, votes
 from experiments.run_folder import RESULTS
 from search.scores import Reduction
 from search.selection import oracle
@@ -23,8 +24,9 @@ class Result:
     """`selections` has, by rule, the answer and its correctness: 0 or 1, a mean where answers tie, None without gold.
 
     A search that failed has an `error`, "Type: message", and nothing that is read off its tree. `distinct` counts
-    answers and first steps; `samples` are there where they are independent, `anytime` where the tree tells of smaller
-    budgets (see readings.py). Never written to a file are those that are read off a larger cell of `estimated_from`
+    answers and first steps; `samples` and `sharing` are there where samples are independent and no budget cut them,
+    `anytime` where the tree tells of smaller budgets (see readings.py). `smaller` are the numbers of samples that were
+    asked for and are read off these. Never written to a file are results read off a larger cell of `estimated_from`
     samples, where correctness and `no_answer` are expected values.
     """
 
@@ -42,7 +44,9 @@ class Result:
     error: str | None
     distinct: dict[str, int] | None = None
     samples: list[dict[str, Any]] | None = None
+    sharing: dict[str, list[list[int]]] | None = None
     anytime: list[dict[str, Any]] | None = None
+    smaller: list[int] | None = None
     estimated_from: int | None = None
 
     def dumps(self) -> str:
@@ -60,7 +64,13 @@ class Result:
         return self.selections[rule]["correct"] if rule in self.selections else 0.0
 
 
-def judge(solved: Solved, problem: Problem, cell: dict[str, Any], reduction: Reduction | None) -> Result:
+def judge(
+    solved: Solved,
+    problem: Problem,
+    cell: dict[str, Any],
+    reduction: Reduction | None,
+    smaller: Sequence[int] | None = None,
+) -> Result:
     """Blocks while answers are compared: call it in a thread."""
     tree, error, read = solved.tree, solved.error, _Read()
     if error is None:
@@ -68,7 +78,7 @@ def judge(solved: Solved, problem: Problem, cell: dict[str, Any], reduction: Red
             read = _read(solved, problem.answer, reduction)
         except Exception as failure:  # one tree that cannot be judged must not end the sweep
             error = failure
-    return Result(
+    result = Result(
         problem=problem.id,
         question=problem.question,
         level=problem.level,
@@ -79,8 +89,21 @@ def judge(solved: Solved, problem: Problem, cell: dict[str, Any], reduction: Red
         stopped=tree.stopped,
         ledger=tree.ledger.to_json(),
         error=None if error is None else f"{type(error).__name__}: {error}",
+        smaller=None if smaller is None else list(smaller),
         **read._asdict(),
     )
+    try:
+        result.dumps()
+        return result
+    except ValueError as failure:  # a cost or a score that is no number
+        return failed(result, failure)
+
+
+def failed(result: Result, error: Exception) -> Result:
+    """The result of a search that must be counted as failed, though it came to its end."""
+    ledger = {name: value if value is None or math.isfinite(value) else None for name, value in result.ledger.items()}
+    said = f"{type(error).__name__}: {error}"
+    return replace(result, no_answer=False, ledger=ledger, error=said, **_Read()._asdict())
 
 
 class _Read(NamedTuple):
@@ -90,16 +113,19 @@ class _Read(NamedTuple):
     oracle: bool | None = None
     distinct: dict[str, int] | None = None
     samples: list[dict[str, Any]] | None = None
+    sharing: dict[str, list[list[int]]] | None = None
     anytime: list[dict[str, Any]] | None = None
 
 
 def _read(solved: Solved, gold: str | None, reduction: Reduction | None) -> _Read:
     tree, searcher = solved.tree, solved.job.searcher
+    independent = getattr(searcher, "independent", False) and tree.stopped == "done"
     return _Read(
         selections=votes(tree, gold, reduction),
         oracle=None if gold is None else oracle(tree, lambda answer: is_right(answer, gold)),
         distinct=distinct(tree),
-        samples=samples(tree, gold, reduction) if getattr(searcher, "independent", False) else None,
+        samples=samples(tree, gold, reduction) if independent else None,
+        sharing=sharing(tree) if independent else None,
         anytime=anytime(tree, gold, reduction) if gold is not None and getattr(searcher, "anytime", False) else None,
     )
 

@@ -142,11 +142,9 @@ def outside(broken: Path, whole: Path) -> list[str]:
 def timeless(folder: Path) -> dict[Any, list[dict[str, Any]]]:
     found: dict[Any, list[dict[str, Any]]] = {}
     for cell, members in by_cell(read_results(folder)).items():
-        rows = [json.loads(member.dumps()) for member in sorted(members, key=lambda r: r.problem)]
+        rows = [json.loads(member.dumps()) for member in sorted(members, key=lambda r: (r.problem, r.seed))]
         for row in rows:
             row["ledger"].pop("seconds")
-            for mark in row["anytime"] or ():
-                mark["spent"].pop("seconds", None)
         found[cell] = rows
     return found
 

@@ -92,12 +92,13 @@ def check_same(folder: Path, config: DictConfig, inputs: Mapping[str, str], free
 
     `free` are knobs that change nothing of what has been done.
     """
-    before, after = (
-        _without(free, text) for text in ((folder / _CONFIG).read_text("utf-8"), OmegaConf.to_yaml(config))
-    )
+    try:
+        began, read = (folder / _CONFIG).read_text("utf-8"), json.loads((folder / _INPUTS).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"run={folder} was cut off while it was being made; begin anew with out=") from error
+    before, after = (_without(free, text) for text in (began, OmegaConf.to_yaml(config)))
     if changed := [line for line in difflib.ndiff(before.splitlines(), after.splitlines()) if line[0] in "-+"]:
         raise RunError(f"run={folder} was begun with another config; begin anew with out=:\n" + "\n".join(changed))
-    read = json.loads((folder / _INPUTS).read_text("utf-8"))
     if changed := [name for name in inputs if inputs[name] != read.get(name)]:
         raise RunError(f"run={folder} was begun with another {' and '.join(changed)}; begin anew with out=")
 

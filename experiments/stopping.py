@@ -1,27 +1,25 @@
 """SIGTERM ends a command as Ctrl-C does: what has ended is kept, and the engines are closed."""
 
+import asyncio
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
+TERMINATED = 128 + signal.SIGTERM  # exit code, as shells have it
 
-@contextmanager
-def terminable() -> Iterator[None]:
-    """Inside, SIGTERM raises what SIGINT raises; both are the system's own again behind it.
 
-    Outside of the main thread, which alone is told of signals, nothing changes.
+async def terminable(work: Coroutine[Any, Any, None]) -> None:
+    """Awaits `work`; SIGTERM cancels it, and CancelledError is then raised.
+
+    Outside of the main thread, and on systems that have no such signal, it only awaits.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(*_: Any) -> None:
-        signal.raise_signal(signal.SIGINT)
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    with suppress(NotImplementedError, RuntimeError, ValueError):
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
     try:
-        yield
+        await work
     finally:
-        signal.signal(signal.SIGTERM, before)
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.remove_signal_handler(signal.SIGTERM)

@@ -67,7 +67,8 @@ def summarise(results: Sequence[Result]) -> list[Row]:
         costs = {name: mean([result.ledger[name] for result in members]) for name in COSTS}
         for rule in rules[searcher]:
             cell = {"searcher": searcher, "n": n, "selection": rule, **{f"budget_{k}": v for k, v in limit}}
-            rows.append({**cell, **counts, **_accuracy(members, rule), **costs})
+            told = len(correct_by_problem(members, rule)) or counts["problems"]
+            rows.append({**cell, **counts, "problems": told, **_accuracy(members, rule), **costs})
     return rows
 
 

@@ -39,7 +39,7 @@ from experiments.recorder import Recorder, TooManyErrors, jobs, key, names
 from experiments.results import Result, read_results
 from experiments.run_folder import RESULTS, appending, asked, check_same, fingerprint_of, fingerprints, open_run_folder
 from experiments.schema import build
-from experiments.stopping import terminable
+from experiments.stopping import TERMINATED, terminable
 from experiments.summary import Row, summarise, table, write_csv
 from experiments.terminal import plain, plain_lines, screen
 from experiments.trackers import Tracking, check_tracker, track
@@ -122,11 +122,13 @@ def _search(run: Sweep, problems: Sequence[Problem], grid: Sequence[Cell], folde
         # One that waits for its scores asks for nothing: this many searches keep the policy's batch full, or nearly.
         concurrency = run.concurrency or getattr(run.policy, "max_num_seqs", 256)
         try:
-            with terminable(), progress:
-                asyncio.run(recorder.run(jobs(todo, run.scorer), concurrency))
+            with progress:
+                asyncio.run(terminable(recorder.run(jobs(todo, run.scorer), concurrency)))
             return None
         except KeyboardInterrupt:
             why, code = "interrupted", INTERRUPTED
+        except asyncio.CancelledError:
+            why, code = "terminated", TERMINATED
         except (WorkerDied, RunError) as error:
             why, code = plain_lines(str(error)), 1
         except TooManyErrors:

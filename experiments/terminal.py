@@ -39,6 +39,11 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else f"{value:,.3g}"
 
 
+def exact(value: float) -> str:
+    """A number as one would type it, none of its digits lost; whole ones without a point."""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
 def votes_table(ballot: Ballot) -> Table:
     table = Table("answer", title_justify="left", title=f"votes ({ballot.rule})")
     table.add_column("weight", justify="right")

@@ -31,7 +31,6 @@ class Beam:
     """from a path's scores to its value; the scorer kind's own where None"""
 
     scale = "n"  # the knob that a list of budgets sets
-    anytime = True  # its tree tells what any smaller budget would have found
 
     def __post_init__(self) -> None:
         check_knob(self, "n", least=1)

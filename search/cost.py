@@ -24,7 +24,8 @@ class Ledger(NamedTuple):
     """What a search spent, as if it had been alone: tokens, requests, FLOPs of both models, seconds of latency.
 
     `samples` are finished or truncated leaves; `unique_tokens` counts the question and each step once, whatever an
-    engine had to read again. Once a request of unknown FLOPs is charged, `flops` is None for good.
+    engine had to read again. `scorer_flops` is the scorer's part of `flops`; once a request of unknown FLOPs is
+    charged, they are None for good.
     """
 
     samples: int = 0
@@ -37,6 +38,7 @@ class Ledger(NamedTuple):
     policy_calls: int = 0
     scorer_calls: int = 0
     flops: float | None = 0.0
+    scorer_flops: float | None = 0.0
     seconds: float = 0.0
 
     def with_policy(self, cost: Cost, samples: int, unique_tokens: int) -> "Ledger":
@@ -56,6 +58,7 @@ class Ledger(NamedTuple):
             scorer_tokens_cached=self.scorer_tokens_cached + cost.cached,
             scorer_calls=self.scorer_calls + cost.calls,
             flops=_sum(self.flops, cost.flops),
+            scorer_flops=_sum(self.scorer_flops, cost.flops),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def test_the_config_that_is_printed_composes_to_itself(capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("solv x", "'solv' is no command; choose from solve, sweep, curves, compare"),
+        ("solv x", "'solv' is no command; choose from solve, sweep, import, curves"),
         ("solve", 'stepsearch solve "QUESTION"'),
         ("solve search=beam", "the question comes first"),
         ("solve q search=beem", "search=beem: no such choice; choose from best_of_n, beam,"),

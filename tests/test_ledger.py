@@ -29,6 +29,7 @@ def test_the_ledger_is_the_sum_of_what_was_asked(name: str) -> None:
         policy_calls=len(policy.costs),
         scorer_calls=len(scorer.costs),
         flops=sum(cost.flops or 0.0 for cost in policy.costs + scorer.costs),
+        scorer_flops=sum(cost.flops or 0.0 for cost in scorer.costs),
     )
     assert tree.ledger.seconds > 0 and tree.ledger.generated_tokens >= tree.ledger.unique_tokens - 1
 
@@ -122,7 +123,9 @@ def test_a_ledger_adds_up() -> None:
         flops=11.0,
     )
     twice = Ledger().with_scorer(cost).with_scorer(cost)
-    assert twice == Ledger(scorer_tokens_computed=16, scorer_tokens_cached=14, scorer_calls=4, flops=22.0)
+    assert twice == Ledger(
+        scorer_tokens_computed=16, scorer_tokens_cached=14, scorer_calls=4, flops=22.0, scorer_flops=22.0
+    )
     assert Ledger(**twice.to_json()) == twice
     unknown = Ledger().with_scorer(cost._replace(flops=None)).with_policy(cost, 0, 0)
     assert unknown.flops is None

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ import math
 from dataclasses import dataclass
 
 from policies.toy import Toy
-from search import Kind
+from search import Cost, Kind, Scored
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Moody:
     def score(self, question, steps):
         if "nan" in question:
             return [math.nan for _ in steps]
+        if "costly" in question:
+            return Scored([0.5 for _ in steps], Cost(flops=math.nan))
         if "short" in question:
             return []
         if "raise" in question:
@@ -83,9 +86,11 @@ def _begin(words: list[str], here: Path, **options: Any) -> "subprocess.Popen[st
     )  # fmt: skip
 
 
-def _stop(words: list[str], here: Path, how: signal.Signals, after: int) -> "subprocess.CompletedProcess[str]":
+def _stop(
+    words: list[str], here: Path, how: signal.Signals, after: int, **options: Any
+) -> "subprocess.CompletedProcess[str]":
     """Sends a signal once so many lines are there."""
-    process = _begin(words, here)
+    process = _begin(words, here, **options)
     until = time.monotonic() + 60
     while len(_lines()) < after and process.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
@@ -125,10 +130,13 @@ def test_a_sweep_that_is_killed_three_times_ends_as_an_unbroken_one(here: Path):
     assert len(broken) == 12 * CELLS and broken == _timeless()
 
 
-def test_sigterm_is_as_gentle_as_ctrl_c(here: Path):
-    ended = _stop(_words(here), here, signal.SIGTERM, 5)
-    assert ended.returncode == 130 and "Traceback" not in ended.stderr
-    assert f"interrupted: {len(_lines())} of 72 searches had ended and are kept; run=run goes on" in ended.stderr
+@pytest.mark.parametrize("interrupts", [signal.SIG_DFL, signal.SIG_IGN], ids=["foreground", "background"])
+def test_sigterm_is_as_gentle_as_ctrl_c(interrupts: signal.Handlers, here: Path):
+    """Also where SIGINT is ignored, as of what a script starts in the background."""
+    before = partial(signal.signal, signal.SIGINT, interrupts)
+    ended = _stop(_words(here), here, signal.SIGTERM, 5, preexec_fn=before)
+    assert ended.returncode == 143 and "Traceback" not in ended.stderr
+    assert f"terminated: {len(_lines())} of 72 searches had ended and are kept; run=run goes on" in ended.stderr
     assert Path("run/summary.csv").exists()
 
 
@@ -191,14 +199,14 @@ def test_a_folder_that_cannot_be_written_to_is_named(here: Path, capsys: pytest.
 
 
 def test_bad_problems_are_errors_of_their_own(here: Path, capsys: pytest.CaptureFixture[str]):
-    _problems(["q0", "q1 nan", "q2 short", "q3 raise", "q4", " "], here)
+    _problems(["q0", "q1 nan", "q2 short", "q3 raise", "q4", " ", "q6 costly"], here)
     words = ["scorer=custom", f"scorer.cls={_module(here)}:Moody", "searchers=[beam]", "budgets=[2]"]
     assert run(*_words(here, *words)) == 0
     errors = {r.question: r.error for r in read_results(Path("run")) if r.error and r.cell["searcher"] == "beam"}
-    assert set(errors) == {"q1 nan", "q2 short", "q3 raise", " "}
+    assert set(errors) == {"q1 nan", "q2 short", "q3 raise", " ", "q6 costly"}
     assert "nan" in errors["q1 nan"] and "KeyError" in errors["q3 raise"]
     assert errors[" "] == "ValueError: the question is empty"
-    assert "8 of 12 searches failed" in capsys.readouterr().out
+    assert "10 of 14 searches failed" in capsys.readouterr().out
 
 
 def test_a_hopeless_run_ends_early_and_can_go_on(here: Path, capsys: pytest.CaptureFixture[str]):

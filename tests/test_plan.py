@@ -85,12 +85,21 @@ def sampled(problem: int, rate: float, seed: int = 1) -> Result:
     return result(problem, "best_of_n", 10, rate, 100, samples=samples, seed=seed)
 
 
+def test_a_setting_is_affordable_at_its_own_mean_cost():
+    """Costs differ from problem to problem: one of the halves costs more than the mean, and may still choose it."""
+    cost = np.array([[100.0 + place] * 2 for place in range(20)]).reshape(1, 40)
+    world = Grid([Setting("beam", 4)], PROBLEMS, np.ones((1, 40)), cost)
+    assert [(round(budget, 3), found.accuracy) for budget, found in curve(world, LEVELS)] == [(109.5, 1.0)]
+
+
 def test_quintiles_follow_the_pass_rate():
     results = [sampled(problem, problem / 10) for problem in range(10)]
-    found = quintiles(results, [f"p{problem}" for problem in range(10)])
+    found = quintiles(results, {f"p{problem}": "q" for problem in range(10)})
     assert list(found) == ["5 of 5"] * 2 + ["4 of 5"] * 2 + ["3 of 5"] * 2 + ["2 of 5"] * 2 + ["1 of 5"] * 2
     with pytest.raises(RunError, match="no independent samples of p99"):
-        quintiles(results, ["p1", "p99"])
+        quintiles(results, {"p1": "q", "p99": "q"})
+    with pytest.raises(RunError, match="p1 is another question in that run"):
+        quintiles(results, {"p1": "another"})
 
 
 def test_costs_and_seeds_are_averaged_by_problem():

@@ -15,8 +15,8 @@ from tests.test_selection import tree_of
 
 GOLD = "1"
 SERIAL: dict[str, Searcher] = {
-    "mcts": OneAtATime(MCTS(simulations=24, branch=3, in_flight=1)),
-    "beam": OneAtATime(Beam(n=8, branch=2)),
+    "mcts": MCTS(simulations=24, branch=3, in_flight=1),
+    "one at a time": OneAtATime(Beam(n=8, branch=2)),
 }
 
 
@@ -30,11 +30,12 @@ def test_a_smaller_budget_is_read_off_the_full_run(name: str):
     full = grown(SERIAL[name])
     read = result(0, name, 24, 0.0, 1.0, anytime=anytime(full, GOLD, None))
     seen: set[float] = set()
-    for budget in range(1, full.ledger.generated_tokens + 1):
-        cut = votes(grown(SERIAL[name], Budget(generated_tokens=budget)), GOLD, None)
-        for rule, vote in cut.items():
-            assert ended_at(read, Axis.GENERATED_TOKENS, rule, budget) == vote["correct"], (budget, rule)
-            seen.add(vote["correct"])
+    for axis in (Axis.GENERATED_TOKENS, Axis.FLOPS):
+        for budget in range(1, int(getattr(full.ledger, axis)) + 1):
+            cut = votes(grown(SERIAL[name], Budget(**{axis.value: budget})), GOLD, None)
+            for rule, vote in cut.items():
+                assert ended_at(read, axis, rule, budget) == vote["correct"], (axis, budget, rule)
+                seen.add(vote["correct"])
     assert {0.0, 1.0} <= seen, "right and wrong answers on the way"
 
 
