@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,6 +40,7 @@ class HFReader(StepReader):
         self.device = device
         ids = None if words is None else words.ids(self.tokenizer)
         self.decoder, self.score, parameters = heads.load(head, model, device, dtype, ids)
+        self.masks = not _is_causal(self.decoder)
         self.context = context_length(self.decoder.config)
         self.flops = Flops.of(self.decoder, parameters)
         self._batch: Batcher[Reading, list[float]] = Batcher(
@@ -92,9 +94,17 @@ class HFReader(StepReader):
         """Last hidden states, [readings, tokens, H], padded on the right."""
         width = max(len(reading.ids) for reading in readings)
         ids = torch.tensor([reading.ids + [0] * (width - len(reading.ids)) for reading in readings], device=self.device)
+        if not self.masks:
+            return self.decoder(input_ids=ids, use_cache=False).last_hidden_state
         lengths = torch.tensor([len(reading.ids) for reading in readings], device=self.device)
         mask = torch.arange(width, device=self.device) < lengths[:, None]
         return self.decoder(input_ids=ids, attention_mask=mask.long(), use_cache=False).last_hidden_state
+
+
+def _is_causal(decoder: Any) -> bool:
+    """Whether no token sees what stands behind it, padding among it: attention without a mask is much faster."""
+    parts = [part.is_causal for part in decoder.modules() if hasattr(part, "is_causal")]
+    return bool(parts) and all(parts) and getattr(decoder.config, "is_causal", True)
 
 
 def split(lengths: Sequence[int], waste: float) -> Iterator[slice]:

@@ -316,3 +316,11 @@ def z_score(values: Iterable[float], expected: float) -> float:
 
 def ascending(values: Sequence[Any]) -> bool:
     return all(left <= right for left, right in pairwise(values))
+
+
+# batches
+
+
+def unpadded(ids: Any) -> Any:
+    """Which tokens of a batch padded on the right, [rows, tokens], stand before the zeros at the end of their row."""
+    return ids.ne(0).flip(1).cumsum(1).flip(1).gt(0)

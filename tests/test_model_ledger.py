@@ -13,6 +13,7 @@ from scorers.forms import token_id
 from scorers.prm import PRM, STEP_TAG
 from search import MCTS, Beam, BestOfN, Budget, Cost, Ledger, ParticleFilter, Searcher, Tree, solve, solve_all
 from search.solve import Job
+from tests.helpers import unpadded
 from tests.test_generation import pause_at
 
 QUESTION = "((5 + 2) * (3 - -4)) ="
@@ -30,7 +31,9 @@ class Count:
         self._hook = model.register_forward_pre_hook(self._pass, with_kwargs=True)
 
     def _pass(self, module: Any, args: tuple[Any, ...], inputs: dict[str, Any]) -> None:
-        ids, mask = inputs["input_ids"], inputs["attention_mask"]
+        ids = inputs["input_ids"]
+        mask = inputs.get("attention_mask")
+        mask = unpadded(ids) if mask is None else mask  # a reward model that is causal is given none
         fresh = inputs.get("past_key_values") is None
         new = mask[:, -ids.shape[1] :]
         self.real += int(new.sum())

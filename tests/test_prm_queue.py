@@ -1,12 +1,17 @@
 """The queue in front of a process reward model: little padding, and trouble that stays where it arose."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from transformers import BertConfig, BertForTokenClassification
 
+from experiments.tiny.tokenizer import build_tokenizer
 from scorers.heads import Head
 from scorers.hf_reader import HFReader
+from tests.helpers import unpadded
 from tests.test_generation import pause_at
 
 LENGTHS = [10, 11, 12, 12, 30, 31, 90, 91, 95, 200]
@@ -29,7 +34,7 @@ def watch(reader: HFReader) -> list[tuple[int, int]]:
     passes: list[tuple[int, int]] = []
 
     def note(module: Any, args: Any, inputs: dict[str, Any]) -> None:
-        passes.append((inputs["input_ids"].numel(), int(inputs["attention_mask"].sum())))
+        passes.append((inputs["input_ids"].numel(), int(unpadded(inputs["input_ids"]).sum())))
 
     reader.decoder.register_forward_pre_hook(note, with_kwargs=True)
     return passes
@@ -74,3 +79,44 @@ def test_a_cancelled_reading_is_left_out_or_abandoned(reader: HFReader):
     assert [real for _, real in passes] == [sum(LENGTHS[:4]), 300]
     assert reader.meter.abandoned.computed == sum(LENGTHS[:4])
     assert reader.meter.total.computed == sum(LENGTHS[:4]) + 300
+
+
+def masks(reader: HFReader) -> list[bool]:
+    """Whether each forward pass was given an attention mask."""
+    given: list[bool] = []
+
+    def note(module: Any, args: Any, inputs: dict[str, Any]) -> None:
+        given.append(inputs.get("attention_mask") is not None)
+
+    reader.decoder.register_forward_pre_hook(note, with_kwargs=True)
+    return given
+
+
+def test_a_causal_model_reads_the_same_without_a_mask(reader: HFReader):
+    """No token sees the padding behind it, with a mask or without."""
+    given, lengths = masks(reader), [90, 91, 95, 100]
+    ids = torch.tensor([[5 + i % 40 if i < n else 0 for i in range(100)] for n in lengths])
+    with torch.inference_mode():
+        bare = reader.decoder(input_ids=ids, use_cache=False).last_hidden_state
+        masked = reader.decoder(input_ids=ids, attention_mask=unpadded(ids).long(), use_cache=False).last_hidden_state
+    kept = unpadded(ids)
+    torch.testing.assert_close(bare[kept], masked[kept], rtol=0, atol=1e-6)
+    assert not torch.allclose(bare[~kept], masked[~kept], atol=1e-3), "the test needs padding that shows"
+    given.clear()
+    asyncio.run(read(reader, lengths))
+    assert given == [False]
+
+
+def test_a_model_that_looks_ahead_keeps_its_mask(tmp_path: Path):
+    """Padding would be read by every token of a shorter text."""
+    build_tokenizer().save_pretrained(tmp_path)
+    torch.manual_seed(2)
+    sizes = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = BertConfig(vocab_size=len(build_tokenizer()), num_labels=2, initializer_range=0.3, **sizes)
+    BertForTokenClassification(config).save_pretrained(tmp_path)
+    reader = HFReader(Head.TOKENS, str(tmp_path), "cpu", "float32", 16)
+    given = masks(reader)
+    together = asyncio.run(read(reader, [90, 100]))
+    assert given == [True]
+    alone = asyncio.run(read(reader, [90]))[0]
+    assert together[0].scores == pytest.approx(alone.scores, abs=1e-5)
