@@ -107,3 +107,13 @@ def find(group: str, cls: str) -> Callable[..., Any]:
         there = one_of(classes, attribute) or "no class"
         raise ConfigError(f"{group}.cls={cls}: {module.__file__} has no class {attribute}; it has {there}")
     return found
+
+
+def source(group: str, cls: str) -> Path | None:
+    """The file that `module:Class` is written in; None where that is not Python."""
+    found = find(group, cls)
+    try:
+        file = inspect.getsourcefile(found)
+    except TypeError:  # an object that can be called, or one written in C
+        file = getattr(import_module(cls.partition(":")[0]), "__file__", None)
+    return Path(file) if file else None

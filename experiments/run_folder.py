@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,12 +18,14 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
+from experiments import custom
 from experiments.compose import compose
 from experiments.errors import RunError
 
 RESULTS = "results.jsonl"
 _COMMAND, _CONFIG, _INPUTS = "command.json", "config.yaml", "inputs.json"
 _SAMPLED = 4 << 20  # bytes of a file's beginning, and of its end, that tell it from another
+_OWN_CLASS = re.compile(r"(search|policy|scorer)(?:\.custom)?\.(?:cls|members\.\d+)")  # may name one of the user's own
 _PACKAGES = ("stepsearch", "torch", "transformers", "tokenizers", "numpy", "vllm")
 
 
@@ -31,8 +34,10 @@ def open_run_folder(
 ) -> Path:
     """Makes the folder of a run and writes down all it is made of. Raises RunError where it holds lines of a run.
 
-    `words` are the command line's, `inputs` the fingerprints of what is read, by name.
+    `words` are the command line's, `inputs` the fingerprints of what is read, by name; those of the user's own classes
+    are added.
     """
+    inputs = {**inputs, **{name: fingerprint(file) for name, file in _sources(config).items()}}
     folder = Path(out).expanduser() if out else _unused(Path("runs") / f"{command}-{time.strftime('%Y%m%d-%H%M%S')}")
     if any(folder.glob("*.jsonl")):
         raise RunError(
@@ -88,7 +93,8 @@ def config_of(folder: Path) -> dict[str, Any]:
 
 
 def check_same(folder: Path, config: DictConfig, inputs: Mapping[str, str], free: Sequence[str] = ()) -> None:
-    """Raises RunError, with the difference, where config or inputs are not those that the run began with.
+    """Raises RunError, with the difference, where config, inputs or the user's own classes are not those that the run
+    began with.
 
     `free` are knobs that change nothing of what has been done.
     """
@@ -99,8 +105,29 @@ def check_same(folder: Path, config: DictConfig, inputs: Mapping[str, str], free
     before, after = (_without(free, text) for text in (began, OmegaConf.to_yaml(config)))
     if changed := [line for line in difflib.ndiff(before.splitlines(), after.splitlines()) if line[0] in "-+"]:
         raise RunError(f"run={folder} was begun with another config; begin anew with out=:\n" + "\n".join(changed))
-    if changed := [name for name in inputs if inputs[name] != read.get(name)]:
+    changed = [name for name in inputs if inputs[name] != read.get(name)]
+    edited = [(name, file) for name, file in _sources(config).items() if fingerprint(file) != read.get(name)]
+    if changed := [*changed, *(f"{name}: {file} has changed" for name, file in edited)]:
         raise RunError(f"run={folder} was begun with another {' and '.join(changed)}; begin anew with out=")
+
+
+def _sources(config: DictConfig) -> dict[str, Path]:
+    """The files that the user's own classes are written in: {"scorer.cls": mine.py}, an ensemble's members too."""
+    found: dict[str, Path] = {}
+    for name, value in _values("", OmegaConf.to_container(config)):
+        knob = _OWN_CLASS.fullmatch(name)
+        if knob and ":" in str(value) and (file := custom.source(knob[1], value.partition("@")[0])):
+            found[name] = file
+    return found
+
+
+def _values(name: str, node: Any) -> Iterator[tuple[str, Any]]:
+    """Every value of a config below a node, with its full name."""
+    if not isinstance(node, dict | list):
+        yield name, node
+        return
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        yield from _values(f"{name}.{key}" if name else str(key), value)
 
 
 def _without(knobs: Sequence[str], text: str) -> str:

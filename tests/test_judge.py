@@ -270,6 +270,22 @@ def test_a_run_that_was_cut_off_goes_on(labelled: Path, capsys: pytest.CaptureFi
     assert json.loads(Path("run/summary.json").read_text())["threshold"] == {"value": 0.2, "source": "given"}
 
 
+def test_a_run_does_not_go_on_with_an_edited_scorer(labelled: Path, capsys: pytest.CaptureFixture[str]):
+    """Its scores would be of two scorers; one among an ensemble's members counts as well."""
+    mine = labelled.with_name("edited.py")
+    mine.write_text("class Mine:\n    def score(self, question, steps):\n        return [0.5] * len(steps)\n")
+    words = ["judge", "data=labelled", f"data.path={labelled}"]
+    assert run(*words, "scorer=custom", "scorer.cls=edited:Mine", "out=alone") == 0
+    assert run(*words, "scorer=ensemble", "scorer.members=[checks,edited:Mine@one]", "out=member") == 0
+    assert run("judge", "run=alone", "threshold=0.2") == run("judge", "run=member", "threshold=0.2") == 0
+    mine.write_text(mine.read_text().replace("0.5", "0.6"))
+    capsys.readouterr()
+    for folder, knob in (("alone", "scorer.cls"), ("member", "scorer.members.1")):
+        assert run("judge", f"run={folder}") == 2
+        told = capsys.readouterr().err
+        assert f"run={folder} was begun with another {knob}: {mine} has changed; begin anew with out=" in told
+
+
 def test_stored_scores_are_judged_and_what_has_none_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

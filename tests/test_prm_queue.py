@@ -111,8 +111,8 @@ def test_a_model_that_looks_ahead_keeps_its_mask(tmp_path: Path):
     """Padding would be read by every token of a shorter text."""
     build_tokenizer().save_pretrained(tmp_path)
     torch.manual_seed(2)
-    sizes = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-    config = BertConfig(vocab_size=len(build_tokenizer()), num_labels=2, initializer_range=0.3, **sizes)
+    sizes: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_labels": 2}
+    config = BertConfig(vocab_size=len(build_tokenizer()), num_attention_heads=2, initializer_range=0.3, **sizes)
     BertForTokenClassification(config).save_pretrained(tmp_path)
     reader = HFReader(Head.TOKENS, str(tmp_path), "cpu", "float32", 16)
     given = masks(reader)

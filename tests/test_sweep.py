@@ -297,6 +297,16 @@ def test_another_sweep_does_not_go_on_in_its_folder(here: Path, capsys: pytest.C
     assert "run=nowhere is no run that can go on" in capsys.readouterr().err
 
 
+def test_a_sweep_does_not_go_on_with_an_edited_searcher(here: Path, capsys: pytest.CaptureFixture[str]):
+    mine = Path("edited_search.py")
+    mine.write_text("from search import BestOfN\n\n\nclass Mine(BestOfN):\n    pass\n")
+    assert sweep("searchers=[custom]", "search.custom.cls=edited_search:Mine", "budgets=[1]") == 0
+    assert run("sweep", "run=run") == 0
+    mine.write_text(mine.read_text().replace("pass", "other = 1"))
+    assert run("sweep", "run=run") == 2
+    assert "another search.custom.cls: " in (told := capsys.readouterr().err) and "edited_search.py has changed" in told
+
+
 def test_two_processes_do_not_write_to_one_folder(here: Path, capsys: pytest.CaptureFixture[str]):
     assert sweep("budgets=[1]", "searchers=[beam]") == 0
     with appending(Path("run/results.jsonl")):
