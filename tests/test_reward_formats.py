@@ -10,14 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, decoders, pre_tokenizers
-from tokenizers.models import Unigram
-from tokenizers.processors import TemplateProcessing
 from torch import Tensor
 from transformers import (
-    MistralConfig,
-    MistralForCausalLM,
-    PreTrainedTokenizerFast,
     Qwen2ForCausalLM,
     Qwen2ForSequenceClassification,
     Qwen2ForTokenClassification,
@@ -236,42 +230,6 @@ def test_a_step_that_holds_the_tag_is_refused(random_policy: str):
     with pytest.raises(ValueError, match="a step holds '<extra_0>'"):
         asyncio.run(scorer.score(QUESTION, [Step("1 <extra_0> 2")], 0))
     asyncio.run(scorer.score(f"what is <extra_0> and {QUESTION}", [Step("1")], 0))
-
-
-# a sentencepiece tokenizer with a token that opens every text, as Math-Shepherd's (Mistral) has it
-
-
-def save_mistral(folder: Path) -> str:
-    letters = sorted({*QUESTION, *"".join(TEXTS), *"Step:0123456789"} - {" "})
-    words = [*("\u2581" + word for word in ("ки", "+", "-", "Step", "")), *letters]
-    pieces = [("<unk>", -20.0), ("<s>", 0.0), ("</s>", 0.0), *((word, -10.0 / len(word)) for word in words)]
-    made = Tokenizer(Unigram(pieces, unk_id=0))
-    made.pre_tokenizer, made.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
-    made.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(7)
-    sizes: dict[str, Any] = {
-        "hidden_size": 64,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-    }
-    config = MistralConfig(vocab_size=len(pieces), num_key_value_heads=1, max_position_embeddings=512, **sizes)
-    MistralForCausalLM(config).save_pretrained(folder)
-    return str(folder)
-
-
-def test_math_shepherds_words_stand_behind_spaces_and_an_opening_token(tmp_path: Path):
-    scorer = LMHeadPRM(model=save_mistral(tmp_path), tag="ки", dtype="float32")
-    tokenizer: Any = load_tokenizer(str(tmp_path))
-    ids = tokenizer.encode(f"{QUESTION} " + "\n".join(f"Step {n}: {text} ки" for n, text in enumerate(TEXTS, 1)))
-    tag, good, bad = (tokenizer.get_vocab()[f"\u2581{word}"] for word in ("ки", "+", "-"))
-    assert ids[0] == tokenizer.bos_token_id and ids.count(tag) == 3
-    model = MistralForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
-    with torch.inference_mode():
-        logits = model(torch.tensor([ids])).logits[0, [place for place, token in enumerate(ids) if token == tag]]
-    assert ask(scorer) == pytest.approx(logits[:, [good, bad]].softmax(-1)[:, 0].tolist(), abs=1e-5)
 
 
 # published models, by name
