@@ -4,7 +4,7 @@ usage: stepsearch judge data=SET data.path=PATH [key=value ...]
 
 Every solution is scored whole, none is cut. The run folder gets scores.jsonl (a line as each is scored), summary.json,
 summary.csv, judge.png, config.yaml and versions.json; `run=FOLDER` goes on where it stopped; with
-`run=FOLDER threshold=0.3` the scores that are there are looked at anew.
+`run=FOLDER threshold=0.3` or `reduction=last` the scores that are there are looked at anew.
 
     stepsearch judge data=processbench data.path=processbench scorer=checks
     stepsearch judge data=prmbench data.path=prmbench/classified scorer.model=Qwen/Qwen2.5-Math-PRM-7B
@@ -35,7 +35,7 @@ from experiments.terminal import plain, plain_lines, screen
 from search.batching import WorkerDied
 from search.errors import KindError, ScoreError, check_knob
 from search.protocols import Scorer
-from search.scores import Kind, check_scores
+from search.scores import Kind, Reduction, check_scores, reduction_for
 from search.step import End, Step
 
 SCORES = "scores.jsonl"
@@ -50,6 +50,8 @@ class Judge:
     threshold: float | None = None
     """a step below it counts as wrong; null: on ProcessBench that of highest F1 on the first subset, else 0.5 (of an
     additive scorer 0)"""
+    reduction: Reduction | None = None
+    """from a solution's scores to its vote in best of N: last, min, product, mean or sum; the kind's own where null"""
     stored: bool = False
     """judge the scores that the file holds, and ask no scorer"""
     concurrency: int = 256
@@ -104,9 +106,10 @@ def main(overrides: Sequence[str] = ()) -> int:
     kind = Kind.CORRECTNESS if run.stored else run.scorer.kind
     if kind is Kind.RANKING:
         raise KindError("a ranking orders siblings only: its numbers do not compare saved solutions")
+    reduction = reduction_for(kind, run.reduction)
     inputs = {"data": fingerprint_of(asdict(solution) for solution in solutions), **fingerprints(scorer=run.scorer)}
     if begun:
-        check_same(begun, config, inputs, free=("threshold", "concurrency"))
+        check_same(begun, config, inputs, free=("threshold", "reduction", "concurrency"))
     folder = begun or open_run_folder("judge", run.out, config, words, inputs)
     scores, cut_short = Scores(folder / SCORES), None
     if run.stored:
@@ -121,7 +124,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     default = Threshold(0.0 if kind is Kind.ADDITIVE else HALF, "default")
     asked_for = Threshold(run.threshold, "given") if run.threshold is not None else None
     threshold = asked_for or (None if isinstance(run.data, ProcessBench) else default)
-    report(folder, [s for s in solutions if s.id in scores.of], scores, kind, threshold)
+    report(folder, [s for s in solutions if s.id in scores.of], scores, kind, threshold, reduction)
     return int(not scores.of) if cut_short is None else cut_short
 
 
@@ -136,7 +139,12 @@ def _check_ids(solutions: Sequence[Solution]) -> None:
 
 
 def report(
-    folder: Path, solutions: Sequence[Solution], scores: Scores, kind: Kind, threshold: Threshold | None
+    folder: Path,
+    solutions: Sequence[Solution],
+    scores: Scores,
+    kind: Kind,
+    threshold: Threshold | None,
+    reduction: Reduction,
 ) -> None:
     """Prints and writes what can be said of the solutions that are scored, and the first failure."""
     if scores.errors:
@@ -146,7 +154,7 @@ def report(
         return
     from experiments.judgement_report import show, write  # loads matplotlib
 
-    found = judgement(solutions, scores.of, len(scores.errors), kind, threshold)
+    found = judgement(solutions, scores.of, len(scores.errors), kind, threshold, reduction)
     show(found, screen())
     for path in write(found, folder):
         print(path)

@@ -24,7 +24,7 @@ from experiments.step_metrics import (
 from search.answers import boxed
 from search.cost import Ledger
 from search.equivalence import equivalent
-from search.scores import Kind, reduction_for
+from search.scores import Kind, Reduction, reduction_for
 from search.selection import Selection, allowed_rules, oracle
 from search.step import End, Step
 from search.tree import Tree
@@ -64,6 +64,7 @@ class Answers(NamedTuple):
     """Best-of-N over the questions that have several solutions: correctness by rule, [P] each."""
 
     n: float  # solutions a question, on average
+    reduction: Reduction  # from a solution's scores to its vote
     correct: dict[str, np.ndarray]
 
 
@@ -105,8 +106,9 @@ def judgement(
     errors: int,
     kind: Kind,
     asked: Threshold | None,
+    reduction: Reduction | None = None,
 ) -> Judgement:
-    """`asked` None: the threshold is chosen on the first group."""
+    """`asked` None: the threshold is chosen on the first group. `reduction` None is the kind's own."""
     groups: dict[str, list[Solution]] = {}
     for solution in solutions:
         groups.setdefault(solution.group, []).append(solution)
@@ -130,7 +132,7 @@ def judgement(
         average_f1=float(np.mean(known)) if known else None,
         curve=curve,
         calibration_error=calibration_error(curve) if curve else None,
-        answers=answers(solutions, scores, kind),
+        answers=answers(solutions, scores, kind, reduction_for(kind, reduction)),
         biases=biases(solutions, scores if stepwise else {}, threshold.value),
     )
 
@@ -169,7 +171,9 @@ def group_figures(name: str, judged: Sequence[Judged], threshold: float) -> Grou
 # answers
 
 
-def answers(solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]], kind: Kind) -> Answers | None:
+def answers(
+    solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]], kind: Kind, reduction: Reduction
+) -> Answers | None:
     """None where no question has several solutions of known correctness."""
     by_question: dict[str, list[Solution]] = {}
     for solution in solutions:
@@ -179,28 +183,26 @@ def answers(solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]]
     if not several:
         return None
     votes = several[0][0].answer is not None or all(_answer(solution) is not None for of in several for solution in of)
-    rows = [(_by_rule if votes else _by_label)(of, scores, kind) for of in several]
+    rows = [(_by_rule if votes else _by_label)(as_tree(of, scores, kind), of, reduction) for of in several]
     correct = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    return Answers(float(np.mean([len(of) for of in several])), correct)
+    return Answers(float(np.mean([len(of) for of in several])), reduction, correct)
 
 
-def _by_rule(solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]], kind: Kind) -> dict[str, float]:
+def _by_rule(tree: Tree, solutions: Sequence[Solution], reduction: Reduction) -> dict[str, float]:
     """One question: correctness of one sample, of each rule's answer (the mean where answers tie) and of the oracle."""
-    tree = as_tree(solutions, scores, kind)
     right = _grader(solutions)
     alone = [float(_is_right(solution)) for solution in solutions]
     found = {"one sample": float(np.mean(alone))}
     for rule in allowed_rules(tree):
-        tied = Selection(rule)(tree).tied
+        tied = Selection(rule, reduction)(tree).tied
         found[rule.value] = float(np.mean([right(answer) for answer in tied])) if tied else 0.0
     return {**found, "oracle": float(oracle(tree, right))}
 
 
-def _by_label(solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]], kind: Kind) -> dict[str, float]:
+def _by_label(tree: Tree, solutions: Sequence[Solution], reduction: Reduction) -> dict[str, float]:
     """One question whose solutions are labelled, but not all have an answer to vote with: a solution is chosen."""
     alone = [float(_is_right(solution)) for solution in solutions]
-    reduction = reduction_for(kind, None)
-    values = [leaf.value(reduction) or 0.0 for leaf in as_tree(solutions, scores, kind).leaves()]
+    values = [leaf.value(reduction) or 0.0 for leaf in tree.leaves()]
     best = [right for right, value in zip(alone, values, strict=True) if value == max(values)]
     return {"one sample": float(np.mean(alone)), "best": float(np.mean(best)), "oracle": max(alone)}
 
@@ -297,6 +299,7 @@ def as_json(found: Judgement) -> dict[str, Any]:
         else {
             "questions": len(next(iter(rules.values()))),
             "solutions_a_question": answered.n,
+            "reduction": answered.reduction.value,
             "accuracy": {name: accuracy(row, rules["one sample"]) for name, row in rules.items()},
         },
         "biases": _plain({**found.biases._asdict(), "lowest": found.biases.lowest.tolist()}),

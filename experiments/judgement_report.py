@@ -105,7 +105,8 @@ def groups_table(found: Judgement) -> Table:
 
 def answers_table(answers: Answers) -> Table:
     count = len(answers.correct["one sample"])
-    table = Table(title=f"best of {answers.n:.4g} on {count} questions", title_justify="left")
+    title = f"best of {answers.n:.4g} on {count} questions, solutions weighed by {answers.reduction} of their scores"
+    table = Table(title=title, title_justify="left")
     for column in ("answer", "accuracy (95 %)", "minus one sample (95 %)"):
         table.add_column(column, justify="left" if column == "answer" else "right")
     for name, of in answers.correct.items():

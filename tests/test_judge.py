@@ -219,6 +219,39 @@ def test_answers_of_a_question_are_voted_on():
     assert rules == {"one sample": [0.25], "best": [1], "majority": [0], "weighted": [1], "oracle": [1]}
 
 
+@pytest.mark.parametrize("answered", [True, False], ids=["by answer", "by label"])
+@pytest.mark.parametrize(
+    ("reduction", "kind", "chosen"),
+    [
+        (Reduction.LAST, Kind.CORRECTNESS, "last"),
+        (Reduction.MIN, Kind.CORRECTNESS, "min"),
+        (Reduction.PRODUCT, Kind.CORRECTNESS, "product"),
+        (Reduction.MEAN, Kind.CORRECTNESS, "mean"),
+        (None, Kind.CORRECTNESS, "min"),
+        (None, Kind.VALUE, "last"),
+    ],
+)
+def test_best_of_n_is_by_the_reduction(reduction: Reduction | None, kind: Kind, chosen: str, answered: bool):
+    """Four solutions, each of them the best by another reduction, which alone is right."""
+    scores = {"last": [0.1, 0.1, 1.0], "min": [0.5, 0.5, 0.5], "product": [0.4, 0.8, 0.9], "mean": [0.3, 0.98, 0.94]}
+    for right in scores:
+        held = [
+            Solution(
+                name,
+                "all",
+                "q",
+                ("x", "y", rf"\boxed{{{place}}}" if answered else "z"),
+                (None,) * 3,
+                answer_right=name == right,
+            )
+            for place, name in enumerate(scores)
+        ]
+        found = judgement(held, scores, 0, kind, None, reduction).answers
+        assert found is not None and found.reduction == chosen
+        assert found.correct["best"].tolist() == [float(chosen == right)]
+        assert ("majority" in found.correct) == answered
+
+
 def test_an_outcome_scorers_one_number_is_the_last_steps():
     one = Solution("a", "all", "q", ("x", r"\boxed{1}"), (None, None), answer="1")
     tree = as_tree([one], {"a": [-3.0]}, Kind.OUTCOME)
@@ -268,6 +301,10 @@ def test_a_run_that_was_cut_off_goes_on(labelled: Path, capsys: pytest.CaptureFi
     assert "+   unknown: 0.9" in capsys.readouterr().err
     assert run("judge", "run=run", "threshold=0.2") == 0
     assert json.loads(Path("run/summary.json").read_text())["threshold"] == {"value": 0.2, "source": "given"}
+    assert run("judge", "run=run", "reduction=last") == 0
+    assert json.loads(Path("run/summary.json").read_text())["answers"]["reduction"] == "last"
+    assert run("judge", "run=run", "reduction=sum") == 2
+    assert "reduction sum is not defined for scores of kind correctness; choose from" in capsys.readouterr().err
 
 
 def test_a_run_does_not_go_on_with_an_edited_scorer(labelled: Path, capsys: pytest.CaptureFixture[str]):
