@@ -105,7 +105,7 @@ def groups_table(found: Judgement) -> Table:
 
 def answers_table(answers: Answers) -> Table:
     count = len(answers.correct["one sample"])
-    title = f"best of {answers.n:.4g} on {count} questions, solutions weighed by {answers.reduction} of their scores"
+    title = f"best of {answers.n:.4g} on {count} questions, reduction {answers.reduction}"
     table = Table(title=title, title_justify="left")
     for column in ("answer", "accuracy (95 %)", "minus one sample (95 %)"):
         table.add_column(column, justify="left" if column == "answer" else "right")

@@ -54,7 +54,7 @@ def _own_knobs(module: str, node: ast.ClassDef) -> Iterator[Knob]:
     for field, below in zip(node.body, [*node.body[1:], ast.Pass()], strict=True):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and not _of_class(field.annotation):
             prose = below.value if isinstance(below, ast.Expr) else None
-            text = str(prose.value) if isinstance(prose, ast.Constant) else ""
+            text = " ".join(str(prose.value).split()) if isinstance(prose, ast.Constant) else ""
             kinds = [_resolve(module, part) for part in ast.walk(field.annotation) if isinstance(part, ast.Name)]
             enums = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Enum)]
             members = tuple(member.name.lower() for enum in enums for member in enum)
