@@ -441,7 +441,7 @@ def test_selections_of_other_runs_differ_where_an_answer_is_read_otherwise(
     n, agree, boxless, differ = len(rows[0]["completions"]), 0, 0, set[tuple[int, int, str]]()
     for place, row in enumerate(rows):
         mine = samples[n * place : n * (place + 1)]
-        assert [(s.scores or ())[-1] for s in mine] == row["agg_scores"]
+        assert [s.scores[-1] for s in mine if s.scores] == row["agg_scores"]
         for k in (2**power for power in range(n.bit_length())):
             tree = as_tree(mine[:k], {s.id: s.scores or () for s in mine})
             all_boxed = all(boxed("\n\n".join(s.steps)) is not None for s in mine[:k])
