@@ -93,7 +93,7 @@ class Judgement:
     groups: list[Group]
     pooled: Group | None  # all groups' solutions together; None where there is but one
     dimensions: dict[str, float]  # PRMBench's: the mean PRMScore of their categories
-    average_f1: float | None
+    average_f1: float | None  # None where a group has no F1
     curve: list[Bin]
     calibration_error: float | None
     answers: Answers | None
@@ -118,7 +118,7 @@ def judgement(
     threshold = asked or choose(judged)
     figures = [group_figures(name, of, threshold.value) for name, of in judged.items()]
     every = [each for of in judged.values() for each in of]
-    known = [figure.f1.f1 for figure in figures if figure.f1.f1 == figure.f1.f1]
+    average = float(np.mean([figure.f1.f1 for figure in figures])) if figures else float("nan")
     steps = up_to_first_error(every)
     is_probability = kind in (Kind.CORRECTNESS, Kind.VALUE) and len(steps.right)
     curve = calibration(steps) if is_probability else []
@@ -129,7 +129,7 @@ def judgement(
         groups=figures,
         pooled=group_figures("all", every, threshold.value) if len(figures) > 1 else None,
         dimensions=_dimensions(figures),
-        average_f1=float(np.mean(known)) if known else None,
+        average_f1=average if average == average else None,
         curve=curve,
         calibration_error=calibration_error(curve) if curve else None,
         answers=answers(solutions, scores, kind, reduction_for(kind, reduction)),

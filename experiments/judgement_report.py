@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,19 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.figure import DPI, STYLE
-from experiments.judgement import Answers, Biases, Judgement, accuracy, as_json
+from experiments.judgement import Answers, Biases, Group, Judgement, accuracy, as_json
 from search.selection import Rule
 
 _BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"  # Okabe and Ito's
+
+# Bars of a group: label, height, colour, hatch.
+_Bars = list[tuple[str, Callable[[Group], float], str, str]]
+_F1: _Bars = [
+    ("wrong solutions", lambda group: group.f1.erroneous, _ORANGE, "//"),
+    ("right solutions", lambda group: group.f1.correct, _BLUE, ".."),
+    ("F1", lambda group: group.f1.f1, _GREEN, ""),
+]
+_PRM_SCORE: _Bars = [("PRMScore", lambda group: group.prm_score, _GREEN, "")]
 
 
 def write(found: Judgement, folder: Path) -> list[Path]:
@@ -85,7 +94,7 @@ def groups_table(found: Judgement) -> Table:
         table.add_column(column, justify="left" if column == "group" else "right")
     for group in [*found.groups, *([found.pooled] if found.pooled else [])]:
         low, high = group.f1_interval
-        f1 = f"{_percent(group.f1.f1)} ({_percent(low)} to {_percent(high)})"
+        f1 = f"{_percent(group.f1.f1)} ({_percent(low)} to {_percent(high)})" if group.f1.f1 == group.f1.f1 else "-"
         accuracies = [_percent(group.f1.erroneous), _percent(group.f1.correct)]
         table.add_row(
             group.name,
@@ -93,7 +102,7 @@ def groups_table(found: Judgement) -> Table:
             str(group.wrong),
             *accuracies,
             f1,
-            f"{group.auc:.3f}",
+            f"{group.auc:.3f}" if group.auc == group.auc else "-",
             _percent(group.prm_score),
         )
     if found.average_f1 is not None and len(found.groups) > 1:
@@ -137,7 +146,7 @@ def _spread(value: float, interval: Any, sign: str = "") -> str:
 
 
 def draw(found: Judgement) -> Canvas:
-    """F1 by group, calibration, and where the lowest score falls; what cannot be told has no panel."""
+    """F1 or PRMScore by group, calibration, and where the lowest score falls; what cannot be told has no panel."""
     panels = [
         (bool(found.groups), _draw_groups),
         (bool(found.curve), _draw_calibration),
@@ -152,21 +161,24 @@ def draw(found: Judgement) -> Canvas:
 
 
 def _draw_groups(axes: Any, found: Judgement) -> None:
-    places = np.arange(len(found.groups))
-    series = [
-        ("wrong solutions", "erroneous", _ORANGE, "//"),
-        ("right solutions", "correct", _BLUE, ".."),
-        ("F1", "f1", _GREEN, ""),
-    ]
-    for shift, (label, field, colour, hatch) in enumerate(series):
-        heights = [getattr(group.f1, field) for group in found.groups]
-        axes.bar(places + (shift - 1) * 0.27, heights, 0.25, label=label, color=colour, hatch=hatch, edgecolor="white")
-    axes.set_xticks(places, [group.name.replace("_", "\n") for group in found.groups], fontsize=8)
+    """F1 and both its accuracies; PRMScore where a group has none, for all its solutions are right, or all wrong."""
+    has_f1 = all(group.f1.f1 == group.f1.f1 for group in found.groups)
+    series = _F1 if has_f1 else _PRM_SCORE
+    places, width = np.arange(len(found.groups)), 0.81 / len(series)
+    for shift, (label, figure, colour, hatch) in enumerate(series):
+        left = places + (shift - (len(series) - 1) / 2) * width
+        heights = [figure(group) for group in found.groups]
+        axes.bar(left, heights, width - 0.02, label=label, color=colour, hatch=hatch, edgecolor="white")
+    names = [group.name.replace("_", "\n") for group in found.groups]
+    crowded = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if len(names) > 5 else {}
+    axes.set_xticks(places, names, fontsize=7 if crowded else 8, **crowded)
     axes.set_ylim(0, 1.14)  # room for the legend
     axes.set_yticks(np.linspace(0, 1, 6))
-    axes.set_ylabel("accuracy")
-    axes.set_title(f"first wrong step, threshold {found.threshold.value:.2f} ({found.threshold.source})", fontsize=9)
-    axes.legend(fontsize=7, ncols=3, loc="upper center", frameon=False)
+    axes.set_ylabel("accuracy" if has_f1 else "PRMScore")
+    what = "first wrong step" if has_f1 else "right and wrong steps"
+    axes.set_title(f"{what}, threshold {found.threshold.value:.2f} ({found.threshold.source})", fontsize=9)
+    if has_f1:
+        axes.legend(fontsize=7, ncols=3, loc="upper center", frameon=False)
 
 
 def _draw_calibration(axes: Any, found: Judgement) -> None:

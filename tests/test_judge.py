@@ -10,6 +10,7 @@ import pytest
 
 from experiments.judge import as_steps
 from experiments.judgement import DIMENSIONS, Threshold, as_tree, biases, choose, judgement
+from experiments.judgement_report import draw
 from experiments.labelled import Completions, Labelled, PRMBench, ProcessBench, Solution
 from experiments.problem_file import ProblemError
 from experiments.step_metrics import (
@@ -184,6 +185,19 @@ def test_prmbench_has_its_dimensions_and_all_steps_pooled():
     assert found.pooled is not None and found.pooled.solutions == 9
     assert found.pooled.prm_score == pytest.approx((2 * 17 / (18 + 17) + 0) / 2), "no wrong step is found"
     assert found.dimensions["simplicity"] == 1 and found.dimensions["soundness"] == pytest.approx((3 + 1 / 3) / 4)
+
+
+def test_groups_without_f1_are_drawn_by_prm_score():
+    """All solutions of a group are right, or all wrong; a mean of the other groups' F1 would say nothing."""
+    held = [solution("a", [True]), solution("b", [False]), solution("c", [True], group="right")]
+    threshold = Threshold(0.5, "given")
+    both, scores = held[:2], {s.id: [0.9 if s.id == "a" else 0.1] for s in held}
+    found = judgement(both, scores, 0, Kind.CORRECTNESS, threshold)
+    assert found.average_f1 == 1 and draw(found).axes[0].get_ylabel() == "accuracy"
+    found = judgement(held, scores, 0, Kind.CORRECTNESS, threshold)
+    assert found.average_f1 is None and draw(found).axes[0].get_ylabel() == "PRMScore"
+    bars: Any = draw(found).axes[0].patches
+    assert [bar.get_height() for bar in bars] == [group.prm_score for group in found.groups] == [1, 0]
 
 
 def test_solutions_without_an_answer_are_chosen_and_not_voted_on():
