@@ -18,6 +18,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from experiments.problem_file import ProblemError
 from experiments.progress import SweepProgress
 from experiments.run_folder import Lines, appending, asked, check_same, fingerprint_of, fingerprints, open_run_folder
 from experiments.schema import build
+from experiments.stopping import TERMINATED, terminable
 from experiments.terminal import plain, plain_lines, screen
 from search.batching import WorkerDied
 from search.errors import KindError, ScoreError, check_knob
@@ -76,8 +78,9 @@ class Scores:
                 self._take(json.loads(line))
 
     def add(self, file: Lines, entry: dict[str, Any]) -> None:
-        self._take(entry)
+        """Raises RunError where it cannot be written; it does not count then."""
         file.append(json.dumps(entry, allow_nan=False))
+        self._take(entry)
 
     def take_stored(self, solutions: Iterable[Solution]) -> None:
         """Those that the file holds, as if they had just been given: one that cannot be right is an error."""
@@ -166,18 +169,21 @@ def _score(run: Judge, pending: Sequence[Solution], scores: Scores, file: Path) 
     progress = SweepProgress(len(pending), Console(stderr=True), "solutions")
     with appending(file) as lines, progress:
         try:
-            asyncio.run(score_all(run.scorer, pending, run.concurrency, lambda e: _note(scores, lines, e, progress)))
+            note = partial(_note, scores, lines, progress)
+            asyncio.run(terminable(score_all(run.scorer, pending, run.concurrency, note)))
             return None
         except KeyboardInterrupt:
             why, code = "interrupted", INTERRUPTED
-        except WorkerDied as error:
+        except asyncio.CancelledError:
+            why, code = "terminated", TERMINATED
+        except (WorkerDied, RunError) as error:
             why, code = plain_lines(str(error)), 1
     said = f"{why}: {progress.done} of {progress.total} solutions are scored and kept"
     print(f"{said}; go on with: stepsearch judge run={file.parent}", file=sys.stderr)
     return code
 
 
-def _note(scores: Scores, lines: Lines, entry: dict[str, Any], progress: SweepProgress) -> None:
+def _note(scores: Scores, lines: Lines, progress: SweepProgress, entry: dict[str, Any]) -> None:
     scores.add(lines, entry)
     progress.ended(None, "error" in entry)
 
@@ -185,7 +191,7 @@ def _note(scores: Scores, lines: Lines, entry: dict[str, Any], progress: SweepPr
 async def score_all(scorer: Scorer, solutions: Iterable[Solution], concurrency: int, note: Any) -> None:
     """Hands `note` an entry for each solution as it is scored; a failure stays with its solution.
 
-    Raises WorkerDied where the scorer's engine has died.
+    Raises WorkerDied where the scorer's engine has died, and RunError where `note` cannot write an entry.
     """
     turns = asyncio.Semaphore(concurrency)
 
@@ -201,16 +207,16 @@ async def score_all(scorer: Scorer, solutions: Iterable[Solution], concurrency: 
         finally:
             turns.release()
 
-    died: BaseException | None = None
+    stopped: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as group:
             for solution in solutions:
                 await turns.acquire()
                 group.create_task(one(solution))
-    except* WorkerDied as all_of_them:
-        died = all_of_them.exceptions[0]
-    if died is not None:
-        raise died
+    except* (WorkerDied, RunError) as all_of_them:
+        stopped = all_of_them.exceptions[0]
+    if stopped is not None:
+        raise stopped
 
 
 async def score(scorer: Scorer, solution: Solution) -> list[float]:

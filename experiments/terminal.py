@@ -58,7 +58,7 @@ def cost_table(ledger: Ledger) -> Table:
     table.add_column()
     table.add_column(justify="right")
     for name, value in ledger.to_json().items():
-        label = "FLOPs" if name == "flops" else name.replace("_", " ")
+        label = name.replace("_", " ").replace("flops", "FLOPs")
         table.add_row(label, number(value))
     return table
 

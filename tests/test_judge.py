@@ -1,5 +1,6 @@
 """`stepsearch judge`: sets are read as published, figures have known values, a run that was cut off goes on."""
 
+import asyncio
 import gzip
 import json
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.judge import as_steps
+from experiments.errors import RunError
+from experiments.judge import as_steps, score_all
 from experiments.judgement import DIMENSIONS, Threshold, as_tree, biases, choose, judgement
 from experiments.judgement_report import draw
 from experiments.labelled import Completions, Labelled, PRMBench, ProcessBench, Solution
@@ -23,6 +25,7 @@ from experiments.step_metrics import (
     prm_score,
     step_f1,
 )
+from scorers.checks import Checks
 from search import Kind, Reduction, Rule, Selection
 from search.answers import boxed
 from search.equivalence import equivalent
@@ -468,3 +471,17 @@ def test_selections_of_other_runs_differ_where_an_answer_is_read_otherwise(
                 else:
                     boxless += 1
     assert (agree, differ, boxless) == (same, other, without_box)
+
+
+def test_an_entry_that_cannot_be_written_ends_the_scoring():
+    """As on a full disk: said once, and no solution is asked about after it but those that were under way."""
+    asked: list[dict[str, Any]] = []
+
+    def full(entry: dict[str, Any]) -> None:
+        asked.append(entry)
+        raise RunError("scores.jsonl cannot be written: No space left on device")
+
+    solutions = [Solution(f"s{i}", "g", "q", ("a",), (None,)) for i in range(20)]
+    with pytest.raises(RunError, match="No space left on device"):
+        asyncio.run(score_all(Checks(), solutions, 2, full))
+    assert 1 <= len(asked) <= 3
