@@ -90,6 +90,7 @@ def test_hostile_texts_are_no_tags(tmp_path: Path):
     assert parsed.details(0)["searches"][0]["tree"]["answers"][0][0] == HOSTILE
 
 
+@pytest.mark.page
 def test_five_hundred_problems_of_sixteen_samples_stay_small(large_page: Path):
     size = large_page.stat().st_size
     assert size < 30e6
