@@ -17,7 +17,7 @@ from experiments.custom import find
 from experiments.errors import ConfigError
 from experiments.help import command_help
 from experiments.judge import Judge
-from experiments.knobs import knobs
+from experiments.knobs import Knob, knobs
 from experiments.registry import GROUPS, load
 from experiments.report import Report
 from experiments.schema import build, from_words
@@ -69,14 +69,22 @@ def test_values_keep_their_types():
     assert run.budget == Budget(flops=1e12) and run.seed == 7
 
 
-@pytest.mark.parametrize(("group", "choice"), sorted({GROUPS[g][c]: (g, c) for g, c in CHOICES}.values()))
-def test_every_member_of_every_enumeration_can_be_typed(group: str, choice: str):
+ENUMERATED = {
+    (group, knob.name, knob.choices): (group, choice, knob)
+    for group, choice in CHOICES
+    for knob in knobs(GROUPS[group][choice])
+    if knob.choices
+}
+"""Each once: problem sets, rules and scorers have many in common."""
+
+
+@pytest.mark.parametrize(("group", "choice", "knob"), ENUMERATED.values(), ids=[f"{g}-{k}" for g, k, _ in ENUMERATED])
+def test_every_member_of_every_enumeration_can_be_typed(group: str, choice: str, knob: Knob):
     command = Sweep if group == "problems" else Solve
-    for knob in knobs(GROUPS[group][choice]):
-        for member in knob.choices:
-            built = build(compose(command, [f"{group}={choice}", f"{group}.{knob.name}={member}"])[group])
-            value = getattr(built, knob.name)
-            assert isinstance(value, Enum) and value.name.lower() == member
+    for member in knob.choices:
+        built = build(compose(command, [f"{group}={choice}", f"{group}.{knob.name}={member}"])[group])
+        value = getattr(built, knob.name)
+        assert isinstance(value, Enum) and value.name.lower() == member
 
 
 @pytest.mark.parametrize(
