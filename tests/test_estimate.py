@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,20 @@ def test_more_samples_than_the_run_has(tmp_path: Path, capsys: pytest.CaptureFix
     assert run("estimate", "run=nowhere") == 2 and "nowhere/results.jsonl: no such file" in capsys.readouterr().err
     assert run("import", "data.path=nowhere.jsonl") == 2 and "no such file" in capsys.readouterr().err
     assert run("import", "searcher=beem") == 2 and "Did you mean beam?" in capsys.readouterr().err
+
+
+def test_two_problems_of_one_name_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(problem(problem=q)) + "\n" for q in "qr"))
+    assert run("import", f"data.path={tmp_path / 'mine.jsonl'}", f"out={tmp_path / 'run'}") == 2
+    assert "2 problems are called u; give each an id of its own" in capsys.readouterr().err
+
+
+def test_a_failed_search_counts_as_wrong(tmp_path: Path):
+    (right,) = read_results(imported(tmp_path, problem()))
+    failed = replace(right, problem="v", error="E: x", selections={}, samples=None, oracle=None)
+    (tmp_path / "run" / "results.jsonl").write_text(right.dumps() + "\n" + failed.dumps() + "\n")
+    assert run("estimate", f"run={tmp_path / 'run'}") == 0
+    assert figures(tmp_path / "run")[4, "pass@k"] == 0.5
 
 
 @real

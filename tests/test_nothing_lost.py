@@ -220,3 +220,11 @@ def test_a_hopeless_run_ends_early_and_can_go_on(here: Path, capsys: pytest.Capt
     assert before < 20
     assert run("sweep", "run=run", "max_errors=1000") == 0
     assert len(_lines()) == 62
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "inputs.json"])
+def test_a_run_that_was_killed_while_it_was_being_made(name: str, here: Path, capsys: pytest.CaptureFixture[str]):
+    assert run(*_words(here, "budgets=[1]", "searchers=[beam]")) == 0
+    Path("run", name).unlink()
+    assert run("sweep", "run=run") == 2
+    assert "run=run was cut off while it was being made; begin anew with out=" in capsys.readouterr().err
