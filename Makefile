@@ -44,13 +44,13 @@ $(INSTALLED_VLLM): pyproject.toml constraints-vllm.txt
 	@touch $@
 
 bench-vllm: $(INSTALLED_VLLM) ## what the search engine adds to vLLM, as ratios; ARGS="problems=20 runs=3"
-	$(BIN_VLLM)/python -m experiments.bench_vllm $(ARGS)
+	$(BIN_VLLM)/python -m experiments.benchmarks.vllm $(ARGS)
 
 test-page: $(INSTALLED) ## the tests of the report's page, in headless Chromium
 	$(BIN)/python -m pytest -m page tests/test_report.py tests/test_report_page.py $(ARGS)
 
 resume-check: $(INSTALLED) ## kill a sweep, go on with it, hold it against an unbroken one; ARGS="problems=2 seeds=[0]"
-	$(BIN)/python -m experiments.resume_check $(ARGS)
+	$(BIN)/python -m experiments.benchmarks.resume $(ARGS)
 
 test-vllm: $(INSTALLED_VLLM) ## the tests that need vLLM, on its CPU build
 	$(BIN_VLLM)/python -m pytest tests/test_engines.py tests/test_vllm.py $(ARGS)
@@ -65,7 +65,7 @@ format: $(INSTALLED) ## mend what ruff can mend
 	$(BIN)/ruff format
 
 bench-local: $(INSTALLED) ## tokens a second against Transformers' own generate
-	$(BIN)/python -m experiments.bench_local
+	$(BIN)/python -m experiments.benchmarks.local
 
 demo: $(INSTALLED) ## solve one problem with MCTS, then sweep all four searchers and draw the curve
 	$(BIN)/stepsearch solve "((-3 - -5 * -2 + 6) * (0 + -5 * 7 * 8)) =" search=mcts show=tree

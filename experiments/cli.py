@@ -21,6 +21,8 @@ from typing import NamedTuple
 from experiments.errors import INTERRUPTED, ConfigError, is_message, one_of
 
 HELP = ("-h", "--help")
+
+
 CFG = "--cfg"
 
 
@@ -34,15 +36,23 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "solve": Command("experiments.solve", "Solve", "search one question; print answer, votes, cost and tree", True),
-    "sweep": Command("experiments.sweep", "Sweep", "searchers x budgets x problems; write results, summary and curves"),
-    "import": Command("experiments.importing", "Import", "make a run of samples that were written elsewhere"),
-    "curves": Command("experiments.curves", "Curves", "draw a sweep's accuracy against what it spent"),
-    "estimate": Command("experiments.estimate", "Estimate", "pass@k, G-Pass@k and votes of k from n samples"),
-    "compare": Command("experiments.compare", "Compare", "compare a sweep's searchers at equal compute"),
-    "plan": Command("experiments.plan", "Plan", "which searcher to use at a budget, by level of difficulty"),
-    "report": Command("experiments.report", "Report", "make one HTML page of a sweep: curves, problems, trees"),
-    "judge": Command("experiments.judge", "Judge", "judge a scorer on labelled solutions and as the best of N"),
+    "solve": Command(
+        "experiments.commands.solve", "Solve", "search one question; print answer, votes, cost and tree", True
+    ),
+    "sweep": Command(
+        "experiments.commands.sweep", "Sweep", "searchers x budgets x problems; write results, summary and curves"
+    ),
+    "import": Command("experiments.commands.importing", "Import", "make a run of samples that were written elsewhere"),
+    "curves": Command("experiments.commands.curves", "Curves", "draw a sweep's accuracy against what it spent"),
+    "estimate": Command("experiments.commands.estimate", "Estimate", "pass@k, G-Pass@k and votes of k from n samples"),
+    "compare": Command("experiments.commands.compare", "Compare", "compare a sweep's searchers at equal compute"),
+    "plan": Command("experiments.commands.plan", "Plan", "which searcher to use at a budget, by level of difficulty"),
+    "report": Command(
+        "experiments.commands.report", "Report", "make one HTML page of a sweep: curves, problems, trees"
+    ),
+    "judge": Command(
+        "experiments.commands.judge", "Judge", "judge a scorer on labelled solutions and as the best of N"
+    ),
 }
 
 
@@ -67,7 +77,7 @@ def _dispatch(words: Sequence[str]) -> int:
     module = import_module(command.module)
     knobs: type = getattr(module, command.knobs)
     if any(word in HELP for word in rest):
-        from experiments.help import command_help
+        from experiments.config.help import command_help
 
         print(command_help(knobs))
         return 0
@@ -80,7 +90,7 @@ def _dispatch(words: Sequence[str]) -> int:
 def _print_config(knobs: type, overrides: Sequence[str]) -> None:
     from omegaconf import OmegaConf
 
-    from experiments.compose import compose
+    from experiments.config.compose import compose
 
     print(OmegaConf.to_yaml(compose(knobs, overrides)), end="")
 

@@ -5,7 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
+
+
 OURS = ("search", "policies", "scorers", "experiments")
+
+
 _FOLDER = Path(__file__).resolve().parents[1]
 
 

@@ -103,7 +103,7 @@ def run(*words: object) -> int:
 def interrupt(words: list[str], folder: Path, ready: Callable[[], bool]) -> "subprocess.CompletedProcess[str]":
     """Runs a command, sends it Ctrl-C as a terminal does, children included, once it is `ready`, and awaits its end."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "experiments.cli", *words],
+        [sys.executable, "-m", "experiments", *words],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,

@@ -5,8 +5,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-from experiments.recorder import tree_name
-from experiments.results import Result
+from experiments.runs.results import Result
+from experiments.runs.tree_files import tree_name
 from search import End, Ledger, Step, Tree
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"

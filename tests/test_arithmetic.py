@@ -7,8 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from experiments import arithmetic
-from experiments.arithmetic import Group, calculation, labels, parse, question, read, solution, state_after, value
+from experiments.problems import arithmetic
+from experiments.problems.arithmetic import (
+    Group,
+    calculation,
+    labels,
+    parse,
+    question,
+    read,
+    solution,
+    state_after,
+    value,
+)
 from experiments.tiny.train_policy import problem
 
 BIGBENCH = Path(__file__).parents[2] / "shared" / "data" / "bigbench_mistake" / "multistep_arithmetic.jsonl"

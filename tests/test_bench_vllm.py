@@ -1,6 +1,6 @@
 """The benchmark's own arithmetic: what the least is that a cache of whole blocks lets vLLM compute."""
 
-from experiments.bench_vllm import Event, Least, Row, least
+from experiments.benchmarks.vllm import Event, Least, Row, least
 
 
 def began(ids: str, search: str = "one") -> Event:

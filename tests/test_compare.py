@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.compare import Axis, Cell, at_cost, compared, comparisons, p_value
+from experiments.analysis.comparisons import Cell, at_cost, compared, comparisons
+from experiments.analysis.uncertainty import p_value
 from experiments.errors import RunError
-from experiments.results import Result
+from experiments.runs.axes import Axis
+from experiments.runs.results import Result
 from tests.command_line import run
 from tests.test_curves import PROBLEMS, result
 

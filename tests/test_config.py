@@ -10,19 +10,19 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError
 
-from experiments.cells import Budgets
-from experiments.compose import compose
-from experiments.curves import Curves
-from experiments.custom import find
+from experiments.commands.curves import Curves
+from experiments.commands.judge import Judge
+from experiments.commands.report import Report
+from experiments.commands.solve import Solve
+from experiments.commands.sweep import Sweep, build_sweep
+from experiments.config.compose import compose
+from experiments.config.custom import find
+from experiments.config.help import command_help
+from experiments.config.knobs import Knob, knobs
+from experiments.config.registry import GROUPS, load
+from experiments.config.schema import build, from_words
 from experiments.errors import ConfigError
-from experiments.help import command_help
-from experiments.judge import Judge
-from experiments.knobs import Knob, knobs
-from experiments.registry import GROUPS, load
-from experiments.report import Report
-from experiments.schema import build, from_words
-from experiments.solve import Solve
-from experiments.sweep import Sweep, build_sweep
+from experiments.runs.grid import Budgets
 from experiments.tiny.evaluate import Knobs
 from policies.engines.room import Engine
 from search import MCTS, BestOfN, Budget, Kind, KnobError, Reduction, Rule, Selection
@@ -164,7 +164,7 @@ def test_a_defect_keeps_its_traceback(capsys: pytest.CaptureFixture[str], monkey
     def broken(*_: object) -> None:
         raise HydraException("a defect")
 
-    monkeypatch.setattr("experiments.curves.compose", broken)
+    monkeypatch.setattr("experiments.commands.curves.compose", broken)
     assert run("curves") == 1
     assert "Traceback" in capsys.readouterr().err
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from experiments.arithmetic import Group, expression, labels, question, solution
+from experiments.problems.arithmetic import Group, expression, labels, question, solution
 from experiments.tiny.corrupt import KINDS, corrupt
 
 

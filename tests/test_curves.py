@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.curves import figure
+from experiments.analysis.curves import figure
 from experiments.errors import RunError
-from experiments.figure import caption, draw, ticks
-from experiments.results import Result, read_results
+from experiments.reports.curves import caption, draw, ticks
+from experiments.runs.results import Result, read_results
 from search import Rule
 from tests.command_line import run
 

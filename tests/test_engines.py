@@ -14,7 +14,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from experiments import arithmetic
+from experiments.problems import arithmetic
 from policies.engines.hf import ModelError, locate
 from policies.engines.meter import Meter
 from policies.engines.prompt import encode_question

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from experiments.compose import compose
+from experiments.commands.solve import Solve
+from experiments.config.compose import compose
+from experiments.config.schema import build
 from experiments.errors import ConfigError
-from experiments.run_folder import _models
-from experiments.schema import build
-from experiments.solve import Solve
+from experiments.runs.fingerprints import _models
 from scorers.checks import Checks
 from scorers.conformance import check_scorer
 from scorers.ensemble import Combine, Ensemble

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from experiments.published import Gsm8k, Math, Math500, Published
+from experiments.problems.published import Gsm8k, Math, Math500, Published
 from search import equivalence_worker
 from search.answers import boxed
 from search.equivalence import LONGEST, Equivalence, equivalent, group

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from experiments.results import read_results
+from experiments.runs.results import read_results
 from tests.command_line import run
 
 RUNS = Path(__file__).parents[2] / "shared" / "data" / "search_and_learn_runs"

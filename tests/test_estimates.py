@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.curves import complete
-from experiments.estimates import at, spent, with_estimates
-from experiments.results import Result, read_results
+from experiments.analysis.cells import complete
+from experiments.analysis.fewer_samples import at, spent, with_estimates
+from experiments.runs.results import Result, read_results
 from tests.command_line import RIGHT, TOY, run
 
 COSTS = ("generated_tokens", "unique_tokens", "prompt_tokens_computed", "samples", "policy_calls")

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from experiments.estimators import (
+from experiments.analysis.pass_at_k import (
     Samples,
     best_at_k,
     doublings,

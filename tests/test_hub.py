@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from experiments.hub import HubSet
-from experiments.labelled import SUBSETS, ProcessBench
-from experiments.problem_file import ProblemError
-from experiments.problems import Problem
-from experiments.published import Gsm8k, Math, Minerva, Published
-from experiments.registry import GROUPS, load
+from experiments.config.registry import GROUPS, load
+from experiments.problems.hub import HubSet
+from experiments.problems.json_lines import ProblemError
+from experiments.problems.labelled import SUBSETS, ProcessBench
+from experiments.problems.published import Gsm8k, Math, Minerva, Published
+from experiments.problems.sets import Problem
 from tests.command_line import ROOT, run
 
 SETS = [cls for cls in map(load, GROUPS["problems"].values()) if issubclass(cls, Published)]
@@ -137,7 +137,7 @@ def test_offline_the_set_is_named_and_the_way_out(tmp_path: Path):
     words = ["policy=toy", "scorer=toy", "problems=aime24"]
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-m", "experiments.cli", "sweep", *words],
+        [sys.executable, "-m", "experiments", "sweep", *words],
         cwd=tmp_path, env=os.environ | offline, capture_output=True, text=True,
     )  # fmt: skip
     said = " ".join(done.stderr.split())

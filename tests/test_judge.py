@@ -9,13 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.errors import RunError
-from experiments.judge import as_steps, score_all
-from experiments.judgement import DIMENSIONS, Threshold, as_tree, biases, choose, judgement
-from experiments.judgement_report import draw
-from experiments.labelled import Completions, Labelled, PRMBench, ProcessBench, Solution
-from experiments.problem_file import ProblemError
-from experiments.step_metrics import (
+from experiments.analysis.biases import biases
+from experiments.analysis.judgement import DIMENSIONS, Threshold, choose, judgement
+from experiments.analysis.step_metrics import (
     Judged,
     Steps,
     best_threshold,
@@ -25,6 +21,13 @@ from experiments.step_metrics import (
     prm_score,
     step_f1,
 )
+from experiments.errors import RunError
+from experiments.problems.completions import Completions
+from experiments.problems.json_lines import ProblemError
+from experiments.problems.labelled import Labelled, PRMBench, ProcessBench
+from experiments.problems.solution import Solution, as_steps, as_tree
+from experiments.reports.judgement_picture import draw
+from experiments.runs.scoring import score_all
 from scorers.checks import Checks
 from search import Kind, Reduction, Rule, Selection
 from search.answers import boxed

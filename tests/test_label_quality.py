@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from experiments import arithmetic
+from experiments.problems import arithmetic
 from experiments.tiny import label_quality
 from experiments.tiny.completions import Completed, Estimated, complete, estimated, read
 from experiments.tiny.label_quality import Knobs, label_errors, labels

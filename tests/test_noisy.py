@@ -5,8 +5,8 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from experiments import arithmetic
-from experiments.step_metrics import auc
+from experiments.analysis.step_metrics import auc
+from experiments.problems import arithmetic
 from experiments.tiny.noisy import Noisy
 from scorers.conformance import check_scorer
 from search import KnobError, Step

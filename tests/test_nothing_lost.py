@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from experiments.errors import RunError
-from experiments.results import read_results
-from experiments.run_folder import appending
+from experiments.runs.appending import appending
+from experiments.runs.results import read_results
 from tests.command_line import RIGHT, ROOT, run
 
 # Each request takes a while, so that a kill meets the sweep at work.
@@ -80,7 +80,7 @@ def _words(here: Path, *more: str) -> list[str]:
 
 def _begin(words: list[str], here: Path, **options: Any) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "experiments.cli", *words],
+        [sys.executable, "-m", "experiments", *words],
         cwd=here, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, **options,
     )  # fmt: skip

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.analysis.optimal import Grid, Setting, choose, cross_fitted, curve, grid, halves, quintiles
 from experiments.errors import RunError
-from experiments.optimal import Grid, Setting, choose, cross_fitted, curve, grid, halves, quintiles
-from experiments.results import Result
+from experiments.runs.results import Result
 from tests.command_line import run
 from tests.test_curves import result
 

@@ -9,10 +9,11 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from experiments.arithmetic import held_out
-from experiments.gold import AnswerRule
-from experiments.problems import Arithmetic, Jsonl, Problem, ProblemError
-from experiments.published import (
+from experiments.config.registry import GROUPS, load
+from experiments.problems.arithmetic import held_out
+from experiments.problems.gold import AnswerRule
+from experiments.problems.json_lines import ProblemError
+from experiments.problems.published import (
     Aime24,
     Aime25,
     Amc23,
@@ -24,7 +25,7 @@ from experiments.published import (
     OlympiadBench,
     Published,
 )
-from experiments.registry import GROUPS, load
+from experiments.problems.sets import Arithmetic, Jsonl, Problem
 from search.errors import KnobError
 
 DATA = Path(__file__).parents[2] / "shared" / "data"

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from experiments.axes import SPENT, Axis
-from experiments.curves import ended_at
-from experiments.readings import anytime, distinct, samples, votes
+from experiments.analysis.curves import ended_at
+from experiments.runs.axes import SPENT, Axis
+from experiments.runs.grading import anytime, distinct, samples, votes
 from search import MCTS, Beam, Budget, End, Kind, Tree
 from search.protocols import Searcher
 from tests.helpers import UNEVEN, OneAtATime, Values, Walk, run

@@ -23,7 +23,7 @@ def test_the_custom_scorer(tmp_path: Path):
     assert code is not None
     assert command is not None
     (tmp_path / "mine.py").write_text(code[1])
-    assert "cost" in run(["-m", "experiments.cli", *shlex.split(command[1])], tmp_path)
+    assert "cost" in run(["-m", "experiments", *shlex.split(command[1])], tmp_path)
 
 
 def test_the_scorer_of_the_docs_keeps_its_promises(tmp_path: Path):
@@ -34,7 +34,7 @@ def test_the_scorer_of_the_docs_keeps_its_promises(tmp_path: Path):
     (tmp_path / "mine.py").write_text(scorer)
     (tmp_path / "test_mine.py").write_text(test)
     assert "1 passed" in run(["-m", "pytest", "-p", "no:cacheprovider", "test_mine.py"], tmp_path)
-    assert "cost" in run(["-m", "experiments.cli", *shlex.split(command[1])], tmp_path)
+    assert "cost" in run(["-m", "experiments", *shlex.split(command[1])], tmp_path)
 
 
 def test_the_python_of_solve(tmp_path: Path):

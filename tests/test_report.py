@@ -10,17 +10,18 @@ from typing import Any
 
 import pytest
 
-from experiments.axes import Axis
-from experiments.bootstrap import Interval
-from experiments.compare import Cell, Comparison, comparisons
-from experiments.curves import complete, figure
-from experiments.pages.figures import AXES, curves
-from experiments.pages.formulas import ELEMENTS, Pieces, mathml
-from experiments.pages.trees import shown
-from experiments.pages.words import sentence
-from experiments.report import whole_file
-from experiments.results import read_results
-from experiments.terminal import best_path
+from experiments.analysis.cells import complete
+from experiments.analysis.comparisons import Cell, Comparison, comparisons
+from experiments.analysis.curves import figure
+from experiments.analysis.uncertainty import Interval
+from experiments.commands.report import whole_file
+from experiments.reports.page.figures import AXES, curves
+from experiments.reports.page.formulas import ELEMENTS, Pieces, mathml
+from experiments.reports.page.trees import shown
+from experiments.reports.page.words import sentence
+from experiments.reports.trees import best_path
+from experiments.runs.axes import Axis
+from experiments.runs.results import read_results
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import Beam, ParticleFilter, Rule, Selection

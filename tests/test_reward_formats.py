@@ -18,9 +18,9 @@ from transformers import (
     Qwen2Model,
 )
 
-from experiments.compose import compose
-from experiments.schema import build
-from experiments.solve import Solve
+from experiments.commands.solve import Solve
+from experiments.config.compose import compose
+from experiments.config.schema import build
 from policies.engines.hf import ModelError, load_tokenizer
 from policies.engines.prompt import SYSTEM_PROMPT, encode_question
 from scorers.conformance import check_scorer

@@ -8,7 +8,8 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
-from experiments.terminal import draw, plain
+from experiments.reports.trees import draw
+from experiments.terminal import plain
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import Beam, Selection, Tree

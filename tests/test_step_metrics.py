@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments.bootstrap import interval, interval_of
-from experiments.step_metrics import Judged, auc, best_threshold, step_f1, up_to_first_error
+from experiments.analysis.step_metrics import Judged, auc, best_threshold, step_f1, up_to_first_error
+from experiments.analysis.uncertainty import interval, interval_of
 
 RIGHT = Judged([0.9, 0.8], [True, True])
 FOUND = Judged([0.9, 0.2, 0.1], [True, False, False])

@@ -15,14 +15,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from experiments import recorder
-from experiments.bootstrap import interval
-from experiments.cells import Budgets, cells
-from experiments.problems import Problem
-from experiments.progress import SweepProgress
-from experiments.results import Result, read_results
-from experiments.run_folder import Lines, appending, fingerprint
-from experiments.summary import COLUMNS
+from experiments.analysis.summary import COLUMNS
+from experiments.analysis.uncertainty import interval
+from experiments.problems.sets import Problem
+from experiments.runs import recorder
+from experiments.runs.appending import Lines, appending
+from experiments.runs.fingerprints import fingerprint
+from experiments.runs.grid import Budgets, cells, jobs, names
+from experiments.runs.progress import SweepProgress
+from experiments.runs.results import Result, read_results
 from policies.hf import HF
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
@@ -219,7 +220,7 @@ def test_a_cancelled_sweep_keeps_what_ended_while_others_were_judged(tmp_path: P
     monkeypatch.setattr(recorder, "judge", slow)
     problems = [Problem(str(i), f"q{i}", RIGHT) for i in range(5)]
     grid = cells({"best_of_n": BestOfN(1)}, Toy(), [1], Budgets())
-    work = recorder.jobs(recorder.names(problems, grid, [0]), ToyScorer())
+    work = jobs(names(problems, grid, [0]), ToyScorer())
     kept = tmp_path / "results.jsonl"
 
     async def cancel(lines: Lines) -> None:

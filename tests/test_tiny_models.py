@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.bootstrap import interval
-from experiments.step_metrics import auc, up_to_first_error
+from experiments.analysis.step_metrics import auc, up_to_first_error
+from experiments.analysis.uncertainty import interval
 from experiments.tiny.evaluate import Knobs, accuracies, best_of_n, judged
 from policies.engines.hf import SHIPPED
 from search import Tree

@@ -9,7 +9,7 @@ import unicodedata
 import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from experiments import arithmetic
+from experiments.problems import arithmetic
 from experiments.tiny.tokenizer import END, PAD, START, STEP_TAG, build_tokenizer
 from policies.engines.hf import SHIPPED
 from policies.engines.prompt import SYSTEM_PROMPT, encode_question

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from experiments import trackers
-from experiments.trackers import TensorBoard, curves
+from experiments.reports import trackers
+from experiments.reports.trackers import TensorBoard, curves
 from tests.command_line import RIGHT, TOY, run
 
 WORDS = ("searchers=[best_of_n]", "budgets=[1,4]", "selection=majority")
@@ -112,7 +112,7 @@ def test_a_tracker_that_fails_costs_nothing_else(monkeypatch: pytest.MonkeyPatch
     def fail(*_: object) -> None:
         raise OSError("the server is down")
 
-    monkeypatch.setattr("experiments.sweep.check_tracker", lambda _: None)
+    monkeypatch.setattr("experiments.commands.sweep.check_tracker", lambda _: None)
     monkeypatch.setattr(TensorBoard, "__init__", fail)
     assert sweep("tracker=tensorboard") == 0
     assert "tracker=tensorboard failed, run is whole: the server is down" in capsys.readouterr().err
@@ -121,7 +121,7 @@ def test_a_tracker_that_fails_costs_nothing_else(monkeypatch: pytest.MonkeyPatch
 
 def test_a_run_that_goes_on_may_name_a_tracker(monkeypatch: pytest.MonkeyPatch):
     logged: list[int] = []
-    monkeypatch.setattr("experiments.sweep.check_tracker", lambda _: None)
+    monkeypatch.setattr("experiments.commands.sweep.check_tracker", lambda _: None)
     monkeypatch.setattr(TensorBoard, "__init__", lambda *_: None)
     monkeypatch.setattr(TensorBoard, "log", lambda _, figures, step: logged.append(step))
     monkeypatch.setattr(TensorBoard, "close", lambda _: None)

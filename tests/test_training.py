@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import Qwen2ForCausalLM
 
-from experiments import arithmetic
+from experiments.problems import arithmetic
 from experiments.tiny import train_policy, train_prm
 from experiments.tiny.muon import Muon, orthogonal
 from experiments.tiny.tokenizer import build_tokenizer

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import Qwen2ForCausalLM
 
-from experiments import arithmetic
+from experiments.problems import arithmetic
 from experiments.tiny.train_prm import Reader
 from experiments.tiny.verifier import verifier
 from policies.engines.hf import load_tokenizer, locate

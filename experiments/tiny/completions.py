@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments import arithmetic
+from experiments.problems import arithmetic
 from experiments.tiny.searches import append
 from scorers.self import SelfCertainty
 from search import Job, Node, Policy, Tree

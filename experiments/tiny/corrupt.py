@@ -8,7 +8,17 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from experiments.arithmetic import Group, Item, calculation, flat, operate, reduce_once, solution, value, written
+from experiments.problems.arithmetic import (
+    Group,
+    Item,
+    calculation,
+    flat,
+    operate,
+    reduce_once,
+    solution,
+    value,
+    written,
+)
 
 
 @dataclass(frozen=True)

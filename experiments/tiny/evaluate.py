@@ -14,11 +14,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from experiments import arithmetic
-from experiments.bootstrap import interval
-from experiments.published import Bigbench
-from experiments.schema import from_words
-from experiments.step_metrics import Judged, auc, up_to_first_error
+from experiments.analysis.step_metrics import Judged, auc, up_to_first_error
+from experiments.analysis.uncertainty import interval
+from experiments.config.schema import from_words
+from experiments.problems import arithmetic
+from experiments.problems.published import Bigbench
 from experiments.tiny.corrupt import KINDS, corrupt
 from experiments.tiny.searches import in_order
 from policies.engines.room import Engine

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from experiments import arithmetic
-from experiments.schema import from_words
+from experiments.config.schema import from_words
+from experiments.problems import arithmetic
 from experiments.tiny import evaluate, train_prm
 from experiments.tiny.searches import in_order
 from scorers.self import SelfCertainty

@@ -28,10 +28,10 @@ from rich.console import Console
 from rich.table import Table
 from transformers import Qwen2ForCausalLM
 
-from experiments import arithmetic
-from experiments.bootstrap import Interval, interval, interval_of
-from experiments.schema import from_words
-from experiments.step_metrics import Judged, auc, best_threshold, step_f1, up_to_first_error
+from experiments.analysis.step_metrics import Judged, auc, best_threshold, step_f1, up_to_first_error
+from experiments.analysis.uncertainty import Interval, interval, interval_of
+from experiments.config.schema import from_words
+from experiments.problems import arithmetic
 from experiments.tiny import evaluate, train_prm
 from experiments.tiny.completions import Completed, Estimated, complete, read
 from experiments.tiny.evaluate import correct, judged, unseen

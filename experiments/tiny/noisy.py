@@ -6,7 +6,7 @@ stepsearch judge data=labelled data.path=holdout.jsonl scorer=custom scorer.cls=
 import math
 from collections.abc import Sequence
 
-from experiments import arithmetic
+from experiments.problems import arithmetic
 from search.errors import check_knob
 from search.randomness import generator
 from search.step import Step

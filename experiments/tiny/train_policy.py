@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from experiments import arithmetic
-from experiments.schema import from_words
+from experiments.config.schema import from_words
+from experiments.problems import arithmetic
 from experiments.tiny.tokenizer import build_tokenizer
 from experiments.tiny.training import CHECKPOINT, IGNORED, Document, Schedule, pack, train
 

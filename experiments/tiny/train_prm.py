@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 from transformers import Qwen2ForCausalLM
 
-from experiments import arithmetic
-from experiments.schema import from_words
+from experiments.config.schema import from_words
+from experiments.problems import arithmetic
 from experiments.tiny.corrupt import KINDS, corrupt
 from experiments.tiny.searches import append
 from experiments.tiny.train_policy import problem

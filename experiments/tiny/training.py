@@ -13,6 +13,8 @@ from experiments.tiny.muon import Muon
 from policies.engines.hf import has_bfloat16
 
 CHECKPOINT = "checkpoint.pt"
+
+
 IGNORED = -100  # the label of a position that is not trained on
 
 

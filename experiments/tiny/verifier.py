@@ -20,8 +20,14 @@ from experiments.tiny.train_policy import config
 from scorers.qwen2_prm import Qwen2ForProcessRewardModel
 
 WHISPER = 0.03  # how small the carried tokens are beside the policy's stream
+
+
 HUSH = 0.3  # how much of the policy's stream the new layers hear
+
+
 THRESHOLD = 17.0  # 5 % of the small policy's right steps and 95 % of its wrong ones hold a token of a lower logit
+
+
 LOUDNESS = 12.0  # how large the product is beside the policy's stream
 
 

@@ -1,0 +1,140 @@
+"""The figures of `stepsearch judge`: what a scorer's numbers on saved solutions say of the scorer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments.analysis.best_of_n import Answers, answers
+from experiments.analysis.biases import Biases, biases
+from experiments.analysis.step_metrics import (
+    F1,
+    Bin,
+    Judged,
+    auc,
+    best_threshold,
+    calibration,
+    calibration_error,
+    every_step,
+    first_errors,
+    prm_score,
+    up_to_first_error,
+)
+from experiments.analysis.uncertainty import Interval, interval_of
+from experiments.problems.solution import Solution
+from search.scores import Kind, Reduction, reduction_for
+
+HALF = 0.5
+
+
+class Threshold(NamedTuple):
+    """A step below `value` counts as wrong; `source` says where the value is from."""
+
+    value: float
+    source: str
+
+
+# PRMBench (arXiv 2501.03124, section 3): its three dimensions and their categories, as the files name them.
+DIMENSIONS = {
+    "simplicity": {"redundency", "circular"},
+    "soundness": {"counterfactual", "step_contradiction", "domain_inconsistency", "confidence"},
+    "sensitivity": {"missing_condition", "deception", "multi_solutions"},
+}
+
+
+class Group(NamedTuple):
+    """A subset or category: `wrong` of its solutions have a wrong step."""
+
+    name: str
+    solutions: int
+    wrong: int
+    f1: F1
+    auc: float
+    prm_score: float
+    f1_interval: Interval
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All figures; what the data cannot tell is None or empty."""
+
+    solutions: int
+    errors: int
+    threshold: Threshold
+    groups: list[Group]
+    pooled: Group | None  # all groups' solutions together; None where there is but one
+    dimensions: dict[str, float]  # PRMBench's: the mean PRMScore of their categories
+    average_f1: float | None  # None where a group has no F1
+    curve: list[Bin]
+    calibration_error: float | None
+    answers: Answers | None
+    biases: Biases
+
+
+def judgement(
+    solutions: Sequence[Solution],
+    scores: Mapping[str, Sequence[float]],
+    errors: int,
+    kind: Kind,
+    asked: Threshold | None,
+    reduction: Reduction | None = None,
+) -> Judgement:
+    """`asked` None: the threshold is chosen on the first group. `reduction` None is the kind's own."""
+    groups: dict[str, list[Solution]] = {}
+    for solution in solutions:
+        groups.setdefault(solution.group, []).append(solution)
+    stepwise = kind is not Kind.OUTCOME
+    judged = {name: [_judged(s, scores) for s in of if _has_labels(s)] for name, of in groups.items() if stepwise}
+    judged = {name: of for name, of in judged.items() if of}
+    threshold = asked or choose(judged)
+    figures = [group_figures(name, of, threshold.value) for name, of in judged.items()]
+    every = [each for of in judged.values() for each in of]
+    average = float(np.mean([figure.f1.f1 for figure in figures])) if figures else float("nan")
+    steps = up_to_first_error(every)
+    is_probability = kind in (Kind.CORRECTNESS, Kind.VALUE) and len(steps.right)
+    curve = calibration(steps) if is_probability else []
+    return Judgement(
+        solutions=len(solutions),
+        errors=errors,
+        threshold=threshold,
+        groups=figures,
+        pooled=group_figures("all", every, threshold.value) if len(figures) > 1 else None,
+        dimensions=_dimensions(figures),
+        average_f1=average if average == average else None,
+        curve=curve,
+        calibration_error=calibration_error(curve) if curve else None,
+        answers=answers(solutions, scores, kind, reduction_for(kind, reduction)),
+        biases=biases(solutions, scores if stepwise else {}, threshold.value),
+    )
+
+
+def _dimensions(figures: Sequence[Group]) -> dict[str, float]:
+    scores = {figure.name: figure.prm_score for figure in figures}
+    whole = {name: categories for name, categories in DIMENSIONS.items() if categories <= set(scores)}
+    return {name: float(np.mean([scores[c] for c in sorted(categories)])) for name, categories in whole.items()}
+
+
+def _has_labels(solution: Solution) -> bool:
+    return any(label is not None for label in solution.right)
+
+
+def _judged(solution: Solution, scores: Mapping[str, Sequence[float]]) -> Judged:
+    return Judged(scores[solution.id], solution.right)
+
+
+def choose(judged: Mapping[str, Sequence[Judged]]) -> Threshold:
+    """As ProcessBench does: the one of highest F1 on the first group serves all; a half where there is but one."""
+    name = next(iter(judged), "")
+    has_both = {each.first_wrong is None for each in judged.get(name, [])} == {True, False}
+    if len(judged) < 2 or not has_both:
+        return Threshold(HALF, "default")
+    return Threshold(best_threshold(judged[name]), f"chosen on {name}")
+
+
+def group_figures(name: str, judged: Sequence[Judged], threshold: float) -> Group:
+    wrong = sum(each.first_wrong is not None for each in judged)
+    found = first_errors(judged, threshold)
+    spread = interval_of(lambda chosen: found.f1(chosen).f1, len(judged), resamples=500)
+    score = prm_score(every_step(judged), threshold)
+    return Group(name, len(judged), wrong, found.f1(), auc(*up_to_first_error(judged)), score, spread)

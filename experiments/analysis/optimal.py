@@ -1,0 +1,167 @@
+"""Compute-optimal search: the best searcher and N for each level of difficulty (arXiv 2408.03314, section 3).
+
+What is best is chosen on one half of the problems and measured on the other, both ways, so that no figure rewards a
+choice for its luck on the problems it was made on.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments.analysis.cells import by_cell, correct_by_problem, rules_of
+from experiments.analysis.fewer_samples import largest
+from experiments.analysis.uncertainty import Interval, interval
+from experiments.errors import RunError
+from experiments.runs.axes import SPENT
+from experiments.runs.results import Result
+from search.randomness import generator
+
+QUINTILES = 5
+
+
+class Setting(NamedTuple):
+    """What can be chosen: a searcher at its scale, under a swept budget if there is one."""
+
+    searcher: str
+    n: int
+    budget: tuple[tuple[str, float], ...] = ()
+
+
+class Grid(NamedTuple):
+    """Correctness and cost of every setting on every problem, [C, P] each; seeds of a problem are averaged."""
+
+    settings: list[Setting]
+    problems: list[str]
+    correct: np.ndarray
+    cost: np.ndarray
+
+
+class Measured(NamedTuple):
+    """What a policy of choice gave on problems that it was not chosen on, [P] each."""
+
+    correct: np.ndarray
+    cost: np.ndarray
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.correct.mean())
+
+    @property
+    def interval(self) -> Interval:
+        return interval(self.correct.tolist())
+
+
+def grid(results: Sequence[Result], axis: str, rule: str) -> Grid:
+    """Of results that are complete: every problem has ended in every cell. Raises RunError where nothing is known."""
+    rules = rules_of(results)
+    rows: list[tuple[Setting, dict[str, float], dict[str, float]]] = []
+    for key, members in by_cell(results).items():
+        costs = _costs(members, axis)
+        if rule in rules[key[0]] and costs is not None:
+            rows.append((Setting(*key), correct_by_problem(members, rule), costs))
+    if not rows:
+        raise RunError(f"no searcher's answers were chosen by {rule}, or its {axis} are not known")
+    problems = sorted(set.intersection(*(set(correct) for _, correct, _ in rows)))
+    correct, cost = (np.array([[row[i][p] for p in problems] for row in rows], dtype=np.float64) for i in (1, 2))
+    return Grid([setting for setting, _, _ in rows], problems, correct, cost)
+
+
+def _costs(members: Sequence[Result], axis: str) -> dict[str, float] | None:
+    """Mean cost of each problem; None where one is not known."""
+    found: dict[str, list[float]] = {}
+    for member in members:
+        if (spent := SPENT[axis](member.ledger)) is None:
+            return None
+        found.setdefault(member.problem, []).append(spent)
+    return {problem: float(np.mean(values)) for problem, values in found.items()}
+
+
+def own_levels(results: Sequence[Result], problems: Sequence[str]) -> np.ndarray | None:
+    """The set's own difficulty of each problem, [P] of texts; None where a problem has none."""
+    levels = {result.problem: result.level for result in results}
+    if any(levels[problem] is None for problem in problems):
+        return None
+    return np.array([str(levels[problem]) for problem in problems])
+
+
+def quintiles(results: Sequence[Result], questions: Mapping[str, str]) -> np.ndarray:
+    """By the policy's pass rate in a run of independent samples of its own, [P]: "1 of 5" holds the easiest.
+
+    `questions` are by problem, in the order asked for.
+
+    Raises RunError where a problem has no samples there, or another question has its name.
+    """
+    rates: dict[str, list[float]] = {}
+    for result in (result for members in largest(results) for result in members):
+        if result.samples and result.gold is not None:
+            rates.setdefault(result.problem, []).extend(float(sample["right"]) for sample in result.samples)
+    problems = list(questions)
+    asked = {result.problem: result.question for result in results}
+    if other := [problem for problem in problems if asked.get(problem, questions[problem]) != questions[problem]]:
+        raise RunError(f"difficulty=: {other[0]} is another question in that run; give a run of the same problems")
+    if missing := [problem for problem in problems if problem not in rates]:
+        raise RunError(f"difficulty=: that run has no independent samples of {missing[0]} ({len(missing)} are missing)")
+    order = np.argsort([-np.mean(rates[problem]) for problem in problems], kind="stable")
+    place = np.empty(len(problems), dtype=int)
+    place[order] = np.arange(len(problems)) * QUINTILES // len(problems)
+    return np.array([f"{quintile + 1} of {QUINTILES}" for quintile in place])
+
+
+def halves(levels: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Which half each problem is in, [P] of 0 and 1: every level is dealt out evenly, at random."""
+    half = np.zeros(len(levels), dtype=int)
+    for level in np.unique(levels):
+        of = np.flatnonzero(levels == level)
+        half[generator("halves", seed, str(level)).permutation(of)] = np.arange(len(of)) % 2
+    return half
+
+
+def choose(grid: Grid, where: np.ndarray, budget: float, among: np.ndarray | None = None) -> int | None:
+    """The setting of highest accuracy on the problems `where`, [P] of booleans, among those whose mean cost is within
+    the budget; the cheapest of equals. None where there is none, or no problem.
+
+    What a setting costs is taken from the problems `among`, which may be more than `where`: it tells nothing of who is
+    right.
+    """
+    if not where.any():
+        return None
+    accuracy, cost = grid.correct[:, where].mean(1), grid.cost[:, where if among is None else among].mean(1)
+    able = np.flatnonzero(cost <= budget * (1 + 1e-9))
+    if not len(able):
+        return None
+    return int(min(able, key=lambda c: (-round(float(accuracy[c]), 12), cost[c])))
+
+
+def cross_fitted(grid: Grid, levels: np.ndarray, budget: float, seed: int = 0) -> Measured | None:
+    """Chosen for each level on either half, measured on the other. A level that cannot be chosen for, since it has no
+    problem in a half or no setting is cheap enough, takes what is best for that half as a whole; None without one.
+    """
+    half, taken = halves(levels, seed), np.full(len(levels), -1)
+    for learn, measure in ((0, 1), (1, 0)):
+        whole = choose(grid, half == learn, budget, np.ones(len(levels), dtype=bool))
+        for level in np.unique(levels):
+            chosen = choose(grid, (half == learn) & (levels == level), budget, levels == level)
+            chosen = whole if chosen is None else chosen
+            if chosen is None:
+                return None
+            taken[(half == measure) & (levels == level)] = chosen
+    everyone = np.arange(len(levels))
+    return Measured(grid.correct[taken, everyone], grid.cost[taken, everyone])
+
+
+def curve(grid: Grid, levels: np.ndarray, seed: int = 0) -> list[tuple[float, Measured]]:
+    """`cross_fitted` at the mean cost of every setting, cheapest first."""
+    budgets = sorted({float(cost) for cost in grid.cost.mean(1)})
+    measured: Mapping[float, Measured | None] = {b: cross_fitted(grid, levels, b, seed) for b in budgets}
+    return [(budget, found) for budget, found in measured.items() if found is not None]
+
+
+ONE_LEVEL = "all"
+
+
+def settings(found: Grid, levels: np.ndarray, budget: float) -> dict[str, Setting]:
+    """The best setting within the budget for each level, by all of its problems."""
+    whole = choose(found, np.ones(len(levels), dtype=bool), budget)
+    chosen = {str(level): choose(found, levels == level, budget) for level in np.unique(levels)}
+    return {level: found.settings[whole or 0 if place is None else place] for level, place in chosen.items()}

@@ -1,0 +1,70 @@
+"""From results to a table: a row for each cell and selection rule, as CSV, and a shorter one for the screen."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.analysis.cells import by_cell, correct_by_problem, mean, rules_of
+from experiments.analysis.uncertainty import interval
+from experiments.runs.results import Result
+
+COSTS = [
+    "generated_tokens",
+    "unique_tokens",
+    "prompt_tokens_computed",
+    "prompt_tokens_cached",
+    "scorer_tokens_computed",
+    "scorer_tokens_cached",
+    "policy_calls",
+    "scorer_calls",
+    "flops",
+    "seconds",
+]
+
+
+COLUMNS = [
+    *("searcher", "n", "selection", "problems", "seeds", "accuracy", "ci_low", "ci_high", "no_answer", "errors"),
+    *("distinct_answers", "distinct_first_steps", *COSTS),
+]
+
+
+Row = dict[str, Any]
+
+
+def summarise(results: Sequence[Result]) -> list[Row]:
+    """A row for each cell and rule: accuracy with its interval, counts of searches, and costs, mean per search.
+
+    A failed search counts as wrong. What is not known is None: FLOPs that a model does not tell, accuracy without gold,
+    how many answers are distinct where the cell was not run itself.
+    """
+    rows: list[Row] = []
+    rules = rules_of(results)
+    for (searcher, n, limit), members in by_cell(results).items():
+        counts = {
+            "problems": len({result.problem for result in members}),
+            "seeds": len({result.seed for result in members}),
+            "no_answer": sum(result.no_answer for result in members),
+            "errors": sum(result.error is not None for result in members),
+            **{f"distinct_{name}": _distinct(members, name) for name in ("answers", "first_steps")},
+        }
+        costs = {name: mean([result.ledger[name] for result in members]) for name in COSTS}
+        for rule in rules[searcher]:
+            cell = {"searcher": searcher, "n": n, "selection": rule, **{f"budget_{k}": v for k, v in limit}}
+            told = len(correct_by_problem(members, rule)) or counts["problems"]
+            rows.append({**cell, **counts, "problems": told, **_accuracy(members, rule), **costs})
+    return rows
+
+
+def _accuracy(members: Sequence[Result], rule: str) -> Row:
+    correct = list(correct_by_problem(members, rule).values())
+    if not correct:
+        return {"accuracy": None, "ci_low": None, "ci_high": None}
+    low, high = interval(correct)
+    return {"accuracy": float(np.mean(correct)), "ci_low": low, "ci_high": high}
+
+
+def _distinct(members: Sequence[Result], name: str) -> float | None:
+    """Mean over the searches that have ended well."""
+    known = [result.distinct[name] for result in members if result.distinct is not None]
+    return float(np.mean(known)) if known else None

@@ -1,0 +1,1 @@
+"""One file a command: its help, its knobs and `main`."""

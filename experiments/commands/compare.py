@@ -1,0 +1,63 @@
+"""Compares searchers at equal compute: is a searcher better than the baseline that spends as much?
+
+usage: stepsearch compare run=DIR [key=value ...]
+
+Reads results.jsonl of the run folder. Each cell of the other searchers is compared, problem by problem, with what the
+baseline reaches at the same mean cost: interpolated between its two nearest cells on the logarithm of the cost, and
+never more than 2 % beyond its first or last one. `n=1` compares every cell with the baseline's cell of that N instead,
+whatever it costs. Where the 95 % interval of the difference holds 0, or p is not below 0.05, the verdict is that it
+cannot tell: on few problems the interval alone promises too much.
+
+    stepsearch compare run=runs/demo
+    stepsearch compare run=runs/demo baseline=beam axis=flops selection=majority
+    stepsearch compare run=runs/demo n=1
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.analysis.cells import complete
+from experiments.analysis.comparisons import comparisons
+from experiments.config.compose import compose
+from experiments.config.schema import build
+from experiments.errors import ConfigError
+from experiments.reports.tables import comparisons_table
+from experiments.runs.axes import Axis
+from experiments.runs.results import read_results
+from experiments.terminal import screen
+
+
+@dataclass(frozen=True)
+class Compare:
+    """The knobs of `stepsearch compare`."""
+
+    run: str | None = None
+    """the run folder of a sweep"""
+    baseline: str = "best_of_n"
+    """the searcher that the others are compared with"""
+    axis: Axis = Axis.GENERATED_TOKENS
+    """compute: generated_tokens, computed_tokens (policy and scorer), unique_tokens, flops or calls"""
+    n: float | None = None
+    """compare with the baseline's cell of this N (or swept budget), whatever it costs; null: at equal compute"""
+    selection: Any = None
+
+
+def main(overrides: Sequence[str] = ()) -> int:
+    knobs: Compare = build(compose(Compare, overrides))
+    if not knobs.run:
+        raise ConfigError("compare needs the folder of a sweep: run=DIR")
+    results = complete(read_results(Path(knobs.run).expanduser()))
+    rule = knobs.selection.rule.value
+    screen().print(
+        comparisons_table(
+            comparisons(results, knobs.baseline, knobs.axis, rule, knobs.n),
+            knobs.baseline,
+            knobs.axis,
+            knobs.n,
+            rule,
+            results,
+        )
+    )
+    return 0

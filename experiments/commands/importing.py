@@ -1,0 +1,74 @@
+"""Makes a run of samples that were written elsewhere, so that curves, estimates and reports can be made of them.
+
+usage: stepsearch import data.path=FILE [key=value ...]
+
+Reads one problem a line: `problem`, `answer`, `completions` and, where a scorer judged them, `scores`, a list of step
+scores for each completion (the form of search-and-learn's output; also `samples`, objects with `completion`, `tokens`
+and `prm_scores`). Answers are read and graded here, not taken from the file. Where a problem has a sample without
+scores, only the majority and pass@N are known of it.
+
+    stepsearch import data.path=completions.jsonl selection.reduction=last out=runs/llama
+    stepsearch curves run=runs/llama
+    stepsearch import data.path=beam.jsonl searcher=beam out=runs/beam
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+from experiments.config.compose import compose
+from experiments.config.registry import GROUPS
+from experiments.config.schema import build
+from experiments.errors import ConfigError, RunError, one_of
+from experiments.problems.solution import Solution
+from experiments.reports.sweep import draw, report
+from experiments.runs.appending import appending
+from experiments.runs.fingerprints import fingerprint_of
+from experiments.runs.folder import open_run_folder
+from experiments.runs.imported import INDEPENDENT, _name, imported
+from experiments.runs.results import RESULTS, Result
+
+
+@dataclass(frozen=True)
+class Import:
+    """The knobs of `stepsearch import`."""
+
+    data: Any = None
+    selection: Any = None
+    searcher: str = INDEPENDENT
+    """what wrote them; only those of best_of_n count as independent samples"""
+    seed: int = 0
+    """that they were written with: it tells this run's samples from another's"""
+    out: str | None = None
+    """run folder; runs/import-<time> where null"""
+
+    def __post_init__(self) -> None:
+        if self.searcher not in GROUPS["search"]:
+            raise ConfigError(f"searcher={self.searcher}: choose from {one_of(GROUPS['search'], self.searcher)}")
+
+
+def main(overrides: Sequence[str] = ()) -> int:
+    config = compose(Import, overrides)
+    knobs: Import = build(config)
+    solutions: list[Solution] = knobs.data.load()
+    by_problem = [list(of) for _, of in groupby(solutions, lambda solution: solution.question)]
+    n = min(map(len, by_problem), default=0)
+    if not n:
+        raise RunError("data.path: the file holds no completion")
+    names = Counter(_name(of[0]) for of in by_problem)
+    if (twice := names.most_common(1)[0])[1] > 1:
+        raise RunError(f"data.path: {twice[1]} problems are called {twice[0]}; give each an id of its own")
+    if left := sum(len(of) - n for of in by_problem):
+        print(f"the shortest problem has {n} completions; {left} others are left out, so that all have as many")
+    inputs = {"data": fingerprint_of(asdict(solution) for solution in solutions)}
+    folder = open_run_folder("import", knobs.out, config, overrides, inputs)
+    results: list[Result] = []
+    with appending(folder / RESULTS) as lines:
+        for result in imported(by_problem, n, knobs.searcher, knobs.selection.reduction, knobs.seed):
+            lines.append(result.dumps())
+            results.append(result)
+    report(folder, results, knobs.selection.rule)
+    draw(folder, results, knobs.selection.rule)
+    return 0

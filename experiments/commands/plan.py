@@ -1,0 +1,103 @@
+"""Which searcher to use at a budget, for each level of difficulty, and what it is expected to give.
+
+usage: stepsearch plan run=DIR budget=B [key=value ...]
+
+Chooses, among the cells of a sweep whose mean cost is within the budget, the most accurate one for each level: the
+compute-optimal search of arXiv 2408.03314. What it is expected to give is measured on problems that it was not chosen
+on, in halves, both ways, and stands beside the best single setting, chosen and measured alike. Levels are the problem
+set's own, or fifths by the policy's pass rate in another run (`difficulty=`), whose seeds must be others. Writes
+plan.png and plan.svg, the same at every budget, and levels.csv, every cell's accuracy by level.
+
+    stepsearch plan run=runs/demo budget=1000
+    stepsearch plan run=runs/demo budget=1e10 axis=flops
+    stepsearch plan run=runs/aime budget=20000 difficulty=runs/aime-seed-1
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.analysis.cells import complete
+from experiments.analysis.optimal import ONE_LEVEL, cross_fitted, grid, own_levels, quintiles
+from experiments.config.compose import compose
+from experiments.config.schema import build
+from experiments.errors import ConfigError, RunError
+from experiments.reports.plan import _gain, _said, commands, figure, table, write
+from experiments.runs.axes import Axis
+from experiments.runs.folder import config_of
+from experiments.runs.results import Result, read_results
+from experiments.terminal import screen
+from search.errors import check_knob
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The knobs of `stepsearch plan`."""
+
+    run: str | None = None
+    """the run folder of a sweep"""
+    budget: float | None = None
+    """what a problem may cost on average, on the axis"""
+    axis: Axis = Axis.GENERATED_TOKENS
+    """compute: generated_tokens, computed_tokens (policy and scorer), unique_tokens, flops or calls"""
+    difficulty: str | None = None
+    """folder of another run, whose samples tell how hard each problem is; null: the set's own levels"""
+    seed: int = 0
+    """of the halves"""
+    selection: Any = None
+
+    def __post_init__(self) -> None:
+        check_knob(self, "budget", above=0)
+        check_knob(self, "seed", least=0)
+
+
+def main(overrides: Sequence[str] = ()) -> int:
+    knobs: Plan = build(compose(Plan, overrides))
+    if not knobs.run or knobs.budget is None:
+        raise ConfigError("plan needs the folder of a sweep and a budget per problem: run=DIR budget=1000")
+    folder = Path(knobs.run).expanduser()
+    results = complete(read_results(folder))
+    found = grid(results, knobs.axis, knobs.selection.rule.value)
+    levels = levels_of(results, found.problems, knobs.difficulty)
+    optimal = cross_fitted(found, levels, knobs.budget, knobs.seed)
+    single = cross_fitted(found, np.full(len(levels), ONE_LEVEL), knobs.budget, knobs.seed)
+    if optimal is None or single is None:
+        cheapest = found.cost.mean(1).min()
+        raise RunError(f"budget={knobs.budget:g}: no cell of this run is so cheap; the cheapest spends {cheapest:,.0f}")
+    screen().print(table(found, levels, optimal, knobs.budget, knobs.axis, results))
+    told = [_said("one setting for all", single)]
+    if len(np.unique(levels)) > 1:
+        told = [_said("by level", optimal), *told, _gain(optimal, single)]
+    print("\n".join(told))
+    print("\n".join(commands(found, levels, knobs.budget, searcher_knobs(folder))))
+    for path in write(
+        folder, found, levels, figure(found, levels, knobs.axis, knobs.selection.rule, knobs.seed, results)
+    ):
+        print(path)
+    return 0
+
+
+def levels_of(results: Sequence[Result], problems: Sequence[str], difficulty: str | None) -> np.ndarray:
+    """[P] of texts. Raises RunError where the difficulty was estimated on the samples that are measured."""
+    if difficulty is None:
+        own = own_levels(results, problems)
+        if own is None:
+            print("the problems have no levels: one level for all (difficulty=RUN takes fifths of the pass rate)")
+        return np.full(len(problems), ONE_LEVEL) if own is None else own
+    other = read_results(Path(difficulty).expanduser())
+    if shared := {r.seed for r in other} & {r.seed for r in results}:
+        raise RunError(
+            f"difficulty={difficulty}: both runs have seed {min(shared)}, so its samples may be the ones that are "
+            "measured, and luck would pass for ease; sweep searchers=[best_of_n] anew with other seeds"
+        )
+    questions = {result.problem: result.question for result in results}
+    return quintiles(other, {problem: questions[problem] for problem in problems})
+
+
+def searcher_knobs(folder: Path) -> dict[str, dict[str, Any]]:
+    """Of the searchers that the run was composed of, by name; greedy is `best_of_n` at temperature 0."""
+    chosen = config_of(folder).get("search") or {}
+    return {name: {k: v for k, v in knobs.items() if k != "_target_"} for name, knobs in chosen.items()}

@@ -1,0 +1,132 @@
+r"""Searches one question; prints the answer, the votes behind it, what it cost and, if asked, the tree.
+
+usage: stepsearch solve "QUESTION" [key=value ...]
+       stepsearch solve - [key=value ...]          the question comes from standard input
+
+The question is the first word, whatever is in it. Ctrl-C prints the answer so far.
+
+    stepsearch solve "((5 + 2 * 1 - 6) + (5 + 3 - -2 * 2)) =" show=tree
+    stepsearch solve "((3 + 4) * 2) =" search=beam search.n=8 selection=majority
+    stepsearch solve 'What is $\frac{1}{2} + \frac{1}{3}$?' policy.model=Qwen/Qwen2.5-Math-1.5B-Instruct \
+        scorer.model=Qwen/Qwen2.5-Math-PRM-7B budget.generated_tokens=8000 json=tree.json
+    stepsearch solve "(1 + 2) =" scorer=custom scorer.cls=mine:MyScorer scorer.args.threshold=0.3
+"""
+
+import asyncio
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+from rich.console import Console
+
+from experiments.config.compose import compose
+from experiments.config.schema import build
+from experiments.errors import INTERRUPTED, ConfigError, RunError
+from experiments.reports.trees import cost_table, draw, votes_table
+from experiments.runs.preflight import check_kinds, load_engines
+from experiments.terminal import plain
+from search.cost import Budget
+from search.selection import Ballot, Selection, allowed_rules
+from search.solve import solve
+from search.tree import Tree
+
+
+class Show(Enum):
+    """What is printed."""
+
+    ANSWER = "answer"
+    TREE = "tree"
+
+
+@dataclass(frozen=True)
+class Solve:
+    """The knobs of `stepsearch solve`."""
+
+    search: Any = None
+    policy: Any = None
+    scorer: Any = None
+    selection: Any = None
+    budget: Budget = field(default_factory=Budget)
+    seed: int = 0
+    """names the run: the same seed, the same samples"""
+    show: Show = Show.ANSWER
+    """answer: the answer, its votes and its cost; tree: the tree, too"""
+    json: str | None = None
+    """file for the whole tree as JSON, which search.Tree.loads reads back"""
+    graphml: str | None = None
+    """file for the tree as GraphML"""
+
+
+def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
+    text = _question(question)
+    run: Solve = build(compose(Solve, overrides))
+    for name in (run.json, run.graphml):
+        if name and not Path(name).expanduser().absolute().parent.is_dir():
+            raise RunError(f"{name}: there is no such folder to write to")
+    check_kinds({"search": run.search}, run.scorer, run.selection)
+    tree = Tree(text, run.seed)
+    interrupted = False
+    load_engines(run.policy, run.scorer)
+    try:
+        with Console(stderr=True).status("searching"):
+            asyncio.run(solve(text, run.search, run.policy, run.scorer, run.budget, tree=tree))
+    except KeyboardInterrupt:
+        interrupted = True
+    report(tree, run, Console())
+    return INTERRUPTED if interrupted else 0
+
+
+def _question(given: str | None) -> str:
+    """The question itself. Raises ConfigError where there is none."""
+    if given is None:
+        raise ConfigError(
+            'solve needs a question: stepsearch solve "QUESTION" [key=value ...], or - for standard input'
+        )
+    if re.match(r"(search|policy|scorer|selection|budget|seed|show|json|graphml)[.=]\S+$", given):
+        raise ConfigError(
+            f"{given!r} looks like a knob; the question comes first (or - to read it from standard input)"
+        )
+    try:
+        text = sys.stdin.read() if given == "-" else given
+        text.encode()
+    except UnicodeError:
+        raise ConfigError("the question is not valid UTF-8") from None
+    if not text.strip():
+        raise ConfigError("the question is empty")
+    return text.strip()
+
+
+def report(tree: Tree, run: Solve, out: Console) -> None:
+    """Prints what the tree holds and writes the files asked for."""
+    ballot = _ballot(tree, run.selection)
+    if run.show is Show.TREE:
+        out.print(draw(tree, ballot))
+        out.print()
+    if tree.stopped == "cancelled":
+        out.print("interrupted; this is what the search had found so far")
+    elif tree.stopped == "budget":
+        out.print("stopped at the budget")
+    if ballot is None or ballot.answer is None:
+        leaves = tree.leaves()
+        cut = sum(leaf.truncated for leaf in leaves)
+        out.print(f"no answer: no solution finished with one ({len(leaves)} ended, {cut} of them cut by a limit)")
+    else:
+        out.print(f"answer: {plain(ballot.answer)}", markup=False, highlight=False, style="bold")
+        out.print(votes_table(ballot))
+    out.print(cost_table(tree.ledger))
+    if run.json:
+        Path(run.json).expanduser().write_text(tree.dumps(), "utf-8")
+    if run.graphml:
+        nx.write_graphml(tree.graph(), Path(run.graphml).expanduser())
+
+
+def _ballot(tree: Tree, selection: Selection) -> Ballot | None:
+    """The vote; None where a search that was cut short cannot hold this one."""
+    if selection.rule not in allowed_rules(tree) and tree.stopped != "done":
+        return None
+    return selection(tree)

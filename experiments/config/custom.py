@@ -1,0 +1,144 @@
+"""A searcher, policy or scorer of the user's own, named by its import path: `scorer.cls=mine:MyScorer`.
+
+    search=custom search.cls=mine:MySearcher search.args.width=3
+    scorer=custom scorer.cls=mine:MyScorer scorer.args.threshold=0.3
+
+The working folder is importable, so `mine` may be `mine.py` beside the user.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_args
+
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.errors import ConfigError, one_of
+from search.protocols import Policy, Scorer, Searcher
+
+
+@dataclass(frozen=True)
+class Custom:
+    """A class of the user's own."""
+
+    cls: str = ""
+    """module:Class"""
+    args: dict[str, Any] = field(default_factory=dict)
+    """what the class is called with; args.NAME=VALUE for each, checked against its signature"""
+
+
+def search(cls: str, args: Mapping[str, Any]) -> Searcher:
+    return _with_coroutine("search", cls, args, "search(self, grow)")
+
+
+def policy(cls: str, args: Mapping[str, Any]) -> Policy:
+    return _with_coroutine("policy", cls, args, "extend(self, node, n, max_steps, seeds)")
+
+
+def scorer(cls: str, args: Mapping[str, Any]) -> Scorer:
+    """The user's object behind an adapter, which gives it what it leaves out of the protocol."""
+    made = make("scorer", cls, args)
+    from scorers.custom import adapt
+
+    return adapt(made)
+
+
+def _with_coroutine(group: str, cls: str, args: Mapping[str, Any], method: str) -> Any:
+    made = make(group, cls, args)
+    if not inspect.iscoroutinefunction(getattr(made, method.partition("(")[0], None)):
+        raise ConfigError(f"{group}.cls={cls}: a {group} needs the method `async def {method}`")
+    return made
+
+
+def make(group: str, cls: str, args: Mapping[str, Any]) -> Any:
+    """Calls the class with the arguments. Raises ConfigError where it is not found or does not take them."""
+    found = find(group, cls)
+    try:
+        parameters = inspect.signature(found).parameters
+    except ValueError:  # written in C: it checks its arguments itself
+        return found(**args)
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    named = {n: p for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    for name in args:
+        if name not in named and not open_ended:
+            raise ConfigError(
+                f"{group}.args.{name}: no such argument of {cls}; it takes {one_of(named, name) or 'none'}"
+            )
+    for name, parameter in named.items():
+        if parameter.default is parameter.empty and name not in args:
+            raise ConfigError(f"{group}.args.{name} is missing: {cls} takes {one_of(named)}; give {group}.args.{name}=")
+    label = f"{group}.args"
+    return found(**{n: _member(f"{label}.{n}", named.get(n), value) for n, value in args.items()})
+
+
+def _member(label: str, parameter: inspect.Parameter | None, value: Any) -> Any:
+    """The value; a text becomes a member where the signature says that it is an enumeration's."""
+    annotation = None if parameter is None else parameter.annotation
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, Enum) and isinstance(value, str):
+            members = {member.name.lower(): member for member in kind}
+            if value.lower() not in members:
+                raise ConfigError(f"{label}={value}: choose from {one_of(members, value)}")
+            return members[value.lower()]
+    return value
+
+
+def find(group: str, cls: str) -> Callable[..., Any]:
+    """What `module:Class` names. Raises ConfigError that says where it was looked for."""
+    name, _, attribute = cls.partition(":")
+    if not (name and attribute):
+        raise ConfigError(f"{group}.cls={cls}: write module:Class, for example {group}.cls=mine:Mine")
+    try:
+        module = import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or name
+        if missing != name and not name.startswith(f"{missing}."):
+            raise ConfigError(f"{group}.cls={cls}: {name} imports {missing}, which is not installed") from error
+        file = name.removesuffix(".py").replace(".", "/") + ".py"
+        raise ConfigError(
+            f"{group}.cls={cls}: no module {name!r}; looked for {file} in {Path.cwd()}, then among what is installed"
+        ) from error
+    found = getattr(module, attribute, None)
+    if not callable(found):
+        classes = [
+            n for n, value in vars(module).items() if inspect.isclass(value) and value.__module__.startswith(name)
+        ]
+        there = one_of(classes, attribute) or "no class"
+        raise ConfigError(f"{group}.cls={cls}: {module.__file__} has no class {attribute}; it has {there}")
+    return found
+
+
+def source(group: str, cls: str) -> Path | None:
+    """The file that `module:Class` is written in; None where that is not Python."""
+    found = find(group, cls)
+    try:
+        file = inspect.getsourcefile(found)
+    except TypeError:  # an object that can be called, or one written in C
+        file = getattr(import_module(cls.partition(":")[0]), "__file__", None)
+    return Path(file) if file else None
+
+
+_OWN_CLASS = re.compile(r"(search|policy|scorer)(?:\.custom)?\.(?:cls|members\.\d+)")  # may name one of the user's own
+
+
+def sources(config: DictConfig) -> dict[str, Path]:
+    """The files that the user's own classes are written in: {"scorer.cls": mine.py}, an ensemble's members too."""
+    found: dict[str, Path] = {}
+    for name, value in _values("", OmegaConf.to_container(config)):
+        knob = _OWN_CLASS.fullmatch(name)
+        if knob and ":" in str(value) and (file := source(knob[1], value.partition("@")[0])):
+            found[name] = file
+    return found
+
+
+def _values(name: str, node: Any) -> Iterator[tuple[str, Any]]:
+    """Every value of a config below a node, with its full name."""
+    if not isinstance(node, dict | list):
+        yield name, node
+        return
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        yield from _values(f"{name}.{key}" if name else str(key), value)

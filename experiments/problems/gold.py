@@ -1,0 +1,67 @@
+r"""The gold answer of a problem: where it stands in the field that holds it.
+
+Taken as written, as far as it can be: whether `\frac12` and `0.5` are the same is for `search.equivalence` to say.
+"""
+
+import re
+from enum import Enum
+
+from experiments.problems.json_lines import Line, ProblemError
+from search.answers import boxed
+
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+
+
+_WHOLE_NUMBER = re.compile(r"(-?\d{1,18})(\.0*)?", re.ASCII)
+
+
+_DOLLAR = re.compile(r"(?<!\\)\$")  # begins or ends mathematics; `\$` is money
+
+
+class AnswerRule(Enum):
+    """Where in the answer field the gold answer stands."""
+
+    whole = "the field as it is"
+    after_hashes = "what follows the last ####, without thousands commas"
+    last_boxed = r"the content of the last \boxed{...}"
+    integer = "the field as a whole number: 25 for 25, 25.0 and 025, as number or as text"
+    listed = "the texts of a list, a comma between two, without dollar signs"
+
+
+_PLACES = {
+    AnswerRule.after_hashes: " after '####'",
+    AnswerRule.last_boxed: r" in a complete '\boxed{...}'",
+    AnswerRule.listed: " in its list",
+}
+
+
+def gold(line: Line, field: str, rule: AnswerRule) -> str:
+    """The gold answer in a line's field. Raises ProblemError where the rule finds none there."""
+    if rule is AnswerRule.integer:
+        return _integer(line, field)
+    if rule is AnswerRule.listed:
+        found = ", ".join(_DOLLAR.sub("", text).strip() for text in line.texts("answer", field))
+    elif rule is AnswerRule.last_boxed:
+        found = boxed(line.text("answer", field)) or ""
+    elif rule is AnswerRule.after_hashes:
+        _, mark, after = line.text("answer", field).rpartition("####")
+        found = _THOUSANDS.sub("", after) if mark else ""
+    else:
+        found = line.text("answer", field)
+    if not found.strip(", \n\t"):
+        raise ProblemError(
+            f"{line.where}: field {field!r} has no answer{_PLACES[rule]}; "
+            "name another field with problems.answer; problems.answer_rule=whole takes a text as it is"
+        )
+    return found.strip()
+
+
+def _integer(line: Line, field: str) -> str:
+    value = line.value("answer", field)
+    number = _WHOLE_NUMBER.fullmatch(str(value).strip())
+    if number is None:
+        raise ProblemError(
+            f"{line.where}: field {field!r} is {value!r:.60}, not a whole number; "
+            "name another field with problems.answer; problems.answer_rule=whole takes a text as it is"
+        )
+    return str(int(number[1]))

@@ -1,0 +1,127 @@
+"""Reads a problem file: one JSON object a line, UTF-8, gzipped if its name ends in ``.gz``.
+
+Whatever is wrong with one becomes a ProblemError that names file, line and field.
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class ProblemError(ValueError):
+    """No problem set can be had; the message names knob or file, line and field, and says what to do."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One JSON object of a file; `number` counts from one, `where` opens every error.
+
+    A field is asked for together with the knob that named it, which is what the error tells the user to change.
+    """
+
+    where: str
+    number: int
+    record: dict[str, Any]
+    group: str = "problems"  # whose knobs name the fields
+    part: str = ""  # of the set: the file's name without its endings, or the Hub's name of it
+
+    def value(self, knob: str, field: str) -> Any:
+        if field not in self.record:
+            there = ", ".join(list(self.record)[:20]) or "none"
+            remedy = f"set {self.group}.{knob} to one" if knob else "is it a file of this set?"
+            raise ProblemError(f"{self.where}: no field {field!r}; fields there: {there}; {remedy}")
+        return self.record[field]
+
+    def text(self, knob: str, field: str, blank: bool = False) -> str:
+        """The field's text, free of half surrogate pairs, which no tokenizer or file would take, and not blank, unless
+        it may be.
+        """
+        text = self._text(knob, field, self.value(knob, field))
+        if not (blank or text.strip()):
+            raise ProblemError(f"{self.where}: field {field!r} is empty; fill it in, or remove the line")
+        return text
+
+    def texts(self, knob: str, field: str) -> list[str]:
+        """The field's list of one or more texts, which may be empty."""
+        values = self.value(knob, field)
+        if not (isinstance(values, list) and values):
+            raise self._not("a list of texts", knob, field, values)
+        return [self._text(knob, field, value) for value in values]
+
+    def _text(self, knob: str, field: str, value: object) -> str:
+        if not isinstance(value, str):
+            raise self._not("text", knob, field, value)
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ProblemError(f"{self.where}: field {field!r} holds half a surrogate pair; remove it") from None
+        return value
+
+    def label(self, knob: str, field: str) -> str | int:
+        """An id or a level: a whole number, or text that is not blank."""
+        value = self.value(knob, field)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if not isinstance(value, str):
+            raise self._not("text or a whole number", knob, field, value)
+        return self.text(knob, field)
+
+    def _not(self, wanted: str, knob: str, field: str, value: object) -> ProblemError:
+        kind = "null" if value is None else "an empty list" if value == [] else type(value).__name__
+        remedy = f"put the value in quotes, or name another field with {self.group}.{knob}" if knob else "mend the line"
+        return ProblemError(f"{self.where}: field {field!r} is {kind}, not {wanted}; {remedy}")
+
+
+def files(name: str, *endings: str, group: str = "problems") -> list[str]:
+    """A folder's files with one of the endings, by name; else the name itself. Raises ProblemError for none."""
+    path = Path(name).expanduser()
+    if not path.is_dir():
+        return [name]
+    found = sorted(str(file) for file in path.iterdir() if file.name.endswith(endings))
+    if not found:
+        raise ProblemError(f"{group}.path={path}: no {' or '.join(endings)} file in it")
+    return found
+
+
+def read_lines(name: str, group: str = "problems") -> Iterator[Line]:
+    """The file's objects in order; blank lines are counted and passed over. Raises ProblemError.
+
+    `group` is that of the knob that named the file.
+    """
+    if not name:
+        raise ProblemError(f"{group}.path: no file named; give one with {group}.path=FILE.jsonl")
+    path = Path(name).expanduser()
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    where = f"{path}, line {number}"
+                    yield Line(where, number, _record(where, line), group, path.name.partition(".")[0])
+    except FileNotFoundError:
+        raise ProblemError(f"{path}: no such file (looked from {Path.cwd()}); correct {group}.path") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise ProblemError(f"{path}: cannot be read ({error}); is it a whole, readable file?") from error
+
+
+def _record(where: str, line: bytes) -> dict[str, Any]:
+    """The line's JSON object; a line of another kind, or that only looks like one, is refused."""
+    try:
+        record = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ProblemError(f"{where}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
+    except (ValueError, RecursionError) as error:  # ValueError also covers numbers of too many digits
+        raise ProblemError(f"{where}: not valid JSON ({error}); write one JSON object a line") from None
+    if not isinstance(record, dict):
+        raise ProblemError(f"{where}: a JSON {type(record).__name__}, not an object; write one JSON object a line")
+    return record
+
+
+def is_numbers(value: object) -> bool:
+    """Whether it is a list of lists of numbers."""
+    return isinstance(value, list) and all(
+        isinstance(part, list) and all(isinstance(n, int | float) for n in part) for part in value
+    )

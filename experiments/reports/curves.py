@@ -1,0 +1,183 @@
+"""Draws curves with matplotlib: a panel for each axis, readable in grey and by the colour-blind."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from textwrap import fill
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
+
+from experiments.analysis.curves import Figure, Line, figure, samples_figure
+from experiments.runs.results import Result
+from search.selection import Rule
+
+DPI = 200
+
+
+_UNITS = [(1e18, "10^{18}"), (1e15, "10^{15}"), (1e12, "10^{12}"), (1e9, "10^9"), (1e6, "10^6")]
+
+
+class Look(NamedTuple):
+    """Colours are Okabe and Ito's; in grey, marker and dashes tell the lines apart."""
+
+    label: str
+    colour: str
+    marker: str
+    dashes: Any
+
+
+LOOKS = {
+    "best_of_n": Look("Best-of-N", "#0072B2", "o", "-"),
+    "beam": Look("beam", "#D55E00", "s", (0, (6, 2))),
+    "mcts": Look("MCTS", "#009E73", "^", (0, (6, 2, 1.5, 2))),
+    "particle_filter": Look("particle filter", "#CC79A7", "D", (0, (3, 1.5))),
+    "custom": Look("custom", "#E69F00", "X", (0, (8, 2, 1.5, 2, 1.5, 2))),
+    "majority@N": Look("majority of Best-of-N", "#777777", "", (0, (2, 1.5))),
+    "pass@N": Look("pass@N of Best-of-N", "#000000", "", (0, (1, 1.6))),
+    "compute_optimal": Look("compute-optimal: by level", "#009E73", "^", "-"),
+    "one_setting": Look("best single setting", "#D55E00", "s", (0, (6, 2))),
+    "every_best_of_n": Look("Best-of-N", "#777777", "o", (0, (2, 1.5))),
+    "oracle": Look("pass@k", "#000000", "o", "-"),
+    "best": Look("highest score", "#0072B2", "s", (0, (6, 2))),
+    "weighted": Look("weighted vote", "#D55E00", "^", (0, (6, 2, 1.5, 2))),
+    "majority": Look("majority", "#009E73", "D", (0, (3, 1.5))),
+}
+
+
+_LEGEND: dict[str, Any] = {"handlelength": 3.2, "columnspacing": 1.4, "handletextpad": 0.5}
+
+
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "svg.hashsalt": "stepsearch",
+    "svg.fonttype": "none",
+}
+
+
+def save(figure: Figure, stem: Path) -> list[Path]:
+    """Writes stem.png and stem.svg."""
+    paths = [stem.with_name(f"{stem.name}{ending}") for ending in (".png", ".svg")]
+    with rc_context(STYLE):
+        canvas = draw(figure)
+        for path in paths:
+            dated: dict[str, Any] = {"metadata": {"Date": None}} if path.suffix == ".svg" else {}
+            canvas.savefig(path, dpi=DPI, **dated)
+    return paths
+
+
+def draw(figure: Figure) -> Canvas:
+    """The panels whose axis is known, a legend below them, and a caption that says what was compared."""
+    shown = _shown(figure)
+    width = max(3.7 * len(shown) + 0.4, 6.0)
+    canvas = Canvas(figsize=(width, 4.1), layout="constrained")
+    FigureCanvasAgg(canvas)
+    panels = canvas.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    for panel, axis in zip(panels, shown, strict=True):
+        draw_panel(panel, figure, axis)
+    panels[0].set_ylabel("accuracy")
+    panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    highest = max(p.high for line in [*figure.lines, *figure.references] for p in line.points)
+    panels[0].set_ylim(-0.015, min(1.025, 1.08 * highest + 0.015))
+    canvas.suptitle(fill(caption(figure), round(16 * width)), fontsize=9)
+    handles, labels = panels[0].get_legend_handles_labels()
+    first = len(labels) - len(figure.lines)  # searchers stand before the references
+    handles, labels = handles[first:] + handles[:first], labels[first:] + labels[:first]
+    columns = len(labels) if len(shown) > 2 else 4
+    canvas.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, **_LEGEND)
+    return canvas
+
+
+def _shown(figure: Figure) -> list[int]:
+    """The axes on which some point has a place."""
+    return [i for i in range(len(figure.axes)) if any(p.places[i] for line in figure.lines for p in line.points)]
+
+
+def caption(figure: Figure) -> str:
+    seeds = ", ".join(map(str, figure.seeds))
+    problems = f"{figure.problems} problem{'s' * (figure.problems != 1)}"
+    hidden = [panel.label for i, panel in enumerate(figure.axes) if i not in _shown(figure)]
+    unknown = f"; not known: {', '.join(hidden)}" if hidden else ""
+    words = f"{problems}, seed {seeds}; {figure.chosen}; bands: 95 % bootstrap over problems{unknown}"
+    return words + "; thin: had its largest run ended earlier" * bool(figure.earlier)
+
+
+def draw_panel(panel: Any, figure: Figure, axis: int) -> None:
+    """One axis: bands first, then the references, then the lines on top."""
+    values = [p.places[axis] for line in [*figure.lines, *figure.references] for p in line.points]
+    known = [value for value in values if value]
+    unit, power = next(((u, p) for u, p in _UNITS if min(known) >= u), (1.0, ""))
+    panel.set_xscale("log", base=2)
+    panel.set_xlabel(figure.axes[axis].label + (f" ($\\times {power}$)" if power else ""))
+    if figure.greedy is not None:
+        panel.axhline(figure.greedy, color="#000000", linewidth=0.9, label="greedy", zorder=1.5)
+    for line in figure.references:
+        _draw_line(panel, line, axis, unit, 1.3, band=False)
+    for line in figure.earlier:
+        _draw_earlier(panel, line, axis, unit)
+    for rank, line in enumerate(figure.lines):
+        _draw_line(panel, line, axis, unit, 1.7, band=True, size=7.5 - 0.9 * rank)
+    panel.xaxis.set_major_locator(FixedLocator(ticks([value / unit for value in known], figure.axes[axis].exact)))
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
+    panel.set_xlim(min(known) / unit / 1.25, max(known) / unit * 1.25)
+
+
+def _draw_line(panel: Any, line: Line, axis: int, unit: float, width: float, band: bool, size: float = 0.0) -> None:
+    """A line through its known points, with its band; a single point gets an error bar instead."""
+    known = [point for point in line.points if point.places[axis]]
+    if not known:
+        return
+    known.sort(key=lambda point: point.places[axis] or 0.0)
+    look = LOOKS.get(line.name, LOOKS["custom"])
+    x = np.array([point.places[axis] for point in known], dtype=np.float64) / unit
+    y, low, high = (np.array([getattr(p, name) for p in known]) for name in ("accuracy", "low", "high"))
+    if band and len(known) == 1:
+        panel.errorbar(x, y, [y - low, high - y], color=look.colour, capsize=3, linewidth=1)
+    elif band:
+        panel.fill_between(x, low, high, color=look.colour, alpha=0.08, linewidth=0)
+        for edge in (low, high):
+            panel.plot(x, edge, color=look.colour, linestyle=look.dashes, linewidth=0.6, alpha=0.6)
+    marker = look.marker or ("." if len(known) == 1 else "")
+    panel.plot(
+        x, y, label=look.label, color=look.colour, linestyle=look.dashes, linewidth=width,
+        marker=marker, markersize=size or 4, markeredgecolor="white", markeredgewidth=0.7, zorder=3 if band else 2,
+    )  # fmt: skip
+
+
+def _draw_earlier(panel: Any, line: Line, axis: int, unit: float) -> None:
+    known = [(place / unit, point.accuracy) for point in line.points if (place := point.places[axis])]
+    if known:
+        panel.plot(*zip(*known, strict=True), color=LOOKS.get(line.name, LOOKS["custom"]).colour, linewidth=0.9)
+
+
+def ticks(values: Sequence[float], exact: bool) -> list[float]:
+    """At the values themselves where `exact` and they are few, else at powers of two, at most seven of them."""
+    distinct = sorted(set(values))
+    if exact and len(distinct) <= 8:
+        return distinct
+    low, high = int(np.ceil(np.log2(distinct[0] / 1.25))), int(np.floor(np.log2(distinct[-1] * 1.25)))
+    powers = range(low, high + 1, max(1, 1 + (high - low) // 7))
+    return [2.0**power for power in powers] if len(powers) > 1 else sorted({distinct[0], distinct[-1]})
+
+
+def draw_run(
+    folder: Path, results: Sequence[Result], rule: Rule, name: str = "curves", axes: Sequence[str] = ()
+) -> list[Path]:
+    """Writes the figure as PNG and SVG and returns their paths. Raises RunError where there is nothing to draw."""
+    return save(figure(results, rule, axes), folder / name)
+
+
+def draw_samples(folder: Path, results: Sequence[Result]) -> list[Path]:
+    """Writes the figure of independent samples, where there are any, and returns its paths."""
+    drawn = samples_figure(results)
+    return save(drawn, folder / "samples") if drawn else []

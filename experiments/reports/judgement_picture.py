@@ -1,0 +1,83 @@
+"""A judgement as a picture: F1 by group, calibration, where the lowest score falls."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Canvas
+
+from experiments.analysis.judgement import Group, Judgement
+from experiments.terminal import percent
+
+_BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"  # Okabe and Ito's
+
+
+# Bars of a group: label, height, colour, hatch.
+_Bars = list[tuple[str, Callable[[Group], float], str, str]]
+
+
+_F1: _Bars = [
+    ("wrong solutions", lambda group: group.f1.erroneous, _ORANGE, "//"),
+    ("right solutions", lambda group: group.f1.correct, _BLUE, ".."),
+    ("F1", lambda group: group.f1.f1, _GREEN, ""),
+]
+
+
+_PRM_SCORE: _Bars = [("PRMScore", lambda group: group.prm_score, _GREEN, "")]
+
+
+# picture
+
+
+def draw(found: Judgement) -> Canvas:
+    """F1 or PRMScore by group, calibration, and where the lowest score falls; what cannot be told has no panel."""
+    panels = [
+        (bool(found.groups), _draw_groups),
+        (bool(found.curve), _draw_calibration),
+        (bool(found.biases.lowest.sum()), _draw_lowest),
+    ]
+    shown = [panel for there, panel in panels if there] or [_draw_lowest]
+    canvas = Canvas(figsize=(4.2 * len(shown), 3.6), layout="constrained")
+    FigureCanvasAgg(canvas)
+    for axes, panel in zip(canvas.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
+        panel(axes, found)
+    return canvas
+
+
+def _draw_groups(axes: Any, found: Judgement) -> None:
+    """F1 and both its accuracies; PRMScore where a group has none, for all its solutions are right, or all wrong."""
+    has_f1 = all(group.f1.f1 == group.f1.f1 for group in found.groups)
+    series = _F1 if has_f1 else _PRM_SCORE
+    places, width = np.arange(len(found.groups)), 0.81 / len(series)
+    for shift, (label, figure, colour, hatch) in enumerate(series):
+        left = places + (shift - (len(series) - 1) / 2) * width
+        heights = [figure(group) for group in found.groups]
+        axes.bar(left, heights, width - 0.02, label=label, color=colour, hatch=hatch, edgecolor="white")
+    names = [group.name.replace("_", "\n") for group in found.groups]
+    crowded = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if len(names) > 5 else {}
+    axes.set_xticks(places, names, fontsize=7 if crowded else 8, **crowded)
+    axes.set_ylim(0, 1.14)  # room for the legend
+    axes.set_yticks(np.linspace(0, 1, 6))
+    axes.set_ylabel("accuracy" if has_f1 else "PRMScore")
+    what = "first wrong step" if has_f1 else "right and wrong steps"
+    axes.set_title(f"{what}, threshold {found.threshold.value:.2f} ({found.threshold.source})", fontsize=9)
+    if has_f1:
+        axes.legend(fontsize=7, ncols=3, loc="upper center", frameon=False)
+
+
+def _draw_calibration(axes: Any, found: Judgement) -> None:
+    axes.plot([0, 1], [0, 1], color="#777777", linewidth=0.8, linestyle=(0, (2, 2)))
+    axes.plot([b.score for b in found.curve], [b.right for b in found.curve], marker="o", color=_BLUE)
+    most = max(b.count for b in found.curve)
+    for b in found.curve:
+        axes.bar(b.score, 0.15 * b.count / most, 0.05, color="#bbbbbb", zorder=1)
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="score of a step", ylabel="share that is right")
+    axes.set_title(f"calibration, error {found.calibration_error:.3f}; grey: steps", fontsize=9)
+
+
+def _draw_lowest(axes: Any, found: Judgement) -> None:
+    lowest = found.biases.lowest
+    axes.bar((np.arange(len(lowest)) + 0.5) / len(lowest), lowest, 0.9 / len(lowest), color=_BLUE)
+    axes.set(xlim=(0, 1), xlabel="place of the lowest score, first step to last", ylabel="share of solutions")
+    axes.set_title(f"lowest step is the last: {percent(found.biases.lowest_is_last)} %", fontsize=9)

@@ -1,0 +1,137 @@
+"""The curves and the table of a page, by selection rule: `curves`, `summary` and `axes` say what the numbers are."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from experiments.analysis.cells import by_cell
+from experiments.analysis.curves import SCALE, Line, Point, figure, place_on, points
+from experiments.analysis.summary import Row
+from experiments.errors import RunError
+from experiments.reports.curves import LOOKS
+from experiments.runs.axes import LABELS, SPENT
+from experiments.runs.grid import GREEDY
+from experiments.runs.results import ORACLE, Result
+from experiments.terminal import number
+from search.selection import Rule
+
+AXES = [*map(str, SPENT), SCALE]
+
+
+RULES = {
+    Rule.WEIGHTED.value: "weighted vote",
+    Rule.BEST.value: "highest score",
+    Rule.MAJORITY.value: "majority",
+    Rule.PARTICLE.value: "particle weight",
+    ORACLE: "pass@N (some answer is right)",
+}
+
+
+_MARKERS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "X": "x"}
+
+
+_WIDTH = 2.4  # pixels of a line, in which matplotlib's dashes are counted
+
+
+def label(searcher: str) -> str:
+    return searcher if searcher not in LOOKS else LOOKS[searcher].label
+
+
+def curves(results: Sequence[Result], rules: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """By rule, what is drawn; a rule by which no searcher's answers were chosen is left out. `results` are complete."""
+    found: dict[str, dict[str, Any]] = {}
+    for rule in rules:
+        if rule == ORACLE:
+            found[rule] = _oracle(results)
+            continue
+        try:
+            drawn = figure(results, Rule(rule), AXES)
+        except RunError:
+            continue
+        found[rule] = {
+            "lines": [_line(line) for line in drawn.lines],
+            "earlier": [_line(line) for line in drawn.earlier],
+            "references": [_line(line) for line in drawn.references if line.points],
+            "greedy": drawn.greedy,
+        }
+    return found
+
+
+def _oracle(results: Sequence[Result]) -> dict[str, Any]:
+    cells = by_cell(results)
+    places = [place_on(axis) for axis in AXES]
+    names = dict.fromkeys(name for name, _, _ in cells if name != GREEDY)
+    greedy = points(cells, GREEDY, ORACLE, places)
+    return {
+        "lines": [_line(Line(name, points(cells, name, ORACLE, places))) for name in names],
+        "earlier": [],
+        "references": [],
+        "greedy": greedy[0].accuracy if greedy else None,
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    look = LOOKS.get(line.name, LOOKS["custom"])
+    dash = "solid" if look.dashes == "-" else ",".join(f"{_WIDTH * part:.0f}px" for part in look.dashes[1])
+    marker = _MARKERS.get(look.marker)
+    drawn = {"label": look.label, "colour": look.colour, "dash": dash, "marker": marker}
+    return {"name": line.name, "look": drawn, "points": [_point(point) for point in line.points]}
+
+
+def _point(point: Point) -> dict[str, Any]:
+    at = dict(zip(AXES, point.places, strict=True))
+    return {
+        "at": at,
+        "scale": at[SCALE],
+        "accuracy": point.accuracy,
+        "low": point.low,
+        "high": point.high,
+    }
+
+
+def headings(rows: Sequence[Row]) -> list[str]:
+    swept = any(name.startswith("budget_") for row in rows for name in row)
+    costs = [text.partition(",")[0] for text in LABELS.values()]
+    return ["budget" if swept else "N", "accuracy", "interval", "pass@N", *_counts(rows).values(), *costs]
+
+
+def _counts(rows: Sequence[Row]) -> dict[str, str]:
+    """The counts that some row has, with their headings."""
+    names = {"no_answer": "no answer", "errors": "errors", "distinct_answers": "distinct answers"}
+    return {name: heading for name, heading in names.items() if any(row[name] for row in rows)}
+
+
+def tables(rows: Sequence[Row], rules: Sequence[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """By rule, the rows of `summarise` as texts, in the order of `headings`."""
+    best = {_cell(row): row["accuracy"] for row in rows if row["selection"] == ORACLE}
+    for rule in rules:
+        shown: list[dict[str, Any]] = []
+        before = None
+        for row in (row for row in rows if row["selection"] == rule):
+            texts = [_scale(row), _percent(row["accuracy"]), _interval(row), _percent(best.get(_cell(row)))]
+            counts = [_known(row[name]) for name in _counts(rows)]
+            costs = [_known(spent(row)) for spent in SPENT.values()]
+            shown.append(
+                {"label": label(row["searcher"]), "first": row["searcher"] != before, "cells": texts + counts + costs}
+            )
+            before = row["searcher"]
+        yield rule, shown
+
+
+def _cell(row: Row) -> tuple[Any, ...]:
+    return row["searcher"], row["n"], *(value for name, value in row.items() if name.startswith("budget_"))
+
+
+def _scale(row: Row) -> str:
+    return number(next((value for name, value in row.items() if name.startswith("budget_")), row["n"]))
+
+
+def _known(value: float | None) -> str:
+    return "–" if value is None else number(value)
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{100 * share:.1f}"
+
+
+def _interval(row: Row) -> str:
+    return "–" if row["ci_low"] is None else f"{100 * row['ci_low']:.0f} to {100 * row['ci_high']:.0f}"

@@ -1,0 +1,133 @@
+"""Text with LaTeX in it, cut into pieces: plain text, and formulas as MathML in plain data.
+
+Neither the text nor what the converter makes of it is trusted: a formula is rebuilt from a list of elements without a
+single attribute, and one that cannot be converted, or whose source is too long or defines macros, stays text.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+from html import unescape
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from latex2mathml.converter import Converter
+
+LONGEST = 1_000  # characters of a formula's source
+
+
+DEEPEST = 40  # elements within each other, in what a browser is given
+
+
+ELEMENTS = frozenset(
+    {"mrow", "mi", "mn", "mo", "mtext", "mfrac", "msqrt", "mroot", "msub", "msup", "msubsup", "munder", "mover"}
+    | {"munderover", "mtable", "mtr", "mtd", "mphantom"}
+)
+
+
+_CHILDREN = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2, "munderover": 3}
+
+
+_ROWS = frozenset({"math", "mstyle", "mpadded", "menclose"})  # of which only the contents are kept
+
+
+_MACROS = re.compile(r"\\(re)?newcommand|\\def|\\newenvironment|\\DeclareMathOperator|\\verb")
+
+
+_FORMULA = re.compile(
+    r"\$\$(?P<dollars>[^$]{1,1000})\$\$"
+    r"|\\\[(?P<brackets>.{1,1000}?)\\\]"
+    r"|\\\((?P<parentheses>.{1,1000}?)\\\)"
+    r"|(?<!\\)\$(?P<dollar>(?![\s$])(?:\\.|[^$\\\n]){1,1000}?)(?<!\s)\$(?!\d)"
+    r"|(?P<environment>\\begin\{(?P<name>(?:align|equation|gather|cases|[pbvB]?matrix)\*?)\}.{1,1000}?\\end\{(?P=name)\})"
+    r"|(?P<boxed>\\boxed\{(?:[^{}]|\{(?:[^{}]|\{[^{}]{0,200}\}){0,200}\}){1,200}\})",
+    re.DOTALL,
+)
+
+
+_BLOCKS = ("dollars", "brackets", "environment")
+
+
+_LETTERS = "∞∂∇∅∀∃"  # mathematical signs that stand for themselves and are no operators
+
+
+Mathml = list[Any]  # [element, child or text, ...]
+
+
+Piece = str | int
+
+
+class Pieces:
+    """Cuts texts into pieces. A formula is a number: its place in `formulas`, which hold [source, is a block, MathML].
+
+    A text is cut once: `texts` holds the pieces of each, and calling gives its place there.
+    """
+
+    def __init__(self) -> None:
+        self.texts: list[list[Piece]] = []
+        self.formulas: list[tuple[str, bool, Mathml]] = []
+        self._places: dict[str, int] = {}
+        self._numbers: dict[tuple[str, bool], int] = {}
+
+    def __call__(self, text: str) -> int:
+        if text not in self._places:
+            self._places[text] = len(self.texts)
+            self.texts.append(self._cut(text))
+        return self._places[text]
+
+    def _cut(self, text: str) -> list[Piece]:
+        pieces: list[Piece] = []
+        start = 0
+        for found in _FORMULA.finditer(text):
+            kind = found.lastgroup if found.lastgroup != "name" else "environment"
+            number = self._number(found[kind or 0], kind in _BLOCKS)
+            if number is not None:
+                pieces += [text[start : found.start()], number]
+                start = found.end()
+        return [piece for piece in (*pieces, text[start:]) if piece != ""]
+
+    def _number(self, source: str, block: bool) -> int | None:
+        """The formula's place; None where it stays text."""
+        if (source, block) not in self._numbers:
+            made = mathml(source)
+            if made is None:
+                return None
+            self._numbers[source, block] = len(self.formulas)
+            self.formulas.append((source, block, made))
+        return self._numbers[source, block]
+
+
+@lru_cache(maxsize=1 << 14)
+def mathml(source: str) -> Mathml | None:
+    r"""A formula as [element, child or text, ...] of ELEMENTS, or of "boxed", the frame of \boxed; None where it cannot
+    be converted.
+    """
+    if len(source) > LONGEST or _MACROS.search(source):
+        return None
+    try:
+        return _rebuilt(Converter().convert_to_element(source), DEEPEST)
+    except Exception:  # the converter's own errors are many, and no formula may end a report
+        return None
+
+
+def _rebuilt(element: Element, depth: int) -> Mathml:
+    """The element without attributes. Raises ValueError for one that is not known or lacks a part, or is too deep."""
+    if depth == 0:
+        raise ValueError("too deep")
+    tag, text = element.tag, unescape(element.text or "")
+    children = [_rebuilt(child, depth - 1) for child in element]
+    if tag == "mspace":
+        return ["mtext", "\u2003" if element.get("width", "").startswith(("1", "2")) else "\u2009"]
+    if tag == "menclose" and element.get("notation") == "box":
+        return ["boxed", *children]
+    if tag in _ROWS:
+        return children[0] if len(children) == 1 else ["mrow", *children]
+    if tag not in ELEMENTS:
+        raise ValueError(f"unknown element {tag}")
+    if len(children) != _CHILDREN.get(tag, len(children)):
+        raise ValueError(f"{tag} of {len(children)} parts")
+    if tag == "mrow" and len(children) == 1:
+        return children[0]
+    if tag == "mi" and len(text) == 1 and unicodedata.category(text) == "Sm" and text not in _LETTERS:
+        tag = "mo"
+    return [tag, *([text] if text else []), *children]

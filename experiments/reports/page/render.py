@@ -1,0 +1,72 @@
+"""One HTML file out of data, templates, styles and scripts.
+
+Texts of models and problem files reach the page in three ways, all inert: escaped by Jinja2, as JSON whose `<`, `>` and
+`&` are escapes, and packed in base64. Scripts put them into text nodes. A content security policy names the page's own
+scripts by their hashes, so that nothing else runs, and forbids every request.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+STYLES = ("page.css", "tree.css")
+
+
+SCRIPTS = (
+    "page.js",
+    "formulas.js",
+    "curves.js",
+    "problems.js",
+    "outline.js",
+    "drawing.js",
+    "particles.js",
+    "problem.js",
+    "start.js",
+)
+
+
+_ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
+
+
+def render(data: Mapping[str, Any], blobs: list[str], **shown: Any) -> str:
+    """The page. `data` is what its scripts read at once, `blobs` a packed text a problem, `shown` is for templates."""
+    from plotly.offline import get_plotlyjs
+
+    scripts = [get_plotlyjs(), *(_static(name) for name in SCRIPTS)]
+    if any("</script" in script.lower() or "<!--" in script for script in scripts):
+        raise ValueError("a script of the page would end too early")
+    environment = Environment(
+        loader=PackageLoader("experiments.reports.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("report.html.jinja").render(
+        policy=_policy(scripts),
+        styles=Markup("\n".join(_static(name) for name in STYLES)),
+        scripts=[Markup(script) for script in scripts],
+        data=Markup(inert_json(data)),
+        blobs=blobs,
+        **shown,
+    )
+
+
+def inert_json(data: Any) -> str:
+    """JSON in ASCII that no HTML parser finds a tag in."""
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).translate(_ESCAPES)
+
+
+def _static(name: str) -> str:
+    return (files("experiments.reports.page") / "static" / name).read_text("utf-8")
+
+
+def _policy(scripts: list[str]) -> str:
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )

@@ -1,0 +1,123 @@
+"""What a page shows of a search's tree: steps, scores, visits, particles, where it was cut, the answer's path, votes.
+
+Token ids and log-probabilities are left out. Nodes are numbered parents first, as `Tree.nodes` has them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from experiments.reports.page.formulas import Pieces
+from experiments.reports.trees import best_path
+from search.answers import boxed
+from search.equivalence import equivalent
+from search.resampling import normalise
+from search.scores import Reduction
+from search.selection import Ballot, Selection, allowed_rules
+from search.tree import Node, Path, Tree
+
+_STATS = ("visits", "prior", "q", "count")
+
+
+Numbers = Mapping[Path, int]
+
+
+def shown(tree: Tree, gold: str | None, reduction: Reduction | None, pieces: Pieces) -> dict[str, Any]:
+    """The tree as columns, a value a node; answers and votes name each other by number.
+
+    `parent` (-1: the root), `text` (a place in `pieces`), `score`, `state`, `at` (generated tokens at its birth, None:
+    not judged within the budget), `answer`, and those of visits, prior, q and count that the search kept.
+    """
+    nodes = list(tree.nodes())
+    numbers = {node.path: number for number, node in enumerate(nodes)}
+    answers = _Answers(gold)
+    born = {node.path for node in tree.born()}
+    cut = _cut(tree)
+    columns: dict[str, list[Any]] = {
+        "parent": [numbers.get(node.path[:-1], -1) for node in nodes],
+        "text": [pieces(node.step.text.strip("\n") if node.step else "") for node in nodes],
+        "score": [_short(node.score) for node in nodes],
+        "state": [_state(node, cut) for node in nodes],
+        "at": [node.birth.generated_tokens if node.birth and node.path in born else None for node in nodes],
+        "answer": [answers(boxed(node.text())) if node.finished else None for node in nodes],
+    }
+    for name in _STATS:
+        if any(name in node.stats for node in nodes):
+            columns[name] = [_short(node.stats.get(name)) for node in nodes]
+    ballots = {rule.value: Selection(rule, reduction)(tree) for rule in allowed_rules(tree)}
+    return {
+        "kind": str(tree.kind),
+        "nodes": columns,
+        "rules": {rule: _votes(ballot, numbers, answers) for rule, ballot in ballots.items()},
+        "populations": _populations(tree, numbers),
+        "answers": answers.found,
+    }
+
+
+class _Answers:
+    """Numbers answers, and says of each whether it is right: `found` holds [text, right or None without gold]."""
+
+    def __init__(self, gold: str | None) -> None:
+        self.found: list[tuple[str, bool | None]] = []
+        self._gold, self._numbers = gold, dict[str, int]()
+
+    def __call__(self, answer: str | None) -> int | None:
+        if answer is None:
+            return None
+        if answer not in self._numbers:
+            self._numbers[answer] = len(self.found)
+            self.found.append((answer, None if self._gold is None else equivalent(answer, self._gold)))
+        return self._numbers[answer]
+
+
+def _short(value: float | None) -> float | None:
+    """Four significant digits: what is shown, in few characters."""
+    return value if value is None or isinstance(value, int) else float(f"{value:.4g}")
+
+
+def _state(node: Node, cut: set[Path]) -> str:
+    if node.finished or node.truncated:
+        assert node.step is not None
+        return "finished" if node.finished else f"truncated: {node.step.end.replace('_', ' ')}"
+    if node.path in cut:
+        return "cut"
+    return "inner" if node.children else "open"
+
+
+def _cut(tree: Tree) -> set[Path]:
+    """The open nodes that beam search or a particle filter did not go on with."""
+    kept = [{tuple(path) for path in event.data["kept"]} for event in tree.events("beam")]
+    ends = {node.path for node in tree.born() if node.open and not node.children}
+    cut = {path for path in ends if len(path) <= len(kept) and path not in kept[len(path) - 1]}
+    populations = tree.events("population")
+    if populations:
+        last = {tuple(path) for path in populations[-1].data["nodes"]}
+        cut |= {tuple(path) for event in populations[:-1] for path in event.data["nodes"]} & ends - last
+    return cut
+
+
+def _votes(ballot: Ballot, numbers: Numbers, answers: _Answers) -> dict[str, Any]:
+    """`votes`: [answer, weight, leaves], heaviest first; `path`: the nodes that lead to the answer."""
+    votes = [[answers(v.answer), _short(v.weight), [numbers[leaf.path] for leaf in v.leaves]] for v in ballot.votes]
+    return {"votes": votes, "path": [numbers[node.path] for node in best_path(ballot)]}
+
+
+def _populations(tree: Tree, numbers: Numbers) -> list[dict[str, Any]]:
+    """A particle filter's: `nodes` and `weights` by particle, `ess`, `log_evidence`, and `ancestors` where the
+    population was resampled: of each particle of the next one, its place in this one.
+    """
+    resampled = {event.data["step"]: event.data["ancestors"] for event in tree.events("resampling")}
+    found: list[dict[str, Any]] = []
+    for event in tree.events("population"):
+        weights = normalise(np.array(event.data["log_weights"], dtype=np.float64))
+        found.append(
+            {
+                "nodes": [numbers[tuple(path)] for path in event.data["nodes"]],
+                "weights": [_short(float(weight)) for weight in weights],
+                "ess": _short(event.data["ess"]),
+                "log_evidence": _short(event.data["log_evidence"]),
+                "ancestors": resampled.get(event.data["step"]),
+            }
+        )
+    return found

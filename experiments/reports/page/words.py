@@ -1,0 +1,71 @@
+"""Comparisons in words: what `stepsearch compare` finds, a sentence for each cell, on every axis and by every rule."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from experiments.analysis.cells import scale
+from experiments.analysis.comparisons import Comparison, comparisons
+from experiments.analysis.curves import SCALE
+from experiments.errors import RunError
+from experiments.reports.page.figures import label
+from experiments.runs.axes import LABELS, SPENT, Axis
+from experiments.runs.grid import GREEDY
+from experiments.runs.results import Result
+from experiments.terminal import number
+
+
+def in_words(results: Sequence[Result], baseline: str, rules: Sequence[str], knob: str) -> Iterator[dict[str, Any]]:
+    """A group for each rule and axis: its sentences, or why there are none.
+
+    `results` are complete; `knob` is what the searchers' scale is called: N, or a budget.
+    """
+    problems = len({result.problem for result in results})
+    for rule in rules:
+        for axis in SPENT:
+            compute = LABELS[Axis(axis)].partition(",")[0]
+            found = _found(lambda axis=axis, rule=rule: comparisons(results, baseline, Axis(axis), rule))
+            yield {"rule": rule, "axis": str(axis)} | _said(found, baseline, knob, problems, compute)
+        found = _found(lambda rule=rule: _at_equal_scale(results, baseline, rule))
+        yield {"rule": rule, "axis": SCALE} | _said(found, baseline, knob, problems)
+
+
+def _found(compare: Callable[[], list[Comparison]]) -> list[Comparison] | str:
+    try:
+        return compare()
+    except RunError as error:
+        return str(error)
+
+
+def _said(found: list[Comparison] | str, baseline: str, *names: Any) -> dict[str, Any]:
+    if isinstance(found, str):
+        return {"sentences": [], "nothing": found}
+    sentences = [{"verdict": one.verdict, "text": sentence(one, label(baseline), *names)} for one in found]
+    return {"sentences": sentences, "nothing": None}
+
+
+def _at_equal_scale(results: Sequence[Result], baseline: str, rule: str) -> list[Comparison]:
+    """Every cell of the others against the baseline's cell of the same N, or budget."""
+    others = [result for result in results if result.cell["searcher"] != GREEDY]
+    scales = sorted({scale(result) for result in others if result.cell["searcher"] == baseline})
+    found: list[Comparison] = []
+    for n in scales or [1]:
+        found += comparisons([r for r in others if scale(r) == n], baseline, Axis.GENERATED_TOKENS, rule, n)
+    return found
+
+
+def sentence(one: Comparison, baseline: str, knob: str, problems: int, compute: str | None = None) -> str:
+    """`compute` is what both have spent alike; None: they have the same N."""
+    name, size = label(one.cell.searcher), f"{knob} = {number(one.cell.scale)}"
+    spent = f"{number(one.cell.cost)} a problem"
+    if one.difference is None or one.interval is None:
+        return f"{baseline} never spent as many {compute} as {name} at {size} ({spent}), nor so few: no comparison."
+    start = f"At {size}" if compute is None else f"At the {compute} that {name} spends at {size} ({spent})"
+    subject = name if compute is None else "it"
+    low, high = sorted(100 * end * (1 if one.difference >= 0 else -1) for end in one.interval)
+    chance = "p < 0.001" if (one.p_value or 0) < 0.0005 else f"p = {one.p_value:.3f}"
+    side = "more" if one.difference >= 0 else "fewer"
+    verdict = "this run cannot tell which is better" if one.verdict == "cannot tell" else one.verdict
+    return (
+        f"{start}, {subject} is right on {100 * abs(one.difference):.1f} % {side} problems than {baseline} (95 % "
+        f"interval {low:.1f} to {high:.1f}, {chance}, {problems} problems): {verdict}."
+    )

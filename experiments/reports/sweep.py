@@ -1,0 +1,41 @@
+"""What a sweep prints and writes once its searches have ended."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.analysis.fewer_samples import with_estimates
+from experiments.analysis.summary import Row, summarise
+from experiments.errors import RunError
+from experiments.reports.tables import summary_table, write_csv
+from experiments.runs.results import RESULTS, Result
+from experiments.terminal import plain, screen
+from search.selection import Rule
+
+
+def report(folder: Path, results: Sequence[Result], rule: Rule) -> list[Row]:
+    """Prints the summary's table and the first failure, writes the summary, and says where the files are; its rows."""
+    rows = summarise(with_estimates(results))
+    screen().print(summary_table(rows, rule.value))
+    failed = [result for result in results if result.error is not None]
+    if failed:
+        first = f"{failed[0].cell['searcher']} on {failed[0].problem}: {plain(failed[0].error or '')}"
+        print(f"{len(failed)} of {len(results)} searches failed; the first: {first}")
+    print(f"results: {folder / RESULTS}")
+    try:
+        write_csv(rows, folder / "summary.csv")
+        print(f"summary: {folder / 'summary.csv'}")
+    except OSError as error:
+        print(f"{folder / 'summary.csv'} cannot be written: {error.strerror}", file=sys.stderr)
+    return rows
+
+
+def draw(folder: Path, results: Sequence[Result], rule: Rule) -> None:
+    """Draws the curves, or says why there are none."""
+    from experiments.reports.curves import draw_run  # loads matplotlib
+
+    try:
+        for path in draw_run(folder, results, rule):
+            print(f"curves:  {path}")
+    except RunError as error:
+        print(f"no curves: {error}")

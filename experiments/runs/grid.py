@@ -1,0 +1,182 @@
+"""What a sweep runs: which searcher at which scale or budget, with which policy; and the jobs that this makes."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import fields
+from dataclasses import is_dataclass
+from dataclasses import replace
+from typing import Any
+from search.best_of_n import BestOfN
+from search.cost import Budget
+from search.errors import KnobError
+from search.protocols import Policy
+from search.protocols import Searcher
+import json
+from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import NamedTuple
+from search.protocols import Scorer
+from search.solve import Job
+from experiments.problems.sets import Problem
+
+
+GREEDY = "greedy"
+
+
+DEFAULT_BUDGETS = (1, 4, 16)
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """Limits of every search; one of them may be a list, which is then what the sweep goes through."""
+
+    samples: Any = None
+    """finished or truncated solutions"""
+    generated_tokens: Any = None
+    """tokens that the policy writes"""
+    flops: Any = None
+    """FLOPs of both models"""
+    seconds: Any = None
+    """latency under the sweep's own load"""
+
+    def __post_init__(self) -> None:
+        if len(self.lists) > 1:
+            raise KnobError(f"{' and '.join(f'budget.{name}' for name in self.lists)} are lists; sweep one of them")
+        _ = self.caps, self.points
+
+    @property
+    def lists(self) -> dict[str, list[Any]]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if isinstance(getattr(self, f.name), list)}
+
+    @property
+    def caps(self) -> Budget:
+        """The limits that hold in every cell."""
+        single = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in self.lists}
+        given: dict[str, Any] = {name: _number(name, value) for name, value in single.items() if value is not None}
+        return Budget(**given)
+
+    @property
+    def points(self) -> list[dict[str, float]]:
+        """The swept limit at each of its values: [{"flops": 1e9}, ...]; none where no limit is swept."""
+        points = [{name: _number(name, value)} for name, values in self.lists.items() for value in values]
+        for point in points:
+            replace(self.caps, **point)  # pyright: ignore[reportArgumentType] # for its bounds
+        return points
+
+
+def _number(name: str, value: Any) -> float:
+    """A limit as a number: tokens and samples are whole. Raises KnobError."""
+    whole = name in ("samples", "generated_tokens")
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and (not whole or value == int(value))
+    if not good:
+        raise KnobError(f"budget.{name} is {value!r}; give a {'whole ' * whole}number, or a list of them")
+    return int(value) if whole else float(value)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One setting: `n` is what the searcher's scale knob holds, `limit` the swept budget (empty where n is swept),
+    `smaller` the numbers of independent samples that are read off it.
+    """
+
+    searcher: str
+    n: int
+    search: Searcher
+    policy: Policy
+    budget: Budget
+    limit: dict[str, float] = field(default_factory=dict)
+    smaller: tuple[int, ...] = ()
+
+    @property
+    def key(self) -> dict[str, Any]:
+        return {"searcher": self.searcher, "n": self.n, "budget": self.limit}
+
+
+def cells(
+    searchers: Mapping[str, Searcher], policy: Policy, budgets: Sequence[int] | None, budget: Budgets
+) -> list[Cell]:
+    """The greedy cell, then every searcher at each of the budgets, or under each of the swept limits. Of a searcher
+    whose samples are independent, and which nothing else limits, the largest budget tells the others.
+
+    Raises KnobError where both are swept, or where a searcher's own bounds forbid a value.
+    """
+    if budgets and budget.points:
+        (name,) = budget.lists
+        raise KnobError(f"budgets and budget.{name} are both lists; sweep one of them")
+    grid = [Cell(GREEDY, 1, BestOfN(1), greedy(policy), budget.caps)]
+    for name, search in searchers.items():
+        if budget.points:
+            n = getattr(search, search.scale)
+            limits = [(point, replace(budget.caps, **point)) for point in budget.points]  # pyright: ignore
+            grid += [Cell(name, n, search, policy, limit, point) for point, limit in limits]
+        else:
+            wanted = sorted(set(budgets or DEFAULT_BUDGETS))
+            if getattr(search, "independent", False) and budget.caps == Budget():
+                largest = rescaled(name, search, wanted[-1])
+                grid.append(Cell(name, wanted[-1], largest, policy, budget.caps, smaller=tuple(wanted[:-1])))
+            else:
+                scaled = [(n, rescaled(name, search, n)) for n in wanted]
+                grid += [Cell(name, n, search, policy, budget.caps) for n, search in scaled]
+    return grid
+
+
+def rescaled(name: str, search: Searcher, n: int) -> Searcher:
+    """The searcher with its scale knob at n. Raises KnobError where it has no such knob or does not allow n."""
+    if not is_dataclass(search) or search.scale not in {knob.name for knob in fields(search)}:
+        raise KnobError(f"{name}: budgets set the knob that `scale` names; make the searcher a dataclass with it")
+    try:
+        return replace(search, **{search.scale: n})  # pyright: ignore[reportReturnType, reportArgumentType]
+    except KnobError as error:
+        raise KnobError(f"budgets={n} does not fit {name}: {error}") from error
+
+
+def greedy(policy: Policy) -> Policy:
+    """The policy at temperature 0; one without that knob stays as it is."""
+    if is_dataclass(policy) and "temperature" in {knob.name for knob in fields(policy)}:
+        return replace(policy, temperature=0.0)  # pyright: ignore[reportReturnType, reportCallIssue]
+    return policy
+
+
+class Key(NamedTuple):
+    """What tells a search of a sweep from the others."""
+
+    problem: str
+    cell: str
+    seed: int
+
+
+def key(problem: str, cell: Mapping[str, Any], seed: int) -> Key:
+    return Key(problem, json.dumps(cell, sort_keys=True), seed)
+
+
+class Name(NamedTuple):
+    """What a job is: the `place`-th problem under a cell, with a seed."""
+
+    place: int
+    problem: Problem
+    cell: Cell
+    seed: int
+
+    @property
+    def key(self) -> Key:
+        return key(self.problem.id, self.cell.key, self.seed)
+
+
+def names(problems: Sequence[Problem], grid: Sequence[Cell], seeds: Sequence[int]) -> Iterator[Name]:
+    """Problem by problem, so that all cells of one problem run near each other; greedy decoding once for all seeds."""
+    for place, problem in enumerate(problems):
+        for seed in seeds:
+            for cell in grid:
+                if cell.searcher != GREEDY or seed == seeds[0]:
+                    yield Name(place, problem, cell, seed)
+
+
+def jobs(work: Iterable[Name], scorer: Scorer) -> Iterator[Job]:
+    """The gold answer stays behind."""
+    for name in work:
+        cell = name.cell
+        yield Job(name.problem.question, cell.search, cell.policy, scorer, cell.budget, name.seed, name)
+
+

@@ -1,0 +1,63 @@
+"""How far a sweep is: a bar with rate, accuracy so far and time left on a terminal, a line now and then elsewhere."""
+
+import time
+from types import TracebackType
+from rich.console import Console
+from rich.progress import BarColumn
+from rich.progress import MofNCompleteColumn
+from rich.progress import Progress
+from rich.progress import TextColumn
+from rich.progress import TimeRemainingColumn
+
+
+_QUIET_SECONDS = 30.0  # between two lines where there is no terminal
+
+
+class SweepProgress:
+    """Counts searches that ended; used as a context."""
+
+    def __init__(self, total: int, console: Console, things: str = "searches") -> None:
+        self.total, self.done, self.tokens, self.errors = total, 0, 0, 0
+        self._judged, self._right = 0, 0.0
+        self._console, self._things, self._started = console, things, time.monotonic()
+        self._spoken = self._started
+        self._bar = Progress(
+            TextColumn(things),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task(things, total=total, rate="")
+
+    def __enter__(self) -> "SweepProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def ended(self, tokens: int | None, failed: bool, correct: float | None = None) -> None:
+        """One more has ended, having generated so many tokens; None where that is no question, or not known."""
+        self.done, self.tokens, self.errors = self.done + 1, self.tokens + (tokens or 0), self.errors + failed
+        if correct is not None:
+            self._judged, self._right = self._judged + 1, self._right + correct
+        now = time.monotonic()
+        seconds = max(now - self._started, 1e-9)
+        rate = f"{self.done / seconds:.1f}/s" + f", {self.tokens / seconds:,.0f} tokens/s" * (tokens is not None)
+        rate += f", {100 * self._right / self._judged:.0f} % right" if self._judged else ""
+        rate += f", {self.errors} failed" if self.errors else ""
+        self._bar.update(self._task, advance=1, rate=rate)
+        if self._console.is_terminal or (self.done < self.total and now - self._spoken < _QUIET_SECONDS):
+            return
+        self._spoken = now
+        left = seconds / self.done * (self.total - self.done)
+        when = f"{left:.0f} s left" if self.done < self.total else f"in {seconds:.0f} s"
+        self._console.print(f"{self.done}/{self.total} {self._things}, {rate}, {when}", highlight=False)
+
+

@@ -1,0 +1,96 @@
+"""Asks a scorer about saved solutions, and keeps each answer as it comes."""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from search.batching import WorkerDied
+from search.errors import ScoreError
+from search.protocols import Scorer
+from search.scores import Kind
+from search.scores import check_scores
+from experiments.runs.appending import Lines
+from experiments.errors import RunError
+from experiments.problems.solution import Solution
+from experiments.runs.appending import appending
+from experiments.problems.solution import as_steps
+
+
+SCORES = "scores.jsonl"
+
+
+class Scores:
+    """What the scorer said of each solution, by id: numbers a step, or an error; kept in a file as they come."""
+
+    def __init__(self, file: Path) -> None:
+        self.of: dict[str, list[float]] = {}
+        self.errors: dict[str, str] = {}
+        with appending(file):
+            for line in file.read_text("utf-8").splitlines():
+                self._take(json.loads(line))
+
+    def add(self, file: Lines, entry: dict[str, Any]) -> None:
+        """Raises RunError where it cannot be written; it does not count then."""
+        file.append(json.dumps(entry, allow_nan=False))
+        self._take(entry)
+
+    def take_stored(self, solutions: Iterable[Solution]) -> None:
+        """Those that the file holds, as if they had just been given: one that cannot be right is an error."""
+        for solution in solutions:
+            scores = list(solution.scores or ())
+            try:
+                check_scores(Kind.CORRECTNESS, scores, len(solution.steps))
+            except ScoreError as error:
+                self._take({"id": solution.id, "error": f"ScoreError: {error}"})
+            else:
+                self._take({"id": solution.id, "scores": scores})
+
+    def _take(self, entry: dict[str, Any]) -> None:
+        self.errors.pop(entry["id"], None)
+        if "error" in entry:
+            self.errors[entry["id"]] = entry["error"]
+        else:
+            self.of[entry["id"]] = entry["scores"]
+
+
+async def score_all(scorer: Scorer, solutions: Iterable[Solution], concurrency: int, note: Any) -> None:
+    """Hands `note` an entry for each solution as it is scored; a failure stays with its solution.
+
+    Raises WorkerDied where the scorer's engine has died, and RunError where `note` cannot write an entry.
+    """
+    turns = asyncio.Semaphore(concurrency)
+
+    async def one(solution: Solution) -> None:
+        try:
+            found = await score(scorer, solution)
+        except WorkerDied:
+            raise
+        except Exception as error:
+            note({"id": solution.id, "error": f"{type(error).__name__}: {error}"})
+        else:
+            note({"id": solution.id, "scores": found})
+        finally:
+            turns.release()
+
+    stopped: BaseException | None = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            for solution in solutions:
+                await turns.acquire()
+                group.create_task(one(solution))
+    except* (WorkerDied, RunError) as all_of_them:
+        stopped = all_of_them.exceptions[0]
+    if stopped is not None:
+        raise stopped
+
+
+async def score(scorer: Scorer, solution: Solution) -> list[float]:
+    """A number a step; of an outcome scorer the last step's alone. Raises ScoreError where they cannot be right."""
+    steps = as_steps(solution)
+    since = len(steps) - 1 if scorer.kind is Kind.OUTCOME else 0
+    scored = await scorer.score(solution.question, steps, since)
+    check_scores(scorer.kind, scored.scores, len(steps) - since)
+    return list(map(float, scored.scores))
+
+
