@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from policies.engines.generation import Generator, generator
 from policies.engines.hf import choose_device
+from policies.engines.hf_writer import Generator, generator
 from policies.writing import Writing
 from search.errors import check_knob
 

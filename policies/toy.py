@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from policies.engines.toy import Place, random_world
-from search.cost import Cost
+from policies.engines.world import Place, random_world
 from search.errors import check_knob
 from search.protocols import Extension
-from search.randomness import generator
-from search.step import End, Step
 from search.tree import Node
+from search.tree.cost import Cost
+from search.tree.randomness import generator
+from search.tree.step import End, Step
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from policies.engines.room import Room
+from policies.engines.share import Room
 from policies.engines.vllm_writer import VLLMWriter, writer
 from policies.writing import Writing
 from search.errors import check_knob

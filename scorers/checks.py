@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scorers.claims import Claim, claims, latex
-from search.cost import Cost
-from search.equivalence import Equivalence
+from search.answers.equivalence import Equivalence
 from search.errors import check_knob
 from search.protocols import Scored
-from search.scores import Kind
-from search.step import Step
+from search.tree.cost import Cost
+from search.tree.scores import Kind
+from search.tree.step import Step
 
 _LETTER = re.compile(r"(?<![a-zA-Z\\])[a-zA-Z](?![a-zA-Z])")
 _DECIMAL = re.compile(r"-?\d*\.(\d+)")

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from scorers.custom import adapt
 from search.protocols import Scorer
-from search.scores import Kind, check_scores
-from search.step import End, Step
+from search.tree.scores import Kind, check_scores
+from search.tree.step import End, Step
 
 
 class ConformanceError(AssertionError):

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import Any
 
+from policies.engines.ends import Limits
 from policies.engines.hf import choose_device
 from policies.engines.meter import NOTHING, add
 from policies.engines.prompt import encode_question
-from policies.engines.room import Engine, Room
 from policies.engines.rows import Row
 from policies.engines.sampling import Sampling
-from search.answers import boxed
-from search.batching import together
-from search.cost import Cost
-from search.ends import Limits
+from policies.engines.share import Engine, Room
+from search.answers.boxes import boxed
 from search.errors import KnobError, ScoreError, check_knob
 from search.protocols import Scored
-from search.randomness import key
-from search.scores import Kind
-from search.step import Step
+from search.tasks import together
+from search.tree.cost import Cost
+from search.tree.randomness import key
+from search.tree.scores import Kind
+from search.tree.step import Step
 
 PROMPT = """Here is a problem and the beginning of a solution, step by step.
 
@@ -92,7 +92,7 @@ class Critic(Room):
             from policies.engines.vllm_writer import writer
 
             return writer(self.model, self.dtype, self.room, _WHOLE)
-        from policies.engines.generation import generator
+        from policies.engines.hf_writer import generator
 
         return generator(self.model, choose_device(self.device), self.dtype, self.batch_size, _WHOLE)
 

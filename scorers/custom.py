@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.batching import Batcher, Ticket
-from search.cost import Cost
+from policies.engines.batching import Batcher, Ticket
 from search.errors import ScoreError
 from search.protocols import Scored, Scorer
-from search.scores import Kind
-from search.step import Step
+from search.tree.cost import Cost
+from search.tree.scores import Kind
+from search.tree.step import Step
 
 Pair = tuple[str, list[Step]]
 UNKNOWN = Cost(calls=1, flops=None)

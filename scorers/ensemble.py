@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.engines.meter import add
-from search.batching import together
-from search.cost import Cost
 from search.errors import KindError, KnobError, check_knob
 from search.protocols import Scored, Scorer
-from search.scores import Kind, check_scores
-from search.step import Step
+from search.tasks import together
+from search.tree.cost import Cost
+from search.tree.scores import Kind, check_scores
+from search.tree.step import Step
 
 Array = NDArray[np.float64]
 

@@ -8,18 +8,18 @@ from itertools import pairwise
 from policies.engines.hf import choose_device
 from policies.engines.meter import add
 from policies.engines.prompt import SYSTEM_PROMPT, encode_question
-from policies.engines.room import Engine, Room
-from scorers.forms import Encoded, pieces
-from scorers.heads import Head, check
-from scorers.hf_reader import HFReader, Reading
-from scorers.presets import check_preset
-from scorers.step_reader import StepReader
-from search.batching import together
-from search.cost import Cost
+from policies.engines.share import Engine, Room
+from scorers.checkpoints.forms import Encoded, pieces
+from scorers.checkpoints.heads import Head, check
+from scorers.checkpoints.hf_reader import HFReader, Reading
+from scorers.checkpoints.presets import check_preset
+from scorers.checkpoints.step_reader import StepReader
 from search.errors import KnobError, check_knob
 from search.protocols import Scored
-from search.scores import Kind
-from search.step import Step
+from search.tasks import together
+from search.tree.cost import Cost
+from search.tree.scores import Kind
+from search.tree.step import Step
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Implicit(Room):
     def _reader(self, model: str) -> StepReader:
         if self.engine is not Engine.VLLM:
             return _reader(model, choose_device(self.device), self.dtype, self.batch_size)
-        from scorers import vllm_reader
+        from scorers.checkpoints import vllm_reader
 
         return vllm_reader.reader(Head.LIKELIHOOD, model, self.dtype, self.room, None)
 

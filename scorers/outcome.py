@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from policies.engines.prompt import SYSTEM_PROMPT
-from scorers.forms import Form, Whole
-from scorers.heads import Head
+from scorers.checkpoints.forms import Form, Whole
+from scorers.checkpoints.heads import Head
 from scorers.reward_model import ServedRewardModel
-from search.scores import Kind
+from search.tree.scores import Kind
 
 
 @dataclass(frozen=True)

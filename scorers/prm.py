@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from policies.engines.prompt import SYSTEM_PROMPT
-from scorers.forms import Form, Inline, Lines, Separated, Tagged, Turns
-from scorers.heads import Head, Words
+from scorers.checkpoints.forms import Form, Inline, Lines, Separated, Tagged, Turns
+from scorers.checkpoints.heads import Head, Words
 from scorers.reward_model import RewardModel, ServedRewardModel
-from search.scores import Kind
+from search.tree.scores import Kind
 
 STEP_TAG = "<extra_0>"
 

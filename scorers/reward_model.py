@@ -6,16 +6,16 @@ from functools import cached_property
 from typing import ClassVar
 
 from policies.engines.hf import ModelError, choose_device, load_tokenizer
-from policies.engines.room import Engine, Room
-from scorers import hf_reader
-from scorers.forms import Form
-from scorers.heads import Head, Words, check
-from scorers.presets import check_preset
-from scorers.step_reader import StepReader
+from policies.engines.share import Engine, Room
+from scorers.checkpoints import hf_reader
+from scorers.checkpoints.forms import Form
+from scorers.checkpoints.heads import Head, Words, check
+from scorers.checkpoints.presets import check_preset
+from scorers.checkpoints.step_reader import StepReader
 from search.errors import KnobError, check_knob
 from search.protocols import Scored
-from search.scores import Kind
-from search.step import Step
+from search.tree.scores import Kind
+from search.tree.step import Step
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,6 @@ class ServedRewardModel(RewardModel, Room):
     def _reader(self) -> StepReader:
         if self.engine is not Engine.VLLM:
             return super()._reader()
-        from scorers import vllm_reader
+        from scorers.checkpoints import vllm_reader
 
         return vllm_reader.reader(self.head, self.model, self.dtype, self.room, self.words)

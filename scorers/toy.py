@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from policies.engines.toy import Place, random_world
-from search.cost import Cost
+from policies.engines.world import Place, random_world
 from search.errors import check_knob
 from search.protocols import Scored
-from search.randomness import generator
-from search.scores import Kind, logit
-from search.step import Step
+from search.tree.cost import Cost
+from search.tree.randomness import generator
+from search.tree.scores import Kind, logit
+from search.tree.step import Step
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,27 @@
 """stepsearch: the tree, the protocols, the algorithms and the selection of an answer. Imports no model library."""
 
-from search.batching import Batcher, Ticket, WorkerDied
-from search.beam import Beam
-from search.best_of_n import BestOfN
-from search.cost import Budget, BudgetSpent, Cost, Ledger
-from search.ends import Cutter, Limits, Vocabulary
-from search.errors import KindError, KnobError, ScoreError
+from search.algorithms.beam import Beam
+from search.algorithms.best_of_n import BestOfN
+from search.algorithms.mcts import MCTS
+from search.algorithms.particle_filter import ParticleFilter
+from search.answers.selection import Ballot, Rule, Selection, Vote, oracle
+from search.errors import KindError, KnobError, ScoreError, WorkerDied
 from search.grow import Grower
-from search.mcts import MCTS
-from search.particle_filter import ParticleFilter
 from search.protocols import Extension, Policy, Scored, Scorer, Searcher
-from search.scores import Kind, Reduction
-from search.selection import Ballot, Rule, Selection, Vote, oracle
 from search.solve import Job, Solved, solve, solve_all
-from search.step import End, Step
 from search.tree import Node, Tree
+from search.tree.cost import Budget, BudgetSpent, Cost, Ledger
+from search.tree.scores import Kind, Reduction
+from search.tree.step import End, Step
 
 __all__ = [
     "MCTS",
     "Ballot",
-    "Batcher",
     "Beam",
     "BestOfN",
     "Budget",
     "BudgetSpent",
     "Cost",
-    "Cutter",
     "End",
     "Extension",
     "Grower",
@@ -34,7 +30,6 @@ __all__ = [
     "KindError",
     "KnobError",
     "Ledger",
-    "Limits",
     "Node",
     "ParticleFilter",
     "Policy",
@@ -47,9 +42,7 @@ __all__ = [
     "Selection",
     "Solved",
     "Step",
-    "Ticket",
     "Tree",
-    "Vocabulary",
     "Vote",
     "WorkerDied",
     "oracle",

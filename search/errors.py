@@ -16,6 +16,10 @@ class KindError(ValueError):
     """A scorer's kind does not allow what was asked of its scores."""
 
 
+class WorkerDied(RuntimeError):
+    """The thread or task that ran the batches is gone; nobody will answer."""
+
+
 def check_knob(
     owner: Any, knob: str, *, least: float | None = None, above: float | None = None, most: float | None = None
 ) -> None:

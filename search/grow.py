@@ -8,12 +8,12 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from search.cost import BudgetSpent, Ledger
 from search.protocols import Policy, Scorer
-from search.randomness import generator, key
-from search.scores import Kind, check_scores
-from search.step import Step
 from search.tree import Event, Node, Tree
+from search.tree.cost import BudgetSpent, Ledger
+from search.tree.randomness import generator, key
+from search.tree.scores import Kind, check_scores
+from search.tree.step import Step
 
 T = TypeVar("T")
 Prefix = tuple[tuple[str, tuple[int, ...]], ...]  # the texts and token ids of a path's first steps

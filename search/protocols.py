@@ -7,9 +7,9 @@ is the only caller of all three.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from search.cost import Cost
-from search.scores import Kind
-from search.step import Step
+from search.tree.cost import Cost
+from search.tree.scores import Kind
+from search.tree.step import Step
 
 if TYPE_CHECKING:
     from search.grow import Grower

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
-from search.cost import Budget, BudgetSpent
 from search.errors import KnobError
 from search.grow import Grower
 from search.protocols import Policy, Scorer, Searcher
 from search.tree import Tree
+from search.tree.cost import Budget, BudgetSpent
 
 search_id: ContextVar[str | None] = ContextVar("search_id", default=None)
 """Names the running search to an engine whose cache outlives it, so that a search is charged what it costs alone."""

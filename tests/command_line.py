@@ -22,7 +22,8 @@ from enum import Enum
 from pathlib import Path
 
 from policies.toy import Toy
-from search import Beam, Kind, Step, WorkerDied
+from search.errors import WorkerDied
+from search import Beam, Kind, Step
 
 
 class Mood(Enum):

@@ -37,7 +37,7 @@ def random_policy(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def random_prm(tmp_path_factory: pytest.TempPathFactory) -> str:
-    from scorers.qwen2_prm import Qwen2ForProcessRewardModel
+    from scorers.checkpoints.qwen2_prm import Qwen2ForProcessRewardModel
 
     return save_random(Qwen2ForProcessRewardModel, tmp_path_factory.mktemp("prm"), seed=1)
 

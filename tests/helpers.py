@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from policies.engines.toy import Place
+from policies.engines.world import Place
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import (

@@ -7,11 +7,11 @@ import numpy as np
 
 from experiments.analysis.uncertainty import interval
 from experiments.problems.solution import Solution, as_tree
-from search.answers import boxed
-from search.equivalence import equivalent
-from search.scores import Kind, Reduction
-from search.selection import Selection, allowed_rules, oracle
+from search.answers.boxes import boxed
+from search.answers.equivalence import equivalent
+from search.answers.selection import Selection, allowed_rules, oracle
 from search.tree import Tree
+from search.tree.scores import Kind, Reduction
 
 
 class Answers(NamedTuple):

@@ -9,7 +9,7 @@ from experiments.analysis.fewer_samples import with_estimates
 from experiments.errors import RunError
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import ORACLE, Result
-from search.selection import Rule
+from search.answers.selection import Rule
 
 
 def correct_by_problem(members: Iterable[Result], rule: str) -> dict[str, float]:

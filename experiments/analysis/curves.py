@@ -12,7 +12,7 @@ from experiments.errors import RunError
 from experiments.runs.axes import LABELS, SPENT, Axis
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import ORACLE, Result
-from search.selection import Rule
+from search.answers.selection import Rule
 
 REFERENCE = "best_of_n"  # whose majority and pass@N are drawn
 

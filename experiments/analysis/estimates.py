@@ -20,7 +20,7 @@ from experiments.analysis.uncertainty import Interval, interval
 from experiments.errors import RunError, one_of
 from experiments.runs.results import Result
 from search.errors import KnobError
-from search.randomness import generator
+from search.tree.randomness import generator
 
 Figure = Callable[[Result], Expected | None]  # None where the result does not tell it
 

@@ -14,8 +14,8 @@ import numpy as np
 from experiments.analysis.pass_at_k import Samples, best_at_k, doublings, pass_at_k, vote_at_k
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import Result
-from search.randomness import generator
-from search.selection import Rule
+from search.answers.selection import Rule
+from search.tree.randomness import generator
 
 DRAWS = 200  # random subsets for each vote of each problem
 

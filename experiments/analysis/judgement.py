@@ -23,7 +23,7 @@ from experiments.analysis.step_metrics import (
 )
 from experiments.analysis.uncertainty import Interval, interval_of
 from experiments.problems.solution import Solution
-from search.scores import Kind, Reduction, reduction_for
+from search.tree.scores import Kind, Reduction, reduction_for
 
 HALF = 0.5
 

@@ -15,7 +15,7 @@ from experiments.analysis.uncertainty import Interval, interval
 from experiments.errors import RunError
 from experiments.runs.axes import SPENT
 from experiments.runs.results import Result
-from search.randomness import generator
+from search.tree.randomness import generator
 
 QUINTILES = 5
 

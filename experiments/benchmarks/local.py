@@ -18,10 +18,10 @@ from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaLis
 
 from experiments.config.schema import from_words
 from experiments.problems.sets import Arithmetic
-from policies.engines.generation import Generator
+from policies.engines.hf_writer import Generator
 from policies.engines.prompt import encode_question
 from policies.hf import HF
-from scorers.self import SelfCertainty
+from scorers.self_certainty import SelfCertainty
 from search import BestOfN, Job, solve_all
 
 LEAST_RATIO = 0.8

@@ -21,12 +21,12 @@ from rich.console import Console
 
 from experiments.config.schema import from_words
 from experiments.problems.sets import Arithmetic
-from policies.engines.room import Engine
+from policies.engines.share import Engine
 from policies.vllm import VLLM
-from scorers.forms import Tagged, token_id
+from scorers.checkpoints.forms import Tagged, token_id
+from scorers.checkpoints.vllm_reader import VLLMReader
 from scorers.prm import PRM, STEP_TAG
-from scorers.self import SelfCertainty
-from scorers.vllm_reader import VLLMReader
+from scorers.self_certainty import SelfCertainty
 from search import MCTS, Beam, BestOfN, Job, ParticleFilter, Tree, solve_all
 from search.protocols import Searcher
 

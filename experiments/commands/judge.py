@@ -35,9 +35,8 @@ from experiments.runs.progress import SweepProgress
 from experiments.runs.scoring import SCORES, Scores, score_all
 from experiments.runs.stopping import TERMINATED, terminable
 from experiments.terminal import plain, plain_lines, screen
-from search.batching import WorkerDied
-from search.errors import KindError, check_knob
-from search.scores import Kind, Reduction, reduction_for
+from search.errors import KindError, WorkerDied, check_knob
+from search.tree.scores import Kind, Reduction, reduction_for
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,10 @@ from experiments.errors import INTERRUPTED, ConfigError, RunError
 from experiments.reports.trees import cost_table, draw, votes_table
 from experiments.runs.preflight import check_kinds, load_engines
 from experiments.terminal import plain
-from search.cost import Budget
-from search.selection import Ballot, Selection, allowed_rules
+from search.answers.selection import Ballot, Selection, allowed_rules
 from search.solve import solve
 from search.tree import Tree
+from search.tree.cost import Budget
 
 
 class Show(Enum):

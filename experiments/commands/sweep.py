@@ -43,8 +43,7 @@ from experiments.runs.recorder import Recorder, TooManyErrors
 from experiments.runs.results import RESULTS, read_results
 from experiments.runs.stopping import TERMINATED, terminable
 from experiments.terminal import plain_lines
-from search.batching import WorkerDied
-from search.errors import KnobError, check_knob
+from search.errors import KnobError, WorkerDied, check_knob
 
 FREE = ("concurrency", "max_errors", "tracker")  # knobs that change nothing of what has been done
 

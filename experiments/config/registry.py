@@ -10,14 +10,14 @@ from importlib import import_module
 from hydra.core.config_store import ConfigStore
 
 from experiments.config.schema import schema
-from search.selection import Rule
+from search.answers.selection import Rule
 
 GROUPS: dict[str, dict[str, str]] = {
     "search": {
-        "best_of_n": "search.best_of_n:BestOfN",
-        "beam": "search.beam:Beam",
-        "mcts": "search.mcts:MCTS",
-        "particle_filter": "search.particle_filter:ParticleFilter",
+        "best_of_n": "search.algorithms.best_of_n:BestOfN",
+        "beam": "search.algorithms.beam:Beam",
+        "mcts": "search.algorithms.mcts:MCTS",
+        "particle_filter": "search.algorithms.particle_filter:ParticleFilter",
         "custom": "experiments.config.custom:Custom",
     },
     "policy": {
@@ -34,7 +34,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "outcome": "scorers.outcome:Outcome",
         "implicit": "scorers.implicit:Implicit",
         "judge": "scorers.critic:Critic",
-        "self": "scorers.self:SelfCertainty",
+        "self": "scorers.self_certainty:SelfCertainty",
         "checks": "scorers.checks:Checks",
         "ensemble": "experiments.config.ensemble:Members",
         "toy": "scorers.toy:Toy",
@@ -59,7 +59,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "labelled": "experiments.problems.labelled:Labelled",
         "completions": "experiments.problems.completions:Completions",
     },
-    "selection": {rule.value: "search.selection:Selection" for rule in Rule},
+    "selection": {rule.value: "search.answers.selection:Selection" for rule in Rule},
 }
 """group -> choice -> module:class"""
 

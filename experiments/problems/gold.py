@@ -1,13 +1,13 @@
 r"""The gold answer of a problem: where it stands in the field that holds it.
 
-Taken as written, as far as it can be: whether `\frac12` and `0.5` are the same is for `search.equivalence` to say.
+Taken as written where that is possible: whether `\frac12` equals `0.5` is decided by `search.answers.equivalence`.
 """
 
 import re
 from enum import Enum
 
 from experiments.problems.json_lines import Line, ProblemError
-from search.answers import boxed
+from search.answers.boxes import boxed
 
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from experiments.problems.json_lines import ProblemError
-from search.cost import Ledger
-from search.scores import Kind
-from search.step import End, Step
 from search.tree import Tree
+from search.tree.cost import Ledger
+from search.tree.scores import Kind
+from search.tree.step import End, Step
 
 
 @dataclass(frozen=True)

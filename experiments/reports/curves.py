@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentF
 
 from experiments.analysis.curves import Figure, Line, figure, samples_figure
 from experiments.runs.results import Result
-from search.selection import Rule
+from search.answers.selection import Rule
 
 DPI = 200
 

@@ -16,7 +16,7 @@ from experiments.analysis.judgement import Group, Judgement
 from experiments.reports.curves import DPI, STYLE
 from experiments.reports.judgement_picture import draw
 from experiments.terminal import percent
-from search.selection import Rule
+from search.answers.selection import Rule
 
 
 def write(found: Judgement, folder: Path) -> list[Path]:

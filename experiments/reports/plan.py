@@ -19,7 +19,7 @@ from experiments.runs.axes import LABELS, Axis
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import Result
 from experiments.terminal import exact, number
-from search.selection import Rule
+from search.answers.selection import Rule
 
 
 def table(

@@ -10,7 +10,7 @@ from experiments.errors import RunError
 from experiments.reports.tables import summary_table, write_csv
 from experiments.runs.results import RESULTS, Result
 from experiments.terminal import plain, screen
-from search.selection import Rule
+from search.answers.selection import Rule
 
 
 def report(folder: Path, results: Sequence[Result], rule: Rule) -> list[Row]:

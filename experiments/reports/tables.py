@@ -14,7 +14,7 @@ from experiments.analysis.summary import COLUMNS, Row
 from experiments.runs.axes import Axis
 from experiments.runs.results import ORACLE, Result
 from experiments.terminal import number
-from search.selection import Rule
+from search.answers.selection import Rule
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:

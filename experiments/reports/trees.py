@@ -7,10 +7,10 @@ from rich.text import Text
 from rich.tree import Tree as Drawing
 
 from experiments.terminal import number, plain
-from search.answers import boxed
-from search.cost import Ledger
-from search.selection import Ballot
+from search.answers.boxes import boxed
+from search.answers.selection import Ballot
 from search.tree import Node, Tree
+from search.tree.cost import Ledger
 
 
 def votes_table(ballot: Ballot) -> Table:

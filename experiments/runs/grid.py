@@ -8,8 +8,8 @@ from dataclasses import fields
 from dataclasses import is_dataclass
 from dataclasses import replace
 from typing import Any
-from search.best_of_n import BestOfN
-from search.cost import Budget
+from search.algorithms.best_of_n import BestOfN
+from search.tree.cost import Budget
 from search.errors import KnobError
 from search.protocols import Policy
 from search.protocols import Searcher

@@ -5,17 +5,17 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import NoReturn
-from search.beam import Beam
-from search.best_of_n import BestOfN
+from search.algorithms.beam import Beam
+from search.algorithms.best_of_n import BestOfN
 from search.errors import KindError
-from search.mcts import MCTS
+from search.algorithms.mcts import MCTS
 from search.protocols import Scorer
 from search.protocols import Searcher
-from search.scores import Use
-from search.scores import conversion
-from search.scores import reduction_for
-from search.selection import Rule
-from search.selection import Selection
+from search.tree.scores import Use
+from search.tree.scores import conversion
+from search.tree.scores import reduction_for
+from search.answers.selection import Rule
+from search.answers.selection import Selection
 from search.solve import solve
 from search.tree import Node
 

@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterable
 from contextlib import aclosing
 from pathlib import Path
-from search.batching import WorkerDied
-from search.selection import Selection
+from search.errors import WorkerDied
+from search.answers.selection import Selection
 from search.solve import Job
 from search.solve import Solved
 from search.solve import solve_all

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from search.selection import oracle
+from search.answers.selection import oracle
 from experiments.errors import RunError
 
 

@@ -5,11 +5,11 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from search.batching import WorkerDied
+from search.errors import WorkerDied
 from search.errors import ScoreError
 from search.protocols import Scorer
-from search.scores import Kind
-from search.scores import check_scores
+from search.tree.scores import Kind
+from search.tree.scores import check_scores
 from experiments.runs.appending import Lines
 from experiments.errors import RunError
 from experiments.problems.solution import Solution

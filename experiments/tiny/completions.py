@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.problems import arithmetic
 from experiments.tiny.searches import append
-from scorers.self import SelfCertainty
+from scorers.self_certainty import SelfCertainty
 from search import Job, Node, Policy, Tree
 from search.grow import Grower
 

@@ -21,12 +21,12 @@ from experiments.problems import arithmetic
 from experiments.problems.published import Bigbench
 from experiments.tiny.corrupt import KINDS, corrupt
 from experiments.tiny.searches import in_order
-from policies.engines.room import Engine
+from policies.engines.share import Engine
 from policies.hf import HF
 from policies.vllm import VLLM
 from scorers.prm import PRM
 from search import BestOfN, Job, Reduction, Rule, Selection, Step, Tree, oracle
-from search.answers import boxed
+from search.answers.boxes import boxed
 
 
 @dataclass

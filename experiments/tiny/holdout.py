@@ -16,7 +16,7 @@ from experiments.config.schema import from_words
 from experiments.problems import arithmetic
 from experiments.tiny import evaluate, train_prm
 from experiments.tiny.searches import in_order
-from scorers.self import SelfCertainty
+from scorers.self_certainty import SelfCertainty
 from search import BestOfN, Job, Tree
 
 

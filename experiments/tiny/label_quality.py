@@ -38,9 +38,9 @@ from experiments.tiny.evaluate import correct, judged, unseen
 from experiments.tiny.searches import in_order
 from experiments.tiny.training import Document, Schedule
 from policies.engines.hf import load_tokenizer, load_weights
-from policies.engines.room import Engine
+from policies.engines.share import Engine
 from scorers.prm import PRM
-from scorers.self import SelfCertainty
+from scorers.self_certainty import SelfCertainty
 from search import BestOfN, Job, Node, Policy, Reduction, Rule, Selection, Tree
 
 KINDS = ("exact", "hard", "soft", "judge", "consensus")

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from experiments.problems import arithmetic
 from search.errors import check_knob
-from search.randomness import generator
-from search.step import Step
+from search.tree.randomness import generator
+from search.tree.step import Step
 
 SURE = 2.0  # the logit of a right step without noise; a wrong one's is its negative
 

@@ -30,11 +30,11 @@ from experiments.tiny.training import IGNORED, Document, Schedule, pack, places,
 from experiments.tiny.verifier import verifier
 from policies.engines.hf import load_tokenizer, load_weights
 from policies.engines.prompt import encode_question
-from policies.engines.room import Engine
+from policies.engines.share import Engine
 from policies.hf import HF
 from policies.vllm import VLLM
 from scorers.prm import STEP_TAG
-from scorers.self import SelfCertainty
+from scorers.self_certainty import SelfCertainty
 from search import BestOfN, Job, Tree
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import Qwen2ForCausalLM
 
 from experiments.tiny.train_policy import config
-from scorers.qwen2_prm import Qwen2ForProcessRewardModel
+from scorers.checkpoints.qwen2_prm import Qwen2ForProcessRewardModel
 
 WHISPER = 0.03  # how small the carried tokens are beside the policy's stream
 

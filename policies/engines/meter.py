@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass
 
-from search.cost import Cost
+from search.tree.cost import Cost
 
 NOTHING = Cost(calls=0)
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from policies.engines.ends import Cutter, Limits, Vocabulary
 from policies.engines.hf import ModelError
 from policies.engines.meter import Work
 from policies.engines.sampling import Sampling
-from search.ends import Cutter, Limits, Vocabulary
-from search.step import Step
+from search.tree.step import Step
 
 
 @dataclass(eq=False)

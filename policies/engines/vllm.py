@@ -27,8 +27,8 @@ from packaging.version import Version
 from transformers import AutoModel, AutoModelForCausalLM
 
 from policies.engines.hf import ModelError, choose_dtype, context_length, empty_model, load_config, locate
-from policies.engines.room import Room
-from search.batching import WorkerDied
+from policies.engines.share import Room
+from search.errors import WorkerDied
 
 T = TypeVar("T")
 OLDEST = Version("0.20")

@@ -10,11 +10,11 @@ from transformers import AutoModelForCausalLM
 from policies.engines.flops import Flops
 from policies.engines.hf import empty_model, generation_ends, load_tokenizer
 from policies.engines.meter import NOTHING, Meter, add
-from policies.engines.room import Room
 from policies.engines.rows import Row, vocabulary
+from policies.engines.share import Room
 from policies.engines.vllm import Aborted, Server, sampling_params, shared
-from search.cost import Cost
 from search.solve import search_id
+from search.tree.cost import Cost
 
 
 class VLLMWriter:

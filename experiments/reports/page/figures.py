@@ -12,7 +12,7 @@ from experiments.runs.axes import LABELS, SPENT
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import ORACLE, Result
 from experiments.terminal import number
-from search.selection import Rule
+from search.answers.selection import Rule
 
 AXES = [*map(str, SPENT), SCALE]
 

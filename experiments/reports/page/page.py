@@ -24,8 +24,8 @@ from experiments.runs.progress import SweepProgress
 from experiments.runs.results import Result
 from experiments.runs.tree_files import tree_files
 from experiments.terminal import number
-from search.scores import Reduction
-from search.selection import Rule
+from search.answers.selection import Rule
+from search.tree.scores import Reduction
 
 CONFIG = "config.yaml"
 

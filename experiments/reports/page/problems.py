@@ -16,8 +16,8 @@ from experiments.reports.page.formulas import Pieces
 from experiments.reports.page.trees import shown
 from experiments.runs.results import ORACLE, Result
 from experiments.runs.tree_files import tree_name
-from search.scores import Reduction
 from search.tree import Tree
+from search.tree.scores import Reduction
 
 _FEW = 40  # problems, that are packed before other processes have started
 

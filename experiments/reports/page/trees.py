@@ -10,12 +10,12 @@ import numpy as np
 
 from experiments.reports.page.formulas import Pieces
 from experiments.reports.trees import best_path
-from search.answers import boxed
-from search.equivalence import equivalent
-from search.resampling import normalise
-from search.scores import Reduction
-from search.selection import Ballot, Selection, allowed_rules
+from search.algorithms.resampling import normalise
+from search.answers.boxes import boxed
+from search.answers.equivalence import equivalent
+from search.answers.selection import Ballot, Selection, allowed_rules
 from search.tree import Node, Path, Tree
+from search.tree.scores import Reduction
 
 _STATS = ("visits", "prior", "q", "count")
 

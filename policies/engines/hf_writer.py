@@ -1,0 +1,149 @@
+"""Batched generation of steps on Transformers: one loop for any causal language model with a cache."""
+
+import asyncio
+import inspect
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from itertools import count
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+from transformers import AutoModelForCausalLM
+
+from policies.engines.batching import Batcher, Ticket
+from policies.engines.flops import Flops
+from policies.engines.hf import ModelError, context_length, load_config, load_tokenizer, load_weights, turn
+from policies.engines.meter import NOTHING, Meter
+from policies.engines.rows import Row, vocabulary
+from policies.engines.sampling import Sampling, draw
+from search.tree.cost import Cost
+
+
+class Generator:
+    """A causal language model behind a queue; `meter` counts what it spends."""
+
+    def __init__(self, model: str, device: str, dtype: str, batch_size: int, delimiter: str) -> None:
+        self.device = device
+        self.tokenizer = load_tokenizer(model)
+        self.model = causal_model(model, device, dtype)
+        self.context = context_length(self.model.config)
+        # Whatever else the checkpoint's generation_config says has no effect.
+        ends = getattr(self.model.generation_config, "eos_token_id", None)
+        self.vocabulary = vocabulary(self.tokenizer, ends, delimiter)
+        self.meter = Meter()
+        self._batch: Batcher[Row, None] = Batcher(self._run, batch_size, _group, lambda row: len(row.prompt))
+        self._optional = {"position_ids", "logits_to_keep"} & set(inspect.signature(self.model.forward).parameters)
+
+    @cached_property
+    def flops(self) -> Flops:
+        return Flops.of(self.model.base_model, self.model.get_output_embeddings().weight.numel())
+
+    async def write(self, rows: Sequence[Row]) -> None:
+        """Fills in steps and cost of all rows. Cancelled, they stop at their next token."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for row in rows:
+                    group.create_task(self._batch(row))
+        except BaseException:
+            for row in rows:
+                self.meter.abandon(row)
+            raise
+
+    def _run(self, tickets: Sequence[Ticket[Row]]) -> list[None]:
+        wanted = [ticket for ticket in tickets if not ticket.cancelled]
+        for ticket in wanted:
+            ticket.item.begin(self.vocabulary, self.context)
+        try:
+            with turn(self.device), torch.inference_mode():
+                self._generate(wanted)
+        except BaseException:
+            for ticket in wanted:
+                self.meter.waste(self._cost(ticket.item))
+            raise
+        for ticket in wanted:
+            ticket.item.steps = tuple(ticket.item.cutter.steps)
+            self.meter.done(ticket.item, self._cost(ticket.item))
+        return [None] * len(tickets)
+
+    def _generate(self, running: Sequence[Ticket[Row]]) -> None:
+        """Decodes until no row goes on; one that has ended leaves the batch and is not computed again."""
+        if not running:
+            return
+        # prefill
+        sampling = running[0].item.sampling
+        seeds = torch.tensor([ticket.item.seed for ticket in running], device=self.device)
+        ids, mask = _padded_left([ticket.item.prompt for ticket in running], self.device)
+        places, cache = (mask.cumsum(-1) - 1).clamp(min=0), None
+        for position in count():
+            output = self._forward(ids, mask, places, cache)
+            drawn = draw(output.logits[:, -1], sampling, seeds, position)
+            going = _push(running, *drawn.tolist())
+            if not going:
+                return
+            # decode
+            cache = output.past_key_values
+            ids, mask, places = drawn[0, :, None].long(), pad(mask, (0, 1), value=1), places[:, -1:] + 1
+            if len(going) < len(running):
+                running, kept = [running[i] for i in going], torch.tensor(going, device=self.device)
+                cache.reorder_cache(kept)
+                ids, mask, places, seeds = ids[kept], mask[kept], places[kept], seeds[kept]
+
+    def _forward(self, ids: Tensor, mask: Tensor, places: Tensor, cache: Any) -> Any:
+        optional = {"position_ids": places, "logits_to_keep": 1}
+        return self.model(
+            input_ids=ids,
+            attention_mask=mask,
+            past_key_values=cache,
+            use_cache=True,
+            **{name: optional[name] for name in self._optional},
+        )
+
+    def _cost(self, row: Row) -> Cost:
+        tokens, prompt = row.cutter.tokens, len(row.prompt)
+        if not tokens:
+            return NOTHING
+        # The last token is sampled but never read; each of the others is computed once.
+        flops = self.flops.forward(0, prompt + tokens - 1, tokens)
+        return Cost(generated=tokens, computed=prompt, calls=0, flops=flops)
+
+
+def _group(row: Row) -> tuple[Sampling, bool]:
+    """Rows of one batch share their sampling, and whole solutions do not keep single steps waiting."""
+    return row.sampling, row.max_steps is None
+
+
+def _padded_left(prompts: Sequence[Sequence[int]], device: str) -> tuple[Tensor, Tensor]:
+    """Ids and mask, both [rows, width]; which id pads is all the same, for the mask hides it."""
+    # On CPU every row is padded: without a mask PyTorch decodes grouped-query attention in bf16 ten times slower.
+    width = max(map(len, prompts)) + (torch.device(device).type == "cpu")
+    ids = torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=device)
+    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
+    return ids, mask
+
+
+def _push(
+    tickets: Sequence[Ticket[Row]], tokens: list[float], logprobs: list[float], entropy: list[float]
+) -> list[int]:
+    """Hands each row its token: the places of those that go on. A row ends as its cutter says, or unwanted."""
+    for ticket, token, logprob, nats in zip(tickets, tokens, logprobs, entropy, strict=True):
+        ticket.item.cutter.push(int(token), logprob, nats)
+    return [i for i, ticket in enumerate(tickets) if not (ticket.item.cutter.done or ticket.cancelled)]
+
+
+@lru_cache(maxsize=4)
+def causal_model(model: str, device: str, dtype: str) -> Any:
+    """Raises ModelError where the model is not one that writes."""
+    architecture = (load_config(model).architectures or ["model"])[0]
+    if "Reward" in architecture or "Classification" in architecture:
+        raise ModelError(
+            f"model={model} is a {architecture}: it judges and does not write; give a causal language model"
+        )
+    return load_weights(AutoModelForCausalLM, model, device, dtype)
+
+
+@lru_cache(maxsize=8)
+def generator(model: str, device: str, dtype: str, batch_size: int, delimiter: str) -> Generator:
+    """One runtime a model, shared by all policies of the same knobs."""
+    return Generator(model, device, dtype, batch_size, delimiter)

@@ -1,0 +1,124 @@
+"""Reads solutions with a reward model on Transformers: batched, sorted by length, little padded."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from policies.engines.batching import Batcher, Ticket
+from policies.engines.flops import Flops
+from policies.engines.hf import context_length, turn
+from policies.engines.meter import Work
+from scorers.checkpoints import heads
+from scorers.checkpoints.heads import Head, Words
+from scorers.checkpoints.step_reader import StepReader
+from search.protocols import Scored
+from search.tree.cost import Cost
+
+PADDING = 1.2  # most padded tokens for each real one
+
+
+@dataclass(eq=False)
+class Reading(Work):
+    """Token ids to read and the positions whose scores are wanted."""
+
+    ids: list[int]
+    tags: list[int]
+    scores: list[float] | None = None
+
+
+class HFReader(StepReader):
+    """A reward model behind a queue."""
+
+    def __init__(
+        self, head: Head, model: str, device: str, dtype: str, batch_size: int, words: Words | None = None
+    ) -> None:
+        super().__init__(model)
+        self.device = device
+        ids = None if words is None else words.ids(self.tokenizer)
+        self.decoder, self.score, parameters = heads.load(head, model, device, dtype, ids)
+        self.masks = not _is_causal(self.decoder)
+        self.context = context_length(self.decoder.config)
+        self.flops = Flops.of(self.decoder, parameters)
+        self._batch: Batcher[Reading, list[float]] = Batcher(
+            self._run, batch_size, length=lambda reading: len(reading.ids)
+        )
+
+    async def read(self, ids: list[int], tags: list[int]) -> Scored:
+        """The score at each of the positions `tags`."""
+        reading = Reading(ids, tags)
+        try:
+            scores = await self._batch(reading)
+        except BaseException:
+            self.meter.abandon(reading)
+            raise
+        return Scored(scores, self._cost(reading))
+
+    def _cost(self, reading: Reading) -> Cost:
+        tokens = len(reading.ids)
+        return Cost(computed=tokens, flops=self.flops.forward(0, tokens, len(reading.tags)))
+
+    def _run(self, tickets: Sequence[Ticket[Reading]]) -> list[list[float]]:
+        """Readings come sorted by length; a batch is split where padding would exceed PADDING."""
+        readings = [ticket.item for ticket in tickets]
+        try:
+            with turn(self.device), torch.inference_mode():
+                for part in split([len(reading.ids) for reading in readings], PADDING):
+                    self._read([ticket.item for ticket in tickets[part] if not ticket.cancelled])
+        except BaseException:
+            for reading in readings:
+                if reading.scores is not None:
+                    self.meter.waste(self._cost(reading))
+                    reading.scores = None
+            raise
+        for reading in readings:
+            if reading.scores is not None:
+                self.meter.done(reading, self._cost(reading))
+        return [reading.scores or [] for reading in readings]
+
+    def _read(self, readings: Sequence[Reading]) -> None:
+        """Fills in the scores of readings."""
+        if not readings:
+            return
+        hidden = self._hidden(readings)
+        rows = [row for row, reading in enumerate(readings) for _ in reading.tags]
+        tags = [tag for reading in readings for tag in reading.tags]
+        scores = iter(self.score(hidden[rows, tags]).tolist())
+        for reading in readings:
+            reading.scores = [next(scores) for _ in reading.tags]
+
+    def _hidden(self, readings: Sequence[Reading]) -> Tensor:
+        """Last hidden states, [readings, tokens, H], padded on the right."""
+        width = max(len(reading.ids) for reading in readings)
+        ids = torch.tensor([reading.ids + [0] * (width - len(reading.ids)) for reading in readings], device=self.device)
+        if not self.masks:
+            return self.decoder(input_ids=ids, use_cache=False).last_hidden_state
+        lengths = torch.tensor([len(reading.ids) for reading in readings], device=self.device)
+        mask = torch.arange(width, device=self.device) < lengths[:, None]
+        return self.decoder(input_ids=ids, attention_mask=mask.long(), use_cache=False).last_hidden_state
+
+
+def _is_causal(decoder: Any) -> bool:
+    """Whether no token sees what stands behind it, padding among it: attention without a mask is much faster."""
+    parts = [part.is_causal for part in decoder.modules() if hasattr(part, "is_causal")]
+    return bool(parts) and all(parts) and getattr(decoder.config, "is_causal", True)
+
+
+def split(lengths: Sequence[int], waste: float) -> Iterator[slice]:
+    """Slices of ascending lengths, each with at most `waste` padded tokens for a real one."""
+    start, real = 0, 0
+    for place, length in enumerate(lengths):
+        if length * (place - start + 1) > waste * (real + length):
+            yield slice(start, place)
+            start, real = place, 0
+        real += length
+    yield slice(start, len(lengths))
+
+
+@lru_cache(maxsize=4)
+def reader(head: Head, model: str, device: str, dtype: str, batch_size: int, words: Words | None = None) -> HFReader:
+    """One runtime a model, shared by all scorers of the same knobs."""
+    return HFReader(head, model, device, dtype, batch_size, words)

@@ -1,0 +1,117 @@
+"""Particle filter over steps: sample from the posterior instead of maximising the score (arXiv 2502.01618)."""
+
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import count
+
+import numpy as np
+
+from search.algorithms.resampling import RESAMPLERS, Scheme, effective_sample_size, log_mean, normalise
+from search.errors import KnobError, check_knob
+from search.grow import Grower
+from search.tree import Node
+from search.tree.scores import Array, Kind, Use, conversion
+
+
+class Weighting(StrEnum):
+    TELESCOPING = "telescoping"
+    CURRENT = "current"
+
+
+@dataclass(frozen=True)
+class ParticleFilter:
+    """n particles, each a node with a log-weight; psi is the potential of a score (the logit of a probability).
+
+    until all particles are finished or truncated:
+        advance each open particle by one step
+        weigh:     telescoping  log w += (psi(s_t) - psi(s_{t-1})) / T, psi(s_0) = 0; a finished particle adds 0
+                   current      log w  =  psi(s_t) / T, of the latest score; a finished particle keeps its own
+        resample where ESS / n <= threshold; then log w = 0
+    Finished particles absorb and still compete. Under `telescoping` the product of the mean weights estimates, without
+    bias, the evidence E_policy[exp(psi(s_last) / T)]; under `current` (the paper's) there is none.
+    Every population is noted before its resampling, so that answers use the weights it would otherwise lose.
+    """
+
+    n: int = 16
+    """particles"""
+    weighting: Weighting = Weighting.TELESCOPING
+    """telescoping, or current: the paper's, which resamples at every step"""
+    resampling: Scheme = Scheme.SYSTEMATIC
+    """multinomial, residual, stratified or systematic"""
+    threshold: float | None = None
+    """resample where ESS / n is at most this; 0.5, and 1 under `current`, where None"""
+    temperature: float = 1.0
+    """T: above one flattens the weights, below one sharpens them"""
+
+    scale = "n"  # the knob that a list of budgets sets
+
+    def __post_init__(self) -> None:
+        check_knob(self, "n", least=1)
+        check_knob(self, "threshold", least=0, most=1)
+        check_knob(self, "temperature", above=0)
+        if self.weighting is Weighting.CURRENT and self.threshold not in (None, 1):
+            raise KnobError(f"ParticleFilter.threshold is {self.threshold}; under weighting=current it must be 1")
+
+    @property
+    def resample_at(self) -> float:
+        if self.threshold is not None:
+            return self.threshold
+        return 1.0 if self.weighting is Weighting.CURRENT else 0.5
+
+    async def search(self, grow: Grower) -> None:
+        conversion(grow.kind, Use.PARTICLES)
+        particles: list[Node] = [grow.root] * self.n
+        log_weights, log_evidence = np.zeros(self.n), 0.0
+        for step in count():
+            moved = await advance(grow, particles)
+            log_weights = self.weigh(log_weights, particles, moved, grow.kind)
+            particles = moved
+            self._note(grow, step, particles, log_weights, log_evidence)
+            if not any(particle.open for particle in particles):
+                return
+            if effective_sample_size(log_weights) <= self.resample_at * self.n:
+                resample = RESAMPLERS[self.resampling]
+                ancestors: list[int] = resample(normalise(log_weights), grow.rng("resample", step)).tolist()
+                grow.note("resampling", step=step, ancestors=ancestors)
+                log_evidence += log_mean(log_weights)
+                particles, log_weights = [particles[a] for a in ancestors], np.zeros(self.n)
+
+    def weigh(self, log_weights: Array, before: list[Node], after: list[Node], kind: Kind) -> Array:
+        """[N]: the log-weights after a step from the nodes `before` to the nodes `after`."""
+        now = potentials(after, kind) / self.temperature
+        if self.weighting is Weighting.CURRENT:
+            return now
+        return log_weights + now - potentials(before, kind) / self.temperature
+
+    def _note(self, grow: Grower, step: int, particles: list[Node], log_weights: Array, log_evidence: float) -> None:
+        evidence = log_evidence + log_mean(log_weights) if self.weighting is Weighting.TELESCOPING else None
+        grow.note(
+            "population",
+            step=step,
+            nodes=[list(particle.path) for particle in particles],
+            log_weights=log_weights.tolist(),
+            ess=effective_sample_size(log_weights),
+            log_evidence=evidence,
+        )
+
+
+async def advance(grow: Grower, particles: list[Node]) -> list[Node]:
+    """Each open particle takes one step; the others stay where they are."""
+    async with asyncio.TaskGroup() as group:
+        tasks = {i: group.create_task(grow.extend(p)) for i, p in enumerate(particles) if p.open}
+    return [tasks[i].result()[0] if i in tasks else particle for i, particle in enumerate(particles)]
+
+
+def potentials(nodes: list[Node], kind: Kind) -> Array:
+    """psi of each node, [N]; 0 at the root. An additive scorer's is the sum of its path's increments."""
+    psi = np.zeros(len(nodes))
+    judged = [i for i, node in enumerate(nodes) if node.depth]
+    if judged:
+        scores = [_sum(nodes[i]) if kind is Kind.ADDITIVE else nodes[i].score for i in judged]
+        psi[judged] = conversion(kind, Use.PARTICLES).convert(np.array(scores, dtype=np.float64))
+    return psi
+
+
+def _sum(node: Node) -> float:
+    return sum(above.score or 0.0 for above in node.line())

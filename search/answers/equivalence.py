@@ -1,0 +1,138 @@
+"""Whether two final answers are the same: the one relation that groups the votes and that grades.
+
+Two answers are the same if they are the same text, the same plain number, or if Math-Verify finds each equal to the
+other. Its algebra may run for ever on hostile text, and its own time limits need the main thread; so it works in
+processes of its own (`equivalence_worker.py`) that are killed at the limit. This process never imports sympy.
+"""
+
+import cmath
+import re
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from fractions import Fraction
+from functools import lru_cache
+from threading import BoundedSemaphore
+from typing import Any
+
+from search.answers.equivalence_worker import Worker
+from search.errors import check_knob
+
+LONGEST = 2_000  # characters; a longer answer equals only the same text
+_REMEMBERED = 1 << 15  # verdicts: some megabytes of ordinary answers
+_PLAIN_NUMBER = re.compile(r"-?\d{1,25}(\.\d{1,25})?", re.ASCII)
+_UNREADABLE = complex("nan")  # the number of an answer that equals only the same text
+
+
+class Equivalence:
+    """The relation. Call it from any thread, and from a coroutine through `asyncio.to_thread`, for it blocks.
+
+    It is reflexive and symmetric, not transitive: a decimal equals every fraction that it agrees with to six places
+    (two plain numbers are compared exactly). An answer is first read alone: one that takes longer than `seconds`
+    equals only the same text, which is found out once and not against every other answer. Two readable answers are
+    then compared; where that takes longer, or ends the process twice, they differ. All this is remembered.
+    """
+
+    def __init__(self, seconds: float = 5.0, workers: int = 1) -> None:
+        """`seconds` of processor time to read or compare, at most an hour; `workers` processes at a time, at most."""
+        self.seconds, self.workers = seconds, workers
+        check_knob(self, "seconds", above=0, most=3600)
+        check_knob(self, "workers", least=1)
+        self._turns = BoundedSemaphore(workers)
+        self._idle: deque[Worker] = deque()
+        self._equal = lru_cache(maxsize=_REMEMBERED)(self._compare)
+        self._number = lru_cache(maxsize=_REMEMBERED)(self._read)
+        weakref.finalize(self, _stop_all, self._idle)  # at the latest when Python exits
+
+    def __call__(self, first: str, second: str) -> bool:
+        """Whether the two answers are the same. Raises RuntimeError where no process can be started."""
+        first, second = sorted((first.strip(), second.strip()))
+        if first == second:
+            return True
+        if max(len(first), len(second)) > LONGEST:
+            return False
+        if _PLAIN_NUMBER.fullmatch(first) and _PLAIN_NUMBER.fullmatch(second):
+            return Fraction(first) == Fraction(second)
+        return self._equal(first, second)
+
+    def value(self, expression: str) -> complex | None:
+        """What an expression amounts to, each variable being a number that follows from its name; None where that
+        cannot be told. Raises RuntimeError where no process can be started.
+        """
+        number = self._number(expression.strip()) if len(expression) <= LONGEST else None
+        return None if number is None or cmath.isnan(number) else number
+
+    def close(self) -> None:
+        """Ends the processes that are idle. Safe at any time: a later question starts a new one."""
+        _stop_all(self._idle)
+
+    def _compare(self, first: str, second: str) -> bool:
+        if _differ(self._number(first), self._number(second)):
+            return False
+        with suppress(TimeoutError):
+            return self._ask(first, second)
+        return False
+
+    def _read(self, answer: str) -> complex | None:
+        with suppress(TimeoutError):
+            number = self._ask(answer)
+            return None if number is None else complex(*number)
+        return _UNREADABLE
+
+    def _ask(self, *answers: str) -> Any:
+        """A worker's reply. Raises TimeoutError where there is none."""
+        with self._turns:
+            for _ in range(2):  # a process may have died of an earlier question
+                worker = self._take()
+                with suppress(BrokenPipeError):
+                    reply = worker.ask(answers)
+                    self._idle.append(worker)
+                    return reply
+        raise TimeoutError("two processes died of the question")
+
+    def _take(self) -> Worker:
+        with suppress(IndexError):  # no more idle ones
+            while not (worker := self._idle.pop()).alive:
+                worker.stop()
+            return worker
+        return Worker(self.seconds)
+
+
+def _differ(first: complex | None, second: complex | None) -> bool:
+    """Whether the numbers rule equality out, which spares most pairs the algebra; None tells nothing, NaN all."""
+    if first is None or second is None:
+        return any(number is not None and cmath.isnan(number) for number in (first, second))
+    allowed = 1e-5 + 1e-9 * min(abs(first), abs(second))  # Math-Verify's six places, and room for rounding
+    return first != second and not abs(first - second) <= allowed
+
+
+def _stop_all(idle: deque[Worker]) -> None:
+    with suppress(IndexError):
+        while True:
+            idle.pop().stop()
+
+
+equivalent = Equivalence()
+"""The shared relation: `equivalent(a, b)`, and `equivalent.close()`."""
+
+
+def group(answers: Sequence[str | None], equal: Callable[[str, str], bool] = equivalent) -> list[list[int]]:
+    """Indices of equal answers, groups and members in order of appearance. None, no answer, is in no group.
+
+    An answer joins the first group whose first member it equals, so the same text is always in the same group.
+    """
+    groups: list[list[int]] = []
+    firsts: list[str] = []
+    places: dict[str, int] = {}  # text -> its group, so that each text is compared once
+    for index, answer in enumerate(answers):
+        if answer is None:
+            continue
+        if answer not in places:
+            matches = (place for place, first in enumerate(firsts) if equal(first, answer))
+            places[answer] = next(matches, len(groups))
+        if places[answer] == len(groups):
+            groups.append([])
+            firsts.append(answer)
+        groups[places[answer]].append(index)
+    return groups

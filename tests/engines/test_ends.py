@@ -1,0 +1,140 @@
+"""Where steps and solutions end: every end by hand, with a vocabulary of a few tokens."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from policies.engines.ends import Cutter, Limits, Vocabulary
+from search import End, KnobError, Step
+
+TEXTS = ["a", "b", "\n\n", ".\n\n", "\n", "\\boxed{", "7", "}", "", "}\n\n", "\n\nc"]
+EOS = 8
+VOCABULARY = Vocabulary(
+    frozenset(i for i, text in enumerate(TEXTS) if "\n\n" in text),
+    frozenset({EOS}),
+    lambda ids: "".join(TEXTS[i] for i in ids),
+)
+
+
+def cut(
+    *tokens: str | int,
+    limits: Limits = Limits(),  # noqa: B008
+    steps_before: int = 0,
+    tokens_before: int = 0,
+    room: int = 10**6,
+    max_steps: int | None = None,
+) -> Cutter:
+    """Pushes tokens, by text or id, until they or the continuation end; the surplus is left."""
+    cutter = Cutter(VOCABULARY, limits, steps_before, tokens_before, room, max_steps)
+    for position, token in enumerate(tokens):
+        if cutter.done:
+            break
+        cutter.push(
+            token if isinstance(token, int) else TEXTS.index(token), -0.1 * (position + 1), entropy=float(position)
+        )
+    return cutter
+
+
+def ends(steps: Sequence[Step]) -> list[tuple[str, End]]:
+    return [(step.text, step.end) for step in steps]
+
+
+BOX = ("\\boxed{", "7", "}")
+
+
+def test_a_step_ends_with_the_token_that_holds_the_delimiter() -> None:
+    cutter = cut("a", "\n\n", "b", ".\n\n", "a", "\n\nc", "b")
+    assert ends(cutter.steps) == [("a\n\n", End.DELIMITER), ("b.\n\n", End.DELIMITER), ("a\n\nc", End.DELIMITER)]
+    assert not cutter.done and cutter.tokens == 7
+
+
+def test_a_straddling_delimiter_does_not_count() -> None:
+    assert cut("a", "\n", "\n", "b").steps == []
+
+
+def test_a_step_keeps_its_tokens() -> None:
+    (first, second) = cut("a", "\n\n", "b", EOS).steps
+    assert first == Step("a\n\n", (0, 2), (-0.1, -0.2), End.DELIMITER, (0.0, 1.0))
+    assert second == Step("b", (1, EOS), (-0.1 * 3, -0.4), End.EOS, (2.0, 3.0))
+    silent = Cutter(VOCABULARY, Limits(), 0, 0, 100, None)
+    silent.push(2, -1.0)
+    assert silent.steps[0].entropy is None
+
+
+def test_the_end_token_ends_the_solution() -> None:
+    for tokens, text in ((("a", EOS), "a"), ((EOS,), "")):
+        cutter = cut(*tokens)
+        assert ends(cutter.steps) == [(text, End.EOS)] and cutter.done and cutter.steps[0].finished
+    with pytest.raises(ValueError, match="has ended"):
+        cutter.push(0, -0.1)
+
+
+def test_a_complete_box_ends_the_solution_at_the_boundary_only() -> None:
+    cutter = cut(*BOX, "a", "\n\n", "b")
+    assert ends(cutter.steps) == [("\\boxed{7}a\n\n", End.ANSWER)] and cutter.done and cutter.tokens == 5
+    assert cut(*BOX, "a").steps == []
+    assert ends(cut("\\boxed{", "7", "}\n\n").steps) == [("\\boxed{7}\n\n", End.ANSWER)]
+
+
+def test_an_incomplete_box_does_not() -> None:
+    cutter = cut("\\boxed{", "7", "\n\n", "a", "}", "\n\n")
+    assert ends(cutter.steps) == [("\\boxed{7\n\n", End.DELIMITER), ("a}\n\n", End.DELIMITER)] and not cutter.done
+
+
+def test_a_long_step_is_cut_and_may_be_continued() -> None:
+    cutter = cut(*"aab", "a", "\n\n", limits=Limits(max_step_tokens=3))
+    assert ends(cutter.steps) == [("aab", End.STEP_TOKENS), ("a\n\n", End.DELIMITER)] and not cutter.done
+    assert not cutter.steps[0].finished and not cutter.steps[0].truncated
+    assert ends(cut(*BOX, "a", limits=Limits(max_step_tokens=3)).steps) == [("\\boxed{7}", End.ANSWER)]
+    assert ends(cut("a", "b", "\n\n", limits=Limits(max_step_tokens=3)).steps) == [("ab\n\n", End.DELIMITER)]
+
+
+def test_max_steps_cuts_the_path() -> None:
+    cutter = cut("a", "\n\n", "b", "\n\n", "a", limits=Limits(max_steps=2))
+    assert ends(cutter.steps) == [("a\n\n", End.DELIMITER), ("b\n\n", End.MAX_STEPS)] and cutter.done
+    assert cutter.steps[1].truncated and not cutter.steps[1].finished
+    assert ends(cut("a", "\n\n", limits=Limits(max_steps=5), steps_before=4).steps) == [("a\n\n", End.MAX_STEPS)]
+    assert ends(cut("a", "\n\n", limits=Limits(max_steps=5), steps_before=3).steps) == [("a\n\n", End.DELIMITER)]
+    assert ends(cut(*BOX, "\n\n", limits=Limits(max_steps=1)).steps) == [("\\boxed{7}\n\n", End.ANSWER)]
+    assert ends(cut("a", EOS, limits=Limits(max_steps=1)).steps) == [("a", End.EOS)]
+    assert ends(cut("a", "b", limits=Limits(max_steps=1, max_step_tokens=2)).steps) == [("ab", End.MAX_STEPS)]
+
+
+@pytest.mark.parametrize("end", [End.MAX_TOKENS, End.CONTEXT])
+def test_max_tokens_and_the_context_cut_the_path(end: End) -> None:
+    def limited(*tokens: str | int, most: int, max_step_tokens: int = 512) -> Cutter:
+        if end is End.CONTEXT:
+            return cut(*tokens, room=most, limits=Limits(max_step_tokens=max_step_tokens))
+        return cut(*tokens, tokens_before=100, limits=Limits(max_tokens=100 + most, max_step_tokens=max_step_tokens))
+
+    assert ends(limited(*"abab", most=3).steps) == [("aba", end)]
+    assert limited(*"abab", most=3).done and limited(*"abab", most=3).steps[0].truncated
+    assert ends(limited("a", "\n\n", "b", most=2).steps) == [("a\n\n", end)]
+    assert ends(limited("a", "\n\n", "b", "b", most=3).steps) == [("a\n\n", End.DELIMITER), ("b", end)]
+    assert ends(limited("a", EOS, most=2).steps) == [("a", End.EOS)]
+    assert ends(limited(*BOX, "\n\n", most=4).steps) == [("\\boxed{7}\n\n", End.ANSWER)]
+    assert ends(limited(*BOX, "\n\n", most=3).steps) == [("\\boxed{7}", end)], "no boundary, no answer"
+    assert ends(limited(*BOX, most=3, max_step_tokens=3).steps) == [("\\boxed{7}", End.ANSWER)], "both at once"
+    assert ends(limited(*"aaab", most=4, max_step_tokens=2).steps) == [("aa", End.STEP_TOKENS), ("ab", end)]
+
+
+def test_one_step_or_the_whole_solution() -> None:
+    tokens = ("a", "\n\n", "b", "\n\n", *BOX, EOS, "a")
+    one, all_ = cut(*tokens, max_steps=1), cut(*tokens, max_steps=None)
+    assert ends(one.steps) == [("a\n\n", End.DELIMITER)] and one.done and one.tokens == 2
+    assert [end for _, end in ends(all_.steps)] == [End.DELIMITER, End.DELIMITER, End.EOS] and all_.done
+    assert cut(*tokens, max_steps=2).tokens == 4
+    assert ends(cut("a", "b", max_steps=1, limits=Limits(max_step_tokens=1)).steps) == [("a", End.STEP_TOKENS)]
+
+
+def test_every_end_is_open_finished_or_truncated() -> None:
+    kinds = {end: (Step("", end=end).finished, Step("", end=end).truncated) for end in End}
+    assert {end for end, kind in kinds.items() if kind == (True, False)} == {End.ANSWER, End.EOS}
+    assert {end for end, kind in kinds.items() if kind == (False, True)} == {End.MAX_STEPS, End.MAX_TOKENS, End.CONTEXT}
+    assert {end for end, kind in kinds.items() if kind == (False, False)} == {End.DELIMITER, End.STEP_TOKENS}
+
+
+def test_limits_have_bounds() -> None:
+    for knob in ("max_steps", "max_step_tokens", "max_tokens"):
+        with pytest.raises(KnobError, match=rf"Limits\.{knob} is 0; it must be >= 1"):
+            Limits(**{knob: 0})

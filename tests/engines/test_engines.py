@@ -1,0 +1,294 @@
+"""What every engine must do, alike: the same suite on Transformers and, where it is installed, on vLLM.
+
+`make test-vllm` runs it in an environment that has vLLM; elsewhere its half is skipped. All in single precision.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from experiments.problems import arithmetic
+from policies.engines.hf import ModelError, locate
+from policies.engines.meter import Meter
+from policies.engines.prompt import encode_question
+from policies.engines.share import Engine
+from policies.hf import HF
+from policies.vllm import VLLM
+from policies.writing import Writing
+from scorers.checkpoints.forms import Tagged
+from scorers.checkpoints.heads import Head
+from scorers.checkpoints.hf_reader import HFReader
+from scorers.prm import PRM, STEP_TAG
+from search import MCTS, Beam, BestOfN, Budget, Cost, End, Job, Ledger, ParticleFilter, Step, Tree, solve, solve_all
+from search.protocols import Extension, Searcher
+from search.tree import Node
+
+QUESTIONS = [
+    "((3 + 4) * (2 - 5)) =",
+    "(1 + 2) =",
+    "((5 + 2 * 1 - 6) + (5 + 3 - -2 * 2)) =",
+    "((3 + 4) * (2 - 5) - (7 * 8 + 2)) =",
+]
+SEARCHERS: list[Searcher] = [BestOfN(6), Beam(6, 2), MCTS(simulations=6), ParticleFilter(6)]
+CONTEXT = 512
+
+vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here: make test-vllm")
+
+
+@pytest.fixture(scope="module", params=["hf", pytest.param("vllm", marks=vllm)])
+def engine(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def policy(engine: str) -> Writing:
+    return HF(dtype="float32") if engine == "hf" else VLLM(dtype="float32", context=CONTEXT)
+
+
+@pytest.fixture(scope="module")
+def prm(engine: str) -> PRM:
+    knobs: dict[str, Any] = {} if engine == "hf" else {"engine": Engine.VLLM, "context": CONTEXT}
+    return PRM(dtype="float32", **knobs)
+
+
+def extend(policy: Writing, node: Node | str, seeds: Sequence[int], max_steps: int | None = None) -> Extension:
+    node = Tree(node).root if isinstance(node, str) else node
+    return asyncio.run(policy.extend(node, len(seeds), max_steps, seeds))
+
+
+def ids_of(steps: Sequence[Step]) -> list[int]:
+    return [token for step in steps for token in step.token_ids]
+
+
+def written_by_transformers(question: str, system_prompt: str) -> tuple[list[int], torch.Tensor]:
+    """Greedy token ids of plain Transformers, and the log-softmax that each was taken from."""
+    tokenizer = HF(dtype="float32").engine.tokenizer
+    model: Any = AutoModelForCausalLM.from_pretrained(locate("tiny"), dtype=torch.float32)
+    prompt = torch.tensor([encode_question(tokenizer, question, system_prompt)])
+    out = model.generate(prompt, attention_mask=torch.ones_like(prompt), do_sample=False, max_new_tokens=300)
+    with torch.no_grad():
+        logits = model(out).logits[0, prompt.shape[1] - 1 : -1]
+    return out[0, prompt.shape[1] :].tolist(), logits.log_softmax(-1)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_greedy_is_what_transformers_writes(policy: Writing, question: str):
+    greedy = replace(policy, temperature=0)
+    (steps,) = extend(greedy, question, [7]).continuations
+    theirs, logprobs = written_by_transformers(question, greedy.system_prompt)
+    assert ids_of(steps) == theirs
+    ours = [value for step in steps for value in step.logprobs]
+    assert ours == pytest.approx(logprobs.gather(1, torch.tensor(theirs)[:, None])[:, 0].tolist(), abs=1e-4)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_step_by_step_is_the_whole_solution(policy: Writing, question: str):
+    greedy, node = replace(policy, temperature=0), Tree(question).root
+    (whole,) = extend(greedy, question, [1]).continuations
+    for expected in whole:
+        ((step,),) = extend(greedy, node, [1], max_steps=1).continuations
+        assert (step.token_ids, step.text, step.end) == (expected.token_ids, expected.text, expected.end)
+        node = node.add(node.reserve(1).start, step)
+    assert node.finished
+
+
+def test_two_steps_at_once_are_two_steps(policy: Writing):
+    greedy = replace(policy, temperature=0)
+    (whole,) = extend(greedy, QUESTIONS[2], [1]).continuations
+    (two,) = extend(greedy, QUESTIONS[2], [1], max_steps=2).continuations
+    assert [step.token_ids for step in two] == [step.token_ids for step in whole[:2]]
+
+
+@pytest.mark.parametrize(
+    ("limits", "end", "count"),
+    [
+        ({"max_tokens": 9}, End.MAX_TOKENS, 9),
+        ({"max_steps": 2}, End.MAX_STEPS, None),
+        ({"max_step_tokens": 4, "max_tokens": 10}, End.MAX_TOKENS, 10),
+    ],
+)
+@pytest.mark.parametrize("max_steps", [None, 1])
+def test_limits_end_a_path_alike(
+    policy: Writing, limits: dict[str, int], end: End, count: int | None, max_steps: int | None
+):
+    limited, node = replace(policy, temperature=0, **limits), Tree(QUESTIONS[3]).root
+    while node.open:
+        (steps,) = extend(limited, node, [3], max_steps).continuations
+        for step in steps:
+            node = node.add(node.reserve(1).start, step)
+    assert node.step is not None and node.step.end is end
+    assert count is None or len(node.token_ids()) == count
+    assert all(len(step.token_ids) <= limited.max_step_tokens for step in node.steps())
+    assert len(node.steps()) <= limited.max_steps
+
+
+def test_a_seed_is_a_sample(policy: Writing):
+    hard = "((-5 + 9 * -4 - 0) * (4 + -7 + 4 * -5) + (3 * -6 - 7 * 8)) ="
+    first, again, *others = extend(policy, hard, [5, 5, *range(10, 26)]).continuations
+    assert ids_of(first) == ids_of(again)
+    assert len({tuple(ids_of(steps)) for steps in others}) > 8
+
+
+def test_cost_is_what_was_asked_and_written(policy: Writing):
+    extension = extend(policy, QUESTIONS[2], [1, 2, 3])
+    prompt = len(encode_question(policy.engine.tokenizer, QUESTIONS[2], policy.system_prompt))
+    kept = sum(len(ids_of(steps)) for steps in extension.continuations)
+    assert extension.question_tokens == prompt
+    assert extension.cost.computed + extension.cost.cached == 3 * prompt
+    assert extension.cost.generated >= kept
+    assert extension.cost.flops is not None and extension.cost.flops > 0
+    assert extension.cost.calls == 1
+
+
+def test_a_question_too_long_fails_alone(policy: Writing, prm: PRM):
+    long = f"({' + '.join(['1'] * 5000)}) ="
+    ended = {s.job.question: s for s in run_all([Job(q, BestOfN(2), policy, prm) for q in (long, QUESTIONS[1])])}
+    assert isinstance(ended[long].error, ValueError) and "shorten the question" in str(ended[long].error)
+    assert ended[QUESTIONS[1]].error is None and ended[QUESTIONS[1]].tree.ledger.samples == 2
+
+
+def test_a_model_that_is_not_there_is_a_clear_error(policy: Writing, prm: PRM):
+    with pytest.raises(ModelError, match=r"no config\.json"):
+        replace(policy, model="./no/such/folder").load()
+    with pytest.raises(ModelError, match=r"no config\.json"):
+        replace(prm, model="./no/such/folder").load()
+    with pytest.raises(ModelError, match="scorer=lm_head_prm reads it"):
+        replace(prm, model="tiny").load()
+
+
+# scores
+
+
+def full_pass(question: str, steps: Sequence[Step]) -> list[float]:
+    reader = HFReader(Head.PRM, "tiny-prm", "cpu", "float32", 1)
+    texts = [step.text.removesuffix("\n\n").strip() for step in steps]
+    ids, tags = Tagged(STEP_TAG, "").encode(reader.tokenizer, question, texts)
+    return list(asyncio.run(reader.read(ids, tags)).scores)
+
+
+def random_paths(seed: int) -> list[list[Step]]:
+    """Paths of a random tree of right and wrong steps: each continues a prefix of an earlier one."""
+    rng = random.Random(seed)
+    tree = arithmetic.read(QUESTIONS[3])
+    assert isinstance(tree, arithmetic.Group)
+    right = [step if step.endswith("\n\n") else step + "\n\n" for step in arithmetic.solution(tree)]
+    paths: list[list[Step]] = [[]]
+    for _ in range(25):
+        prefix = rng.choice(paths)
+        text = rng.choice(right).replace(str(rng.randrange(10)), str(rng.randrange(10)))
+        paths.append([*prefix, Step(text)])
+    return paths[1:]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_scores_of_a_random_tree_are_those_of_a_full_pass(prm: PRM, seed: int):
+    for path in random_paths(seed):
+        (score,) = asyncio.run(prm.score(QUESTIONS[3], path, len(path) - 1)).scores
+        assert score == pytest.approx(full_pass(QUESTIONS[3], path)[-1], abs=1e-4)
+
+
+def test_a_whole_solution_is_scored_at_once(prm: PRM):
+    path = max(random_paths(2), key=len)
+    for since in (0, 1, len(path) - 1):
+        scores = asyncio.run(prm.score(QUESTIONS[3], path, since)).scores
+        assert scores == pytest.approx(full_pass(QUESTIONS[3], path)[since:], abs=1e-4)
+
+
+def test_many_at_once_are_scored_each_for_itself(prm: PRM):
+    paths = random_paths(3)
+
+    async def all_at_once() -> list[Any]:
+        return await asyncio.gather(*(prm.score(QUESTIONS[3], path, 0) for path in paths))
+
+    for path, scored in zip(paths, asyncio.run(all_at_once()), strict=True):
+        assert scored.scores == pytest.approx(full_pass(QUESTIONS[3], path), abs=1e-4)
+
+
+# searches
+
+
+def run_all(jobs: list[Job]) -> list[Any]:
+    async def run() -> list[Any]:
+        return [solved async for solved in solve_all(jobs)]
+
+    return asyncio.run(run())
+
+
+def minus(after: Cost, before: Cost) -> Cost:
+    return Cost(*(a - b for a, b in zip(after[:4], before[:4], strict=True)))
+
+
+def total(ledgers: Sequence[Ledger], figure: str) -> int:
+    return sum(getattr(ledger, figure) for ledger in ledgers)
+
+
+@pytest.mark.parametrize("searcher", SEARCHERS, ids=lambda s: type(s).__name__)
+def test_every_searcher_runs_and_its_scores_are_those_of_a_full_pass(policy: Writing, prm: PRM, searcher: Searcher):
+    tree = asyncio.run(solve(QUESTIONS[2], searcher, policy, prm, seed=4))
+    assert tree.stopped == "done"
+    assert tree.leaves()
+    for leaf in tree.leaves()[:4]:
+        scores = [node.score for node in leaf.line()]
+        assert scores == pytest.approx(full_pass(QUESTIONS[2], leaf.steps()), abs=1e-4)
+
+
+def test_ledgers_are_the_engines_own_count(policy: Writing, prm: PRM):
+    before = policy.engine.meter.total, prm.reader.meter.total
+    jobs = [Job(question, searcher, policy, prm, seed=1) for question in QUESTIONS for searcher in SEARCHERS]
+    ledgers = [solved.tree.ledger for solved in run_all(jobs)]
+    wrote, read = (minus(m.total, b) for m, b in zip((policy.engine.meter, prm.reader.meter), before, strict=True))
+    assert total(ledgers, "generated_tokens") == wrote.generated
+    assert total(ledgers, "prompt_tokens_computed") == wrote.computed
+    assert total(ledgers, "prompt_tokens_cached") == wrote.cached
+    assert total(ledgers, "scorer_tokens_computed") == read.computed
+    assert total(ledgers, "scorer_tokens_cached") == read.cached
+
+
+def test_a_search_is_charged_what_it_costs_alone(policy: Writing, prm: PRM):
+    """The same search again, and again beside others: what an earlier one left in a cache is no gift."""
+    job = Job(QUESTIONS[2], Beam(4, 2), replace(policy, temperature=0), prm, seed=1)
+    alone, again = run_all([job])[0].tree.ledger, run_all([job, job])
+    for solved in again:
+        assert solved.tree.ledger._replace(seconds=0.0) == alone._replace(seconds=0.0)
+
+
+def test_a_budget_stops_a_search(policy: Writing, prm: PRM):
+    tree = asyncio.run(solve(QUESTIONS[3], Beam(8, 2), policy, prm, Budget(generated_tokens=200), seed=2))
+    assert tree.stopped == "budget"
+    assert 200 <= tree.ledger.generated_tokens < 200 + 8 * 60
+
+
+async def quiet(meter: Meter) -> None:
+    """Until an engine has counted nothing more for half a second."""
+    seen = None
+    while seen != meter.total:
+        seen = meter.total
+        await asyncio.sleep(0.5)
+
+
+def test_what_is_cancelled_is_abandoned_and_disturbs_nobody(policy: Writing, prm: PRM):
+    meter = policy.engine.meter
+    before, lost = meter.total, meter.abandoned
+    doomed = Tree(QUESTIONS[3])
+
+    async def beside_a_cancelled_one() -> Tree:
+        task = asyncio.create_task(solve(doomed.question, BestOfN(16), policy, prm, tree=doomed))
+        other = asyncio.create_task(solve(QUESTIONS[1], Beam(4, 2), policy, prm))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.wait([task, other])
+        assert task.cancelled()
+        await quiet(meter)
+        return other.result()
+
+    beside = asyncio.run(beside_a_cancelled_one())
+    assert beside.stopped == "done"
+    charged = beside.ledger.generated_tokens + doomed.ledger.generated_tokens
+    assert minus(meter.total, before).generated == charged + minus(meter.abandoned, lost).generated

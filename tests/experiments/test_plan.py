@@ -1,0 +1,151 @@
+"""Compute-optimal choices: on worlds where the best setting of each level is known."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.analysis.optimal import Grid, Setting, choose, cross_fitted, curve, grid, halves, quintiles
+from experiments.errors import RunError
+from experiments.runs.results import Result
+from tests.command_line import run
+from tests.experiments.test_curves import result
+
+EASY, HARD = 20, 20
+LEVELS = np.array(["1"] * EASY + ["2"] * HARD)
+PROBLEMS = [f"p{place:02d}" for place in range(EASY + HARD)]
+
+
+def known() -> Grid:
+    """Greedy is right on all easy problems for 10; beam on all hard ones for 100, and on no easy one."""
+    settings = [Setting("greedy", 1), Setting("beam", 4), Setting("beam", 16)]
+    easy = LEVELS == "1"
+    correct = np.array([easy, ~easy, np.ones(EASY + HARD)], dtype=float)
+    return Grid(settings, PROBLEMS, correct, np.array([[10.0], [100.0], [1000.0]]) * np.ones(EASY + HARD))
+
+
+def test_the_best_setting_of_each_level_is_found():
+    """Within 100 a problem one setting is right on half of the problems, the two together on all of them."""
+    single = cross_fitted(known(), np.full(40, "all"), 100)
+    optimal = cross_fitted(known(), LEVELS, 100)
+    assert single is not None and optimal is not None
+    assert (single.accuracy, single.cost.mean()) == (0.5, 10), "of equals the cheapest"
+    assert (optimal.accuracy, optimal.cost.mean()) == (1.0, 55)
+    assert cross_fitted(known(), LEVELS, 9) is None, "no setting is so cheap"
+
+
+def test_equals_go_to_the_cheapest_and_the_budget_holds():
+    world = known()
+    everyone = np.ones(40, dtype=bool)
+    assert choose(world, everyone, 1000) == 2 and choose(world, everyone, 999) == 0
+    assert choose(world, LEVELS == "1", 1000) == 0
+    assert choose(world, everyone, 5) is None and choose(world, ~everyone, 1000) is None
+
+
+def test_luck_is_not_rewarded():
+    """200 settings that are all right on a half, by chance: the best of them seems to be above 0.6, and is not.
+
+    100 worlds of 100 problems; the standard error of their mean is 0.005.
+    """
+    rng = np.random.default_rng(0)
+    seeming, measured = [], []
+    for seed in range(100):
+        correct = rng.integers(0, 2, (200, 100)).astype(float)
+        world = Grid([Setting("beam", n) for n in range(200)], PROBLEMS, correct, np.ones((200, 100)))
+        found = cross_fitted(world, np.repeat(["1", "2"], 50), 1, seed)
+        assert found is not None
+        measured.append(found.accuracy)
+        seeming.append(correct.mean(1).max())
+    assert np.mean(seeming) > 0.6
+    assert np.mean(measured) == pytest.approx(0.5, abs=0.02)
+
+
+def test_every_level_is_dealt_out_evenly():
+    half = halves(np.array(["1"] * 5 + ["2"] * 6 + ["3"]))
+    assert [half[:5].sum(), half[5:11].sum(), half[11:].sum()] == [2, 3, 0]
+
+
+def test_a_level_of_one_problem_takes_what_is_best_for_the_half():
+    levels = np.array(["1"] * 39 + ["2"])
+    found = cross_fitted(known(), levels, 1000)
+    assert found is not None and found.accuracy == 1
+
+
+def test_the_curve_never_spends_more_than_its_budget():
+    points = curve(known(), LEVELS)
+    assert [budget for budget, _ in points] == [10, 100, 1000]
+    assert all(measured.cost.mean() <= budget for budget, measured in points)
+    assert [measured.accuracy for _, measured in points] == [0.5, 1, 1]
+
+
+def sampled(problem: int, rate: float, seed: int = 1) -> Result:
+    rights = [place < 10 * rate for place in range(10)]
+    samples = [{"answer": "1", "group": 0, "right": right, "score": 1.0, "weight": 1.0} for right in rights]
+    return result(problem, "best_of_n", 10, rate, 100, samples=samples, seed=seed)
+
+
+def test_a_setting_is_affordable_at_its_own_mean_cost():
+    """Costs differ from problem to problem: one of the halves costs more than the mean, and may still choose it."""
+    cost = np.array([[100.0 + place] * 2 for place in range(20)]).reshape(1, 40)
+    world = Grid([Setting("beam", 4)], PROBLEMS, np.ones((1, 40)), cost)
+    assert [(round(budget, 3), found.accuracy) for budget, found in curve(world, LEVELS)] == [(109.5, 1.0)]
+
+
+def test_quintiles_follow_the_pass_rate():
+    results = [sampled(problem, problem / 10) for problem in range(10)]
+    found = quintiles(results, {f"p{problem}": "q" for problem in range(10)})
+    assert list(found) == ["5 of 5"] * 2 + ["4 of 5"] * 2 + ["3 of 5"] * 2 + ["2 of 5"] * 2 + ["1 of 5"] * 2
+    with pytest.raises(RunError, match="no independent samples of p99"):
+        quintiles(results, {"p1": "q", "p99": "q"})
+    with pytest.raises(RunError, match="p1 is another question in that run"):
+        quintiles(results, {"p1": "another"})
+
+
+def test_costs_and_seeds_are_averaged_by_problem():
+    results = [result(p, "beam", 4, float(p < 6), 100.0 + 100 * seed, seed=seed) for p in range(12) for seed in (0, 1)]
+    results += [result(p, "beam", 8, 1.0, 500) for p in range(12)]
+    found = grid(results, "generated_tokens", "best")
+    assert found.settings == [Setting("beam", 4), Setting("beam", 8)] and found.cost.mean(1).tolist() == [150, 500]
+    assert found.correct.sum(1).tolist() == [6, 12]
+    with pytest.raises(RunError, match="no searcher's answers were chosen by particle, or its flops are not known"):
+        grid(results, "flops", "particle")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Twelve problems of two levels: beam is right on the first half for 100, on all for 400."""
+    found = [
+        result(p, "beam", n, float(n == 4 or p < 6), 100.0 * n, level=1 + (p >= 6)) for n in (1, 4) for p in range(12)
+    ]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "results.jsonl").write_text("".join(one.dumps() + "\n" for one in found))
+    (tmp_path / "run" / "config.yaml").write_text("search: {beam: {_target_: search.Beam, n: 1, branch: 4}}\n")
+    return tmp_path / "run"
+
+
+def test_the_command_names_searcher_and_knobs(folder: Path, capsys: pytest.CaptureFixture[str]):
+    assert run("plan", f"run={folder}", "budget=400") == 0
+    out = capsys.readouterr().out
+    assert "level 1: search=beam search.n=1 search.branch=4" in out
+    assert "level 2: search=beam search.n=4 search.branch=4" in out
+    assert "by level: 100.0 % (95 % interval 100.0 to 100.0) for 250 a problem, on problems not chosen on" in out
+    assert "one setting for all: 100.0 % (95 % interval 100.0 to 100.0) for 400 a problem" in out
+    with (folder / "levels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["level"], row["n"], float(row["accuracy"])) for row in rows] == [
+        ("1", "1", 1.0), ("1", "4", 1.0), ("2", "1", 0.0), ("2", "4", 1.0),
+    ]  # fmt: skip
+    assert (folder / "plan.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_what_cannot_be_planned_is_said(folder: Path, capsys: pytest.CaptureFixture[str]):
+    for words, said in [
+        ((), "run=DIR budget=1000"),
+        ((f"run={folder}", "budget=50"), "budget=50: no cell of this run is so cheap; the cheapest spends 100"),
+        ((f"run={folder}", "budget=500", f"difficulty={folder}"), "both runs have seed 0"),
+        ((f"run={folder}", "budget=-1"), "Plan.budget is -1"),
+        ((f"run={folder}", "budget=500", "difficulty=nowhere"), "nowhere/results.jsonl: no such file"),
+    ]:
+        assert run("plan", *words) == 2
+        assert said in capsys.readouterr().err

@@ -1,0 +1,125 @@
+"""`stepsearch solve` on the toy world: any question, what is printed, what is written, Ctrl-C."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import networkx as nx
+import pytest
+
+from experiments.reports.trees import draw
+from experiments.terminal import plain
+from policies.toy import Toy
+from scorers.toy import Toy as ToyScorer
+from search import Beam, Selection, Tree
+from search.tree.cost import Cost
+from tests.command_line import PLUGINS, TOY, interrupt, run
+from tests.helpers import run as search
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+@pytest.mark.parametrize(
+    "question", ["((3 + 4) * 2) =", "Don't", r"$\frac{1}{2}$", "x=3", "-3 + 4 =", "[1, 2", "${oc.env:HOME}", "a: b, c"]
+)
+def test_any_question_is_taken_as_it_is(question: str, tmp_path: Path):
+    assert run("solve", question, *TOY, "search.simulations=1", "json=tree.json") == 0
+    assert json.loads((tmp_path / "tree.json").read_text())["question"] == question
+
+
+def test_the_question_may_come_from_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr("sys.stdin", io.StringIO("search=mcts\nis a question\n"))
+    assert run("solve", "-", *TOY, "search.simulations=1", "json=tree.json") == 0
+    assert json.loads((tmp_path / "tree.json").read_text())["question"] == "search=mcts\nis a question"
+
+
+@pytest.mark.parametrize("question", ["", "  ", "\udc80"])
+def test_what_is_no_question_is_refused(question: str, capsys: pytest.CaptureFixture[str]):
+    assert run("solve", question, *TOY) == 2
+    assert "the question is" in capsys.readouterr().err
+
+
+def test_answer_votes_and_cost_are_those_of_the_search(capsys: pytest.CaptureFixture[str]):
+    assert run("solve", "question", *TOY, "search=beam", "search.n=8", "seed=3") == 0
+    out = capsys.readouterr().out
+    tree = search(Beam(n=8), Toy(), ToyScorer(), seed=3)
+    ballot = Selection()(tree)
+    assert f"answer: {ballot.answer}" in out
+    for vote in ballot.votes:
+        assert [vote.answer, f"{vote.weight:.4g}", str(len(vote.leaves))] in _cells(out)
+    for name in ("samples", "generated tokens", "scorer calls"):
+        assert [name, str(tree.ledger.to_json()[name.replace(" ", "_")])] in _cells(out)
+
+
+def test_the_files_hold_the_whole_tree(tmp_path: Path):
+    assert run("solve", "question", *TOY, "json=tree.json", "graphml=tree.graphml", "search.in_flight=1") == 0
+    tree = Tree.loads((tmp_path / "tree.json").read_text())
+    graph = nx.read_graphml(tmp_path / "tree.graphml")
+    assert set(graph.nodes) == set(tree.graph().nodes) and set(graph.edges) == set(tree.graph().edges)
+
+
+def test_the_drawing_has_every_step_and_marks_the_best_path(capsys: pytest.CaptureFixture[str]):
+    assert run("solve", "question", *TOY, "show=tree", "search.in_flight=1", "json=tree.json") == 0
+    drawing = capsys.readouterr().out.partition("\n\n")[0].splitlines()
+    tree = Tree.loads(Path("tree.json").read_text())
+    assert len(drawing) == 1 + len(list(tree.nodes()))
+    leaf = max(Selection()(tree).votes[0].leaves, key=lambda leaf: leaf.score or 0)
+    assert sum("* " in line for line in drawing) == leaf.depth
+    assert sum("answer " in line for line in drawing) == sum(node.finished for node in tree.nodes())
+
+
+def test_a_chain_is_drawn_without_indentation():
+    tree = search(Beam(n=1), Toy(), ToyScorer())
+    drawn = draw(tree, None)
+    assert len(drawn.children) == 1 and not drawn.children[0].children
+
+
+def test_what_a_model_writes_does_not_command_the_terminal(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    (tmp_path / "shouting.py").write_text(PLUGINS)
+    words = ["policy=custom", "policy.cls=shouting:Shouts", "scorer=toy", "show=tree", "graphml=tree.graphml"]
+    assert run("solve", "[red]q[/red]\x1b[2J", *words) == 0
+    out = capsys.readouterr().out
+    assert not any(c in out for c in "\x1b\x00\x07\u202e")
+    assert "[bold red]x[/bold red]" in out and r"answer: [link=x]\x07" in out and r"[red]q[/red]\x1b[2J" in out
+    assert "[bold red]x[/bold red]" in nx.read_graphml(tmp_path / "tree.graphml").nodes["0"]["text"]
+
+
+def test_plain_text_is_one_printable_line():
+    assert plain("a\nb\r\n\n c\td\x1b[0m\ud800 é 漢") == r"a | b |  c\td\x1b[0m\ud800 é 漢"
+
+
+def test_unknown_flops_and_the_budget_are_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("policies.toy.Cost", lambda **_: Cost(generated=4, flops=None))
+    assert run("solve", "question", *TOY, "budget.generated_tokens=8") == 0
+    out = capsys.readouterr().out
+    assert "stopped at the budget" in out and ["FLOPs", "unknown"] in _cells(out)
+
+
+def test_no_answer_is_said(capsys: pytest.CaptureFixture[str]):
+    assert run("solve", "question", *TOY, "search=best_of_n", "budget.generated_tokens=1") == 0
+    assert "no answer: no solution finished" in capsys.readouterr().out
+
+
+def test_ctrl_c_prints_the_answer_so_far(tmp_path: Path):
+    (tmp_path / "slow.py").write_text(PLUGINS)
+    words = ["search=best_of_n", "search.n=1000", "policy=custom", "policy.cls=slow:Slow", "scorer=toy"]
+    ended = interrupt(["solve", "q", *words, "json=tree.json"], tmp_path, (tmp_path / "answered").exists)
+    tree = Tree.loads((tmp_path / "tree.json").read_text())
+    assert ended.returncode == 130 and "Traceback" not in ended.stderr
+    assert "interrupted; this is what the search had found so far" in ended.stdout
+    assert tree.stopped == "cancelled" and len(tree.leaves()) < 1000
+    assert len(tree.leaves()) >= 10 and f"answer: {Selection()(tree).answer}" in ended.stdout
+
+
+def _cells(table: str) -> list[list[str]]:
+    """The rows of a printed table, without its frame."""
+    return [line.strip("│ ").replace("│", "|").split("|") for line in _tight(table) if "│" in line]
+
+
+def _tight(table: str) -> list[str]:
+    return ["│".join(part.strip() for part in line.split("│")) for line in table.splitlines()]

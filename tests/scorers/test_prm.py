@@ -1,0 +1,194 @@
+"""The process reward model against its model card: the same ids, and the same numbers from the raw weights."""
+
+import asyncio
+import json
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import Qwen2Model
+
+from experiments.tiny.tokenizer import TEMPLATE
+from policies.engines.hf import ModelError
+from policies.engines.prompt import SYSTEM_PROMPT
+from scorers.checkpoints.forms import Tagged, token_id
+from scorers.checkpoints.heads import Head
+from scorers.checkpoints.hf_reader import HFReader, split
+from scorers.prm import PRM, STEP_TAG
+from search.tree.step import End, Step
+from tests.conftest import save_random
+
+QUESTION = "((5 + 2) * (3 - -4)) ="
+FORM = Tagged(STEP_TAG, SYSTEM_PROMPT)
+TEXTS = ["5 + 2 = 7\n(7 * (3 - -4))", "3 - -4 = 7\n(7 * 7)", "Ünlike:\n\n  中文 (1)", "", "7 * 7 = 49\n\\boxed{49}"]
+# As in Qwen2.5-Math's tokenizer_config.json, without its tools.
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>' + '\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+def steps(texts: Sequence[str] = TEXTS) -> list[Step]:
+    return [Step(text + "\n\n") for text in texts[:-1]] + [Step(texts[-1], end=End.EOS)]
+
+
+def score(prm: PRM, texts: Sequence[str] = TEXTS, since: int = 0) -> list[float]:
+    return list(asyncio.run(prm.score(QUESTION, steps(texts), since)).scores)
+
+
+def card_ids(tokenizer: Any, texts: Sequence[str]) -> list[int]:
+    """The whole conversation as one string, as the model card of Qwen2.5-Math-PRM-7B has it; up to the last tag."""
+    messages = [
+        {"role": "system", "content": SYSTEM_PROMPT},
+        {"role": "user", "content": QUESTION},
+        {"role": "assistant", "content": STEP_TAG.join(texts) + STEP_TAG},
+    ]
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=False)
+    ids = tokenizer.encode(text)
+    return ids[: len(ids) - ids[::-1].index(tokenizer.convert_tokens_to_ids(STEP_TAG))]
+
+
+def reference(folder: str, ids: list[int], tag: int) -> list[float]:
+    """Qwen2's own decoder, then Linear-ReLU-Linear and the softmax's second column, from the raw weights."""
+    weights = load_file(Path(folder, "model.safetensors"))
+    decoder = Qwen2Model.from_pretrained(folder)
+    decoder.load_state_dict(
+        {name.removeprefix("model."): w for name, w in weights.items() if name.startswith("model.")}
+    )
+    hidden = decoder(torch.tensor([ids])).last_hidden_state[0].detach()
+    inner = torch.relu(hidden @ weights["score.0.weight"].T + weights["score.0.bias"])
+    logits = inner @ weights["score.2.weight"].T + weights["score.2.bias"]
+    return [float(logits[i].softmax(-1)[1]) for i, token in enumerate(ids) if token == tag]
+
+
+@pytest.fixture(params=["tiny", "ChatML"])
+def reader(random_prm: str, request: pytest.FixtureRequest) -> HFReader:
+    made = HFReader(Head.PRM, random_prm, "cpu", "float32", 4)
+    made.tokenizer.chat_template = TEMPLATE if request.param == "tiny" else CHATML
+    return made
+
+
+@pytest.mark.parametrize("count", [1, 2, len(TEXTS)])
+def test_step_by_step_encoding_equals_the_whole_string(reader: HFReader, count: int):
+    ids, tags = FORM.encode(reader.tokenizer, QUESTION, TEXTS[:count])
+    assert ids == card_ids(reader.tokenizer, TEXTS[:count])
+    assert tags == [place for place, token in enumerate(ids) if token == token_id(reader.tokenizer, STEP_TAG)]
+
+
+def test_scores_equal_the_raw_weights(reader: HFReader, random_prm: str):
+    ids, tags = FORM.encode(reader.tokenizer, QUESTION, TEXTS)
+    ours = asyncio.run(reader.read(ids, tags)).scores
+    theirs = reference(random_prm, card_ids(reader.tokenizer, TEXTS), token_id(reader.tokenizer, STEP_TAG))
+    assert ours == pytest.approx(theirs, abs=1e-4)
+    assert max(theirs) - min(theirs) > 0.01, "the test needs scores that differ"
+
+
+def test_a_steps_delimiter_is_not_read(random_prm: str):
+    prm = PRM(random_prm)
+    bare = asyncio.run(prm.score(QUESTION, [Step(text) for text in TEXTS], 0)).scores
+    assert score(prm) == list(bare)
+
+
+def test_earlier_steps_scores_stay_and_since_leaves_them_out(random_prm: str):
+    prm = PRM(random_prm)
+    full = score(prm)
+    for count in range(1, len(TEXTS)):
+        assert score(prm, TEXTS[:count]) == pytest.approx(full[:count], abs=1e-5)
+        assert score(prm, since=count) == pytest.approx(full[count:], abs=1e-5)
+
+
+def test_a_batch_equals_one_by_one(random_prm: str):
+    """Twelve solutions of 1 to 5 steps, 10 to 100 tokens, in batches of up to 8."""
+    solutions = [TEXTS[i % 3 :][: 1 + i % 5] for i in range(12)]
+    prm = PRM(random_prm, batch_size=8)
+
+    async def together() -> list[Any]:
+        return await asyncio.gather(*(prm.score(QUESTION, steps(texts), 0) for texts in solutions))
+
+    one_by_one = PRM(random_prm, deterministic=True)
+    for texts, scored in zip(solutions, asyncio.run(together()), strict=True):
+        assert scored.scores == pytest.approx(score(one_by_one, texts), abs=1e-5)
+
+
+def test_the_cost_is_what_was_read(random_prm: str):
+    prm = PRM(random_prm)
+    scored = asyncio.run(prm.score(QUESTION, steps(), 2))
+    reader: Any = prm.reader
+    ids, _ = prm.form.encode(reader.tokenizer, QUESTION, TEXTS)
+    assert (scored.cost.computed, scored.cost.cached, scored.cost.calls) == (len(ids), 0, 1)
+    assert scored.cost.flops == reader.flops.forward(0, len(ids), len(TEXTS) - 2)
+
+
+def test_too_long_for_the_context_is_an_error_and_nothing_is_cut(tmp_path: Path):
+    from scorers.checkpoints.qwen2_prm import Qwen2ForProcessRewardModel
+
+    prm = PRM(save_random(Qwen2ForProcessRewardModel, tmp_path, 0, max_position_embeddings=40))
+    assert len(score(prm, TEXTS[-1:])) == 1
+    with pytest.raises(ValueError, match=r"take \d\d+ tokens, but the context of .* holds 40"):
+        score(prm)
+
+
+def altered(folder: str, target: Path, **changes: Any) -> Path:
+    """A copy of a checkpoint with another config."""
+    shutil.copytree(folder, target, dirs_exist_ok=True)
+    config = json.loads((target / "config.json").read_text())
+    (target / "config.json").write_text(json.dumps(config | changes))
+    return target
+
+
+def test_another_architecture_is_refused(random_prm: str, random_policy: str, tmp_path: Path):
+    with pytest.raises(ModelError, match="is a Qwen2ForCausalLM; scorer=lm_head_prm reads it"):
+        _ = PRM(random_policy).reader
+    with pytest.raises(ModelError, match="names no architecture"):
+        _ = PRM(str(altered(random_prm, tmp_path, architectures=None))).reader
+
+
+def test_a_tokenizer_without_the_tag_is_refused(random_prm: str, tmp_path: Path):
+    folder = altered(random_prm, tmp_path)
+    file = folder / "tokenizer.json"
+    file.write_text(file.read_text().replace(STEP_TAG, "<extra_9>"))
+    with pytest.raises(ModelError, match="has no <extra_0>"):
+        _ = PRM(str(folder)).reader
+
+
+def test_pickled_weights_are_refused(random_prm: str, tmp_path: Path):
+    folder = altered(random_prm, tmp_path)
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"cannot be loaded: .*safetensors"):
+        _ = PRM(str(folder)).reader
+
+
+def test_missing_weights_are_refused(random_prm: str, tmp_path: Path):
+    from safetensors.torch import save_file
+
+    folder = altered(random_prm, tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if name != "score.2.bias"}
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=r"lacks weights of Qwen2ForProcessRewardModel: score\.2\.bias"):
+        _ = PRM(str(folder)).reader
+
+
+def test_remote_code_is_never_run(random_prm: str, tmp_path: Path):
+    """The published checkpoint names its own code in `auto_map`; ours is taken instead."""
+    auto_map = {"AutoConfig": "evil.Config", "AutoModel": "evil.Model"}
+    folder = altered(random_prm, tmp_path, auto_map=auto_map)
+    (folder / "evil.py").write_text("raise SystemExit('remote code ran')")
+    assert score(PRM(str(folder))) == pytest.approx(score(PRM(random_prm)))
+
+
+def test_padding_stays_below_the_limit():
+    for lengths in ([1], [10] * 50, list(range(1, 200)), [5, 5, 5, 400], [2, 3, 5, 8, 13, 21, 34]):
+        parts = [lengths[part] for part in split(lengths, 1.2)]
+        assert [length for part in parts for length in part] == lengths
+        assert all(max(part) * len(part) <= 1.2 * sum(part) for part in parts)
+
+
+def test_scores_are_probabilities(random_prm: str):
+    assert all(0 < value < 1 and math.isfinite(value) for value in score(PRM(random_prm)))
