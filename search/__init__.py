@@ -5,10 +5,10 @@ from search.algorithms.best_of_n import BestOfN
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
 from search.answers.selection import Ballot, Rule, Selection, Vote, oracle
-from search.errors import KindError, KnobError, ScoreError, WorkerDied
+from search.errors import KindError, KnobError, PolicyError, ScoreError, WorkerDied
 from search.grow import Grower
-from search.protocols import Extension, Policy, Scored, Scorer, Searcher
-from search.solve import Job, Solved, solve, solve_all
+from search.protocols import Ask, Extension, Policy, Scored, Scorer, Stopped
+from search.solve import Job, Searcher, Solved, solve, solve_all
 from search.tree import Node, Tree
 from search.tree.cost import Budget, BudgetSpent, Cost, Ledger
 from search.tree.scores import Kind, Reduction
@@ -16,6 +16,7 @@ from search.tree.step import End, Step
 
 __all__ = [
     "MCTS",
+    "Ask",
     "Ballot",
     "Beam",
     "BestOfN",
@@ -33,6 +34,7 @@ __all__ = [
     "Node",
     "ParticleFilter",
     "Policy",
+    "PolicyError",
     "Reduction",
     "Rule",
     "ScoreError",
@@ -42,6 +44,7 @@ __all__ = [
     "Selection",
     "Solved",
     "Step",
+    "Stopped",
     "Tree",
     "Vote",
     "WorkerDied",

@@ -8,6 +8,10 @@ class KnobError(ValueError):
     """A knob lies outside its bounds."""
 
 
+class PolicyError(ValueError):
+    """A policy returned what was not asked for."""
+
+
 class ScoreError(ValueError):
     """A scorer returned what its kind does not allow."""
 

@@ -1,30 +1,37 @@
 """Grower: what a searcher sees. It asks policy and scorer, writes the tree and, alone, the ledger."""
 
 import asyncio
+import math
 import time
-from collections.abc import Coroutine, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from search.protocols import Policy, Scorer
+from search.allowance import NOTHING, Allowance, Amount
+from search.errors import KnobError
+from search.known_scores import KnownScores
+from search.protocols import Ask, Policy, Scorer, Stopped, check_extension, takes_ask, worst_case
 from search.tree import Event, Node, Tree
-from search.tree.cost import BudgetSpent, Ledger
-from search.tree.randomness import generator, key
-from search.tree.scores import Kind, check_scores
-from search.tree.step import Step
+from search.tree.cost import BudgetSpent, Cost, Ledger
+from search.tree.path import PathView
+from search.tree.randomness import derive, generator, key
+from search.tree.scores import Kind, check_scores, reduction_for
+from search.tree.step import End, Step
 
 T = TypeVar("T")
-Prefix = tuple[tuple[str, tuple[int, ...]], ...]  # the texts and token ids of a path's first steps
+GO_ON = Ask()
+DEEPEST = 10_000  # steps of a path; a policy that never ends one is stopped here
 
 
 class Grower:
     """Wraps a policy and a scorer for one search.
 
-    Every method may raise BudgetSpent. Under a limit on samples, tokens or FLOPs a policy request waits until what came
-    before it is judged and charged, so that no more is spent than that one request goes over; scores already asked for
-    are awaited, since their nodes were written within the budget.
+    Every method may raise BudgetSpent. Under a limit on samples, tokens or FLOPs a request is made only where its worst
+    case fits, or else alone; a policy that does not tell its worst case always takes turns. Scores of what was written
+    within the budget are still asked for. As long as no leaf has finished, the cost of one solution is kept in reserve,
+    and where nothing else is left it completes the best open node.
     """
 
     def __init__(self, tree: Tree, policy: Policy, scorer: Scorer) -> None:
@@ -32,11 +39,13 @@ class Grower:
         self.kind = scorer.kind
         self._policy, self._scorer = policy, scorer
         self._started = time.monotonic() - tree.ledger.seconds
-        self._scoring = 0
-        self._idle = asyncio.Event()
-        # Requests that are out together are charged together, so a counted budget would be overspent by all but one.
-        self._turn = asyncio.Lock() if tree.budget.counted else nullcontext()
-        self._known: dict[Prefix, asyncio.Future[float]] = {}
+        self._known = KnownScores(tree.root)
+        self._keys = {tree.root: key(tree.seed, tree.question)}
+        self._takes_ask = takes_ask(policy)
+        self._counted = tree.budget.counted
+        self._allowance = Allowance(tree.budget, self._now, self._reserve, self.complete)
+        self._finished = False  # some leaf has
+        self._completed = False
 
     @property
     def root(self) -> Node:
@@ -54,130 +63,206 @@ class Grower:
         """Brings the ledger's clock up to date; the search is over."""
         self.tree.ledger = self._now()
 
-    async def extend(self, node: Node, n: int = 1, max_steps: int | None = 1) -> list[Node]:
+    async def extend(self, node: Node, n: int = 1, max_steps: int | None = 1, ask: Ask = GO_ON) -> list[Node]:
         """n scored continuations of `node`: the last node of each, in the order of their indices."""
-        ends = await self.sample(node, n, max_steps)
+        ends = await self.sample(node, n, max_steps, ask=ask)
         await self.score(*ends)
         return ends
 
-    async def sample(self, node: Node, n: int = 1, max_steps: int | None = 1, merge: bool = False) -> list[Node]:
+    async def sample(
+        self, node: Node, n: int = 1, max_steps: int | None = 1, merge: bool = False, ask: Ask = GO_ON
+    ) -> list[Node]:
         """n continuations of `node`, written into the tree but not yet judged: the last node of each.
 
-        With `merge`, continuations of equal text become one; the first one's `stats["count"]` says how many they were.
+        With `merge`, a continuation equal to an earlier child of `node` becomes that child; `stats["count"]` says how
+        many each one stands for, and each child is returned once. Raises KnobError where the policy takes no `ask`.
         """
+        if merge and max_steps != 1:
+            raise ValueError(f"only single steps are merged, not continuations of max_steps={max_steps}")
+        if ask != GO_ON and not self._takes_ask:
+            raise KnobError(f"{type(self._policy).__name__} takes no request with {ask.named()}; choose another policy")
         indices = node.reserve(n)
-        async with self._turn:
-            return await self._sample(node, indices, max_steps, merge)
-
-    async def _sample(self, node: Node, indices: range, max_steps: int | None, merge: bool) -> list[Node]:
-        n, seeds = len(indices), [key(self.tree.seed, self.tree.question, node.path, index) for index in indices]
-        if self.tree.budget.counted:
-            await self._all_scored()
-        if self.tree.budget.spent(self._now()):
-            await self._stop()
-        extension = await self._ask(self._policy.extend(node, n, max_steps, seeds))
-        if len(extension.continuations) != n:
-            raise ValueError(f"the policy returned {len(extension.continuations)} continuations; {n} were asked for")
-        if not all(extension.continuations):
-            raise ValueError(f"the policy returned a continuation without a step, at depth {node.depth}")
-        written = dict(zip(indices, extension.continuations, strict=True))
-        counts = _merge(written) if merge else {}
-        ends = [self._write(node, index, steps) for index, steps in written.items()]
-        for index, count in counts.items():
-            node.children[index].stats["count"] = count
-        unique = sum(len(step.token_ids) for steps in written.values() for step in steps)
-        if not self.tree.ledger.unique_tokens:
-            unique += extension.question_tokens
-        samples = sum(not end.open for end in ends)
-        self.tree.ledger = self._now().with_policy(extension.cost, samples, unique)
+        if not self._counted:
+            return await self._request(node, indices, max_steps, merge, ask)
+        worst = self._worst(node, max_steps)
+        async with self._allowance.admit(worst and worst.times(n)) as alone:
+            if not alone or not (worst or self._takes_ask):
+                return await self._request(node, indices, max_steps, merge, ask)
+            # Near the limit: one continuation at a time, told what is left.
+            ends: list[Node] = []
+            left = index = None
+            for index in indices:
+                if (left := self._allowance.left()) is None:
+                    break
+                told = ask if math.isinf(left.tokens) else ask.at_most(int(left.tokens))
+                ends += await self._request(node, range(index, index + 1), max_steps, merge, told)
+        ends = list(dict.fromkeys(ends))
+        if index != indices[-1] or left is None:
+            await self._stop(ends)
         return ends
 
     async def score(self, *nodes: Node) -> None:
         """Judges nodes, and those above them that are not yet judged: sets their scores and their births."""
-        if not self.tree.budget.covers(self._now()):
-            await self._stop()
-        self._scoring += 1
-        try:
-            async with asyncio.TaskGroup() as group:
-                for node in nodes:
-                    group.create_task(self._judge(node))
-        finally:
-            self._scoring -= 1
-            if not self._scoring:
-                self._idle.set()
+        within = [node for node in nodes if self._covers(node)]
+        with self._allowance.judging():
+            if len(within) == 1:
+                await self._judge(within[0])
+            elif within:
+                async with asyncio.TaskGroup() as group:
+                    for node in within:
+                        group.create_task(self._judge(node))
+        if len(within) < len(nodes):
+            await self._stop([])
 
-    async def _judge(self, node: Node) -> None:
-        line = node.line()
-        since = next((place for place, above in enumerate(line) if above.birth is None), len(line))
-        if since == len(line):
+    async def complete(self) -> None:
+        """Takes the best open leaf to its end, unless a leaf has finished: a search should not end without an answer.
+
+        The best has the highest value under the kind's own reduction; ties go to the lowest path.
+        """
+        if self._finished or self._completed or (left := self._allowance.left(reserve=False)) is None:
             return
-        if self.kind is Kind.OUTCOME:
-            since = len(line) - 1 if node.finished else len(line)
-        scores = await self._scores(node.steps(), since)
-        for above, score in zip(line[since:], scores, strict=True):
-            above.score = score
-        for above in line:
-            if above.birth is None:
-                above.birth = self.tree.ledger
+        self._completed = True
+        if (node := self._best_open()) is not None:
+            ask = GO_ON if math.isinf(left.tokens) or not self._takes_ask else Ask(max_tokens=int(left.tokens))
+            await self.score(*await self._request(node, node.reserve(1), None, False, ask))
 
-    async def _scores(self, steps: Sequence[Step], since: int) -> list[float]:
-        """The scores of steps[since:]; a prefix that this search has asked about before costs nothing again."""
-        path = tuple((step.text, step.token_ids) for step in steps)
-        prefixes = [path[: place + 1] for place in range(since, len(path))]
-        while True:
-            new = next((place for place, prefix in enumerate(prefixes) if not self._is_known(prefix)), len(prefixes))
-            if new < len(prefixes):
-                await self._ask_scorer(steps, since + new, prefixes[new:])
-            # The rest was asked by others. Where one of them was cancelled, its prefixes are asked for again.
-            answers = [self._known[prefix] for prefix in prefixes]
-            if others := [answer for answer in answers if not answer.done()]:
-                await asyncio.wait(others)
-            if not any(answer.cancelled() for answer in answers):
-                return [answer.result() for answer in answers]
-
-    def _is_known(self, prefix: Prefix) -> bool:
-        return prefix in self._known and not self._known[prefix].cancelled()
-
-    async def _ask_scorer(self, steps: Sequence[Step], since: int, prefixes: Sequence[Prefix]) -> None:
-        answers = [asyncio.get_running_loop().create_future() for _ in prefixes]
-        self._known.update(zip(prefixes, answers, strict=True))
-        try:
-            scored = await self._scorer.score(self.tree.question, steps, since)
-            scores = [float(score) for score in scored.scores]
-            check_scores(self.kind, scores, len(steps) - since)
-            self.tree.ledger = self._now().with_scorer(scored.cost)
-        except BaseException as failure:
-            for answer in answers:
-                answer.cancel()
-            if isinstance(failure, asyncio.CancelledError) and not _cancelled():
-                raise RuntimeError("the scorer cancelled a request by itself") from failure
-            raise
-        for answer, score in zip(answers, scores, strict=True):
-            answer.set_result(score)
-
-    async def _ask(self, request: Coroutine[Any, Any, T]) -> T:
-        """Awaits a policy request; one that was cancelled from within is a failure, not the end of the search."""
-        try:
-            return await request
-        except asyncio.CancelledError as failure:
-            if _cancelled():
-                raise
-            raise RuntimeError("the policy cancelled a request by itself") from failure
-
-    async def _all_scored(self) -> None:
-        while self._scoring:
-            self._idle.clear()
-            await self._idle.wait()
-
-    async def _stop(self) -> NoReturn:
-        await self._all_scored()
-        raise BudgetSpent
+    async def _request(self, node: Node, indices: range, max_steps: int | None, merge: bool, ask: Ask) -> list[Node]:
+        """One request of the policy: checks what it returned, writes it into the tree and charges each continuation."""
+        n, parent = len(indices), self._key(node)
+        seeds = [derive(parent, index) for index in indices]
+        more: dict[str, Any] = {} if ask == GO_ON else {"ask": ask}  # older policies know no `ask`
+        request = self._policy.extend(node, n, max_steps, seeds, **more)
+        extension = await self._await("policy", request, self._charge_policy)
+        check_extension(extension, n, max_steps, node)
+        siblings = {_text_and_end(child.step): child for child in node.children.values()} if merge else {}
+        ends: list[Node] = []
+        question = 0 if self.tree.ledger.unique_tokens else extension.question_tokens
+        for index, steps, cost in zip(indices, extension.continuations, extension.each_cost(), strict=True):
+            end = siblings.get(_text_and_end(steps[0]))
+            if end is None:
+                unique = sum(len(step.token_ids) for step in steps)
+                closed = not steps[-1].open or node.depth + len(steps) >= DEEPEST
+                self._charge_policy(cost, int(closed), question + unique)
+                end = self._write(node, index, steps)
+            else:
+                self._charge_policy(cost, 0, question)
+            if merge:
+                siblings[_text_and_end(steps[0])] = end
+                end.stats["count"] = end.stats.get("count", 0) + 1
+            ends.append(end)
+            question = 0
+        return list(dict.fromkeys(ends))
 
     def _write(self, node: Node, index: int, steps: Sequence[Step]) -> Node:
-        node = node.add(index, steps[0])
-        for step in steps[1:]:
-            node = node.add(node.reserve(1).start, step)
+        """Adds the steps below `node`; what has been charged so far is what their births will say of the policy."""
+        for step in steps:
+            if node.depth + 1 >= DEEPEST and step.open:
+                step = replace(step, end=End.MAX_STEPS)
+            node = node.add(index, step)
+            node.charged = self.tree.ledger
+            index = node.reserve(1).start if step is not steps[-1] else 0
+        self._finished |= node.finished and self._covers(node)
         return node
+
+    async def _judge(self, node: Node) -> None:
+        line: list[Node] = []
+        above = node
+        while above.parent is not None and above.birth is None:
+            line.append(above)
+            above = above.parent
+        line.reverse()
+        if self.kind is Kind.OUTCOME:
+            judged = line[-1:] if node.finished else []
+        else:
+            judged = line
+        if judged:
+            scores = await self._known.scores(judged, self._ask_scorer)
+            for above, score in zip(judged, scores, strict=True):
+                above.score = score
+        birth = self._birth(node)
+        for above in line:
+            if above.birth is None:
+                above.birth, above.charged = birth, None
+
+    async def _ask_scorer(self, node: Node, since: int) -> Sequence[float]:
+        request = self._scorer.score(self.tree.question, PathView(node), since)
+        scored = await self._await("scorer", request, self._charge_scorer)
+        scores = [float(score) for score in scored.scores]
+        check_scores(self.kind, scores, node.depth - since)
+        self._charge_scorer(scored.cost)
+        return scores
+
+    async def _await(self, who: str, request: Coroutine[Any, Any, T], charge: Callable[[Cost], None]) -> T:
+        """Awaits a response and charges what a cancelled request had cost.
+
+        A request that was cancelled from within is a failure, not the end of the search.
+        """
+        try:
+            return await request
+        except asyncio.CancelledError as stopped:
+            if isinstance(stopped, Stopped):
+                charge(stopped.cost)
+            else:
+                self.tree.ledger = self.tree.ledger._replace(at_least=True)
+            if not _cancelled():
+                raise RuntimeError(f"the {who} cancelled a request by itself") from stopped
+            raise asyncio.CancelledError from None  # of the plain class, which a time limit recognises
+
+    def _charge_policy(self, cost: Cost, samples: int = 0, unique_tokens: int = 0) -> None:
+        self.tree.ledger = self._now().with_policy(cost, samples, unique_tokens)
+
+    def _charge_scorer(self, cost: Cost) -> None:
+        self.tree.ledger = self._now().with_scorer(cost)
+
+    def _birth(self, node: Node) -> Ledger:
+        """What the policy had been paid when the node was written, and the scorer until now."""
+        return self._now() if node.charged is None else self._now().with_policy_of(node.charged)
+
+    def _covers(self, node: Node) -> bool:
+        return self.tree.budget.covers(self._birth(node))
+
+    def _worst(self, node: Node, max_steps: int | None) -> Amount | None:
+        """The most that one continuation may take of the budget; None where the policy or the scorer does not tell."""
+        cost = worst_case(self._policy, node, max_steps)
+        if cost is None:
+            return None
+        flops = 0.0
+        if self.tree.budget.flops is not None:
+            judged = worst_case(self._scorer, node, cost.generated)
+            if cost.flops is None or judged is None or judged.flops is None:
+                return None
+            flops = cost.flops + judged.flops
+        return Amount(1, cost.generated, flops)
+
+    def _reserve(self) -> Amount:
+        """What is held back for one solution, until a leaf has finished."""
+        if self._finished or self._completed:
+            return NOTHING
+        return self._worst(self.root, None) or NOTHING
+
+    def _best_open(self) -> Node | None:
+        judged = {node for node in self.tree.nodes() if node.birth is not None}
+        inner = {node.parent for node in judged}
+        leaves = [node for node in judged - inner if node.open] if judged else [self.root]
+        reduction = reduction_for(self.kind, None)
+        return min(leaves, key=lambda node: (-_or_least(node.value(reduction)), node.path), default=None)
+
+    async def _stop(self, ends: Sequence[Node]) -> NoReturn:
+        """Judges what was written within the budget and ends the search once nothing is in flight."""
+        await self.score(*ends)
+        await self._allowance.idle()
+        raise BudgetSpent
+
+    def _key(self, node: Node) -> int:
+        """The node's key: its parent's and its index, down from that of the search."""
+        line: list[Node] = []
+        while (known := self._keys.get(node)) is None:
+            assert node.parent is not None
+            line.append(node)
+            node = node.parent
+        for below in reversed(line):
+            known = self._keys[below] = derive(known, below.index)
+        return known
 
     def _now(self) -> Ledger:
         return self.tree.ledger._replace(seconds=time.monotonic() - self._started)
@@ -189,13 +274,9 @@ def _cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _merge(written: dict[int, tuple[Step, ...]]) -> dict[int, int]:
-    """Keeps the first of the continuations of equal text: {index kept: how many were equal}."""
-    first: dict[str, int] = {}
-    counts: dict[int, int] = {}
-    for index, steps in list(written.items()):
-        kept = first.setdefault("".join(step.text for step in steps), index)
-        counts[kept] = counts.get(kept, 0) + 1
-        if kept != index:
-            del written[index]
-    return counts
+def _text_and_end(step: Step | None) -> tuple[str, End] | None:
+    return None if step is None else (step.text, step.end)
+
+
+def _or_least(value: float | None) -> float:
+    return -math.inf if value is None else value

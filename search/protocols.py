@@ -1,27 +1,66 @@
-"""The three interfaces of a search, one method each, and what they return.
+"""What a search asks of a policy and of a scorer, and what they return.
 
-`policies/` and `scorers/` implement Policy and Scorer; the algorithms beside this file implement Searcher; `solve`
-is the only caller of all three.
+`policies/` and `scorers/` implement the two protocols, one method each; the Grower is their only caller.
 """
 
+import asyncio
+import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from search.errors import PolicyError
+from search.tree import Node
 from search.tree.cost import Cost
 from search.tree.scores import Kind
 from search.tree.step import Step
 
-if TYPE_CHECKING:
-    from search.grow import Grower
-    from search.tree import Node
+
+class Ask(NamedTuple):
+    """What one request asks of a policy besides going on. It is left out where all of it is the default."""
+
+    action: str = ""
+    """a name for the step, recorded on it; a policy may map it to a prompt"""
+    hint: str = ""
+    """goes into this request's prompt, and not into the path"""
+    given: str = ""
+    """the continuation begins with this text"""
+    temperature: float | None = None
+    """in place of the policy's own"""
+    max_tokens: int | None = None
+    """most tokens of each continuation, from here; it is cut there as by the policy's own limit"""
+    sources: tuple[Node, ...] = ()
+    """solutions whose text goes into this request's prompt; the new nodes name them"""
+
+    def at_most(self, tokens: int) -> "Ask":
+        """The same, for no more than so many tokens."""
+        return self._replace(max_tokens=tokens if self.max_tokens is None else min(tokens, self.max_tokens))
+
+    def named(self) -> str:
+        """The fields that are not the default, for an error message."""
+        return ", ".join(name for name, value in self._asdict().items() if value != self._field_defaults[name])
 
 
 class Extension(NamedTuple):
-    """What a policy wrote: n continuations, each of one or more steps; `question_tokens` is its prompt's length."""
+    """What a policy wrote: n continuations, each of one or more steps; `question_tokens` is its prompt's length.
+
+    `costs` has one entry a continuation, [n], and sums to `cost`. Where it is left out, each continuation is taken to
+    have generated its own tokens, and the first to have cost all the rest.
+    """
 
     continuations: tuple[tuple[Step, ...], ...]
     cost: Cost
     question_tokens: int = 0
+    costs: tuple[Cost, ...] = ()
+
+    def each_cost(self) -> tuple[Cost, ...]:
+        """The cost of each continuation, [n]."""
+        if self.costs:
+            return self.costs
+        generated = [sum(len(step.token_ids) for step in steps) for steps in self.continuations]
+        if sum(generated) != self.cost.generated:
+            generated = [self.cost.generated, *[0] * (len(generated) - 1)]
+        first, *others = generated
+        return (self.cost._replace(generated=first), *(Cost(generated=tokens, calls=0) for tokens in others))
 
 
 class Scored(NamedTuple):
@@ -31,10 +70,23 @@ class Scored(NamedTuple):
     cost: Cost
 
 
-class Policy(Protocol):
-    """Writes steps."""
+class Stopped(asyncio.CancelledError):
+    """A request that was cancelled and knows what it had cost by then; raised in place of the CancelledError."""
 
-    async def extend(self, node: "Node", n: int, max_steps: int | None, seeds: Sequence[int]) -> Extension:
+    def __init__(self, cost: Cost) -> None:
+        super().__init__()
+        self.cost = cost
+
+
+class Policy(Protocol):
+    """Writes steps.
+
+    Two things are optional. A parameter `ask: Ask = Ask()` of `extend` takes what a request asks besides going on; a
+    policy that cannot do what is asked raises KnobError. A method `worst_case(node, max_steps) -> Cost` says what one
+    such continuation costs at most; with it a search under a budget keeps many requests in flight.
+    """
+
+    async def extend(self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int]) -> Extension:
         """n continuations of the path that ends at `node`, of `max_steps` steps each, or to the end where it is None.
 
         `seeds` has one key a continuation, made from its place in the tree; all randomness must come from it.
@@ -43,7 +95,11 @@ class Policy(Protocol):
 
 
 class Scorer(Protocol):
-    """Judges steps. `kind` says what its numbers mean, and so what may be done with them."""
+    """Judges steps. `kind` says what its numbers mean, and so what may be done with them.
+
+    A method `worst_case(node, tokens) -> Cost` is optional: what judging a path costs at most that goes on from `node`
+    by so many of the policy's tokens.
+    """
 
     @property
     def kind(self) -> Kind: ...
@@ -55,17 +111,34 @@ class Scorer(Protocol):
         ...
 
 
-class Searcher(Protocol):
-    """An algorithm: a frozen dataclass of knobs that keeps nothing of a search on itself.
+def takes_ask(policy: Policy) -> bool:
+    """Whether the policy's `extend` has a parameter `ask`."""
+    return "ask" in inspect.signature(policy.extend).parameters
 
-    `scale` names the knob that buys more search: what a list of budgets sets, and what column `n` reports. Two more
-    attributes may say what its tree tells of smaller budgets: `independent`, that its leaves are samples of which any
-    k would have been a run of k; `anytime`, that it finishes leaves as it goes.
-    """
 
-    @property
-    def scale(self) -> str: ...
+def worst_case(of: Policy | Scorer, node: Node, length: int | None) -> Cost | None:
+    """What `of` says that a request may cost at most; None where it does not say."""
+    told: Any = getattr(of, "worst_case", None)
+    return None if told is None else told(node, length)
 
-    async def search(self, grow: "Grower") -> None:
-        """Grows `grow.tree`; everything else is read off it afterwards."""
-        ...
+
+def check_extension(extension: Extension, n: int, max_steps: int | None, node: Node) -> None:
+    """Raises PolicyError unless there are n continuations of the length asked for, of which only a last step closes."""
+    at = f"at depth {node.depth}, asked for n = {n} with max_steps = {max_steps}"
+    if len(extension.continuations) != n:
+        raise PolicyError(f"the policy returned {len(extension.continuations)} continuations {at}")
+    if extension.costs and len(extension.costs) != n:
+        raise PolicyError(f"the policy returned {len(extension.costs)} costs {at}; return one a continuation, or none")
+    for place, steps in enumerate(extension.continuations):
+        which = f"continuation {place + 1} of the policy, {at},"
+        if not steps:
+            raise PolicyError(f"{which} has no step")
+        if max_steps is not None and len(steps) > max_steps:
+            raise PolicyError(f"{which} has {len(steps)} steps")
+        closed = next((depth for depth, step in enumerate(steps[:-1]) if not step.open), None)
+        if closed is not None:
+            raise PolicyError(f"{which} goes on after step {closed + 1}, which ended with {steps[closed].end}")
+        if max_steps is None and steps[-1].open:
+            raise PolicyError(
+                f"{which} stops open, with {steps[-1].end}: to the end of the solution means a finished or a cut step"
+            )

@@ -2,16 +2,34 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 from uuid import uuid4
 
 from search.errors import KnobError
 from search.grow import Grower
-from search.protocols import Policy, Scorer, Searcher
+from search.protocols import Policy, Scorer
 from search.tree import Tree
 from search.tree.cost import Budget, BudgetSpent
+
+
+class Searcher(Protocol):
+    """An algorithm: a frozen dataclass of knobs that keeps nothing of a search on itself.
+
+    `scale` names the knob that buys more search: what a list of budgets sets, and what column `n` reports. Two more
+    attributes may say what its tree tells of smaller budgets: `independent`, that its leaves are samples of which any
+    k would have been a run of k; `anytime`, that it finishes leaves as it goes.
+    """
+
+    @property
+    def scale(self) -> str: ...
+
+    async def search(self, grow: Grower) -> None:
+        """Grows `grow.tree`; everything else is read off it afterwards."""
+        ...
+
 
 search_id: ContextVar[str | None] = ContextVar("search_id", default=None)
 """Names the running search to an engine whose cache outlives it, so that a search is charged what it costs alone."""
@@ -23,7 +41,7 @@ async def solve(
     policy: Policy,
     scorer: Scorer,
     budget: Budget | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     *,
     tree: Tree | None = None,
 ) -> Tree:
@@ -32,7 +50,9 @@ async def solve(
     The budget stops the search without an error; any other failure of policy, scorer or searcher is raised, alone
     where it came alone. A caller that hands in its own `tree` keeps what was done when it is cancelled.
     """
-    tree = tree or Tree(question, seed)
+    tree = tree or Tree(question, seed or 0)
+    if tree.question != question or seed not in (None, tree.seed):
+        raise ValueError(f"the tree is of {tree.question!r} with seed {tree.seed}, not of {question!r} with {seed}")
     tree.kind, tree.budget = scorer.kind, budget or Budget()
     grow = Grower(tree, policy, scorer)
     named = search_id.set(uuid4().hex)
@@ -62,6 +82,8 @@ async def _until_budget(searcher: Searcher, grow: Grower) -> str:
                 await searcher.search(grow)
             except* BudgetSpent:
                 stopped = "budget"
+            with suppress(BudgetSpent):
+                await grow.complete()
     except TimeoutError:
         if not clock.expired():
             raise

@@ -29,7 +29,8 @@ from search import (
     Tree,
     solve,
 )
-from search.protocols import Policy, Scorer, Searcher
+from search.protocols import Policy, Scorer
+from search.solve import Searcher
 
 T = TypeVar("T")
 
@@ -255,10 +256,10 @@ def run(
     policy: Policy,
     scorer: Scorer,
     budget: Budget | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     tree: Tree | None = None,
 ) -> Tree:
-    return asyncio.run(solve("question", searcher, policy, scorer, budget, seed, tree=tree))
+    return asyncio.run(solve("question" if tree is None else tree.question, searcher, policy, scorer, budget, seed, tree=tree))
 
 
 def now(request: Coroutine[Any, Any, T]) -> T:

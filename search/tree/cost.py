@@ -25,7 +25,7 @@ class Ledger(NamedTuple):
 
     `samples` are finished or truncated leaves; `unique_tokens` counts the question and each step once, whatever an
     engine had to read again. `scorer_flops` is the scorer's part of `flops`; once a request of unknown FLOPs is
-    charged, they are None for good.
+    charged, they are None for good. `at_least`: a request was cancelled that could not tell what it had cost.
     """
 
     samples: int = 0
@@ -40,6 +40,7 @@ class Ledger(NamedTuple):
     flops: float | None = 0.0
     scorer_flops: float | None = 0.0
     seconds: float = 0.0
+    at_least: bool = False
 
     def with_policy(self, cost: Cost, samples: int, unique_tokens: int) -> "Ledger":
         return self._replace(
@@ -59,6 +60,20 @@ class Ledger(NamedTuple):
             scorer_calls=self.scorer_calls + cost.calls,
             flops=_sum(self.flops, cost.flops),
             scorer_flops=_sum(self.scorer_flops, cost.flops),
+        )
+
+    def with_policy_of(self, other: "Ledger") -> "Ledger":
+        """This ledger's scorer and clock, the other's policy."""
+        flops = None
+        if other.flops is not None and other.scorer_flops is not None and self.scorer_flops is not None:
+            flops = other.flops - other.scorer_flops + self.scorer_flops
+        return other._replace(
+            scorer_tokens_computed=self.scorer_tokens_computed,
+            scorer_tokens_cached=self.scorer_tokens_cached,
+            scorer_calls=self.scorer_calls,
+            flops=flops,
+            scorer_flops=self.scorer_flops,
+            seconds=self.seconds,
         )
 
     def to_json(self) -> dict[str, Any]:

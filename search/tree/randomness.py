@@ -11,5 +11,11 @@ def key(*parts: object) -> int:
     return int.from_bytes(digest, "little") >> 1
 
 
+def derive(parent: int, index: int) -> int:
+    """The 63-bit key of a place below another one: of its key and an index."""
+    digest = hashlib.blake2b(parent.to_bytes(8, "little") + index.to_bytes(8, "little"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
 def generator(*parts: object) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key(*parts)))

@@ -41,6 +41,11 @@ class Step:
         return self.end in _FINISHED
 
     @property
+    def open(self) -> bool:
+        """The path may go on after it."""
+        return self.end in _OPEN
+
+    @property
     def truncated(self) -> bool:
         """The path was cut by a limit: scored and counted, never a vote."""
         return not self.finished and self.end not in _OPEN

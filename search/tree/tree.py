@@ -26,7 +26,19 @@ class Node:
     judged, None until then: only born nodes belong to the tree. `stats` is what an algorithm keeps, plain JSON.
     """
 
-    __slots__ = ("_reserved", "birth", "children", "depth", "index", "parent", "score", "stats", "step", "tree")
+    __slots__ = (
+        "_reserved",
+        "birth",
+        "charged",
+        "children",
+        "depth",
+        "index",
+        "parent",
+        "score",
+        "stats",
+        "step",
+        "tree",
+    )
 
     def __init__(self, tree: "Tree", parent: "Node | None", index: int, step: Step | None) -> None:
         self.tree, self.parent, self.index, self.step = tree, parent, index, step
@@ -34,6 +46,7 @@ class Node:
         self.children: dict[int, Node] = {}
         self.score: float | None = None
         self.birth: Ledger | None = None
+        self.charged: Ledger | None = None  # between writing and judging: the ledger when its request was charged
         self.stats: dict[str, Any] = {}
         self._reserved = 0
 

@@ -9,7 +9,7 @@ from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import MCTS, Beam, BestOfN, Cost, Extension, Grower, Ledger, Scored, Step, Tree, solve
 from search.algorithms.mcts import Value
-from search.protocols import Searcher
+from search.solve import Searcher
 from tests.helpers import PARALLEL, By, Counted, Delayed, Short, Walk, ascending, chain, leaf, run, world
 
 CASES = PARALLEL | {"rollouts": MCTS(20, branch=3, value=Value.ROLLOUT), "completed": MCTS(1, branch=2)}
