@@ -53,7 +53,7 @@ resume-check: $(INSTALLED) ## kill a sweep, go on with it, hold it against an un
 	$(BIN)/python -m experiments.benchmarks.resume $(ARGS)
 
 test-vllm: $(INSTALLED_VLLM) ## the tests that need vLLM, on its CPU build
-	$(BIN_VLLM)/python -m pytest tests/engines/test_engines.py tests/engines/test_vllm.py $(ARGS)
+	$(BIN_VLLM)/python -m pytest tests/engines/test_engines.py tests/engines/test_vllm*.py $(ARGS)
 
 check: $(INSTALLED) ## lint, format and types
 	$(BIN)/ruff check

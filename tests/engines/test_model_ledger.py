@@ -11,10 +11,9 @@ from policies.engines.hf_writer import Generator
 from policies.hf import HF
 from scorers.checkpoints.forms import token_id
 from scorers.prm import PRM, STEP_TAG
-from search import MCTS, Beam, BestOfN, Budget, Cost, Ledger, ParticleFilter, Searcher, Tree, solve, solve_all
+from search import MCTS, Beam, BestOfN, Budget, ParticleFilter, Searcher, Tree, solve
 from search.solve import Job
-from tests.engines.test_generation import pause_at
-from tests.helpers import unpadded
+from tests.models import minus, pause_at, run_all, total, unpadded
 
 QUESTION = "((5 + 2) * (3 - -4)) ="
 SEARCHERS = [BestOfN(4), Beam(4, 2), MCTS(simulations=4, branch=2), ParticleFilter(4)]
@@ -39,12 +38,12 @@ class Count:
         self.real += int(new.sum())
         self.padded += ids.numel()
         self.prompts += len(ids) * fresh
-        for row, total, computed in zip(ids, mask.sum(1).tolist(), new.sum(1).tolist(), strict=True):
+        for row, length, computed in zip(ids, mask.sum(1).tolist(), new.sum(1).tolist(), strict=True):
             tag = token_id(self._engine.tokenizer, STEP_TAG)
             heads = 1 if isinstance(self._engine, Generator) else int((row == tag).sum())
-            self.flops += self._engine.flops.forward(total - computed, computed, heads)
+            self.flops += self._engine.flops.forward(length - computed, computed, heads)
             if fresh:
-                self.read.append(tuple(row[: int(total)].tolist()))
+                self.read.append(tuple(row[: int(length)].tolist()))
 
     def stop(self) -> None:
         self._hook.remove()
@@ -87,11 +86,6 @@ def test_the_ledger_equals_the_hooks_count(searcher: Searcher, policy: HF, prm: 
     assert read.padded < 1.2 * read.real
     assert policy.engine.meter.abandoned == before[2]
     assert spent[0][:3] == (ledger.generated_tokens, ledger.prompt_tokens_computed, 0)
-
-
-def minus(after: Cost, before: Cost) -> Cost:
-    tokens = (a - b for a, b in zip(after[:4], before[:4], strict=True))
-    return Cost(*tokens, flops=(after.flops or 0.0) - (before.flops or 0.0))
 
 
 @pytest.mark.parametrize("searcher", SEARCHERS, ids=lambda s: type(s).__name__)
@@ -153,25 +147,5 @@ def test_a_cancelled_search_disturbs_no_other(policy: HF, prm: PRM):
     assert minus(meter.total, before).generated == charged + minus(meter.abandoned, wasted).generated > charged
 
 
-def test_a_question_too_long_fails_alone(policy: HF, prm: PRM):
-    long = "(1 + 2) = " * 2000
-    failed, fine = sorted(
-        run_all([job(BestOfN(2), q, policy, prm) for q in (long, "7")]), key=lambda s: s.error is None
-    )
-    assert isinstance(failed.error, ValueError) and "shorten the question" in str(failed.error)
-    assert fine.tree.stopped == "done" and fine.tree.ledger.samples == 2
-
-
 def job(searcher: Searcher, name: str, policy: HF, prm: PRM) -> Job:
     return Job(name if len(name) > 1 else f"({name} + 3) =", searcher, policy, prm, seed=1)
-
-
-def run_all(jobs: list[Job]) -> list[Any]:
-    async def run() -> list[Any]:
-        return [solved async for solved in solve_all(jobs)]
-
-    return asyncio.run(run())
-
-
-def total(ledgers: list[Ledger], figure: str) -> int:
-    return sum(getattr(ledger, figure) for ledger in ledgers)

@@ -8,7 +8,8 @@ import pytest
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import Beam, BestOfN, Kind, KnobError, Node, Reduction, Tree, solve
-from tests.helpers import By, Counted, Delayed, Short, Walk, by_text, chain, leaf, leaves, place, run, world
+from tests.helpers import Counted, Delayed, run
+from tests.worlds import By, Short, Walk, by_text, chain, leaf, leaves, place, world
 
 
 def kept(tree: Tree) -> list[list[tuple[int, ...]]]:

@@ -7,7 +7,8 @@ import pytest
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import BestOfN, KnobError, Reduction, Rule, Selection
-from tests.helpers import Counted, Short, Values, Walk, chain, leaf, run, world
+from tests.helpers import Counted, run
+from tests.worlds import Short, Values, Walk, chain, leaf, world
 
 
 def test_it_asks_for_whole_solutions_and_scores_each() -> None:

@@ -28,22 +28,8 @@ from search import (
 )
 from search.algorithms.mcts import Value
 from search.protocols import Searcher
-from tests.helpers import (
-    PARALLEL,
-    UNEVEN,
-    Counted,
-    Delayed,
-    Loop,
-    OneAtATime,
-    Values,
-    Walk,
-    chain,
-    leaf,
-    run,
-    settle,
-    timeless,
-    world,
-)
+from tests.helpers import PARALLEL, Counted, Delayed, Loop, OneAtATime, run, settle, timeless
+from tests.worlds import UNEVEN, Values, Walk, chain, leaf, world
 
 SERIAL: dict[str, Searcher] = {
     "best_of_n": OneAtATime(BestOfN(n=6)),

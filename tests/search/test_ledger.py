@@ -10,7 +10,8 @@ from scorers.toy import Toy as ToyScorer
 from search import MCTS, Beam, BestOfN, Cost, Extension, Grower, Ledger, Scored, Step, Tree, solve
 from search.algorithms.mcts import Value
 from search.protocols import Searcher
-from tests.helpers import PARALLEL, By, Counted, Delayed, Short, Walk, ascending, chain, leaf, run, world
+from tests.helpers import PARALLEL, Counted, Delayed, ascending, run
+from tests.worlds import By, Short, Walk, chain, leaf, world
 
 CASES = PARALLEL | {"rollouts": MCTS(20, branch=3, value=Value.ROLLOUT), "completed": MCTS(1, branch=2)}
 

@@ -14,7 +14,8 @@ from scorers.toy import Toy as ToyScorer
 from search import MCTS, Beam, End, Extension, Kind, KnobError, Node, Step, Tree, solve
 from search.algorithms.mcts import Backup, Prior, Value
 from search.algorithms.puct import puct
-from tests.helpers import By, Counted, Delayed, Short, Values, Walk, by_text, chain, leaf, place, run, shape, world
+from tests.helpers import Counted, Delayed, run, shape
+from tests.worlds import By, Short, Values, Walk, by_text, chain, leaf, place, world
 
 ARMS = world(chain("a", 40, leaf(1), 0.5), chain("b", 40, leaf(2), 0.5))
 """A bandit: two arms of constant value, each a chain without an end in sight."""

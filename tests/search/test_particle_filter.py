@@ -13,7 +13,8 @@ from search import Budget, Kind, KnobError, ParticleFilter, Rule, Selection, Tre
 from search.algorithms.particle_filter import Weighting
 from search.algorithms.resampling import RESAMPLERS, Scheme, effective_sample_size, normalise
 from search.tree.randomness import generator
-from tests.helpers import UNEVEN, Short, Values, Walk, by_text, chain, leaf, leaves, run, world, z_score
+from tests.helpers import run, z_score
+from tests.worlds import UNEVEN, Short, Values, Walk, by_text, chain, leaf, leaves, world
 
 
 def psi(score: float) -> float:

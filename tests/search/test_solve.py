@@ -23,7 +23,8 @@ from search import (
     solve,
     solve_all,
 )
-from tests.helpers import PARALLEL, By, Counted, Delayed, Loop, settle, shape
+from tests.helpers import PARALLEL, Counted, Delayed, Loop, settle, shape
+from tests.worlds import By
 
 
 def jobs(count: int, policy: Any = None, **knobs: Any) -> list[Job]:

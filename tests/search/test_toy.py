@@ -13,7 +13,8 @@ from scorers.toy import Toy as ToyScorer
 from search import KnobError, Step, Tree
 from search.tree.randomness import key
 from search.tree.scores import logit
-from tests.helpers import leaf, leaves, now, world
+from tests.helpers import now
+from tests.worlds import leaf, leaves, world
 
 STEPS = [(Step("", (i,)), Step("", (j,))) for i in range(3) for j in range(3)]
 
