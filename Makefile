@@ -49,14 +49,14 @@ bench-vllm: $(INSTALLED_VLLM) ## what the search engine adds to vLLM, as ratios;
 test-page: $(INSTALLED) ## the tests of the report's page, in headless Chromium
 	$(BIN)/python -m pytest -m page tests/page/test_report.py tests/page/test_report_page.py $(ARGS)
 
-resume-golden: $(INSTALLED) ## write the golden trees anew, after an intended change of behaviour
-	$(BIN)/python -m tests.search.golden
-
-check: $(INSTALLED) ## kill a sweep, go on with it, hold it against an unbroken one; ARGS="problems=2 seeds=[0]"
+resume-check: $(INSTALLED) ## kill a sweep, go on with it, hold it against an unbroken one; ARGS="problems=2 seeds=[0]"
 	$(BIN)/python -m experiments.benchmarks.resume $(ARGS)
 
 test-vllm: $(INSTALLED_VLLM) ## the tests that need vLLM, on its CPU build
 	$(BIN_VLLM)/python -m pytest tests/engines/test_engines.py tests/engines/test_vllm*.py $(ARGS)
+
+golden: $(INSTALLED) ## write the golden trees anew, after an intended change of behaviour
+	$(BIN)/python -m tests.search.golden
 
 check: $(INSTALLED) ## lint, format and types
 	$(BIN)/ruff check

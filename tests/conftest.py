@@ -1,16 +1,18 @@
 """Fixtures. Imports stand inside them: tests without a model start at once."""
 
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import configuration, settings
 
 # A shell that starts the tests in the background has Ctrl-C ignored, which the processes of a test would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The same examples in every run, no time limit on one of them, and no folder of examples left behind.
-settings.register_profile("stepsearch", derandomize=True, deadline=None, database=None, max_examples=60)
+# The same examples in every run, no time limit on one of them, and no folder left behind in the checkout.
+configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir(), "hypothesis"))
+settings.register_profile("stepsearch", derandomize=True, deadline=None, database=None, max_examples=40)
 settings.load_profile("stepsearch")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from policies.engines.ends import Cutter, Limits, Vocabulary
-from search import End, KnobError, Step
+from search import End, Step
 
 TEXTS = ["a", "b", "\n\n", ".\n\n", "\n", "\\boxed{", "7", "}", "", "}\n\n", "\n\nc"]
 EOS = 8
@@ -132,9 +132,3 @@ def test_every_end_is_open_finished_or_truncated() -> None:
     assert {end for end, kind in kinds.items() if kind == (True, False)} == {End.ANSWER, End.EOS}
     assert {end for end, kind in kinds.items() if kind == (False, True)} == {End.MAX_STEPS, End.MAX_TOKENS, End.CONTEXT}
     assert {end for end, kind in kinds.items() if kind == (False, False)} == {End.DELIMITER, End.STEP_TOKENS}
-
-
-def test_limits_have_bounds() -> None:
-    for knob in ("max_steps", "max_step_tokens", "max_tokens"):
-        with pytest.raises(KnobError, match=rf"Limits\.{knob} is 0; it must be >= 1"):
-            Limits(**{knob: 0})

@@ -11,7 +11,7 @@ from search import MCTS, Beam, Budget, End, Kind, Tree
 from search.protocols import Searcher
 from tests.experiments.test_curves import result
 from tests.helpers import OneAtATime, run
-from tests.search.test_selection import tree_of
+from tests.search.trees import tree_of
 from tests.worlds import UNEVEN, Values, Walk
 
 GOLD = "1"

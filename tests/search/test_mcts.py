@@ -11,7 +11,7 @@ import pytest
 import search.algorithms.mcts
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
-from search import MCTS, Beam, End, Extension, Kind, KnobError, Node, Step, Tree, solve
+from search import MCTS, Beam, End, Extension, Kind, Node, Step, Tree, solve
 from search.algorithms.mcts import Backup, Prior, Value
 from search.algorithms.puct import puct
 from tests.helpers import Counted, Delayed, run, shape
@@ -272,11 +272,3 @@ def test_an_outcome_scorer_works_through_rollouts() -> None:
     assert visits(tree)[:2] == [2, 2] and tree[1,].stats["q"] == 40.0 and tree[0,].stats["q"] == -3.0
     assert all((node.score is not None) == node.finished for node in tree.born())
     assert sorted(set(counted.prefixes)) == [("a\n\n", "\\boxed{1}"), ("b\n\n", "\\boxed{2}")]
-
-
-def test_knobs_have_bounds() -> None:
-    wrong: list[dict[str, Any]] = [{"simulations": 0}, {"branch": 0}, {"c_puct": -1.0}, {"in_flight": 0}]
-    for knobs in wrong:
-        ((knob, value),) = knobs.items()
-        with pytest.raises(KnobError, match=rf"MCTS\.{knob} is {value}; it must be >="):
-            MCTS(**knobs)
