@@ -1,6 +1,7 @@
 """The queue: what shares a batch, cancelled items, event loops that come and go."""
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Sequence
@@ -121,8 +122,14 @@ def test_it_outlives_its_event_loop() -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_loop_that_was_closed_over_its_work_is_forgotten() -> None:
+    def before(items: list[int]) -> None:
+        if items == [10]:
+            go.wait(10)
+        if items == [0]:
+            gc.collect()  # the worker of the old loop, which must not speak for the new one
+
     go = threading.Event()
-    machine = Machine(lambda items: go.wait(10) if items == [10] else None)
+    machine = Machine(before)
     batcher = Batcher(machine, size=1)
     old = asyncio.new_event_loop()
     left = [old.create_task(batcher(i)) for i in (10, 11)]
