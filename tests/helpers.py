@@ -71,7 +71,7 @@ class Delayed:
 
 @dataclass
 class Counted:
-    """Counts by itself what is asked and what it costs; fails, where told to, at that request."""
+    """Counts requests and their cost independently of the ledger; raises `failure` at request number `fail_at`."""
 
     inner: Any
     fail_at: int | None = None
@@ -115,7 +115,7 @@ class Counted:
 
 @dataclass(frozen=True)
 class OneAtATime:
-    """Another searcher, of whose requests only one is in flight."""
+    """Another searcher, with one request in flight at a time."""
 
     inner: Searcher
     scale = "n"
@@ -168,7 +168,7 @@ def now(request: Coroutine[Any, Any, T]) -> T:
 
 
 def shape(tree: Tree, budget: Budget | None = None) -> dict[str, Any]:
-    """All that must not depend on the order of answers: births, and with them the ledger, do."""
+    """All of a tree that must not depend on the order of answers. Births do depend on it."""
     nodes = {node.path: (node.step, node.score, node.stats) for node in tree.born(budget)}
     return {"nodes": nodes, "record": [(event.name, event.data) for event in tree.record]}
 
@@ -178,13 +178,13 @@ def timeless(ledger: Ledger | None) -> Ledger | None:
 
 
 async def settle() -> set[asyncio.Task[Any]]:
-    """The tasks that are left beside the running one, once what was cancelled has had its turn."""
+    """The tasks that are left beside the running one, after one turn in which cancelled ones may end."""
     await asyncio.sleep(0)
     return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]
 
 
 async def until(happened: Callable[[], Any]) -> None:
-    """Lets the others have their turns until it has."""
+    """Waits until the condition holds."""
     while not happened():  # noqa: ASYNC110 — what is waited for happens in a thread, or sets no event
         await asyncio.sleep(0.0005)
 

@@ -61,7 +61,7 @@ class Walk(Toy):
 
 @dataclass(frozen=True)
 class Short(Walk):
-    """The same, cut at `limit` steps."""
+    """The toy policy in a hand-made world whose solutions are cut at `limit` steps."""
 
     limit: int = 1
 

@@ -1,4 +1,4 @@
-"""A machine to put a queue in front of."""
+"""A batch function for the tests of the queue, and many requests at once."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from policies.engines.batching import Batcher, Ticket
 
 
 class Machine:
-    """Doubles numbers; remembers its batches; does as `before` says."""
+    """Doubles numbers and remembers its batches; calls `before` with each batch first."""
 
     def __init__(self, before: Callable[[list[int]], Any] = lambda items: None) -> None:
         self.batches: list[list[int]] = []

@@ -13,13 +13,13 @@ from tests.engines.machine import Machine, ask_all
 from tests.helpers import until
 
 
-def test_who_asks_together_shares_a_batch() -> None:
+def test_requests_made_together_share_a_batch() -> None:
     machine = Machine()
     assert asyncio.run(ask_all(Batcher(machine, size=4), range(10))) == [2 * i for i in range(10)]
     assert machine.batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
-def test_who_asks_a_turn_later_shares_the_first_batch_too() -> None:
+def test_a_request_made_one_turn_later_shares_the_first_batch() -> None:
     async def main() -> None:
         batcher = Batcher(machine, size=4)
 
@@ -33,7 +33,7 @@ def test_who_asks_a_turn_later_shares_the_first_batch_too() -> None:
     assert machine.batches == [[1, 2]]
 
 
-def test_while_a_batch_runs_the_next_one_gathers() -> None:
+def test_while_a_batch_runs_the_next_one_fills() -> None:
     async def main() -> None:
         batcher = Batcher(machine, size=64)
         first = asyncio.create_task(batcher(0))
@@ -102,7 +102,7 @@ def test_cancelled_turns_true_while_the_batch_runs() -> None:
     assert seen == [[False, False], [False, True]]
 
 
-def test_it_outlives_its_event_loop() -> None:
+def test_a_queue_outlives_its_event_loop() -> None:
     machine = Machine()
     batcher = Batcher(machine, size=4)
     for _ in range(3):
@@ -121,7 +121,7 @@ def test_it_outlives_its_event_loop() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_loop_that_was_closed_over_its_work_is_forgotten() -> None:
+def test_a_loop_that_was_closed_before_its_work_ended_is_forgotten() -> None:
     def before(items: list[int]) -> None:
         if items == [10]:
             go.wait(10)
@@ -140,7 +140,7 @@ def test_a_loop_that_was_closed_over_its_work_is_forgotten() -> None:
     assert machine.batches == [[10], [0], [1], [2]] and not any(task.done() for task in left)
 
 
-def test_batches_run_in_one_thread_and_not_in_the_loops() -> None:
+def test_batches_run_in_one_thread_that_is_not_the_event_loops() -> None:
     threads: list[str] = []
     batcher = Batcher(Machine(lambda items: threads.append(threading.current_thread().name)), size=1)
     asyncio.run(ask_all(batcher, range(4)))

@@ -1,4 +1,4 @@
-"""The queue in trouble: who fails with whom, dead workers, two event loops; nobody waits for ever."""
+"""Failures in the queue: which items they reach, dead workers, two event loops; no waiter hangs."""
 
 import asyncio
 import threading
@@ -31,7 +31,7 @@ def test_an_item_that_cannot_be_measured_fails_alone() -> None:
 
 
 @pytest.mark.parametrize("results", [[], [1, 2], [1, 2, 3, 4], None])
-def test_a_wrong_number_of_results_is_an_error_and_nobody_waits_for_ever(results: Any) -> None:
+def test_a_wrong_number_of_results_is_an_error_and_no_waiter_hangs(results: Any) -> None:
     async def main() -> list[Any]:
         batcher: Batcher[int, int] = Batcher(lambda tickets: results, size=5)
         return await asyncio.wait_for(ask_all(batcher, range(3)), 10)
@@ -42,7 +42,7 @@ def test_a_wrong_number_of_results_is_an_error_and_nobody_waits_for_ever(results
 
 
 def test_stop_iteration_is_an_error_like_any_other() -> None:
-    """No future can hold a StopIteration: the waiters would wait for ever."""
+    """No future can hold a StopIteration: without care its waiters would hang."""
 
     def before(items: list[int]) -> None:
         if 1 in items:
@@ -56,7 +56,7 @@ def test_stop_iteration_is_an_error_like_any_other() -> None:
 
 
 def test_a_dead_worker_fails_every_waiter() -> None:
-    """Those in the batch, those behind it, and none of those who come later."""
+    """Items in the batch and items queued behind it fail; later ones do not."""
     alive = False
 
     def before(items: list[int]) -> None:
@@ -110,7 +110,7 @@ def test_a_batch_that_nobody_waits_for_is_not_retried() -> None:
 
 
 def test_two_loops_at_once_are_refused() -> None:
-    """Each would answer the other's waiters from the wrong thread, and they might never wake."""
+    """Each loop would answer the other's waiters from the wrong thread, and they might never wake."""
     go = threading.Event()
     machine = Machine(lambda items: go.wait(10))
     batcher = Batcher(machine, size=1)

@@ -24,7 +24,7 @@ def cut(
     room: int = 10**6,
     max_steps: int | None = None,
 ) -> Cutter:
-    """Pushes tokens, by text or id, until they or the continuation end; the surplus is left."""
+    """A cutter that was pushed these tokens, by text or id, until it was done; tokens after that are dropped."""
     cutter = Cutter(VOCABULARY, limits, steps_before, tokens_before, room, max_steps)
     for position, token in enumerate(tokens):
         if cutter.done:
@@ -76,7 +76,7 @@ def test_a_complete_box_ends_the_solution_at_the_boundary_only() -> None:
     assert ends(cut("\\boxed{", "7", "}\n\n").steps) == [("\\boxed{7}\n\n", End.ANSWER)]
 
 
-def test_an_incomplete_box_does_not() -> None:
+def test_an_incomplete_box_does_not_end_the_solution() -> None:
     cutter = cut("\\boxed{", "7", "\n\n", "a", "}", "\n\n")
     assert ends(cutter.steps) == [("\\boxed{7\n\n", End.DELIMITER), ("a}\n\n", End.DELIMITER)] and not cutter.done
 

@@ -1,6 +1,6 @@
-"""What every engine must do, alike: the same suite on Transformers and, where it is installed, on vLLM.
+"""The contract of an engine: the same tests on Transformers and, where it is installed, on vLLM.
 
-`make test-vllm` runs it in an environment that has vLLM; elsewhere its half is skipped. All in single precision.
+`make test-vllm` runs them in an environment that has vLLM; elsewhere its half is skipped. All in single precision.
 """
 
 import asyncio
@@ -108,7 +108,7 @@ def test_two_steps_at_once_are_two_steps(policy: Writing):
     ],
 )
 @pytest.mark.parametrize("max_steps", [None, 1])
-def test_limits_end_a_path_alike(
+def test_limits_end_a_path_whether_it_is_written_at_once_or_step_by_step(
     policy: Writing, limits: dict[str, int], end: End, count: int | None, max_steps: int | None
 ):
     limited, node = replace(policy, temperature=0, **limits), Tree(QUESTIONS[3]).root
@@ -129,7 +129,7 @@ def test_a_seed_is_a_sample(policy: Writing):
     assert len({tuple(ids_of(steps)) for steps in others}) > 8
 
 
-def test_cost_is_what_was_asked_and_written(policy: Writing):
+def test_cost_counts_the_prompt_and_what_was_written(policy: Writing):
     extension = extend(policy, QUESTIONS[2], [1, 2, 3])
     prompt = len(encode_question(policy.engine.tokenizer, QUESTIONS[2], policy.system_prompt))
     kept = sum(len(ids_of(steps)) for steps in extension.continuations)
@@ -172,7 +172,7 @@ def test_a_whole_solution_is_scored_at_once(prm: PRM):
         assert scores == pytest.approx(full_pass(QUESTIONS[3], path)[since:], abs=1e-4)
 
 
-def test_many_at_once_are_scored_each_for_itself(prm: PRM):
+def test_many_at_once_are_each_scored_as_if_alone(prm: PRM):
     paths = random_paths(3)
 
     async def all_at_once() -> list[Any]:
@@ -208,7 +208,7 @@ def test_ledgers_are_the_engines_own_count(policy: Writing, prm: PRM):
 
 
 def test_a_search_is_charged_what_it_costs_alone(policy: Writing, prm: PRM):
-    """The same search again, and again beside others: what an earlier one left in a cache is no gift."""
+    """The same search again, and again beside others: a cache that an earlier search filled makes it no cheaper."""
     job = Job(QUESTIONS[2], Beam(4, 2), replace(policy, temperature=0), prm, seed=1)
     alone, again = run_all([job])[0].tree.ledger, run_all([job, job])
     for solved in again:
@@ -222,7 +222,7 @@ def test_a_budget_stops_a_search(policy: Writing, prm: PRM):
 
 
 async def quiet(meter: Meter) -> None:
-    """Until an engine has counted nothing more for half a second."""
+    """Waits until an engine has counted nothing new for half a second."""
     seen = None
     while seen != meter.total:
         seen = meter.total

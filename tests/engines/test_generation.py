@@ -1,4 +1,4 @@
-"""The generation loop: where steps end, who stops it, and that one row's trouble is nobody else's."""
+"""The generation loop: where steps end, what stops it, and that one row's failure reaches no other row."""
 
 import asyncio
 import re
@@ -24,12 +24,12 @@ from tests.models import ids_of, pause_at, row
 
 @pytest.fixture
 def engine(random_policy: str) -> Generator:
-    """One that no other test has used."""
+    """A fresh engine that no other test has used."""
     return Generator(random_policy, "cpu", "float32", 8, "\n\n")
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, ids: list[int]) -> None:
-    """The model's draws are replaced by these."""
+    """Replaces the model's draws by these token ids."""
     monkeypatch.setattr(hf_writer, "draw", lambda *args: torch.tensor([[float(ids[args[-1]])], [-1.0], [0.5]]))
 
 
@@ -57,7 +57,7 @@ def test_steps_end_by_the_shared_rule(
     assert "".join(step.text for step in one.steps) == re.sub(r"<\|\w+\|>", "", str(engine.tokenizer.decode(written)))
 
 
-def test_every_end_id_of_the_checkpoint_ends(random_policy: str, tmp_path: Any):
+def test_every_end_id_of_the_checkpoint_ends_a_solution(random_policy: str, tmp_path: Any):
     model = Qwen2ForCausalLM.from_pretrained(random_policy)
     model.generation_config.eos_token_id = [300, 301]
     model.save_pretrained(tmp_path)
@@ -147,14 +147,14 @@ asyncio.run(solve("1", BestOfN(64), policy, SelfCertainty()))
 
 
 def test_ctrl_c_ends_the_process_within_a_token(random_policy: str):
-    """At the fifth token; a slow machine may come to a few more before the main thread has heard of it."""
+    """At the fifth token; a slow machine may draw a few more before the main thread gets the signal."""
     command = [sys.executable, "-c", INTERRUPTED, random_policy]
     process = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert process.returncode != 0 and "KeyboardInterrupt" in process.stderr
     assert 5 <= process.stdout.count("token") < 50
 
 
-def test_any_rows_of_a_path_longer_than_the_limits_still_end(engine: Generator):
+def test_a_row_that_starts_beyond_its_limits_still_ends(engine: Generator):
     one = Row([5, 6], 0, Sampling(), Limits(max_tokens=10), 3, 12, None)
     asyncio.run(engine.write([one]))
     assert len(ids_of(one.steps)) == 1 and one.steps[0].truncated

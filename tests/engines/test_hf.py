@@ -84,8 +84,8 @@ def test_a_checkpoints_generation_defaults_do_not_leak_in(random_policy: str, tm
         assert together(loaded, [(QUESTIONS[2], 0)]) == together(plain_one, [(QUESTIONS[2], 0)])
 
 
-def test_a_path_goes_on_from_its_own_token_ids(random_policy: str):
-    """Two newlines as two tokens are one token when the text is tokenised again: the model must read the two."""
+def test_a_path_is_continued_from_its_own_token_ids(random_policy: str):
+    """Two newlines written as two tokens would be one if the text were tokenised again: the model must read two."""
     policy = HF(random_policy, max_tokens=8, deterministic=True)
     newline = policy.engine.tokenizer.convert_tokens_to_ids("Ċ")
     tree = Tree(QUESTIONS[0])

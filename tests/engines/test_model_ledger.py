@@ -1,4 +1,4 @@
-"""What a ledger says against an independent count by hooks on the models, for every searcher."""
+"""Ledgers against an independent count by hooks on the models, for every searcher."""
 
 import asyncio
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ SEARCHERS = [BestOfN(4), Beam(4, 2), MCTS(simulations=4, branch=2), ParticleFilt
 
 
 class Count:
-    """Counts a model's forward passes: new positions that are no padding, all positions, and FLOPs of each pass."""
+    """Counts a model's forward passes: new positions without padding, all positions, and FLOPs of each pass."""
 
     def __init__(self, engine: Any) -> None:
         self.real = self.padded = self.prompts = 0
@@ -126,7 +126,7 @@ def test_what_a_budget_stops_is_abandoned_and_still_counted(policy: HF, prm: PRM
 
 
 def test_a_cancelled_search_disturbs_no_other(policy: HF, prm: PRM):
-    """Tree and ledger of the other are what they are alone; what the cancelled one was not charged is abandoned."""
+    """The other's tree and ledger are those of a run alone; what no ledger was charged counts as abandoned."""
     policy, prm = replace(policy, deterministic=True), replace(prm, deterministic=True)
     meter, doomed = policy.engine.meter, Tree("(7 * 7) =")
 

@@ -1,4 +1,4 @@
-"""Models and tokenizers of other makes than the shipped ones."""
+"""Architectures and tokenizers other than those of the shipped models."""
 
 import asyncio
 from pathlib import Path
@@ -26,7 +26,7 @@ from tests.models import ids_of, row, save_random
 
 @pytest.fixture
 def engine(random_policy: str) -> Generator:
-    """One that no other test has used."""
+    """A fresh engine that no other test has used."""
     return Generator(random_policy, "cpu", "float32", 8, "\n\n")
 
 

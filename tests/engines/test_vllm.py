@@ -1,4 +1,4 @@
-"""What only vLLM can get wrong: its seeds under load, its cache, its memory, its counters, its death."""
+"""What only vLLM can get wrong: seeds under load, the cache, memory, counters, the death of its process."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ JUDGE = PRM(engine=Engine.VLLM, dtype="float32", context=CONTEXT)
 
 @vllm
 def test_500_seeded_prompts_at_once():
-    """Under load the engine may read a prompt in parts, which with a seed would end it on CPU."""
+    """Under load vLLM may read a prompt in parts, which would crash a seeded request on CPU."""
 
     async def all_at_once() -> list[Any]:
         questions = [f"(({i % 10} + {i // 10 % 10}) * ({i // 100} - 5 + 2 * 3) + (7 * 8 - 2)) =" for i in range(500)]
@@ -149,7 +149,7 @@ def test_scores_hold_under_memory_pressure(monkeypatch: pytest.MonkeyPatch):
 
 @vllm
 def test_the_meter_is_vllms_own_count():
-    """On an engine of its own, whose counters start at nothing."""
+    """On an engine of its own, whose counters start at zero."""
     from policies.engines.vllm_writer import VLLMWriter
 
     counted: Counter[str] = Counter()
@@ -172,7 +172,7 @@ def test_the_meter_is_vllms_own_count():
 
 
 @vllm
-def test_an_engines_death_is_told_once_and_what_ended_is_kept():
+def test_an_engines_death_is_a_clear_error():
     from policies.engines.vllm_writer import VLLMWriter
 
     before = children()

@@ -58,7 +58,7 @@ def test_a_prm_that_cannot_be_read_starts_no_engine(monkeypatch: pytest.MonkeyPa
         PRM(model=str(tmp_path / "prm"), engine=Engine.VLLM).load()
 
 
-def test_rows_that_cannot_be_are_refused():
+def test_rows_of_the_wrong_number_or_value_are_refused():
     def output(rows: list[list[float]]) -> Any:
         ids = list(range(10))
         return SimpleNamespace(

@@ -33,7 +33,7 @@ SERIAL: dict[str, Searcher] = {
 
 
 def read(tree: Tree, budget: Budget | None) -> dict[str, Any]:
-    """All that stands in the tree at a budget but seconds, and what the algorithm keeps for itself."""
+    """All that the tree shows at a budget, without seconds and the algorithm's own statistics."""
     rules = [Rule.BEST, Rule.MAJORITY, Rule.WEIGHTED]
     rules += [Rule.PARTICLE] if tree.events("population", budget) else []
     names = ("population", "resampling", "beam")
@@ -69,7 +69,7 @@ def test_a_cut_is_the_full_run_read_at_the_budget(place: Place, name: str, limit
 
 
 def test_a_population_that_came_after_the_last_sample_is_not_read() -> None:
-    """Samples stand still while a filter goes on and resamples: a cut has stopped by then."""
+    """While a filter resamples, the number of samples may stand still: a search cut there has stopped by then."""
     search = OneAtATime(ParticleFilter(n=6, threshold=1.0))
     root = world(leaf(1, 0.6, 0.3), leaf(2, 0.7, 0.3), chain("a", 3, leaf(3, 0.8), 0.4))
     full, counts = run(search, Walk(root=root), Values(root=root)), list[int]()
@@ -102,7 +102,7 @@ def test_it_is_spent_at_the_limit_and_covers_it() -> None:
 
 @pytest.mark.parametrize("searcher", PARALLEL.values(), ids=PARALLEL)
 def test_under_a_counted_budget_a_cut_is_the_larger_run_read_at_it(searcher: Searcher) -> None:
-    """Without a wrapper, for requests then take turns by themselves."""
+    """Without OneAtATime: under a counted budget requests take turns by themselves."""
 
     def grown(budget: Budget) -> Tree:
         return run(searcher, Delayed(Toy(), seed=1), Delayed(ToyScorer(), seed=2), budget)

@@ -28,7 +28,7 @@ from tests.worlds import Values, Walk, leaf, world
 
 @pytest.mark.parametrize("searcher", PARALLEL.values(), ids=PARALLEL)
 @pytest.mark.parametrize("limit", [{"samples": 2}, {"generated_tokens": 9}, {"flops": 20.0}], ids=str)
-def test_once_spent_nothing_new_is_asked(searcher: Searcher, limit: dict[str, Any]) -> None:
+def test_once_it_is_spent_no_request_begins(searcher: Searcher, limit: dict[str, Any]) -> None:
     """Many in flight: after the charge that spends the budget no policy request begins, and none is left."""
 
     class Watched(Counted):
@@ -106,7 +106,7 @@ def test_seconds_stop_a_request_that_never_ends() -> None:
         assert tree.stopped == "budget" and list(tree.nodes()) == []
 
 
-def test_a_time_out_of_the_policys_own_is_an_error() -> None:
+def test_a_timeout_raised_by_the_policy_is_an_error() -> None:
     for searcher in PARALLEL.values():
         mine = TimeoutError("the server did not answer")
         with pytest.raises(TimeoutError) as caught:
@@ -114,7 +114,7 @@ def test_a_time_out_of_the_policys_own_is_an_error() -> None:
         assert caught.value is mine
 
 
-def test_flops_that_are_not_told_cannot_be_limited() -> None:
+def test_flops_that_the_policy_does_not_count_cannot_be_limited() -> None:
     class Silent(Toy):
         async def extend(self, *request: Any, **named: Any) -> Extension:
             extension = await super().extend(*request)

@@ -82,7 +82,7 @@ def test_not_the_same(same: Equivalence, first: str, second: str) -> None:
     assert same(second, first) is False
 
 
-def test_what_needs_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_cases_are_decided_without_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("search.answers.equivalence.Worker", None)
     same = Equivalence()
     assert same(" any text ", "any text")
@@ -170,7 +170,7 @@ def test_a_process_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch) -> None
     assert not worker.alive
 
 
-def test_from_several_threads() -> None:
+def test_it_may_be_called_from_several_threads() -> None:
     pairs = [(f"{n}/{n + 1}", f"{2 * n}/{2 * (n + right)}") for n in range(1, 9) for right in (1, 2)]
     with closing(Equivalence(workers=2)) as same, ThreadPoolExecutor(8) as pool:
         verdicts = list(pool.map(lambda pair: same(*pair), pairs * 2))

@@ -17,7 +17,7 @@ CASES = PARALLEL | {"rollouts": MCTS(20, branch=3, value=Value.ROLLOUT), "comple
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_ledger_is_the_sum_of_what_was_asked(name: str) -> None:
+def test_the_ledger_is_the_sum_of_the_costs_of_all_requests(name: str) -> None:
     policy, scorer = Counted(Delayed(Toy(), seed=1)), Counted(Delayed(ToyScorer(), seed=2))
     tree = run(CASES[name], policy, scorer)
     nodes = list(tree.nodes())

@@ -1,4 +1,4 @@
-"""MCTS: what holds of every tree, however many simulations are in flight; early ends; the seed alone."""
+"""MCTS: invariants of every tree with any number of simulations in flight, early ends, determinism by the seed."""
 
 import math
 from collections import Counter

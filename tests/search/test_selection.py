@@ -63,7 +63,7 @@ def test_ties_go_to_the_lowest_path() -> None:
     assert ballot.answer == "3" and ballot.tied == ["3", "1"]
 
 
-def test_of_equally_good_leaves_the_lowest_path_wins_whatever_else_agrees_with_it() -> None:
+def test_among_leaves_of_equal_score_the_lowest_path_wins() -> None:
     tree = tree_of(("1", [0.1]), ("2", [0.9]), ("1", [0.9]))
     ballot = Selection(Rule.BEST)(tree)
     assert ballot.answer == "2" and ballot.tied == ["2", "1"]

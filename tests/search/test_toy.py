@@ -70,7 +70,7 @@ def test_the_scorer_is_exact() -> None:
 
 
 def test_the_noise_is_as_stated_and_belongs_to_the_path() -> None:
-    """Of 40 worlds of 12 steps the deviations on the logit have the stated spread (10 %: 480 draws) and no mean."""
+    """Deviations on the logit over 40 worlds of 12 steps: the stated spread within 10 % (480 draws), mean zero."""
     deviations: list[float] = []
     for seed in range(40):
         exact, noisy = (ToyScorer(3, 3, seed, error) for error in (0.0, 0.5))

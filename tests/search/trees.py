@@ -8,7 +8,7 @@ Leaf = tuple[str, Sequence[float], End] | tuple[str, Sequence[float]]
 
 
 def tree_of(*solutions: Leaf, kind: Kind = Kind.CORRECTNESS) -> Tree:
-    """One chain a solution: its answer, its steps' scores, how it ended."""
+    """A tree with one chain for each solution, given as (answer, scores of its steps, how it ended)."""
     tree = Tree("q", kind=kind)
     for count, (answer, scores, *end) in enumerate(solutions, start=1):
         node = tree.root
