@@ -9,8 +9,8 @@ from experiments.runs.axes import SPENT, Axis
 from experiments.runs.grading import anytime, distinct, samples, votes
 from search import MCTS, Beam, Budget, End, Kind, Tree
 from search.protocols import Searcher
-from tests.experiments.test_curves import result
 from tests.helpers import UNEVEN, OneAtATime, Values, Walk, run
+from tests.results import result
 from tests.search.test_selection import tree_of
 
 GOLD = "1"
