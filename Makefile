@@ -47,10 +47,10 @@ bench-vllm: $(INSTALLED_VLLM) ## what the search engine adds to vLLM, as ratios;
 	$(BIN_VLLM)/python -m experiments.benchmarks.vllm $(ARGS)
 
 test-page: $(INSTALLED) ## the tests of the report's page, in headless Chromium
-	$(BIN)/python -m pytest -m page tests/page/test_report.py tests/page/test_report_page.py $(ARGS)
+	$(BIN)/python -m pytest -m page tests/page $(ARGS)
 
-resume-check: $(INSTALLED) ## kill a sweep, go on with it, hold it against an unbroken one; ARGS="problems=2 seeds=[0]"
-	$(BIN)/python -m experiments.benchmarks.resume $(ARGS)
+resume-check: $(INSTALLED) ## kill a sweep of the small models three times, resume it, compare it with an unbroken one
+	$(BIN)/python -m pytest -m slow tests/experiments/test_nothing_lost.py $(ARGS)
 
 test-vllm: $(INSTALLED_VLLM) ## the tests that need vLLM, on its CPU build
 	$(BIN_VLLM)/python -m pytest tests/engines/test_engines.py tests/engines/test_vllm*.py $(ARGS)

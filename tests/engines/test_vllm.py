@@ -21,7 +21,7 @@ from scorers.prm import PRM
 from search import Beam, BestOfN, Job, Kind, ScoreError, Step, Tree
 from search.solve import search_id
 from search.tree.randomness import key
-from tests.command_line import interrupt
+from tests.command_line import result_lines, stopped
 from tests.models import CONTEXT, QUESTIONS, extend, full_pass, ids_of, random_paths, run_all, save_random, vllm
 from tests.scorers.test_reward_formats import QUESTION, TEXTS, make
 
@@ -205,7 +205,7 @@ def test_ctrl_c_ends_a_sweep_and_keeps_what_has_ended(tmp_path: Path):
     """A terminal sends it to the engine's process too, which must not die of it."""
     results = tmp_path / "run" / "results.jsonl"
     words = "policy=vllm scorer=self policy.context=1024 policy.cache_gb=0.2 budgets=[16] problems.limit=60 out=run"
-    ended = interrupt(["sweep", *words.split()], tmp_path, lambda: results.exists() and bool(results.read_text()))
+    ended = stopped(["sweep", *words.split()], tmp_path, signal.SIGINT, lambda: bool(result_lines(tmp_path / "run")))
     assert ended.returncode == 130, ended.stderr
     assert "interrupted: " in ended.stderr and "Traceback" not in ended.stderr
     assert 1 <= len(results.read_text().splitlines()) < 300
