@@ -27,7 +27,8 @@ from scorers.checkpoints.heads import Head
 from scorers.checkpoints.hf_reader import HFReader
 from scorers.prm import PRM, STEP_TAG
 from search import MCTS, Beam, BestOfN, Budget, Cost, End, Job, Ledger, ParticleFilter, Step, Tree, solve, solve_all
-from search.protocols import Extension, Searcher
+from search.protocols import Extension
+from search.solve import Searcher
 from search.tree import Node
 
 QUESTIONS = [

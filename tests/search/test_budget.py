@@ -27,7 +27,7 @@ from search import (
     solve,
 )
 from search.algorithms.mcts import Value
-from search.protocols import Searcher
+from search.solve import Searcher
 from tests.helpers import (
     PARALLEL,
     UNEVEN,
