@@ -24,7 +24,8 @@ from search import (
     Tree,
     solve,
 )
-from search.protocols import Policy, Scorer, Searcher
+from search.protocols import Policy, Scorer
+from search.solve import Searcher
 
 T = TypeVar("T")
 

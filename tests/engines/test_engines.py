@@ -21,7 +21,7 @@ from policies.vllm import VLLM
 from policies.writing import Writing
 from scorers.prm import PRM
 from search import MCTS, Beam, BestOfN, Budget, End, Job, ParticleFilter, Tree, solve
-from search.protocols import Searcher
+from search.solve import Searcher
 from tests.models import (
     CONTEXT,
     QUESTIONS,

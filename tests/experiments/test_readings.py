@@ -8,7 +8,7 @@ from experiments.analysis.curves import ended_at
 from experiments.runs.axes import SPENT, Axis
 from experiments.runs.grading import anytime, distinct, samples, votes
 from search import MCTS, Beam, Budget, End, Kind, Tree
-from search.protocols import Searcher
+from search.solve import Searcher
 from tests.helpers import OneAtATime, run
 from tests.results import result
 from tests.search.trees import tree_of

@@ -19,7 +19,7 @@ from search import (
     Tree,
 )
 from search.algorithms.mcts import Value
-from search.protocols import Searcher
+from search.solve import Searcher
 from tests.helpers import PARALLEL, Delayed, OneAtATime, run, timeless
 from tests.worlds import UNEVEN, Values, Walk, chain, leaf, world
 

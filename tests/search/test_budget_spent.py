@@ -21,7 +21,7 @@ from search import (
     Tree,
     solve,
 )
-from search.protocols import Searcher
+from search.solve import Searcher
 from tests.helpers import PARALLEL, Counted, Delayed, Loop, OneAtATime, run, settle
 from tests.worlds import Values, Walk, leaf, world
 

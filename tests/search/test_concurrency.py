@@ -13,7 +13,7 @@ from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import MCTS, BestOfN, Extension, Grower, Scored, Selection, Tree, solve
 from search.algorithms.mcts import Value
-from search.protocols import Searcher
+from search.solve import Searcher
 from tests.helpers import PARALLEL, SEARCHERS, Counted, Delayed, Loop, now, run, settle, shape, until
 
 FAILING = PARALLEL | {"rollouts": MCTS(20, branch=3, in_flight=4, value=Value.ROLLOUT)}

@@ -10,7 +10,7 @@ from search import MCTS, Beam, BestOfN, Kind, KindError, ParticleFilter, Reducti
 from search.algorithms.mcts import Value
 from search.algorithms.particle_filter import Weighting
 from search.answers.selection import Rule
-from search.protocols import Searcher
+from search.solve import Searcher
 from search.tree.scores import (
     Scope,
     Use,

@@ -13,7 +13,7 @@ from search import MCTS, Beam, BestOfN, Budget, Kind, ParticleFilter, Reduction,
 from search.algorithms.mcts import Backup, Prior, Value
 from search.algorithms.particle_filter import Weighting
 from search.algorithms.resampling import Scheme
-from search.protocols import Searcher
+from search.solve import Searcher
 from search.tree.randomness import generator
 from tests.helpers import run
 from tests.worlds import By
