@@ -8,8 +8,7 @@ from typing import Any, Protocol
 from policies.engines.ends import Limits
 from policies.engines.meter import NOTHING, Meter, add
 from policies.engines.prompt import SYSTEM_PROMPT, encode_question
-from policies.engines.rows import Row
-from policies.engines.sampling import Sampling
+from policies.engines.rows import Row, Sampling
 from search.errors import check_knob
 from search.protocols import Extension
 from search.tree import Node

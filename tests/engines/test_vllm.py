@@ -17,7 +17,7 @@ import torch
 from transformers import Qwen2ForCausalLM
 
 from policies.engines import vllm as runtime
-from policies.engines.hf import ModelError, locate
+from policies.engines.models import ModelError, locate
 from policies.engines.share import Engine, Room
 from policies.vllm import VLLM
 from scorers.checkpoints.vllm_reader import wanted
