@@ -14,7 +14,7 @@ import pytest
 from experiments.analysis.step_metrics import auc, up_to_first_error
 from experiments.analysis.uncertainty import interval
 from experiments.tiny.evaluate import Knobs, accuracies, best_of_n, judged
-from policies.engines.hf import SHIPPED
+from policies.engines.models import SHIPPED
 from search import Tree
 
 MEGABYTE = 1_000_000

@@ -21,7 +21,8 @@ from transformers import (
 from experiments.commands.solve import Solve
 from experiments.config.compose import compose
 from experiments.config.schema import build
-from policies.engines.hf import ModelError, load_tokenizer
+from policies.engines.hf import load_tokenizer
+from policies.engines.models import ModelError
 from policies.engines.prompt import SYSTEM_PROMPT, encode_question
 from scorers.checkpoints.heads import Head
 from scorers.checkpoints.presets import PRESETS, check_preset
