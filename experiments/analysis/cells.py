@@ -8,7 +8,7 @@ import numpy as np
 from experiments.analysis.fewer_samples import with_estimates
 from experiments.errors import RunError
 from experiments.runs.grid import GREEDY
-from experiments.runs.results import ORACLE, Result
+from experiments.runs.results import ORACLE, CellKey, Result
 from search.answers.selection import Rule
 
 
@@ -29,23 +29,19 @@ RULES = [*(rule.value for rule in Rule), ORACLE]
 _ORDER = (GREEDY, "best_of_n", "beam", "mcts", "particle_filter", "custom")
 
 
-CellKey = tuple[str, int, tuple[tuple[str, float], ...]]
-
-
 def by_cell(results: Iterable[Result]) -> dict[CellKey, list[Result]]:
     """Results by cell, cells in the order of the searchers, then by n and by budget."""
     cells: dict[CellKey, list[Result]] = {}
     for result in results:
-        cell = result.cell
-        cells.setdefault((cell["searcher"], cell["n"], tuple(cell["budget"].items())), []).append(result)
-    return dict(sorted(cells.items(), key=lambda item: (_ORDER.index(item[0][0]), item[0][1:])))
+        cells.setdefault(result.cell, []).append(result)
+    return dict(sorted(cells.items(), key=lambda item: (_ORDER.index(item[0].searcher), item[0][1:])))
 
 
 def rules_of(results: Iterable[Result]) -> dict[str, list[str]]:
     """By searcher, the rules that some tree of it allows, and the oracle."""
     seen: dict[str, set[str]] = {}
     for result in results:
-        seen.setdefault(result.cell["searcher"], {ORACLE}).update(result.selections)
+        seen.setdefault(result.cell.searcher, {ORACLE}).update(result.selections)
     return {searcher: [rule for rule in RULES if rule in rules] for searcher, rules in seen.items()}
 
 
@@ -65,16 +61,11 @@ def in_every_cell(results: Sequence[Result]) -> list[Result]:
     are none. Greedy decoding has one seed for all.
     """
     cells = by_cell(results)
-    searched = [{(r.problem, r.seed) for r in members} for (name, *_), members in cells.items() if name != GREEDY]
+    searched = [{(r.problem, r.seed) for r in members} for key, members in cells.items() if key.searcher != GREEDY]
     problems = [{result.problem for result in members} for members in cells.values()]
     both = set.intersection(*searched) if searched else {(r.problem, r.seed) for r in results}
     shared = set.intersection({problem for problem, _ in both}, *problems)
     if not shared:
         raise RunError("no problem with a gold answer has ended in every cell")
     kept = [result for result in results if result.problem in shared]
-    return [r for r in kept if r.cell["searcher"] == GREEDY or (r.problem, r.seed) in both]
-
-
-def scale(result: Result) -> float:
-    """The swept budget, or n where none is swept."""
-    return next(iter(result.cell["budget"].values()), result.cell["n"])
+    return [r for r in kept if r.cell.searcher == GREEDY or (r.problem, r.seed) in both]

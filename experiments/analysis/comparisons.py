@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.analysis.cells import by_cell, correct_by_problem, mean, rules_of, scale
+from experiments.analysis.cells import by_cell, correct_by_problem, mean, rules_of
 from experiments.analysis.uncertainty import Interval, interval, p_value
 from experiments.errors import RunError, one_of
 from experiments.runs.axes import SPENT, Axis
@@ -88,7 +88,7 @@ def _cell(members: Sequence[Result], axis: Axis, rule: str) -> Cell:
     by_problem = correct_by_problem(members, rule)
     correct = np.array([by_problem[problem] for problem in sorted(by_problem)])
     cost = mean([SPENT[axis](member.ledger) for member in members]) or 0
-    return Cell(members[0].cell["searcher"], scale(members[0]), cost, correct)
+    return Cell(members[0].cell.searcher, members[0].scale, cost, correct)
 
 
 def at_cost(cells: Sequence[Cell], cost: float) -> np.ndarray | None:
@@ -110,7 +110,6 @@ def compared(cell: Cell, baseline: np.ndarray | None) -> Comparison:
     if baseline is None:
         return Comparison(cell)
     gain = cell.correct - baseline
-    gain[np.abs(gain) < 1e-9] = 0.0  # rounding of interpolated and expected values
     gain[np.abs(gain) < 1e-9] = 0.0  # rounding of interpolated and expected values
     return Comparison(
         cell, float(gain.mean()), interval(list(gain)), p_value(gain), int((gain > 0).sum()), int((gain < 0).sum())

@@ -1,17 +1,18 @@
 """Accuracy against what was spent, as data: a line for each searcher, with intervals; `reports/curves.py` draws it."""
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from experiments.analysis.cells import by_cell, complete, correct_by_problem, mean, rules_of, scale
+from experiments.analysis.cells import by_cell, complete, correct_by_problem, mean, rules_of
 from experiments.analysis.fewer_samples import largest, with_estimates
 from experiments.analysis.uncertainty import interval
 from experiments.errors import RunError
 from experiments.runs.axes import LABELS, SPENT, Axis
 from experiments.runs.grid import GREEDY
-from experiments.runs.results import ORACLE, Result
+from experiments.runs.results import ORACLE, CellKey, Mark, Result
 from search.answers.selection import Rule
 
 REFERENCE = "best_of_n"  # whose majority and pass@N are drawn
@@ -77,7 +78,7 @@ def figure(results: Sequence[Result], rule: Rule, axes: Sequence[str] = ()) -> F
     shared, axes = complete(results), axes or AXES
     cells = by_cell(shared)
     places = [place_on(axis) for axis in axes]
-    names = list(dict.fromkeys(name for name, _, _ in cells if name != GREEDY))
+    names = list(dict.fromkeys(name for name, *_ in cells if name != GREEDY))
     allowed = [name for name in names if rule.value in rules_of(shared)[name]]
     lines = [line for name in allowed if (line := Line(name, points(cells, name, rule.value, places))).points]
     if not lines:
@@ -102,7 +103,7 @@ def samples_figure(results: Sequence[Result]) -> Figure | None:
     members = [result for result in cell if result.gold is not None]
     if not members:
         return None
-    cells, name = by_cell(with_estimates(members)), members[0].cell["searcher"]
+    cells, name = by_cell(with_estimates(members)), members[0].cell.searcher
     axes = [SCALE, Axis.GENERATED_TOKENS]
     places = [place_on(axis) for axis in axes]
     lines = [Line(rule, points(cells, name, rule, places)) for rule in SAMPLE_RULES]
@@ -118,8 +119,8 @@ def samples_figure(results: Sequence[Result]) -> Figure | None:
     )
 
 
-def panels(cells: dict[Any, list[Result]], axes: Sequence[str]) -> list[Panel]:
-    swept = next((f"budget ({name.replace('_', ' ')})" for _, _, limit in cells for name, _ in limit), None)
+def panels(cells: dict[CellKey, list[Result]], axes: Sequence[str]) -> list[Panel]:
+    swept = next((f"budget ({name.replace('_', ' ')})" for key in cells for name, _ in key.limit), None)
     scale_label = swept or "N: samples, beam size, simulations, particles"
     return [
         Panel(scale_label, exact=True) if axis == SCALE else Panel(f"{LABELS[Axis(axis)]} per problem", exact=False)
@@ -129,16 +130,16 @@ def panels(cells: dict[Any, list[Result]], axes: Sequence[str]) -> list[Panel]:
 
 def place_on(axis: str) -> Callable[[Result], float | None]:
     """Where a result stands on an axis."""
-    return scale if axis == SCALE else lambda result: SPENT[axis](result.ledger)
+    return lambda result: result.scale if axis == SCALE else SPENT[axis](result.ledger)
 
 
 def points(
-    cells: dict[Any, list[Result]], searcher: str, rule: str, places: Sequence[Callable[[Result], float | None]]
+    cells: dict[CellKey, list[Result]], searcher: str, rule: str, places: Sequence[Callable[[Result], float | None]]
 ) -> list[Point]:
     """A searcher's points under a rule, over the problems with a gold answer, and with scores where it takes them."""
     found: list[Point] = []
-    for (name, _, _), members in cells.items():
-        if name == searcher:
+    for key, members in cells.items():
+        if key.searcher == searcher:
             if not (correct := list(correct_by_problem(members, rule).values())):
                 continue
             at = tuple(mean([place(result) for result in members]) for place in places)
@@ -146,11 +147,11 @@ def points(
     return found
 
 
-def earlier(cells: dict[Any, list[Result]], searcher: str, rule: str, axes: Sequence[str]) -> Line:
+def earlier(cells: dict[CellKey, list[Result]], searcher: str, rule: str, axes: Sequence[str]) -> Line:
     """What the searcher's largest run would have answered, had the budget ended earlier: at each of some budgets, the
     mean of what each problem had spent by then against the accuracy. No points where its tree does not tell.
     """
-    of = [members for (name, _, limit), members in cells.items() if name == searcher and not limit]
+    of = [members for key, members in cells.items() if key.searcher == searcher and not key.limit]
     members = [result for result in of[-1] if result.anytime is not None or result.error] if of else []
     found: list[Point] = []
     for place, axis in enumerate(axes if members else ()):
@@ -158,7 +159,7 @@ def earlier(cells: dict[Any, list[Result]], searcher: str, rule: str, axes: Sequ
             continue
         spent = [SPENT[axis](result.ledger) for result in members]
         totals = np.array([np.nan if value is None else value for value in spent], dtype=np.float64)
-        first = [mark["spent"][axis] for result in members for mark in (result.anytime or ())[:1]]
+        first = [_spent(mark, axis) for result in members for mark in (result.anytime or ())[:1]]
         if np.isnan(totals).any() or not first:
             continue
         for budget in np.geomspace(max(min(first), 1), totals.max(), _MOMENTS):
@@ -170,5 +171,11 @@ def earlier(cells: dict[Any, list[Result]], searcher: str, rule: str, axes: Sequ
 
 def ended_at(result: Result, axis: str, rule: str, budget: float) -> float:
     """Correctness had the search ended once it had spent `budget` on the axis; wrong before its first answer."""
-    before = [mark["correct"] for mark in result.anytime or () if mark["spent"][axis] <= budget]
+    before = [mark.correct for mark in result.anytime or () if _spent(mark, axis) <= budget]
     return before[-1].get(rule, 0.0) if before else 0.0
+
+
+def _spent(mark: Mark, axis: str) -> float:
+    """Infinite where it is unknown."""
+    spent = mark.spent[axis]
+    return math.inf if spent is None else spent

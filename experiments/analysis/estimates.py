@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.analysis.fewer_samples import as_samples, is_scored, largest
+from experiments.analysis.fewer_samples import as_samples, is_scored, is_weighted, largest
 from experiments.analysis.pass_at_k import (
     Expected,
     best_at_k,
@@ -50,11 +50,11 @@ def independent(results: Sequence[Result], searcher: str) -> list[Result]:
 
     Failed searches are among them.
     """
-    names = sorted({result.cell["searcher"] for result in results})
+    names = sorted({result.cell.searcher for result in results})
     if searcher not in names:
         raise RunError(f"searcher={searcher}: not in this run; choose from {one_of(names, searcher)}")
-    found = next((members for members in largest(results) if members[0].cell["searcher"] == searcher), None)
-    if found is None and any(result.samples for result in results if result.cell["searcher"] == searcher):
+    found = next((members for members in largest(results) if members[0].cell.searcher == searcher), None)
+    if found is None and any(result.samples for result in results if result.cell.searcher == searcher):
         raise RunError(
             f"searcher={searcher}: a budget cut its searches, and the samples that were left are the short ones; "
             "sweep it without budget.*"
@@ -110,13 +110,13 @@ def figures(asked: Subsets, k: int) -> dict[str, Figure]:
 
 
 def _counted(figure: Callable[[int, int], float], result: Result) -> Expected:
-    right = [sample["right"] for sample in result.samples or ()]
-    return Expected(figure(len(right), sum(right)))
+    samples = result.samples or ()
+    return Expected(figure(len(samples), sum(bool(sample.right) for sample in samples)))
 
 
 def _vote(asked: Subsets, k: int, weighted: bool, result: Result) -> Expected | None:
     samples = as_samples(result)
-    if weighted and not is_scored(result, "weight"):
+    if weighted and not is_weighted(result):
         return None
     weight = samples.weight if weighted else np.ones_like(samples.weight)
     rng = generator("estimate", asked.seed, result.problem, result.seed, k)

@@ -14,24 +14,16 @@ from experiments.analysis.fewer_samples import largest
 from experiments.analysis.uncertainty import Interval, interval
 from experiments.errors import RunError
 from experiments.runs.axes import SPENT
-from experiments.runs.results import Result
+from experiments.runs.results import CellKey, Result
 from search.tree.randomness import generator
 
 QUINTILES = 5
 
 
-class Setting(NamedTuple):
-    """What can be chosen: a searcher at its scale, under a swept budget if there is one."""
-
-    searcher: str
-    n: int
-    budget: tuple[tuple[str, float], ...] = ()
-
-
 class Grid(NamedTuple):
     """Correctness and cost of every setting on every problem, [C, P] each; seeds of a problem are averaged."""
 
-    settings: list[Setting]
+    settings: list[CellKey]
     problems: list[str]
     correct: np.ndarray
     cost: np.ndarray
@@ -55,11 +47,11 @@ class Measured(NamedTuple):
 def grid(results: Sequence[Result], axis: str, rule: str) -> Grid:
     """Of results that are complete: every problem has ended in every cell. Raises RunError where nothing is known."""
     rules = rules_of(results)
-    rows: list[tuple[Setting, dict[str, float], dict[str, float]]] = []
+    rows: list[tuple[CellKey, dict[str, float], dict[str, float]]] = []
     for key, members in by_cell(results).items():
         costs = _costs(members, axis)
-        if rule in rules[key[0]] and costs is not None:
-            rows.append((Setting(*key), correct_by_problem(members, rule), costs))
+        if rule in rules[key.searcher] and costs is not None:
+            rows.append((key, correct_by_problem(members, rule), costs))
     if not rows:
         raise RunError(f"no searcher's answers were chosen by {rule}, or its {axis} are not known")
     problems = sorted(set.intersection(*(set(correct) for _, correct, _ in rows)))
@@ -95,7 +87,7 @@ def quintiles(results: Sequence[Result], questions: Mapping[str, str]) -> np.nda
     rates: dict[str, list[float]] = {}
     for result in (result for members in largest(results) for result in members):
         if result.samples and result.gold is not None:
-            rates.setdefault(result.problem, []).extend(float(sample["right"]) for sample in result.samples)
+            rates.setdefault(result.problem, []).extend(float(bool(sample.right)) for sample in result.samples)
     problems = list(questions)
     asked = {result.problem: result.question for result in results}
     if other := [problem for problem in problems if asked.get(problem, questions[problem]) != questions[problem]]:
@@ -160,7 +152,7 @@ def curve(grid: Grid, levels: np.ndarray, seed: int = 0) -> list[tuple[float, Me
 ONE_LEVEL = "all"
 
 
-def settings(found: Grid, levels: np.ndarray, budget: float) -> dict[str, Setting]:
+def settings(found: Grid, levels: np.ndarray, budget: float) -> dict[str, CellKey]:
     """The best setting within the budget for each level, by all of its problems."""
     whole = choose(found, np.ones(len(levels), dtype=bool), budget)
     chosen = {str(level): choose(found, levels == level, budget) for level in np.unique(levels)}

@@ -48,7 +48,7 @@ def summarise(results: Sequence[Result]) -> list[Row]:
             "errors": sum(result.error is not None for result in members),
             **{f"distinct_{name}": _distinct(members, name) for name in ("answers", "first_steps")},
         }
-        costs = {name: mean([result.ledger[name] for result in members]) for name in COSTS}
+        costs = {name: mean([getattr(result.ledger, name) for result in members]) for name in COSTS}
         for rule in rules[searcher]:
             cell = {"searcher": searcher, "n": n, "selection": rule, **{f"budget_{k}": v for k, v in limit}}
             told = len(correct_by_problem(members, rule)) or counts["problems"]
@@ -66,5 +66,5 @@ def _accuracy(members: Sequence[Result], rule: str) -> Row:
 
 def _distinct(members: Sequence[Result], name: str) -> float | None:
     """Mean over the searches that have ended well."""
-    known = [result.distinct[name] for result in members if result.distinct is not None]
+    known = [getattr(result.distinct, name) for result in members if result.distinct is not None]
     return float(np.mean(known)) if known else None

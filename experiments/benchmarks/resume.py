@@ -119,7 +119,7 @@ def command(words: Sequence[str], folder: Path) -> list[str]:
 
 
 def lines_of(folder: Path, total: int) -> list[str]:
-    counts = Counter((r.problem, json.dumps(r.cell, sort_keys=True), r.seed) for r in read_results(folder))
+    counts = Counter((r.problem, r.cell, r.seed) for r in read_results(folder))
     twice = sum(count > 1 for count in counts.values())
     said = f"{folder}: {len(counts)} of {total} searches are there, {twice} of them more than once"
     return [said] if twice or len(counts) != total else []

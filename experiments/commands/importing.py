@@ -27,7 +27,7 @@ from experiments.reports.sweep import draw, report
 from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint_of
 from experiments.runs.folder import open_run_folder
-from experiments.runs.imported import INDEPENDENT, _name, imported
+from experiments.runs.imported import INDEPENDENT, imported, problem_name
 from experiments.runs.results import RESULTS, Result
 
 
@@ -57,7 +57,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     n = min(map(len, by_problem), default=0)
     if not n:
         raise RunError("data.path: the file holds no completion")
-    names = Counter(_name(of[0]) for of in by_problem)
+    names = Counter(problem_name(of[0]) for of in by_problem)
     if (twice := names.most_common(1)[0])[1] > 1:
         raise RunError(f"data.path: {twice[1]} problems are called {twice[0]}; give each an id of its own")
     if left := sum(len(of) - n for of in by_problem):

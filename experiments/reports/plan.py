@@ -37,7 +37,7 @@ def table(
         low, high = interval(correct.tolist())
         cost = number(float(optimal.cost[of].mean()))
         figures = (f"{100 * correct.mean():.1f}", f"{100 * low:.0f} to {100 * high:.0f}")
-        scale = number(next(iter(dict(setting.budget).values()), setting.n))
+        scale = number(setting.scale)
         shown.add_row(level, str(int(of.sum())), setting.searcher, scale, cost, *figures)
     return shown
 
@@ -69,7 +69,7 @@ def commands(found: Grid, levels: np.ndarray, budget: float, knobs: Mapping[str,
         given = own.pop("args", None) or {}
         if setting.searcher != "custom":
             own["simulations" if "simulations" in own else "n"] = setting.n
-        limits = [f"budget.{name}={exact(value)}" for name, value in setting.budget]
+        limits = [f"budget.{name}={exact(value)}" for name, value in setting.limit]
         words = [f"search.{name}={_word(value)}" for name, value in own.items()]
         words += [f"search.args.{name}={_word(value)}" for name, value in given.items()]
         words += [f"(its scale at {setting.n})"] * (setting.searcher == "custom")
@@ -100,7 +100,7 @@ def _rows(found: Grid, levels: np.ndarray) -> Iterator[list[object]]:
     for level in np.unique(levels):
         of = levels == level
         for setting, correct, cost in zip(found.settings, found.correct[:, of], found.cost[:, of], strict=True):
-            limit = next(iter(dict(setting.budget).values()), "")
+            limit = setting.scale if setting.limit else ""
             spread = interval(correct.tolist())
             yield [level, setting.searcher, setting.n, limit, int(of.sum()), correct.mean(), *spread, cost.mean()]
 

@@ -19,7 +19,7 @@ def report(folder: Path, results: Sequence[Result], rule: Rule) -> list[Row]:
     screen().print(summary_table(rows, rule.value))
     failed = [result for result in results if result.error is not None]
     if failed:
-        first = f"{failed[0].cell['searcher']} on {failed[0].problem}: {plain(failed[0].error or '')}"
+        first = f"{failed[0].cell.searcher} on {failed[0].problem}: {plain(failed[0].error or '')}"
         print(f"{len(failed)} of {len(results)} searches failed; the first: {first}")
     print(f"results: {folder / RESULTS}")
     try:

@@ -105,7 +105,7 @@ def test_seeds_of_one_problem_count_once():
 
 
 def test_what_cannot_be_compared_is_said():
-    unknown = [replace(r, ledger={**r.ledger, "flops": None}) for r in results()]
+    unknown = [replace(r, ledger=r.ledger._replace(flops=None)) for r in results()]
     for found, baseline, axis, rule, said in [
         (results(), "beem", TOKENS, "best", "Did you mean beam?"),
         (results(), "best_of_n", TOKENS, "particle", "not chosen by particle"),

@@ -13,6 +13,7 @@ from experiments.runs.grid import GREEDY
 from experiments.runs.results import ORACLE, Result
 from experiments.terminal import number
 from search.answers.selection import Rule
+from search.tree.cost import Ledger
 
 AXES = [*map(str, SPENT), SCALE]
 
@@ -59,7 +60,7 @@ def curves(results: Sequence[Result], rules: Sequence[str]) -> dict[str, dict[st
 def _oracle(results: Sequence[Result]) -> dict[str, Any]:
     cells = by_cell(results)
     places = [place_on(axis) for axis in AXES]
-    names = dict.fromkeys(name for name, _, _ in cells if name != GREEDY)
+    names = dict.fromkeys(name for name, *_ in cells if name != GREEDY)
     greedy = points(cells, GREEDY, ORACLE, places)
     return {
         "lines": [_line(Line(name, points(cells, name, ORACLE, places))) for name in names],
@@ -109,7 +110,7 @@ def tables(rows: Sequence[Row], rules: Sequence[str]) -> Iterator[tuple[str, lis
         for row in (row for row in rows if row["selection"] == rule):
             texts = [_scale(row), _percent(row["accuracy"]), _interval(row), _percent(best.get(_cell(row)))]
             counts = [_known(row[name]) for name in _counts(rows)]
-            costs = [_known(spent(row)) for spent in SPENT.values()]
+            costs = [_known(spent(_ledger(row))) for spent in SPENT.values()]
             shown.append(
                 {"label": label(row["searcher"]), "first": row["searcher"] != before, "cells": texts + counts + costs}
             )
@@ -119,6 +120,11 @@ def tables(rows: Sequence[Row], rules: Sequence[str]) -> Iterator[tuple[str, lis
 
 def _cell(row: Row) -> tuple[Any, ...]:
     return row["searcher"], row["n"], *(value for name, value in row.items() if name.startswith("budget_"))
+
+
+def _ledger(row: Row) -> Ledger:
+    """The mean costs of a row; what it does not hold is unknown."""
+    return Ledger._make(map(row.get, Ledger._fields))
 
 
 def _scale(row: Row) -> str:

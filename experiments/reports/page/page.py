@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from experiments.analysis.cells import by_cell, complete, rules_of, scale
+from experiments.analysis.cells import by_cell, complete, rules_of
 from experiments.analysis.curves import SCALE
 from experiments.analysis.fewer_samples import with_estimates
 from experiments.analysis.summary import summarise
@@ -46,7 +46,7 @@ def page(folder: Path, results: Sequence[Result], baseline: str, trees: bool) ->
     rules = [rule for rule in RULES if rule in known]
     files = {name: _text(folder / name) for name in FILES}
     chosen, reduction = _selection(files[CONFIG])
-    knob = next((name.replace("_", " ") for result in results for name in result.cell["budget"]), "N")
+    knob = next((name.replace("_", " ") for result in results for name, _ in result.cell.limit), "N")
     compared, nothing = _complete(everything)
     drawn = curves(compared, rules) if compared else {}
     axes = [(axis, _axis_label(axis, knob)) for axis in AXES if _placed(drawn, axis)] or [(SCALE, knob)]
@@ -133,12 +133,12 @@ def _problems(
 
 
 def _cell(key: str, result: Result) -> dict[str, Any]:
-    name = result.cell["searcher"]
+    name = result.cell.searcher
     return {
         "key": key,
         "searcher": name,
         "label": label(name),
-        "scale": scale(result),
+        "scale": result.scale,
         "greedy": name == GREEDY,
     }
 
@@ -160,10 +160,10 @@ def _caption(compared: Sequence[Result]) -> str:
 
 def _error(result: Result, knob: str) -> dict[str, Any]:
     key = cell_key(result.cell)
-    size = "" if result.cell["searcher"] == GREEDY else f", {knob} = {number(scale(result))}"
+    size = "" if result.cell.searcher == GREEDY else f", {knob} = {number(result.scale)}"
     return {
         "problem": result.problem,
-        "cell": label(result.cell["searcher"]) + size,
+        "cell": label(result.cell.searcher) + size,
         "seed": result.seed,
         "message": result.error,
         "link": urlencode({"problem": result.problem, "cell": key, "seed": result.seed}, errors="replace"),

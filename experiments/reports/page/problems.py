@@ -14,10 +14,13 @@ from typing import Any, NamedTuple
 
 from experiments.reports.page.formulas import Pieces
 from experiments.reports.page.trees import shown
-from experiments.runs.results import ORACLE, Result
+from experiments.runs.results import ORACLE, CellKey, Result
 from experiments.runs.tree_files import tree_name
 from search.tree import Tree
 from search.tree.scores import Reduction
+
+_SHOWN = ("seed", "selections", "oracle", "stopped", "error", "ledger", "distinct")  # of a result, in a page
+
 
 _FEW = 40  # problems, that are packed before other processes have started
 
@@ -29,11 +32,9 @@ class Cells(NamedTuple):
     rules: list[str]
 
 
-def cell_key(cell: Mapping[str, Any]) -> str:
+def cell_key(cell: CellKey) -> str:
     """A cell in an address: `mcts-16`, `mcts-16-generated_tokens-500`."""
-    return "-".join(
-        [cell["searcher"], str(cell["n"]), *(f"{name}-{value:g}" for name, value in cell["budget"].items())]
-    )
+    return "-".join([cell.searcher, str(cell.n), *(f"{name}-{value:g}" for name, value in cell.limit)])
 
 
 def by_problem(results: Sequence[Result]) -> dict[str, list[Result]]:
@@ -82,13 +83,7 @@ def details(
     searches = [
         {
             "cell": cells.keys.index(cell_key(result.cell)),
-            "seed": result.seed,
-            "selections": result.selections,
-            "oracle": result.oracle,
-            "stopped": result.stopped,
-            "error": result.error,
-            "ledger": result.ledger,
-            "distinct": result.distinct,
+            **{name: value for name, value in result.to_json().items() if name in _SHOWN},
             **_tree(result, files, reduction, pieces),
         }
         for result in members
@@ -100,7 +95,7 @@ def _tree(
     result: Result, files: Mapping[str, Sequence[Path]], reduction: Reduction | None, pieces: Pieces
 ) -> dict[str, Any]:
     """{"tree": ...}; {"unread": why} for a file that cannot be shown: one broken tree must not end a report."""
-    for path in files.get(tree_name(result.problem, result.cell, result.seed), ()):
+    for path in files.get(tree_name(result.key), ()):
         try:
             tree = Tree.loads(path.read_text("utf-8"))
             if tree.question == result.question:
@@ -133,7 +128,7 @@ def _leave_interrupts_to_the_parent() -> None:
 
 
 def _own(members: Sequence[Result], files: Mapping[str, Sequence[Path]]) -> dict[str, Sequence[Path]]:
-    names = [tree_name(result.problem, result.cell, result.seed) for result in members]
+    names = [tree_name(result.key) for result in members]
     return {name: files[name] for name in names if name in files}
 
 

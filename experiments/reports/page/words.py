@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from experiments.analysis.cells import scale
 from experiments.analysis.comparisons import Comparison, comparisons
 from experiments.analysis.curves import SCALE
 from experiments.errors import RunError
@@ -45,11 +44,11 @@ def _said(found: list[Comparison] | str, baseline: str, *names: Any) -> dict[str
 
 def _at_equal_scale(results: Sequence[Result], baseline: str, rule: str) -> list[Comparison]:
     """Every cell of the others against the baseline's cell of the same N, or budget."""
-    others = [result for result in results if result.cell["searcher"] != GREEDY]
-    scales = sorted({scale(result) for result in others if result.cell["searcher"] == baseline})
+    others = [result for result in results if result.cell.searcher != GREEDY]
+    scales = sorted({result.scale for result in others if result.cell.searcher == baseline})
     found: list[Comparison] = []
     for n in scales or [1]:
-        found += comparisons([r for r in others if scale(r) == n], baseline, Axis.GENERATED_TOKENS, rule, n)
+        found += comparisons([r for r in others if r.scale == n], baseline, Axis.GENERATED_TOKENS, rule, n)
     return found
 
 
