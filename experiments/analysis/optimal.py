@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.analysis.cells import by_cell, correct_by_problem, rules_of
+from experiments.analysis.cells import Cells, correct_by_problem
 from experiments.analysis.fewer_samples import largest
 from experiments.analysis.uncertainty import Interval, interval
 from experiments.errors import RunError
@@ -44,13 +44,12 @@ class Measured(NamedTuple):
         return interval(self.correct.tolist())
 
 
-def grid(results: Sequence[Result], axis: str, rule: str) -> Grid:
-    """Of results that are complete: every problem has ended in every cell. Raises RunError where nothing is known."""
-    rules = rules_of(results)
+def grid(cells: Cells, axis: str, rule: str) -> Grid:
+    """The settings of complete cells. Raises RunError where nothing is known."""
     rows: list[tuple[CellKey, dict[str, float], dict[str, float]]] = []
-    for key, members in by_cell(results).items():
+    for key, members in cells.by_key.items():
         costs = _costs(members, axis)
-        if rule in rules[key.searcher] and costs is not None:
+        if rule in cells.rules[key.searcher] and costs is not None:
             rows.append((key, correct_by_problem(members, rule), costs))
     if not rows:
         raise RunError(f"no searcher's answers were chosen by {rule}, or its {axis} are not known")

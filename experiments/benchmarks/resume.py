@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.analysis.cells import by_cell
+from experiments.analysis.cells import Cells
 from experiments.analysis.summary import summarise
 from experiments.config.schema import from_words
 from experiments.problems.sets import Arithmetic
@@ -128,7 +128,7 @@ def lines_of(folder: Path, total: int) -> list[str]:
 def outside(broken: Path, whole: Path) -> list[str]:
     """The cells whose accuracy lies outside of the other sweep's interval, by both."""
     ours, theirs = (
-        {(r["searcher"], r["n"], r["selection"]): r for r in summarise(read_results(f))} for f in (broken, whole)
+        {(r["searcher"], r["n"], r["selection"]): r for r in summarise(Cells(read_results(f)))} for f in (broken, whole)
     )
     wrong: list[str] = []
     for cell, row in ours.items():
@@ -141,7 +141,7 @@ def outside(broken: Path, whole: Path) -> list[str]:
 
 def timeless(folder: Path) -> dict[Any, list[dict[str, Any]]]:
     found: dict[Any, list[dict[str, Any]]] = {}
-    for cell, members in by_cell(read_results(folder)).items():
+    for cell, members in Cells(read_results(folder)).by_key.items():
         rows = [json.loads(member.dumps()) for member in sorted(members, key=lambda r: (r.problem, r.seed))]
         for row in rows:
             row["ledger"].pop("seconds")

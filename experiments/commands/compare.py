@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.analysis.cells import complete
+from experiments.analysis.cells import Cells
 from experiments.analysis.comparisons import comparisons
 from experiments.config.compose import compose
 from experiments.config.schema import build
@@ -48,16 +48,16 @@ def main(overrides: Sequence[str] = ()) -> int:
     knobs: Compare = build(compose(Compare, overrides))
     if not knobs.run:
         raise ConfigError("compare needs the folder of a sweep: run=DIR")
-    results = complete(read_results(Path(knobs.run).expanduser()))
+    cells = Cells.of(read_results(Path(knobs.run).expanduser())).complete()
     rule = knobs.selection.rule.value
     screen().print(
         comparisons_table(
-            comparisons(results, knobs.baseline, knobs.axis, rule, knobs.n),
+            comparisons(cells, knobs.baseline, knobs.axis, rule, knobs.n),
             knobs.baseline,
             knobs.axis,
             knobs.n,
             rule,
-            results,
+            cells,
         )
     )
     return 0

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from experiments.analysis.cells import Cells
 from experiments.analysis.curves import AXES, SCALE
 from experiments.config.compose import compose
 from experiments.config.schema import build
@@ -56,7 +57,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     results = read_results(folder)
     drawn = draw_samples(folder, results)
     try:
-        drawn += draw_run(folder, results, curves.selection.rule, curves.name, curves.axes)
+        drawn += draw_run(folder, Cells.of(results), curves.selection.rule, curves.name, curves.axes)
     except RunError as error:
         if not drawn:
             raise

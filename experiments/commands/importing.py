@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+from experiments.analysis.cells import Cells
 from experiments.config.compose import compose
 from experiments.config.registry import GROUPS
 from experiments.config.schema import build
@@ -69,6 +70,7 @@ def main(overrides: Sequence[str] = ()) -> int:
         for result in imported(by_problem, n, knobs.searcher, knobs.selection.reduction, knobs.seed):
             lines.append(result.dumps())
             results.append(result)
-    report(folder, results, knobs.selection.rule)
-    draw(folder, results, knobs.selection.rule)
+    cells = Cells.of(results)
+    report(folder, cells, knobs.selection.rule)
+    draw(folder, cells, knobs.selection.rule)
     return 0

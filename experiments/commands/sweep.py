@@ -28,6 +28,7 @@ from typing import Any
 from omegaconf import DictConfig
 from rich.console import Console
 
+from experiments.analysis.cells import Cells
 from experiments.config.schema import build
 from experiments.errors import INTERRUPTED, ConfigError, RunError, one_of
 from experiments.problems.sets import Problem
@@ -99,12 +100,13 @@ def main(overrides: Sequence[str] = ()) -> int:
     folder = begun or open_run_folder("sweep", run.out, config, words, inputs)
     cut_short = _search(run, problems, grid, folder)
     results = read_results(folder) if (folder / RESULTS).stat().st_size else []
+    ended = Cells.of(results)
     if results:
-        rows = report(folder, results, run.selection.rule)
+        rows = report(folder, ended, run.selection.rule)
         track(run.tracker, folder, config, rows)
     if cut_short is not None:
         return cut_short
-    draw(folder, results, run.selection.rule)
+    draw(folder, ended, run.selection.rule)
     return int(all(result.error for result in results))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.analysis.curves import figure
+from experiments.analysis.cells import Cells
+from experiments.analysis.curves import AXES, Chart, chart
 from experiments.errors import RunError
 from experiments.reports.curves import caption, draw, ticks
 from experiments.runs.results import Answer, CellKey, Mark, Result, read_results
@@ -17,6 +19,10 @@ from search import Ledger, Rule
 from tests.command_line import run
 
 PROBLEMS = 12
+
+
+def figure(results: Sequence[Result], rule: Rule, axes: Sequence[str] = AXES) -> Chart:
+    return chart(Cells.of(results).complete(), rule, axes)
 
 
 def result(problem: int, searcher: str, n: int, correct: float, tokens: float, **changes: Any) -> Result:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.analysis.cells import complete
+from experiments.analysis.cells import Cells
 from experiments.analysis.expected_cost import expected_cost
 from experiments.analysis.fewer_samples import at, with_estimates
 from experiments.runs.results import CellKey, Result, Sharing, read_results
@@ -107,7 +107,7 @@ def test_a_run_of_its_own_is_not_replaced_and_an_error_stays_one(tmp_path: Path)
     wrong = Result(
         **{**vars(last), "error": "E: x", "selections": {}, "samples": None, "sharing": None, "oracle": None}
     )
-    found = [r for r in complete([wrong, *(r for r in results if r is not last)]) if r.error]
+    found = [r for r in Cells.of([wrong, *(r for r in results if r is not last)]).complete().results if r.error]
     assert {r.cell.n for r in found} == {1, 2, 4}
     assert {r.correct("best") for r in found} == {0.0}
 

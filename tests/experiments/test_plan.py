@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.analysis.cells import Cells
 from experiments.analysis.optimal import Grid, choose, cross_fitted, curve, grid, halves, quintiles
 from experiments.errors import RunError
 from experiments.runs.results import CellKey, Result, Sample
@@ -105,11 +106,11 @@ def test_quintiles_follow_the_pass_rate():
 def test_costs_and_seeds_are_averaged_by_problem():
     results = [result(p, "beam", 4, float(p < 6), 100.0 + 100 * seed, seed=seed) for p in range(12) for seed in (0, 1)]
     results += [result(p, "beam", 8, 1.0, 500) for p in range(12)]
-    found = grid(results, "generated_tokens", "best")
+    found = grid(Cells(results), "generated_tokens", "best")
     assert found.settings == [CellKey("beam", 4), CellKey("beam", 8)] and found.cost.mean(1).tolist() == [150, 500]
     assert found.correct.sum(1).tolist() == [6, 12]
     with pytest.raises(RunError, match="no searcher's answers were chosen by particle, or its flops are not known"):
-        grid(results, "flops", "particle")
+        grid(Cells(results), "flops", "particle")
 
 
 @pytest.fixture

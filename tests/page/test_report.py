@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from experiments.analysis.cells import complete
+from experiments.analysis.cells import Cells
 from experiments.analysis.comparisons import Cell, Comparison, comparisons
-from experiments.analysis.curves import figure
+from experiments.analysis.curves import chart
 from experiments.analysis.uncertainty import Interval
 from experiments.commands.report import whole_file
 from experiments.reports.page.figures import AXES, curves
@@ -182,9 +182,9 @@ def test_a_run_without_gold_has_a_page_that_says_so(tmp_path: Path):
 
 
 def test_the_curves_are_those_of_the_figure(tmp_path: Path):
-    results = complete(read_results(write_run(tmp_path / "run")))
-    found = curves(results, ["best", "oracle"])
-    line = figure(results, Rule.BEST, AXES).lines[0]
+    cells = Cells.of(read_results(write_run(tmp_path / "run"))).complete()
+    found = curves(cells, ["best", "oracle"])
+    line = chart(cells, Rule.BEST, AXES).lines[0]
     (point,) = found["best"]["lines"][0]["points"]
     assert list(point["at"].values()) == list(line.points[0].places) and list(point["at"]) == AXES
     assert (point["accuracy"], point["low"], point["high"]) == line.points[0][1:]
@@ -235,7 +235,7 @@ def test_a_comparison_becomes_a_sentence():
 def test_every_comparison_is_said(tmp_path: Path):
     folder = write_run(tmp_path / "run", problems=12)
     page = made(folder)
-    found = comparisons(complete(read_results(folder)), "best_of_n", Axis.GENERATED_TOKENS, "majority")
+    found = comparisons(Cells.of(read_results(folder)).complete(), "best_of_n", Axis.GENERATED_TOKENS, "majority")
     for one in found:
         assert sentence(one, "Best-of-N", "N", 12, "generated tokens") in page
     assert "Nothing to compare: baseline=mcts: not in this run" in made(folder, "baseline=mcts")

@@ -25,8 +25,8 @@ _SHOWN = ("seed", "selections", "oracle", "stopped", "error", "ledger", "distinc
 _FEW = 40  # problems, that are packed before other processes have started
 
 
-class Cells(NamedTuple):
-    """The cells of a run in order, and the rules whose answers are shown."""
+class Columns(NamedTuple):
+    """The cells of a run in order, as they stand in an address, and the rules whose answers are shown."""
 
     keys: list[str]
     rules: list[str]
@@ -49,7 +49,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]{1,18})", name)]
 
 
-def line(members: Sequence[Result], cells: Cells, pieces: Pieces) -> dict[str, Any]:
+def line(members: Sequence[Result], columns: Columns, pieces: Pieces) -> dict[str, Any]:
     """A problem in the list. `correct` has, by rule and cell, the mean over seeds (None: not known or not run);
     `failed` the cells of which some search failed, `silent` those without an answer.
     """
@@ -63,9 +63,9 @@ def line(members: Sequence[Result], cells: Cells, pieces: Pieces) -> dict[str, A
         "plain": first.question,
         "level": first.level,
         "gold": first.gold,
-        "correct": {rule: [_mean(by_cell.get(key, ()), rule) for key in cells.keys] for rule in cells.rules},
-        "failed": [i for i, key in enumerate(cells.keys) if any(r.error is not None for r in by_cell.get(key, ()))],
-        "silent": [i for i, key in enumerate(cells.keys) if any(r.no_answer for r in by_cell.get(key, ()))],
+        "correct": {rule: [_mean(by_cell.get(key, ()), rule) for key in columns.keys] for rule in columns.rules},
+        "failed": [i for i, key in enumerate(columns.keys) if any(r.error is not None for r in by_cell.get(key, ()))],
+        "silent": [i for i, key in enumerate(columns.keys) if any(r.no_answer for r in by_cell.get(key, ()))],
     }
 
 
@@ -76,17 +76,17 @@ def _mean(members: Sequence[Result], rule: str) -> float | None:
 
 
 def details(
-    members: Sequence[Result], files: Mapping[str, Sequence[Path]], cells: Cells, reduction: Reduction | None
+    members: Sequence[Result], files: Mapping[str, Sequence[Path]], columns: Columns, reduction: Reduction | None
 ) -> dict[str, Any]:
-    """All that is known of a problem's searches, with their trees where `files` has them."""
+    """A problem's searches, with their trees where `files` has them."""
     pieces = Pieces()
     searches = [
         {
-            "cell": cells.keys.index(cell_key(result.cell)),
-            **{name: value for name, value in result.to_json().items() if name in _SHOWN},
+            "cell": columns.keys.index(cell_key(result.cell)),
+            **{name: row[name] for name in _SHOWN},
             **_tree(result, files, reduction, pieces),
         }
-        for result in members
+        for result, row in ((result, result.to_json()) for result in members)
     ]
     return {"searches": searches, "texts": pieces.texts, "formulas": pieces.formulas}
 
@@ -107,17 +107,17 @@ def _tree(
 
 def all_packed(
     problems: Sequence[Sequence[Result]],
-    cells: Cells,
+    columns: Columns,
     files: Mapping[str, Sequence[Path]],
     reduction: Reduction | None,
 ) -> Iterator[str]:
     """The details of each problem, packed, in order; many are shared out among processes."""
     if len(problems) < _FEW or not files:
-        yield from (packed(members, files, cells, reduction) for members in problems)
+        yield from (packed(members, files, columns, reduction) for members in problems)
         return
     pool = ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=_leave_interrupts_to_the_parent)
     try:
-        work = partial(packed, cells=cells, reduction=reduction)
+        work = partial(packed, columns=columns, reduction=reduction)
         yield from pool.map(work, problems, [_own(members, files) for members in problems], chunksize=4)
     finally:
         pool.shutdown(cancel_futures=True)
@@ -133,8 +133,8 @@ def _own(members: Sequence[Result], files: Mapping[str, Sequence[Path]]) -> dict
 
 
 def packed(
-    members: Sequence[Result], files: Mapping[str, Sequence[Path]], cells: Cells, reduction: Reduction | None
+    members: Sequence[Result], files: Mapping[str, Sequence[Path]], columns: Columns, reduction: Reduction | None
 ) -> str:
     """A problem's details as JSON, gzipped, in base64: what a page inflates when it is asked for."""
-    text = json.dumps(details(members, files, cells, reduction), separators=(",", ":"), allow_nan=False)
+    text = json.dumps(details(members, files, columns, reduction), separators=(",", ":"), allow_nan=False)
     return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()
