@@ -15,7 +15,6 @@ ended earlier. Bands are 95 % intervals, by bootstrap over problems; the seeds o
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from experiments.analysis.cells import Cells
@@ -24,7 +23,7 @@ from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError, one_of
 from experiments.runs.axes import SPENT
-from experiments.runs.results import read_results
+from experiments.runs.results import folder_of, read_results
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     from experiments.reports.curves import draw_run, draw_samples  # loads matplotlib
 
     curves: Curves = build(compose(Curves, overrides))
-    if not curves.run:
-        raise ConfigError("curves needs the folder of a sweep: run=DIR")
-    folder = Path(curves.run).expanduser()
+    folder = folder_of("curves", curves.run)
     results = read_results(folder)
     drawn = draw_samples(folder, results)
     try:

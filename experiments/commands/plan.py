@@ -28,7 +28,7 @@ from experiments.errors import ConfigError, RunError
 from experiments.reports.plan import accuracy_line, chart, commands, gain_line, table, write
 from experiments.runs.axes import Axis
 from experiments.runs.folder import config_of
-from experiments.runs.results import read_results
+from experiments.runs.results import folder_of, read_results
 from experiments.terminal import screen
 from search.errors import check_knob
 
@@ -56,9 +56,9 @@ class Plan:
 
 def main(overrides: Sequence[str] = ()) -> int:
     knobs: Plan = build(compose(Plan, overrides))
-    if not knobs.run or knobs.budget is None:
-        raise ConfigError("plan needs the folder of a sweep and a budget per problem: run=DIR budget=1000")
-    folder = Path(knobs.run).expanduser()
+    if knobs.budget is None:
+        raise ConfigError("plan needs a run and a budget per problem: run=DIR budget=1000")
+    folder = folder_of("plan", knobs.run)
     cells = Cells.of(read_results(folder)).complete()
     world = grid(cells, knobs.axis, knobs.selection.rule.value)
     levels = levels_of(cells, world.problems, knobs.difficulty)

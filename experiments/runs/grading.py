@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from experiments.runs.axes import SPENT
 from experiments.runs.results import Answer, CellKey, Distinct, Mark, Result, Sample, Sharing
 from search.answers.boxes import boxed
 from search.answers.equivalence import equivalent, group
-from search.answers.selection import Rule, Selection, allowed_rules, oracle
+from search.answers.selection import Ballot, Rule, Selection, allowed_rules, oracle
 from search.errors import KindError
 from search.solve import Solved
 from search.tree import Node, Tree
@@ -32,10 +32,14 @@ def votes(
     answers: dict[str, Answer] = {}
     for rule in allowed_rules(tree) if rules is None else rules:
         ballot = Selection(rule, reduction)(tree, budget)
-        right = [is_right(answer, gold) for answer in ballot.tied]
-        correct = None if gold is None else float(np.mean(right)) if right else 0.0
+        correct = None if gold is None else correctness(ballot, lambda answer: is_right(answer, gold))
         answers[rule.value] = Answer(ballot.answer, correct)
     return answers
+
+
+def correctness(ballot: Ballot, right: Callable[[str], bool]) -> float:
+    """The share of right answers among those that share the highest weight; 0 where there is no answer."""
+    return float(np.mean([right(answer) for answer in ballot.tied])) if ballot.tied else 0.0
 
 
 def is_right(answer: str, gold: str | None) -> bool:
@@ -48,11 +52,11 @@ def samples(tree: Tree, gold: str | None, reduction: Reduction | None) -> list[S
     scores = [leaf.value(reduction_for(tree.kind, reduction)) for leaf in leaves]
     answers = [boxed(leaf.text()) if leaf.finished else None for leaf in leaves]
     groups = {place: number for number, members in enumerate(group(answers)) for place in members}
-    found: list[Sample] = []
+    rows: list[Sample] = []
     for place, (answer, score, weight) in enumerate(zip(answers, scores, _weights(tree, scores), strict=True)):
         right = None if gold is None else answer is not None and is_right(answer, gold)
-        found.append(Sample(answer, groups.get(place), right, score, weight))
-    return found
+        rows.append(Sample(answer, groups.get(place), right, score, weight))
+    return rows
 
 
 def _weights(tree: Tree, reduced: Sequence[float | None]) -> list[float | None]:

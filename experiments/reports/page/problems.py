@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.reports.page.formulas import Pieces
-from experiments.reports.page.trees import shown
+from experiments.reports.page.trees import tree_data
 from experiments.runs.results import ORACLE, CellKey, Result
 from experiments.runs.tree_files import tree_name
 from search.tree import Tree
@@ -39,10 +39,10 @@ def cell_key(cell: CellKey) -> str:
 
 def by_problem(results: Sequence[Result]) -> dict[str, list[Result]]:
     """Sorted by id, numbers in it by size: results stand in the order in which they ended."""
-    found: dict[str, list[Result]] = {}
+    problems: dict[str, list[Result]] = {}
     for result in results:
-        found.setdefault(result.problem, []).append(result)
-    return dict(sorted(found.items(), key=lambda item: _natural(item[0])))
+        problems.setdefault(result.problem, []).append(result)
+    return dict(sorted(problems.items(), key=lambda item: _natural(item[0])))
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
@@ -70,8 +70,8 @@ def line(members: Sequence[Result], columns: Columns, pieces: Pieces) -> dict[st
 
 
 def _mean(members: Sequence[Result], rule: str) -> float | None:
-    held = [r for r in members if rule == ORACLE or rule in r.selections or r.error is not None or r.no_answer]
-    known = [value for result in held if (value := result.correct(rule)) is not None]
+    searched = [r for r in members if rule == ORACLE or rule in r.selections or r.error is not None or r.no_answer]
+    known = [value for result in searched if (value := result.correct(rule)) is not None]
     return round(sum(known) / len(known), 3) if known else None
 
 
@@ -99,7 +99,7 @@ def _tree(
         try:
             tree = Tree.loads(path.read_text("utf-8"))
             if tree.question == result.question:
-                return {"tree": shown(tree, result.gold, reduction, pieces)}
+                return {"tree": tree_data(tree, result.gold, reduction, pieces)}
         except Exception as error:
             return {"unread": f"{path.name} cannot be shown ({type(error).__name__}: {error})"}
     return {}

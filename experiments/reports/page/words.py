@@ -21,23 +21,23 @@ def in_words(cells: Cells, baseline: str, rules: Sequence[str], knob: str) -> It
     for rule in rules:
         for axis in SPENT:
             compute = LABELS[Axis(axis)].partition(",")[0]
-            found = _found(lambda axis=axis, rule=rule: comparisons(cells, baseline, Axis(axis), rule))
-            yield {"rule": rule, "axis": str(axis)} | _said(found, baseline, knob, len(cells.problems), compute)
-        found = _found(lambda rule=rule: _at_equal_scale(cells, baseline, rule))
-        yield {"rule": rule, "axis": SCALE} | _said(found, baseline, knob, len(cells.problems))
+            compared = _compared(lambda axis=axis, rule=rule: comparisons(cells, baseline, Axis(axis), rule))
+            yield {"rule": rule, "axis": str(axis)} | _sentences(compared, baseline, knob, len(cells.problems), compute)
+        compared = _compared(lambda rule=rule: _at_equal_scale(cells, baseline, rule))
+        yield {"rule": rule, "axis": SCALE} | _sentences(compared, baseline, knob, len(cells.problems))
 
 
-def _found(compare: Callable[[], list[Comparison]]) -> list[Comparison] | str:
+def _compared(compare: Callable[[], list[Comparison]]) -> list[Comparison] | str:
     try:
         return compare()
     except RunError as error:
         return str(error)
 
 
-def _said(found: list[Comparison] | str, baseline: str, *names: Any) -> dict[str, Any]:
-    if isinstance(found, str):
-        return {"sentences": [], "nothing": found}
-    sentences = [{"verdict": one.verdict, "text": sentence(one, label(baseline), *names)} for one in found]
+def _sentences(compared: list[Comparison] | str, baseline: str, *names: Any) -> dict[str, Any]:
+    if isinstance(compared, str):
+        return {"sentences": [], "nothing": compared}
+    sentences = [{"verdict": one.verdict, "text": sentence(one, label(baseline), *names)} for one in compared]
     return {"sentences": sentences, "nothing": None}
 
 
