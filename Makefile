@@ -13,7 +13,7 @@ TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || $(PYTHON) -c "import 
 	u.urlopen('$(CPU_INDEX)/', timeout=5); print('$(CPU_INDEX)')" 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv .venv-vllm demo test test-page test-vllm resume-check check format bench-local bench-vllm
+.PHONY: help .venv .venv-vllm demo golden test test-page test-vllm resume-check check format bench-local bench-vllm
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.][a-z.-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,7 +53,10 @@ resume-check: $(INSTALLED) ## kill a sweep, go on with it, hold it against an un
 	$(BIN)/python -m experiments.benchmarks.resume $(ARGS)
 
 test-vllm: $(INSTALLED_VLLM) ## the tests that need vLLM, on its CPU build
-	$(BIN_VLLM)/python -m pytest tests/engines/test_engines.py tests/engines/test_vllm.py $(ARGS)
+	$(BIN_VLLM)/python -m pytest tests/engines/test_engines.py tests/engines/test_vllm*.py $(ARGS)
+
+golden: $(INSTALLED) ## write the golden trees anew, after an intended change of behaviour
+	$(BIN)/python -m tests.search.golden
 
 check: $(INSTALLED) ## lint, format and types
 	$(BIN)/ruff check

@@ -11,8 +11,9 @@ from experiments.runs.results import Sample
 from search import MCTS, Beam, Budget, End, Kind, Tree
 from search.protocols import Searcher
 from tests.experiments.test_curves import result
-from tests.helpers import UNEVEN, OneAtATime, Values, Walk, run
-from tests.search.test_selection import tree_of
+from tests.helpers import OneAtATime, run
+from tests.search.trees import tree_of
+from tests.worlds import UNEVEN, Values, Walk
 
 GOLD = "1"
 SERIAL: dict[str, Searcher] = {

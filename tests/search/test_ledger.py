@@ -10,13 +10,14 @@ from scorers.toy import Toy as ToyScorer
 from search import MCTS, Beam, BestOfN, Cost, Extension, Grower, Ledger, Scored, Step, Tree, solve
 from search.algorithms.mcts import Value
 from search.protocols import Searcher
-from tests.helpers import PARALLEL, By, Counted, Delayed, Short, Walk, ascending, chain, leaf, run, world
+from tests.helpers import PARALLEL, Counted, Delayed, ascending, run
+from tests.worlds import By, Short, Walk, chain, leaf, world
 
 CASES = PARALLEL | {"rollouts": MCTS(20, branch=3, value=Value.ROLLOUT), "completed": MCTS(1, branch=2)}
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_ledger_is_the_sum_of_what_was_asked(name: str) -> None:
+def test_the_ledger_is_the_sum_of_the_costs_of_all_requests(name: str) -> None:
     policy, scorer = Counted(Delayed(Toy(), seed=1)), Counted(Delayed(ToyScorer(), seed=2))
     tree = run(CASES[name], policy, scorer)
     nodes = list(tree.nodes())
