@@ -37,10 +37,10 @@ def figures(folder: Path) -> dict[tuple[int, str], float]:
 
 def test_samples_from_elsewhere_become_a_run(tmp_path: Path):
     (result,) = read_results(imported(tmp_path, problem()))
-    assert (result.problem, result.level, result.gold, result.cell["n"]) == ("u", 3, "1", 4)
-    assert result.selections["best"] == {"answer": "1", "correct": 1.0}
-    assert [sample["score"] for sample in result.samples or ()] == [0.9, 0.8, 0.2, 0.99]
-    assert result.ledger["generated_tokens"] is None and result.ledger["samples"] == 4
+    assert (result.problem, result.level, result.gold, result.cell.n) == ("u", 3, "1", 4)
+    assert result.selections["best"] == ("1", 1.0)
+    assert [sample.score for sample in result.samples or ()] == [0.9, 0.8, 0.2, 0.99]
+    assert result.ledger.generated_tokens is None and result.ledger.samples == 4
 
 
 def test_estimates_by_hand(tmp_path: Path):
@@ -70,7 +70,7 @@ def test_without_scores_the_majority_is_all_that_is_known(tmp_path: Path, capsys
 def test_problems_of_unequal_numbers_of_samples_keep_the_smaller(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     fewer = problem(problem="r", unique_id="v")
     fewer["completions"], fewer["scores"] = fewer["completions"][:3], fewer["scores"][:3]
-    assert {r.cell["n"] for r in read_results(imported(tmp_path, problem(), fewer))} == {3}
+    assert {r.cell.n for r in read_results(imported(tmp_path, problem(), fewer))} == {3}
     assert "the shortest problem has 3 completions; 1 others are left out" in capsys.readouterr().out
 
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from experiments.analysis.cells import complete
+from experiments.analysis.cells import Cells
 from experiments.analysis.comparisons import Cell, Comparison, comparisons
-from experiments.analysis.curves import figure
+from experiments.analysis.curves import chart
 from experiments.analysis.uncertainty import Interval
 from experiments.commands.report import whole_file
 from experiments.reports.page.figures import AXES, curves
 from experiments.reports.page.formulas import ELEMENTS, Pieces, mathml
-from experiments.reports.page.trees import shown
+from experiments.reports.page.trees import tree_data
 from experiments.reports.page.words import sentence
 from experiments.reports.trees import best_path
 from experiments.runs.axes import Axis
@@ -182,9 +182,9 @@ def test_a_run_without_gold_has_a_page_that_says_so(tmp_path: Path):
 
 
 def test_the_curves_are_those_of_the_figure(tmp_path: Path):
-    results = complete(read_results(write_run(tmp_path / "run")))
-    found = curves(results, ["best", "oracle"])
-    line = figure(results, Rule.BEST, AXES).lines[0]
+    cells = Cells.of(read_results(write_run(tmp_path / "run"))).complete()
+    found = curves(cells, ["best", "oracle"])
+    line = chart(cells, Rule.BEST, AXES).lines[0]
     (point,) = found["best"]["lines"][0]["points"]
     assert list(point["at"].values()) == list(line.points[0].places) and list(point["at"]) == AXES
     assert (point["accuracy"], point["low"], point["high"]) == line.points[0][1:]
@@ -235,7 +235,7 @@ def test_a_comparison_becomes_a_sentence():
 def test_every_comparison_is_said(tmp_path: Path):
     folder = write_run(tmp_path / "run", problems=12)
     page = made(folder)
-    found = comparisons(complete(read_results(folder)), "best_of_n", Axis.GENERATED_TOKENS, "majority")
+    found = comparisons(Cells.of(read_results(folder)).complete(), "best_of_n", Axis.GENERATED_TOKENS, "majority")
     for one in found:
         assert sentence(one, "Best-of-N", "N", 12, "generated tokens") in page
     assert "Nothing to compare: baseline=mcts: not in this run" in made(folder, "baseline=mcts")
@@ -247,7 +247,7 @@ def test_every_comparison_is_said(tmp_path: Path):
 @pytest.mark.parametrize("name", SEARCHERS)
 def test_a_tree_is_shown_whole(name: str):
     tree, pieces = search(SEARCHERS[name], Toy(), ToyScorer()), Pieces()
-    found, nodes = shown(tree, "1", None, pieces), list(tree.nodes())
+    found, nodes = tree_data(tree, "1", None, pieces), list(tree.nodes())
     columns = found["nodes"]
     texts = [
         "".join(p if isinstance(p, str) else pieces.formulas[p][0] for p in pieces.texts[t]) for t in columns["text"]
@@ -267,7 +267,7 @@ def test_a_tree_is_shown_whole(name: str):
 
 def test_what_beam_search_cuts_is_what_it_did_not_keep():
     tree = search(Beam(n=8, branch=2), Toy(), ToyScorer())
-    nodes, states = list(tree.nodes()), shown(tree, None, None, Pieces())["nodes"]["state"]
+    nodes, states = list(tree.nodes()), tree_data(tree, None, None, Pieces())["nodes"]["state"]
     kept = {tuple(path) for event in tree.events("beam") for path in event.data["kept"]}
     levels = len(tree.events("beam"))
     cut = {node.path for node, state in zip(nodes, states, strict=True) if state == "cut"}
@@ -276,7 +276,7 @@ def test_what_beam_search_cuts_is_what_it_did_not_keep():
 
 def test_populations_are_those_of_the_record():
     tree = search(ParticleFilter(n=6), Toy(), ToyScorer())
-    nodes, found = list(tree.nodes()), shown(tree, None, None, Pieces())["populations"]
+    nodes, found = list(tree.nodes()), tree_data(tree, None, None, Pieces())["populations"]
     events = tree.events("population")
     assert [[list(nodes[i].path) for i in one["nodes"]] for one in found] == [event.data["nodes"] for event in events]
     resampled = {event.data["step"]: event.data["ancestors"] for event in tree.events("resampling")}
