@@ -1,5 +1,6 @@
 """Results of a sweep made by hand, and the folder that holds them."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -44,3 +45,9 @@ def write_results(folder: Path, results: Iterable[Result]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RESULTS).write_text("".join(one.dumps() + "\n" for one in results))
     return folder
+
+
+def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
+    """A file of JSON lines."""
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path

@@ -166,14 +166,6 @@ def test_earlier_ends_are_read_off_the_largest_run(results: list[Result]):
     assert all(point.places[2] is None for point in line.points), "N is no budget"
 
 
-@pytest.mark.parametrize(
-    ("axes", "said"), [("[token]", "no such axis 'token'; choose from generated_tokens"), ("[]", "name at least one")]
-)
-def test_an_axis_that_does_not_exist(axes: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert run("curves", f"run={tmp_path}", f"axes={axes}") == 2
-    assert said in capsys.readouterr().err
-
-
 def test_cells_are_compared_over_the_same_seeds(results: list[Result]):
     """Best-of-N has a second seed, all wrong, that the others have not come to yet: it does not count."""
     more = [wrong(r, seed=1) for r in results if r.cell.searcher == "best_of_n"]

@@ -131,15 +131,3 @@ def test_the_command_names_searcher_and_knobs(folder: Path, capsys: pytest.Captu
         ("1", "1", 1.0), ("1", "4", 1.0), ("2", "1", 0.0), ("2", "4", 1.0),
     ]  # fmt: skip
     assert (folder / "plan.png").read_bytes()[:4] == b"\x89PNG"
-
-
-def test_what_cannot_be_planned_is_said(folder: Path, capsys: pytest.CaptureFixture[str]):
-    for words, said in [
-        ((), "run=DIR budget=1000"),
-        ((f"run={folder}", "budget=50"), "budget=50: no cell of this run is so cheap; the cheapest spends 100"),
-        ((f"run={folder}", "budget=500", f"difficulty={folder}"), "both runs have seed 0"),
-        ((f"run={folder}", "budget=-1"), "Plan.budget is -1"),
-        ((f"run={folder}", "budget=500", "difficulty=nowhere"), "nowhere/results.jsonl: no such file"),
-    ]:
-        assert run("plan", *words) == 2
-        assert said in capsys.readouterr().err
