@@ -25,7 +25,7 @@ from typing import Any
 
 from experiments.analysis.cells import by_cell
 from experiments.analysis.summary import summarise
-from experiments.config.schema import from_words
+from experiments.config.schema import from_overrides
 from experiments.problems.sets import Arithmetic
 from experiments.runs.results import RESULTS, read_results
 
@@ -45,7 +45,7 @@ class Knobs:
 
 
 def main() -> int:
-    knobs = from_words(Knobs)
+    knobs = from_overrides(Knobs)
     out = Path(knobs.out)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)

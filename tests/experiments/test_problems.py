@@ -132,7 +132,7 @@ def test_gsm8k_takes_what_follows_the_hashes(write, text: str, gold: str):
 
 def test_any_set_may_take_the_hashes_rule(write):
     path = write({"question": "q", "answer": "so #### 3"})
-    assert Jsonl(path, answer_rule=AnswerRule.after_hashes).load()[0].answer == "3"
+    assert Jsonl(path, answer_rule=AnswerRule.AFTER_HASHES).load()[0].answer == "3"
 
 
 OLYMPIAD = {"id": 1, "subfield": "Algebra", "context": None, "question": "q", "solution": ["s"], "unit": None}
