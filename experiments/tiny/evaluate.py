@@ -16,7 +16,7 @@ from rich.table import Table
 
 from experiments.analysis.step_metrics import Judged, auc, up_to_first_error
 from experiments.analysis.uncertainty import interval
-from experiments.config.schema import from_words
+from experiments.config.schema import from_overrides
 from experiments.problems import arithmetic
 from experiments.problems.published import Bigbench
 from experiments.runs.grading import correctness
@@ -144,7 +144,7 @@ async def evaluate(knobs: Knobs) -> None:
 
 
 def main() -> None:
-    knobs = from_words(Knobs)
+    knobs = from_overrides(Knobs)
     torch.set_num_threads(knobs.threads)
     asyncio.run(evaluate(knobs))
 

@@ -20,7 +20,7 @@ from experiments.config.custom import find
 from experiments.config.help import command_help
 from experiments.config.knobs import Knob, knobs
 from experiments.config.registry import GROUPS, load
-from experiments.config.schema import build, from_words
+from experiments.config.schema import build, from_overrides
 from experiments.errors import ConfigError
 from experiments.runs.grid import Budgets
 from experiments.tiny.evaluate import Knobs
@@ -181,7 +181,7 @@ def test_a_bound_of_a_plug_in_is_reported():
 
 def test_a_script_reads_its_knobs_as_a_command_does(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "argv", ["evaluate", "engine=vllm", "n=4"])
-    assert from_words(Knobs) == Knobs(engine=Engine.VLLM, n=4)
+    assert from_overrides(Knobs) == Knobs(engine=Engine.VLLM, n=4)
     monkeypatch.setattr(sys, "argv", ["evaluate", "egnine=vllm"])
     with pytest.raises(ConfigKeyError, match="egnine"):
-        from_words(Knobs)
+        from_overrides(Knobs)

@@ -53,7 +53,7 @@ def test_gsm8k_takes_what_follows_the_hashes(write, text: str, gold: str):
 
 def test_any_set_may_take_the_hashes_rule(write):
     path = write({"question": "q", "answer": "so #### 3"})
-    assert Jsonl(path, answer_rule=AnswerRule.after_hashes).load()[0].answer == "3"
+    assert Jsonl(path, answer_rule=AnswerRule.AFTER_HASHES).load()[0].answer == "3"
 
 
 def test_an_answer_without_hashes_is_named(write):
