@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from policies.engines.world import Place, random_world
-from search.errors import check_knob
-from search.protocols import Extension
+from search.errors import KnobError, check_knob
+from search.protocols import Ask, Extension
 from search.tree import Node
-from search.tree.cost import Cost
+from search.tree.cost import NOTHING, Cost
 from search.tree.randomness import generator
 from search.tree.step import End, Step
 
@@ -39,14 +39,33 @@ class Toy:
     def world(self) -> Place:
         return random_world(self.branch, self.depth, self.world_seed)
 
-    async def extend(self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int]) -> Extension:
+    async def extend(
+        self,
+        node: Node,
+        n: int,
+        max_steps: int | None,
+        seeds: Sequence[int],
+        ask: Ask = Ask(),  # noqa: B008
+    ) -> Extension:
+        """Raises KnobError where more is asked than a limit on tokens."""
+        if ask != Ask(max_tokens=ask.max_tokens):
+            raise KnobError(f"the toy policy takes no request with {ask._replace(max_tokens=None).named()}")
         place = self.world.after(node.steps())
-        continuations = tuple(self._walk(place, i, max_steps, seed) for i, seed in enumerate(seeds))
-        generated, prompt = sum(map(len, continuations)), n * (1 + node.depth)
-        cost = Cost(generated=generated, computed=prompt, flops=float(generated + prompt))
-        return Extension(continuations, cost, question_tokens=1)
+        walks = [self._walk(place, i, max_steps, seed, ask.max_tokens) for i, seed in enumerate(seeds)]
+        costs = tuple(self._cost(1 + node.depth, len(steps), i == 0) for i, steps in enumerate(walks))
+        return Extension(tuple(walks), sum(costs, NOTHING), question_tokens=1, costs=costs)
 
-    def _walk(self, place: Place, position: int, max_steps: int | None, seed: int) -> tuple[Step, ...]:
+    def worst_case(self, node: Node, max_steps: int | None) -> Cost:
+        """Of one continuation: as many steps as the longest way from here has."""
+        longest = self.world.after(node.steps()).height
+        return self._cost(1 + node.depth, longest if max_steps is None else min(max_steps, longest), True)
+
+    def _cost(self, prompt: int, steps: int, first: bool) -> Cost:
+        return Cost(generated=steps, computed=prompt, calls=int(first), flops=float(prompt + steps))
+
+    def _walk(
+        self, place: Place, position: int, max_steps: int | None, seed: int, max_tokens: int | None
+    ) -> tuple[Step, ...]:
         rng = generator(seed)
         steps: list[Step] = []
         while place.children and len(steps) != max_steps:
@@ -56,5 +75,9 @@ class Toy:
                 taken = position % len(shares)
             place = place.children[taken]
             end = End.DELIMITER if place.children else End.ANSWER
+            if place.children and len(steps) + 1 == max_tokens:
+                end = End.MAX_TOKENS
             steps.append(Step(place.text, (taken,), (math.log(place.probability),), end))
+            if end is End.MAX_TOKENS:
+                break
         return tuple(steps)

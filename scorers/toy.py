@@ -8,6 +8,7 @@ import numpy as np
 from policies.engines.world import Place, random_world
 from search.errors import check_knob
 from search.protocols import Scored
+from search.tree import Node
 from search.tree.cost import Cost
 from search.tree.randomness import generator
 from search.tree.scores import Kind, logit
@@ -37,6 +38,10 @@ class Toy:
     @property
     def world(self) -> Place:
         return random_world(self.branch, self.depth, self.world_seed)
+
+    def worst_case(self, node: Node, tokens: int) -> Cost:
+        """Of a path that goes on from `node`; a token of the toy policy is a step."""
+        return Cost(computed=node.depth + tokens, flops=float(node.depth + tokens))
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         values = [self._value(steps[: place + 1]) for place in range(since, len(steps))]

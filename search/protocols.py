@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from search.errors import PolicyError
 from search.tree import Node
-from search.tree.cost import Cost
+from search.tree.cost import NOTHING, Cost
 from search.tree.scores import Kind
 from search.tree.step import Step
 
@@ -129,6 +129,8 @@ def check_extension(extension: Extension, n: int, max_steps: int | None, node: N
         raise PolicyError(f"the policy returned {len(extension.continuations)} continuations {at}")
     if extension.costs and len(extension.costs) != n:
         raise PolicyError(f"the policy returned {len(extension.costs)} costs {at}; return one a continuation, or none")
+    if extension.costs and not sum(extension.costs, NOTHING).equals(extension.cost):
+        raise PolicyError(f"the costs of the policy's continuations {at} do not add up to its cost")
     for place, steps in enumerate(extension.continuations):
         which = f"continuation {place + 1} of the policy, {at},"
         if not steps:

@@ -15,15 +15,15 @@ ended earlier. Bands are 95 % intervals, by bootstrap over problems; the seeds o
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from experiments.analysis.cells import Cells
 from experiments.analysis.curves import AXES, SCALE
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError, one_of
 from experiments.runs.axes import SPENT
-from experiments.runs.results import read_results
+from experiments.runs.results import folder_of, read_results
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,11 @@ def main(overrides: Sequence[str] = ()) -> int:
     from experiments.reports.curves import draw_run, draw_samples  # loads matplotlib
 
     curves: Curves = build(compose(Curves, overrides))
-    if not curves.run:
-        raise ConfigError("curves needs the folder of a sweep: run=DIR")
-    folder = Path(curves.run).expanduser()
+    folder = folder_of("curves", curves.run)
     results = read_results(folder)
     drawn = draw_samples(folder, results)
     try:
-        drawn += draw_run(folder, results, curves.selection.rule, curves.name, curves.axes)
+        drawn += draw_run(folder, Cells.of(results), curves.selection.rule, curves.name, curves.axes)
     except RunError as error:
         if not drawn:
             raise

@@ -12,14 +12,13 @@ subsets, with the standard error that this adds; all else is exact. `stepsearch 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from experiments.analysis.estimates import Subsets, estimates, independent
 from experiments.config.compose import compose
 from experiments.config.schema import build
-from experiments.errors import ConfigError, RunError
+from experiments.errors import RunError
 from experiments.reports.tables import estimates_table, write_estimates
-from experiments.runs.results import read_results
+from experiments.runs.results import folder_of, read_results
 from experiments.terminal import screen
 from search.errors import check_knob
 
@@ -51,9 +50,7 @@ class Estimate:
 
 def main(overrides: Sequence[str] = ()) -> int:
     knobs: Estimate = build(compose(Estimate, overrides))
-    if not knobs.run:
-        raise ConfigError("estimate needs the folder of a run: run=DIR")
-    folder = Path(knobs.run).expanduser()
+    folder = folder_of("estimate", knobs.run)
     results = independent(read_results(folder), knobs.searcher)
     rows = estimates(results, Subsets(knobs.k, knobs.share, knobs.draws, knobs.seed))
     screen().print(estimates_table(rows, results))

@@ -19,8 +19,8 @@ from typing import IO
 
 from experiments.config.compose import compose
 from experiments.config.schema import build
-from experiments.errors import ConfigError, RunError
-from experiments.runs.results import read_results
+from experiments.errors import RunError
+from experiments.runs.results import folder_of, read_results
 
 NAME = "report.html"
 
@@ -41,9 +41,7 @@ class Report:
 
 def main(overrides: Sequence[str] = ()) -> int:
     report: Report = build(compose(Report, overrides))
-    if not report.run:
-        raise ConfigError("report needs the folder of a sweep: run=DIR")
-    folder = Path(report.run).expanduser()
+    folder = folder_of("report", report.run)
     results = read_results(folder)
     out = Path(report.out).expanduser() if report.out else folder / NAME
     with whole_file(out) as file:

@@ -28,6 +28,7 @@ from typing import Any
 from omegaconf import DictConfig
 from rich.console import Console
 
+from experiments.analysis.cells import Cells
 from experiments.config.schema import build
 from experiments.errors import INTERRUPTED, ConfigError, RunError, one_of
 from experiments.problems.sets import Problem
@@ -36,7 +37,7 @@ from experiments.reports.trackers import Tracking, check_tracker, track
 from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint_of, fingerprints
 from experiments.runs.folder import asked, check_same, open_run_folder
-from experiments.runs.grid import Budgets, Cell, cells, jobs, key, names
+from experiments.runs.grid import Budgets, Cell, cells, jobs, names
 from experiments.runs.preflight import check_kinds, load_engines
 from experiments.runs.progress import SweepProgress
 from experiments.runs.recorder import Recorder, TooManyErrors
@@ -99,12 +100,13 @@ def main(overrides: Sequence[str] = ()) -> int:
     folder = begun or open_run_folder("sweep", run.out, config, words, inputs)
     cut_short = _search(run, problems, grid, folder)
     results = read_results(folder) if (folder / RESULTS).stat().st_size else []
+    ended = Cells.of(results)
     if results:
-        rows = report(folder, results, run.selection.rule)
+        rows = report(folder, ended, run.selection.rule)
         track(run.tracker, folder, config, rows)
     if cut_short is not None:
         return cut_short
-    draw(folder, results, run.selection.rule)
+    draw(folder, ended, run.selection.rule)
     return int(all(result.error for result in results))
 
 
@@ -112,7 +114,7 @@ def _search(run: Sweep, problems: Sequence[Problem], grid: Sequence[Cell], folde
     """Runs what has not ended yet, a line of results each; the exit code where it was cut short."""
     with appending(folder / RESULTS) as lines:
         before = read_results(folder) if (folder / RESULTS).stat().st_size else []
-        done = {key(result.problem, result.cell, result.seed) for result in before}
+        done = {result.key for result in before}
         errors_left = math.inf if run.max_errors is None else run.max_errors - sum(bool(r.error) for r in before)
         todo = [name for name in names(problems, grid, run.seeds) if name.key not in done]
         progress = SweepProgress(len(todo), Console(stderr=True))

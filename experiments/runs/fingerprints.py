@@ -23,7 +23,7 @@ def fingerprints(**owners: Any) -> dict[str, str]:
     found = {name: model for owner in owners for name, model in _models(owner, owners[owner])}
     if not found:
         return {}
-    from policies.engines.hf import locate  # loads torch, which a toy does without
+    from policies.engines.models import locate
 
     return {name: fingerprint(locate(model)) for name, model in found.items()}
 

@@ -18,7 +18,8 @@ from experiments.runs.fingerprints import fingerprint
 from experiments.runs.fingerprints import versions
 
 
-_COMMAND, _CONFIG, _INPUTS = "command.json", "config.yaml", "inputs.json"
+_COMMAND, _CONFIG, _INPUTS, _VERSIONS = "command.json", "config.yaml", "inputs.json", "versions.json"
+FILES = (_COMMAND, _CONFIG, _VERSIONS, _INPUTS)
 
 
 def open_run_folder(
@@ -40,7 +41,7 @@ def open_run_folder(
         (folder / _COMMAND).write_text(json.dumps(list(words)) + "\n", "utf-8")
         (folder / _CONFIG).write_text(OmegaConf.to_yaml(config), "utf-8")
         (folder / _INPUTS).write_text(json.dumps(inputs, indent=2) + "\n", "utf-8")
-        (folder / "versions.json").write_text(json.dumps(versions(), indent=2) + "\n", "utf-8")
+        (folder / _VERSIONS).write_text(json.dumps(versions(), indent=2) + "\n", "utf-8")
     except OSError as error:
         raise RunError(f"out={folder} cannot be written: {error.strerror}") from error
     return folder

@@ -5,12 +5,9 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import NoReturn
-from search.algorithms.beam import Beam
-from search.algorithms.best_of_n import BestOfN
 from search.errors import KindError
-from search.algorithms.mcts import MCTS
 from search.protocols import Scorer
-from search.protocols import Searcher
+from search.solve import Searcher
 from search.tree.scores import Use
 from search.tree.scores import conversion
 from search.tree.scores import reduction_for
@@ -46,7 +43,7 @@ def check_kinds(searchers: Mapping[str, Searcher], scorer: Scorer, selection: Se
     reduction_for(scorer.kind, selection.reduction)
     if selection.rule is Rule.WEIGHTED:
         conversion(scorer.kind, Use.VOTE)
-    if selection.rule is Rule.PARTICLE and all(isinstance(s, (BestOfN, Beam, MCTS)) for s in searchers.values()):
+    if selection.rule is Rule.PARTICLE and not any(getattr(s, "populations", False) for s in searchers.values()):
         raise KindError("selection=particle needs search=particle_filter; choose best, majority or weighted")
     for name, searcher in searchers.items():
         try:

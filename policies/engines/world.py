@@ -30,6 +30,11 @@ class Place:
             return self.worth
         return min(1.0, math.fsum(child.probability * child.value for child in self.children))  # rounding may exceed it
 
+    @cached_property
+    def height(self) -> int:
+        """Steps of the longest way from here on."""
+        return 1 + max(child.height for child in self.children) if self.children else 0
+
     def after(self, steps: Sequence[Step]) -> "Place":
         """Where a path leads; a step's first token id is the index of the child it took."""
         place = self

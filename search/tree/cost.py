@@ -1,9 +1,15 @@
 """What a request cost, what a search has spent, and what it may spend."""
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from search.errors import check_knob
+
+
+def _sum(left: float | None, right: float | None) -> float | None:
+    """The sum of two FLOPs; unknown, None, where one of them is."""
+    return None if left is None or right is None else left + right
 
 
 class Cost(NamedTuple):
@@ -18,6 +24,21 @@ class Cost(NamedTuple):
     cached: int = 0
     calls: int = 1
     flops: float | None = 0.0
+
+    def __add__(self, other: "Cost") -> "Cost":  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The cost of both requests; two costs are never concatenated as tuples are."""
+        counts = (mine + theirs for mine, theirs in zip(self[:4], other[:4], strict=True))
+        return Cost(*counts, flops=_sum(self.flops, other.flops))
+
+    def equals(self, other: "Cost") -> bool:
+        """Whether both are the same but for rounding of the FLOPs."""
+        if self.flops is None or other.flops is None:
+            return self == other
+        return self[:4] == other[:4] and math.isclose(self.flops, other.flops, rel_tol=1e-6)
+
+
+NOTHING = Cost(calls=0)
+"""The cost of no request."""
 
 
 class Ledger(NamedTuple):
@@ -77,11 +98,8 @@ class Ledger(NamedTuple):
         )
 
     def to_json(self) -> dict[str, Any]:
-        return self._asdict()
-
-
-def _sum(left: float | None, right: float | None) -> float | None:
-    return None if left is None or right is None else left + right
+        """`at_least` is left out where it is False."""
+        return {name: value for name, value in self._asdict().items() if name != "at_least" or value}
 
 
 class BudgetSpent(Exception):

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import overload
 
+from search.tree.node import Node
 from search.tree.step import Step
-from search.tree.tree import Node
 
 
 class PathView(Sequence[Step]):

@@ -25,7 +25,8 @@ from search.tree.scores import (
     sigmoid_if_unbounded,
     softmax,
 )
-from tests.helpers import By, Counted, run
+from tests.helpers import Counted, run
+from tests.worlds import By
 
 TABLE = {
     (Kind.CORRECTNESS, Use.MCTS): (Scope.ITSELF, itself),
