@@ -2,8 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import NamedTuple
 
 from search.tree.cost import Budget, BudgetSpent, Ledger
@@ -30,99 +30,77 @@ NOTHING = Amount()
 
 
 class Allowance:
-    """Admits the requests of one search, in the order in which they ask.
+    """Admits the requests of one search, first come, first served.
 
-    A request whose worst case is known is admitted while spent + reserved + its worst case <= limit, so that far from
-    the limit a search keeps all its requests in flight. Near the limit, and where the worst case is not known, a
-    request waits until nothing else is in flight and then has the budget for itself. `reserve` is what is held back
-    for one solution; where that is all that is left, `complete` is called once to spend it.
+    A request whose worst case is known is admitted while spent + in flight + reserve + its worst case <= limit, so that
+    far from the limit a search keeps all its requests in flight. Near the limit, and where the worst case is not known,
+    a request waits until nothing else is in flight and then has the budget to itself.
     """
 
-    def __init__(
-        self,
-        budget: Budget,
-        spent: Callable[[], Ledger],
-        reserve: Callable[[], Amount],
-        complete: Callable[[], Awaitable[None]],
-    ) -> None:
-        self._budget, self._spent, self._reserve, self._complete = budget, spent, reserve, complete
+    def __init__(self, budget: Budget, spent: Callable[[], Ledger]) -> None:
+        self.reserve = NOTHING
+        """held back for one whole solution"""
+        self._budget, self._spent = budget, spent
         limits = (budget.samples, budget.generated_tokens, budget.flops)
         self._limit = Amount(*(math.inf if limit is None else float(limit) for limit in limits))
         self._gate = asyncio.Lock()
-        self._reserved: dict[object, Amount] = {}
-        self._released = asyncio.Event()
+        self._in_flight, self._reserved = 0, NOTHING
+        self._changed = asyncio.Event()
+
+    @property
+    def spent(self) -> bool:
+        """Some limit is reached: no new policy request."""
+        return self._budget.spent(self._spent())
 
     @asynccontextmanager
-    async def admit(self, worst: Amount | None) -> AsyncGenerator[bool]:
-        """One request, from here to the end of the block; yields whether it is alone, because it may not fit.
+    async def admit(self, worst: Amount | None, n: int, whole: bool) -> AsyncGenerator[bool]:
+        """One request for n continuations of that worst case, from here to the end of the block.
 
-        Raises BudgetSpent where nothing is left.
+        Yields True where it fits beside the others; False where it has the budget to itself and may not fit. A request
+        for whole solutions may use the reserve. Raises BudgetSpent once the budget is spent and nothing is in flight.
         """
-        place = object()
-        await self._gate.acquire()
-        held = True
-        try:
-            fits = await self._room(worst)
-            self._reserved[place] = worst or NOTHING
-            if fits:
-                self._gate.release()
-                held = False
-            yield not fits
-        finally:
-            if held:
-                self._gate.release()
-            self._release(place)
-
-    async def _room(self, worst: Amount | None) -> bool:
-        """Waits for room: True where the request fits beside the others, False where it has the budget to itself."""
-        while True:
-            if worst is not None and self._fits(worst):
-                return True
-            if self._reserved:
-                self._released.clear()
-                await self._released.wait()
-            elif self.left() is not None:
-                return False
-            elif self._reserve() != NOTHING:
-                await self._complete()
-            else:
+        async with AsyncExitStack() as turn:
+            await turn.enter_async_context(self._gate)
+            while not (fits := self.count(worst, whole) >= n) and self._in_flight:
+                await self._change()
+            if self.spent:
                 raise BudgetSpent
+            with self.busy(worst.times(n) if fits and worst else NOTHING):
+                if fits:
+                    await turn.aclose()  # the next one may come in
+                yield fits
 
     @contextmanager
-    def judging(self) -> Generator[None]:
-        """Scores are being asked for: who wants the budget for itself waits for them."""
-        place = object()
-        self._reserved[place] = NOTHING
+    def busy(self, worst: Amount = NOTHING) -> Generator[None]:
+        """Something is in flight that costs at most so much; who wants the budget to itself waits for it."""
+        self._in_flight += 1
+        self._reserved = self._reserved.plus(worst)
         try:
             yield
         finally:
-            self._release(place)
+            self._in_flight -= 1
+            self._reserved = self._reserved.minus(worst) if self._in_flight else NOTHING  # no rounding is left
+            self._changed.set()
 
     async def idle(self) -> None:
-        """Waits until nothing is in flight and nothing is being judged."""
-        while self._reserved:
-            self._released.clear()
-            await self._released.wait()
+        """Waits until nothing is in flight."""
+        while self._in_flight:
+            await self._change()
 
-    def left(self, reserve: bool = True) -> Amount | None:
-        """What may still be spent, less the reserve; None where one of the limits is reached."""
-        if self._budget.spent(self._spent()):
-            return None
-        left = self._limit.minus(self._used()).minus(self._reserve() if reserve else NOTHING)
-        return left if min(left) > 0 else None
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
 
-    def _fits(self, worst: Amount) -> bool:
-        if self._budget.spent(self._spent()):
-            return False
-        needed = self._used().plus(worst).plus(self._reserve())
-        for amount in self._reserved.values():
-            needed = needed.plus(amount)
-        return all(value <= limit for value, limit in zip(needed, self._limit, strict=True))
+    def count(self, worst: Amount | None, whole: bool) -> float:
+        """How many continuations of that worst case fit now; 0 where it is not known."""
+        if worst is None or self.spent:
+            return 0
+        free = self.left().minus(self._reserved).minus(NOTHING if whole else self.reserve)
+        if min(free) < 0:
+            return 0
+        return min(math.inf if math.isinf(f) or not w else f // w for f, w in zip(free, worst, strict=True))
 
-    def _used(self) -> Amount:
+    def left(self) -> Amount:
+        """The limits less what is spent; what is in flight is not taken off."""
         ledger = self._spent()
-        return Amount(ledger.samples, ledger.generated_tokens, ledger.flops or 0.0)
-
-    def _release(self, place: object) -> None:
-        self._reserved.pop(place, None)  # none where it was not admitted
-        self._released.set()
+        return self._limit.minus(Amount(ledger.samples, ledger.generated_tokens, ledger.flops or 0.0))

@@ -1,51 +1,54 @@
-"""Grower: what a searcher sees. It asks policy and scorer, writes the tree and, alone, the ledger."""
+"""Grower: what a searcher sees. It asks policy and scorer, within the budget, and writes the tree."""
 
-import asyncio
 import math
-import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import numpy as np
 
+from search.account import Account
 from search.allowance import NOTHING, Allowance, Amount
+from search.completion import best_open
 from search.errors import KnobError
 from search.known_scores import KnownScores
-from search.protocols import Ask, Policy, Scorer, Stopped, check_extension, takes_ask, worst_case
+from search.protocols import Ask, Policy, Scorer, check_extension, takes_ask
+from search.tasks import together
 from search.tree import Event, Node, Tree
-from search.tree.cost import BudgetSpent, Cost, Ledger
+from search.tree.cost import BudgetSpent
 from search.tree.path import PathView
 from search.tree.randomness import derive, generator, key
-from search.tree.scores import Kind, check_scores, reduction_for
+from search.tree.scores import Kind, check_scores
 from search.tree.step import End, Step
+from search.worst_cases import WorstCases
 
-T = TypeVar("T")
 GO_ON = Ask()
-DEEPEST = 10_000  # steps of a path; a policy that never ends one is stopped here
+DEEPEST = 10_000
+"""Steps of the longest path: where a policy never ends one, it is cut here."""
 
 
 class Grower:
     """Wraps a policy and a scorer for one search.
 
-    Every method may raise BudgetSpent. Under a limit on samples, tokens or FLOPs a request is made only where its worst
-    case fits, or else alone; a policy that does not tell its worst case always takes turns. Scores of what was written
-    within the budget are still asked for. As long as no leaf has finished, the cost of one solution is kept in reserve,
-    and where nothing else is left it completes the best open node.
+    `extend`, `sample` and `score` may raise BudgetSpent. Under a limit on samples, tokens or FLOPs a request is made
+    beside others only where the worst case of all fits; near the limit, and where the policy does not tell its worst
+    case, requests take turns. Until a leaf has finished, the worst case of one whole solution is kept in reserve: where
+    nothing else fits, it completes the best open node, and the search goes on with what that leaves.
     """
 
     def __init__(self, tree: Tree, policy: Policy, scorer: Scorer) -> None:
         self.tree = tree
         self.kind = scorer.kind
         self._policy, self._scorer = policy, scorer
-        self._started = time.monotonic() - tree.ledger.seconds
+        self._takes_ask = takes_ask(policy)
+        self._account = Account(tree)
         self._known = KnownScores(tree.root)
         self._keys = {tree.root: key(tree.seed, tree.question)}
-        self._takes_ask = takes_ask(policy)
-        self._counted = tree.budget.counted
-        self._allowance = Allowance(tree.budget, self._now, self._reserve, self.complete)
-        self._finished = False  # some leaf has
-        self._completed = False
+        self._finished = False  # some leaf within the budget
+        self._worst = WorstCases(policy, scorer, tree.budget)
+        self._allowance = Allowance(tree.budget, self._account.now)
+        if tree.budget.counted:
+            self._allowance.reserve = self._worst.continuation(tree.root, None, GO_ON) or NOTHING
 
     @property
     def root(self) -> Node:
@@ -57,11 +60,11 @@ class Grower:
 
     def note(self, name: str, **data: Any) -> None:
         """Adds an entry to the tree's record."""
-        self.tree.record.append(Event(name, self._now(), data))
+        self.tree.record.append(Event(name, self._account.now(), data))
 
     def close(self) -> None:
         """Brings the ledger's clock up to date; the search is over."""
-        self.tree.ledger = self._now()
+        self._account.close()
 
     async def extend(self, node: Node, n: int = 1, max_steps: int | None = 1, ask: Ask = GO_ON) -> list[Node]:
         """n scored continuations of `node`: the last node of each, in the order of their indices."""
@@ -82,179 +85,107 @@ class Grower:
         if ask != GO_ON and not self._takes_ask:
             raise KnobError(f"{type(self._policy).__name__} takes no request with {ask.named()}; choose another policy")
         indices = node.reserve(n)
-        if not self._counted:
+        if not self.tree.budget.counted:
             return await self._request(node, indices, max_steps, merge, ask)
-        worst = self._worst(node, max_steps)
-        async with self._allowance.admit(worst and worst.times(n)) as alone:
-            if not alone or not (worst or self._takes_ask):
+        worst, ends = self._worst.continuation(node, max_steps, ask), list[Node]()
+        async with self._allowance.admit(worst, n, max_steps is None) as fits:
+            if fits:
                 return await self._request(node, indices, max_steps, merge, ask)
-            # Near the limit: one continuation at a time, told what is left.
-            ends: list[Node] = []
-            left = index = None
-            for index in indices:
-                if (left := self._allowance.left()) is None:
-                    break
-                told = ask if math.isinf(left.tokens) else ask.at_most(int(left.tokens))
-                ends += await self._request(node, range(index, index + 1), max_steps, merge, told)
+            spent = not await self._by_turns(node, indices, max_steps, merge, ask, ends)
         ends = list(dict.fromkeys(ends))
-        if index != indices[-1] or left is None:
-            await self._stop(ends)
+        if spent:
+            await self._judge_within(ends)
+            await self._stop()
         return ends
 
     async def score(self, *nodes: Node) -> None:
         """Judges nodes, and those above them that are not yet judged: sets their scores and their births."""
-        within = [node for node in nodes if self._covers(node)]
-        with self._allowance.judging():
-            if len(within) == 1:
-                await self._judge(within[0])
-            elif within:
-                async with asyncio.TaskGroup() as group:
-                    for node in within:
-                        group.create_task(self._judge(node))
-        if len(within) < len(nodes):
-            await self._stop([])
+        if not await self._judge_within(nodes):
+            await self._stop()
 
     async def complete(self) -> None:
-        """Takes the best open leaf to its end, unless a leaf has finished: a search should not end without an answer.
+        """Takes the best open leaf to its end, unless some leaf has finished or the budget is spent.
 
-        The best has the highest value under the kind's own reduction; ties go to the lowest path.
+        The best has the highest value under the kind's own reduction (a ranking counts among siblings); ties go to the
+        lowest path. It may use the reserve, and never raises BudgetSpent.
         """
-        if self._finished or self._completed or (left := self._allowance.left(reserve=False)) is None:
+        if self._finished or self._allowance.spent:
             return
-        self._completed = True
-        if (node := self._best_open()) is not None:
-            ask = GO_ON if math.isinf(left.tokens) or not self._takes_ask else Ask(max_tokens=int(left.tokens))
-            await self.score(*await self._request(node, node.reserve(1), None, False, ask))
+        self._allowance.reserve = NOTHING
+        if (node := best_open(self.tree, self.kind)) is not None:
+            ask = self._told(GO_ON, self._worst.continuation(node, None, GO_ON))
+            with self._allowance.busy():
+                ends = await self._request(node, node.reserve(1), None, False, ask)
+            await self._judge_within(ends)
+
+    # requests of the policy
+
+    async def _by_turns(
+        self, node: Node, indices: range, max_steps: int | None, merge: bool, ask: Ask, ends: list[Node]
+    ) -> bool:
+        """Asks for as many continuations at once as fit, or for one; adds them to `ends`. False once it is spent."""
+        whole, worst = max_steps is None, self._worst.continuation(node, max_steps, ask)
+        while indices:
+            if self._allowance.spent:
+                return False
+            count = int(min(len(indices), self._allowance.count(worst, whole)))
+            if not count and not whole and self._allowance.reserve != NOTHING:
+                await self.complete()
+                continue
+            # A policy that neither tells what it may cost nor can be limited gets one request, as it always did.
+            count = count or (1 if worst or self._takes_ask else len(indices))
+            ends += await self._request(node, indices[:count], max_steps, merge, self._told(ask, worst))
+            indices = indices[count:]
+        return True
+
+    def _told(self, ask: Ask, worst: Amount | None) -> Ask:
+        """The request, limited to the tokens that are left where it might need more."""
+        left = self._allowance.left().tokens
+        if not self._takes_ask or math.isinf(left) or (worst is not None and worst.tokens <= left):
+            return ask
+        return ask.at_most(int(left))
 
     async def _request(self, node: Node, indices: range, max_steps: int | None, merge: bool, ask: Ask) -> list[Node]:
-        """One request of the policy: checks what it returned, writes it into the tree and charges each continuation."""
+        """One request: checks what came back, writes it into the tree and charges each continuation by itself."""
         n, parent = len(indices), self._key(node)
         seeds = [derive(parent, index) for index in indices]
         more: dict[str, Any] = {} if ask == GO_ON else {"ask": ask}  # older policies know no `ask`
-        request = self._policy.extend(node, n, max_steps, seeds, **more)
-        extension = await self._await("policy", request, self._charge_policy)
+        extension = await self._account.policy(self._policy.extend(node, n, max_steps, seeds, **more))
         check_extension(extension, n, max_steps, node)
-        siblings = {_text_and_end(child.step): child for child in node.children.values()} if merge else {}
+        siblings: dict[tuple[str, End], Node] = {}
+        for child in node.children.values() if merge else ():
+            if child.step is not None:
+                siblings.setdefault((child.step.text, child.step.end), child)
         ends: list[Node] = []
         question = 0 if self.tree.ledger.unique_tokens else extension.question_tokens
         for index, steps, cost in zip(indices, extension.continuations, extension.each_cost(), strict=True):
-            end = siblings.get(_text_and_end(steps[0]))
+            text_and_end = (steps[0].text, steps[0].end)
+            end = siblings.get(text_and_end) if merge else None
             if end is None:
+                steps = _cut(steps, DEEPEST - node.depth)
                 unique = sum(len(step.token_ids) for step in steps)
-                closed = not steps[-1].open or node.depth + len(steps) >= DEEPEST
-                self._charge_policy(cost, int(closed), question + unique)
+                self._account.charge_policy(cost, int(not steps[-1].open), question + unique)
                 end = self._write(node, index, steps)
+                if merge:
+                    siblings[text_and_end], end.stats["count"] = end, 1
             else:
-                self._charge_policy(cost, 0, question)
-            if merge:
-                siblings[_text_and_end(steps[0])] = end
-                end.stats["count"] = end.stats.get("count", 0) + 1
+                self._account.charge_policy(cost, 0, question)
+                end.stats["count"] = end.stats.get("count", 1) + 1
             ends.append(end)
             question = 0
         return list(dict.fromkeys(ends))
 
     def _write(self, node: Node, index: int, steps: Sequence[Step]) -> Node:
-        """Adds the steps below `node`; what has been charged so far is what their births will say of the policy."""
-        for step in steps:
-            if node.depth + 1 >= DEEPEST and step.open:
-                step = replace(step, end=End.MAX_STEPS)
-            node = node.add(index, step)
+        """Adds the steps below `node`. What has been charged by now is what their births will say of the policy."""
+        for place, step in enumerate(steps):
+            node = node.add(node.reserve(1).start if place else index, step)
             node.charged = self.tree.ledger
-            index = node.reserve(1).start if step is not steps[-1] else 0
-        self._finished |= node.finished and self._covers(node)
+        if node.finished and self._account.covers(node):
+            self._finished, self._allowance.reserve = True, NOTHING
         return node
 
-    async def _judge(self, node: Node) -> None:
-        line: list[Node] = []
-        above = node
-        while above.parent is not None and above.birth is None:
-            line.append(above)
-            above = above.parent
-        line.reverse()
-        if self.kind is Kind.OUTCOME:
-            judged = line[-1:] if node.finished else []
-        else:
-            judged = line
-        if judged:
-            scores = await self._known.scores(judged, self._ask_scorer)
-            for above, score in zip(judged, scores, strict=True):
-                above.score = score
-        birth = self._birth(node)
-        for above in line:
-            if above.birth is None:
-                above.birth, above.charged = birth, None
-
-    async def _ask_scorer(self, node: Node, since: int) -> Sequence[float]:
-        request = self._scorer.score(self.tree.question, PathView(node), since)
-        scored = await self._await("scorer", request, self._charge_scorer)
-        scores = [float(score) for score in scored.scores]
-        check_scores(self.kind, scores, node.depth - since)
-        self._charge_scorer(scored.cost)
-        return scores
-
-    async def _await(self, who: str, request: Coroutine[Any, Any, T], charge: Callable[[Cost], None]) -> T:
-        """Awaits a response and charges what a cancelled request had cost.
-
-        A request that was cancelled from within is a failure, not the end of the search.
-        """
-        try:
-            return await request
-        except asyncio.CancelledError as stopped:
-            if isinstance(stopped, Stopped):
-                charge(stopped.cost)
-            else:
-                self.tree.ledger = self.tree.ledger._replace(at_least=True)
-            if not _cancelled():
-                raise RuntimeError(f"the {who} cancelled a request by itself") from stopped
-            raise asyncio.CancelledError from None  # of the plain class, which a time limit recognises
-
-    def _charge_policy(self, cost: Cost, samples: int = 0, unique_tokens: int = 0) -> None:
-        self.tree.ledger = self._now().with_policy(cost, samples, unique_tokens)
-
-    def _charge_scorer(self, cost: Cost) -> None:
-        self.tree.ledger = self._now().with_scorer(cost)
-
-    def _birth(self, node: Node) -> Ledger:
-        """What the policy had been paid when the node was written, and the scorer until now."""
-        return self._now() if node.charged is None else self._now().with_policy_of(node.charged)
-
-    def _covers(self, node: Node) -> bool:
-        return self.tree.budget.covers(self._birth(node))
-
-    def _worst(self, node: Node, max_steps: int | None) -> Amount | None:
-        """The most that one continuation may take of the budget; None where the policy or the scorer does not tell."""
-        cost = worst_case(self._policy, node, max_steps)
-        if cost is None:
-            return None
-        flops = 0.0
-        if self.tree.budget.flops is not None:
-            judged = worst_case(self._scorer, node, cost.generated)
-            if cost.flops is None or judged is None or judged.flops is None:
-                return None
-            flops = cost.flops + judged.flops
-        return Amount(1, cost.generated, flops)
-
-    def _reserve(self) -> Amount:
-        """What is held back for one solution, until a leaf has finished."""
-        if self._finished or self._completed:
-            return NOTHING
-        return self._worst(self.root, None) or NOTHING
-
-    def _best_open(self) -> Node | None:
-        judged = {node for node in self.tree.nodes() if node.birth is not None}
-        inner = {node.parent for node in judged}
-        leaves = [node for node in judged - inner if node.open] if judged else [self.root]
-        reduction = reduction_for(self.kind, None)
-        return min(leaves, key=lambda node: (-_or_least(node.value(reduction)), node.path), default=None)
-
-    async def _stop(self, ends: Sequence[Node]) -> NoReturn:
-        """Judges what was written within the budget and ends the search once nothing is in flight."""
-        await self.score(*ends)
-        await self._allowance.idle()
-        raise BudgetSpent
-
     def _key(self, node: Node) -> int:
-        """The node's key: its parent's and its index, down from that of the search."""
+        """The node's key: of its parent's and its index, down from that of the search."""
         line: list[Node] = []
         while (known := self._keys.get(node)) is None:
             assert node.parent is not None
@@ -264,19 +195,51 @@ class Grower:
             known = self._keys[below] = derive(known, below.index)
         return known
 
-    def _now(self) -> Ledger:
-        return self.tree.ledger._replace(seconds=time.monotonic() - self._started)
+    # requests of the scorer
+
+    async def _judge_within(self, nodes: Sequence[Node]) -> bool:
+        """Judges the nodes that lie within the budget; whether all do."""
+        within = [node for node in nodes if self._account.covers(node)]
+        with self._allowance.busy(self._worst.judging(within)):
+            if len(within) == 1:
+                await self._judge(within[0])  # without a task
+            else:
+                await together(*map(self._judge, within))
+        return len(within) == len(nodes)
+
+    async def _judge(self, node: Node) -> None:
+        line: list[Node] = []
+        above = node
+        while above.parent is not None and above.birth is None:
+            line.append(above)
+            above = above.parent
+        line.reverse()
+        judged = line if self.kind is not Kind.OUTCOME else line[-1:] if node.finished else []
+        if judged:
+            scores = await self._known.scores(judged, self._ask_scorer)
+            for above, score in zip(judged, scores, strict=True):
+                above.score = score
+        for above in line:
+            if above.birth is None:
+                above.birth, above.charged = self._account.birth(above), None
+
+    async def _ask_scorer(self, node: Node, since: int) -> Sequence[float]:
+        request = self._scorer.score(self.tree.question, PathView(node), since)
+        scored = await self._account.scorer(request)
+        scores = [float(score) for score in scored.scores]
+        check_scores(self.kind, scores, node.depth - since)
+        self._account.charge_scorer(scored.cost)
+        return scores
+
+    async def _stop(self) -> NoReturn:
+        """Ends the search once nothing is in flight."""
+        await self._allowance.idle()
+        raise BudgetSpent
 
 
-def _cancelled() -> bool:
-    """Whether it is the running task that was cancelled, and not only what it awaits."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def _text_and_end(step: Step | None) -> tuple[str, End] | None:
-    return None if step is None else (step.text, step.end)
-
-
-def _or_least(value: float | None) -> float:
-    return -math.inf if value is None else value
+def _cut(steps: Sequence[Step], most: int) -> Sequence[Step]:
+    """No more than so many steps; the path is truncated there if it would go on."""
+    if len(steps) < most:
+        return steps
+    *above, last = steps[: max(most, 1)]
+    return (*above, replace(last, end=End.MAX_STEPS) if last.open else last)

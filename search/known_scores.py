@@ -1,8 +1,7 @@
 """The scores that one search knows: each prefix is asked for once, and equal paths share what was answered."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
 
 from search.tree import Node
 from search.tree.step import Step
@@ -11,13 +10,13 @@ from search.tree.step import Step
 class Prefix:
     """A path's first steps, as one node of a trie: `answer` is what was asked about the last of them.
 
-    None: nobody has asked; a future: the request is out; a number: the score.
+    None: nobody has asked, or the request failed; a future: the request is out; a number: the score.
     """
 
     __slots__ = ("answer", "longer")
 
     def __init__(self) -> None:
-        self.answer: asyncio.Future[float] | float | None = None
+        self.answer: asyncio.Future[None] | float | None = None
         self.longer: dict[tuple[str, Sequence[int]], Prefix] | None = None
 
     def then(self, step: Step) -> "Prefix":
@@ -26,16 +25,9 @@ class Prefix:
             self.longer = {}
         return self.longer.setdefault((step.text, step.token_ids), Prefix())
 
-    @property
-    def asked(self) -> bool:
-        """Somebody has asked and was not cancelled."""
-        return self.answer is not None and not _cancelled(self.answer)
 
-
-class Ask(Protocol):
-    async def __call__(self, node: Node, since: int) -> Sequence[float]:
-        """The checked scores of the steps of `node`'s path from `since` on."""
-        ...
+Judge = Callable[[Node, int], Awaitable[Sequence[float]]]
+"""Asks for the checked scores of the steps of a node's path, from a depth on."""
 
 
 class KnownScores:
@@ -57,37 +49,30 @@ class KnownScores:
             prefix = self._prefixes[below] = prefix.then(below.step)
         return prefix
 
-    async def scores(self, line: Sequence[Node], ask: Ask) -> list[float]:
+    async def scores(self, line: Sequence[Node], judge: Judge) -> list[float]:
         """The scores of consecutive nodes, [len(line)]; what is not known is asked for in one request."""
         prefixes = [self.prefix(node) for node in line]
         while True:
-            new = next((place for place, prefix in enumerate(prefixes) if not prefix.asked), len(prefixes))
+            new = next((place for place, prefix in enumerate(prefixes) if prefix.answer is None), len(prefixes))
             if new < len(prefixes):
-                await self._ask(prefixes[new:], ask, line[-1], line[new].depth - 1)
-            # The others were asked about by somebody else. A request that was cancelled is made again.
+                await self._ask(prefixes[new:], judge, line[-1], line[new].depth - 1)
+            # Others have asked about the rest. A request of theirs that failed or was cancelled is made again.
             answers = [prefix.answer for prefix in prefixes]
-            if waiting := [answer for answer in answers if isinstance(answer, asyncio.Future) and not answer.done()]:
+            scores = [answer for answer in answers if isinstance(answer, float)]
+            if len(scores) == len(prefixes):
+                return scores
+            if waiting := [answer for answer in answers if isinstance(answer, asyncio.Future)]:
                 await asyncio.wait(waiting)
-            if not any(_cancelled(answer) for answer in answers):
-                return [
-                    answer.result() if isinstance(answer, asyncio.Future) else float(answer or 0.0)
-                    for answer in answers
-                ]
 
-    async def _ask(self, prefixes: Sequence[Prefix], ask: Ask, node: Node, since: int) -> None:
-        futures = [asyncio.get_running_loop().create_future() for _ in prefixes]
-        for prefix, future in zip(prefixes, futures, strict=True):
-            prefix.answer = future
+    async def _ask(self, prefixes: Sequence[Prefix], judge: Judge, node: Node, since: int) -> None:
+        done = asyncio.get_running_loop().create_future()
+        for prefix in prefixes:
+            prefix.answer = done
+        scores: Sequence[float] | None = None
         try:
-            scores = await ask(node, since)
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            raise
-        for prefix, future, score in zip(prefixes, futures, scores, strict=True):
-            future.set_result(score)
-            prefix.answer = score  # a number takes a tenth of a future's memory
-
-
-def _cancelled(answer: asyncio.Future[float] | float | None) -> bool:
-    return isinstance(answer, asyncio.Future) and answer.cancelled()
+            scores = await judge(node, since)
+        finally:
+            for place, prefix in enumerate(prefixes):
+                if prefix.answer is done:  # nobody has asked again meanwhile
+                    prefix.answer = scores[place] if scores else None
+            done.set_result(None)

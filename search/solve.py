@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -85,8 +85,7 @@ async def _until_budget(searcher: Searcher, grow: Grower) -> str:
                 await searcher.search(grow)
             except* BudgetSpent:
                 stopped = "budget"
-            with suppress(BudgetSpent):
-                await grow.complete()
+            await grow.complete()
     except TimeoutError:
         if not clock.expired():
             raise

@@ -12,6 +12,7 @@ FLOORS = [
     {"search.errors", "search.tasks"},
     {"search.tree"},
     {"search.answers", "search.protocols", "search.allowance", "search.known_scores"},
+    {"search.account", "search.completion", "search.worst_cases"},
     {"search.grow"},
     {"search.algorithms", "search.solve"},
     {"search"},

@@ -38,8 +38,7 @@ class MCTS:
         expand: `branch` children of node in one policy call; identical siblings merge; each child is judged
         backward: node's own value to every node above it
     A finished leaf is backed up and never expanded; a subtree in which every leaf has been visited is exhausted and
-    not entered again, and the search ends early when the root is. If no leaf is finished at the end, the open leaf of
-    highest value is completed.
+    not entered again, and the search ends early when the root is.
     """
 
     simulations: int = 16
@@ -77,8 +76,6 @@ class MCTS:
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self.in_flight, self.simulations)):
                 group.create_task(_simulations(run))
-        if not any(node.finished for node in grow.tree.nodes()):
-            await _complete(run)
 
 
 @dataclass
@@ -222,12 +219,3 @@ def _note_exhausted(line: list[Node]) -> None:
         if node.open and not (children and all(map(_exhausted, children))):
             return
         node.stats["exhausted"] = True
-
-
-async def _complete(run: _Run) -> None:
-    """Takes the open leaf of highest value, lowest path among equals, to its end."""
-    leaves = [node for node in run.grow.tree.born() if node.open and not node.children]
-    if leaves:
-        values = [_score(run, node) for node in leaves]
-        best = max(range(len(leaves)), key=lambda i: (-np.inf if values[i] is None else values[i], -i))
-        await run.grow.extend(leaves[best], max_steps=None)

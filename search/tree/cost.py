@@ -95,6 +95,7 @@ class Ledger(NamedTuple):
             flops=flops,
             scorer_flops=self.scorer_flops,
             seconds=self.seconds,
+            at_least=self.at_least,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -110,8 +111,9 @@ class BudgetSpent(Exception):
 class Budget:
     """A limit on what one search may spend; None is no limit.
 
-    A policy request is issued only while every limited figure is below its limit, a scorer request only while none is
-    above it. The answer is read off the tree as it stood at the budget: what was born over it does not count.
+    A policy request is issued only while every limited figure is below its limit, and beside others only while the
+    worst case of all fits; a scorer request only for what lies within. The answer is read off the tree as it stood at
+    the budget: what was born over it does not count.
     """
 
     samples: int | None = None
@@ -125,7 +127,7 @@ class Budget:
 
     @property
     def counted(self) -> bool:
-        """Limits something that requests are charged for. The policy is then asked for one thing at a time."""
+        """Limits something that requests are charged for."""
         return any(limit is not None for limit in (self.samples, self.generated_tokens, self.flops))
 
     def spent(self, ledger: Ledger) -> bool:

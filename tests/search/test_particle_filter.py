@@ -59,7 +59,7 @@ def test_the_evidence_is_exact_where_nothing_is_random(threshold: float) -> None
     assert len(resamplings(tree)) == (3 if threshold == 1 else 0)
 
 
-@pytest.mark.parametrize("seed", [0, 4, 6])
+@pytest.mark.parametrize("seed", [0, 3, 8])
 def test_telescoping_weights_by_hand(seed: int) -> None:
     """The differences of psi add up between resamplings, start again at zero after one, and stop with the end."""
     search = ParticleFilter(6, threshold=0.6, temperature=2.0)
@@ -87,7 +87,7 @@ def test_telescoping_weights_by_hand(seed: int) -> None:
 
 def test_current_weights_are_those_of_the_latest_score() -> None:
     search = ParticleFilter(6, Weighting.CURRENT, temperature=2.0)
-    tree = run(search, Walk(root=UNEVEN), Values(root=UNEVEN), seed=1)
+    tree = run(search, Walk(root=UNEVEN), Values(root=UNEVEN), seed=3)
     for population in populations(tree):
         expected = [psi(tree[tuple(path)].score or 0) / 2.0 for path in population["nodes"]]
         assert population["log_weights"] == pytest.approx(expected)
@@ -122,7 +122,7 @@ def test_answers_use_the_weights_before_the_last_resampling() -> None:
     """The budget ends the search right after a resampling, at which the finished particles had unequal weights."""
     root = world(leaf(1, 0.9, 0.4), leaf(2, 0.6, 0.4), chain("a", 5, leaf(3, 0.5), 0.2))
     search = ParticleFilter(8, threshold=1.0, resampling=Scheme.MULTINOMIAL)
-    tree = run(search, Walk(root=root), Values(root=root), Budget(generated_tokens=8), seed=0)
+    tree = run(search, Walk(root=root), Values(root=root), Budget(generated_tokens=8), seed=6)
     assert tree.stopped == "budget" and len(populations(tree)) == len(resamplings(tree)) == 1
     paths = [tuple(path) for path in populations(tree)[0]["nodes"]]
     weights = normalise(np.array(populations(tree)[0]["log_weights"]))
@@ -140,13 +140,13 @@ def test_answers_use_the_weights_before_the_last_resampling() -> None:
 
 @pytest.mark.parametrize("scheme", Scheme)
 def test_the_chosen_scheme_is_the_one_used(scheme: Scheme) -> None:
-    tree = run(ParticleFilter(12, resampling=scheme, threshold=1.0), Walk(root=UNEVEN), Values(root=UNEVEN), seed=4)
+    tree = run(ParticleFilter(12, resampling=scheme, threshold=1.0), Walk(root=UNEVEN), Values(root=UNEVEN), seed=5)
     assert len(resamplings(tree)) == 2
     drawn = {}
     for population, resampling in zip(populations(tree), resamplings(tree), strict=False):
         weights = normalise(np.array(population["log_weights"]))
         for other in Scheme:
-            rng = generator(4, "question", "resample", resampling["step"])
+            rng = generator(5, "question", "resample", resampling["step"])
             drawn.setdefault(other, []).append(RESAMPLERS[other](weights, rng).tolist())
     assert [resampling["ancestors"] for resampling in resamplings(tree)] == drawn[scheme]
     assert all(drawn[other] != drawn[scheme] for other in Scheme if other is not scheme)

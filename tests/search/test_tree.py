@@ -73,7 +73,7 @@ def test_json_keeps_a_whole_search(name: str) -> None:
 
 
 def test_json_keeps_a_search_that_was_cut_off() -> None:
-    scorer, tree = Counted(ToyScorer(), fail_at=7), Tree("question")
+    scorer, tree = Counted(ToyScorer(), fail_at=8), Tree("question")
     with pytest.raises(RuntimeError):
         run(MCTS(simulations=9), Toy(), scorer, tree=tree)
     assert tree.stopped == "error" and any(node.birth is None for node in tree.nodes())

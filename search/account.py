@@ -1,0 +1,70 @@
+"""The account of one search: the only writer of its ledger."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from search.protocols import Stopped
+from search.tree import Node, Tree
+from search.tree.cost import Cost, Ledger
+
+T = TypeVar("T")
+
+
+class Account:
+    """Charges what policy and scorer cost, cancelled requests included, and tells when nodes are born."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._started = time.monotonic() - tree.ledger.seconds
+
+    def now(self) -> Ledger:
+        """The ledger with its clock brought up to date."""
+        return self._tree.ledger._replace(seconds=time.monotonic() - self._started)
+
+    def close(self) -> None:
+        self._tree.ledger = self.now()
+
+    def charge_policy(self, cost: Cost, samples: int = 0, unique_tokens: int = 0) -> None:
+        self._tree.ledger = self.now().with_policy(cost, samples, unique_tokens)
+
+    def charge_scorer(self, cost: Cost) -> None:
+        self._tree.ledger = self.now().with_scorer(cost)
+
+    def birth(self, node: Node) -> Ledger:
+        """A node's birth, or what it would be now: the policy's part as charged with the node, the scorer's of now."""
+        if node.birth is not None:
+            return node.birth
+        return self.now() if node.charged is None else self.now().with_policy_of(node.charged)
+
+    def covers(self, node: Node) -> bool:
+        """Whether the node lies within the budget."""
+        return self._tree.budget.covers(self.birth(node))
+
+    async def policy(self, request: Coroutine[Any, Any, T]) -> T:
+        """The policy's response, which the caller charges; a request that is cancelled is charged here."""
+        return await self._response("policy", request, self.charge_policy)
+
+    async def scorer(self, request: Coroutine[Any, Any, T]) -> T:
+        """The scorer's response, as for the policy."""
+        return await self._response("scorer", request, self.charge_scorer)
+
+    async def _response(self, who: str, request: Coroutine[Any, Any, T], charge: Callable[[Cost], None]) -> T:
+        try:
+            return await request
+        except asyncio.CancelledError as stopped:
+            if isinstance(stopped, Stopped):
+                charge(stopped.cost)
+            else:
+                self._tree.ledger = self._tree.ledger._replace(at_least=True)
+            if not _cancelled():
+                # A TaskGroup would drop it silently, and the tree would lack a node.
+                raise RuntimeError(f"the {who} cancelled a request by itself") from stopped
+            raise asyncio.CancelledError from None  # of the plain class, which a time limit recognises
+
+
+def _cancelled() -> bool:
+    """Whether it is the running task that was cancelled, and not only what it awaits."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,26 @@
+"""Which node a search completes that would otherwise end without a finished leaf."""
+
+import math
+
+from search.tree import Node, Tree
+from search.tree.scores import Kind, Scope, Use, conversion, reduction_for
+
+
+def best_open(tree: Tree, kind: Kind) -> Node | None:
+    """The open leaf of highest value, of equals the lowest path; the root where nothing is judged, None without a leaf.
+
+    Values are under the kind's own reduction; a ranking counts among siblings.
+    """
+    born = [node for node in tree.nodes() if node.birth is not None]
+    inner = {node.parent for node in born}
+    leaves = [node for node in born if node.open and node not in inner] if born else [tree.root]
+    return min(leaves, key=lambda node: (-_value(node, kind), node.path), default=None)
+
+
+def _value(node: Node, kind: Kind) -> float:
+    """The least where the scorer judges no step."""
+    scope, convert = conversion(kind, Use.MCTS)
+    value = node.value(reduction_for(kind, None))
+    if value is None:
+        return -math.inf
+    return node.among_siblings(convert) if scope is Scope.SIBLINGS else value
