@@ -43,7 +43,7 @@ _ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
     ("mcts, logprob", replace(_MCTS, prior=Prior.LOGPROB, branch=3), [Kind.VALUE], ANY),
     ("mcts, uniform", replace(_MCTS, prior=Prior.UNIFORM, c_puct=0.25), [Kind.VALUE], ANY),
     ("mcts, completed", replace(_MCTS, simulations=1), [Kind.VALUE], ANY),
-    ("mcts, budget", _MCTS, [Kind.VALUE], Budget(flops=60)),
+    ("mcts, budget", _MCTS, [Kind.VALUE], Budget(flops=30)),
     ("particle_filter", _FILTER, [*_PROBABILITIES, Kind.ADDITIVE], ANY),
     ("particle_filter, current", replace(_FILTER, weighting=Weighting.CURRENT), [Kind.VALUE], ANY),
     ("particle_filter, flat", replace(_FILTER, threshold=0.5, temperature=4.0), [Kind.VALUE], ANY),
@@ -69,7 +69,7 @@ def score_of(kind: Kind) -> By:
 def grown(name: str) -> dict[str, Any]:
     """The tree of a case as JSON, without its seconds, and the answer that each rule selects from it."""
     searcher, kind, budget = CASES[name]
-    tree = run(searcher, POLICY, score_of(kind), budget, seed=1)
+    tree = run(searcher, POLICY, score_of(kind), budget, seed=6)
     rules = [Rule.BEST, Rule.MAJORITY, *([Rule.WEIGHTED] if kind is not Kind.RANKING else [])]
     rules += [Rule.PARTICLE] if tree.events("population") else []
     return {"answers": {str(rule): Selection(rule)(tree).answer for rule in rules}, "tree": _timeless(tree.to_json())}
