@@ -236,6 +236,8 @@ def check(case: Case) -> bool:
     assert (ledger.scorer_tokens_computed, ledger.scorer_flops) == (judged.computed, judged.flops), case
     assert ledger.flops == (cost.flops or 0) + (judged.flops or 0), case
     assert ledger.at_least == bool(policy.muted + scorer.muted), case
+    if tree.budget.generated_tokens and not isinstance(policy, OldPolicy):
+        assert ledger.generated_tokens <= tree.budget.generated_tokens, case
     again = Tree.loads(tree.dumps())
     assert again.to_json() == tree.to_json() and again.dumps() == tree.dumps(), case
     deterministic = not isinstance(searcher, Impatient) and getattr(searcher, "in_flight", 1) == 1
