@@ -27,7 +27,7 @@ from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError
 from experiments.reports.plan import _gain, _said, commands, figure, table, write
 from experiments.runs.axes import Axis
-from experiments.runs.folder import config_of
+from experiments.runs.folder import config_of, given_folder
 from experiments.runs.results import Result, read_results
 from experiments.terminal import screen
 from search.errors import check_knob
@@ -44,9 +44,9 @@ class Plan:
     axis: Axis = Axis.GENERATED_TOKENS
     """compute: generated_tokens, computed_tokens (policy and scorer), unique_tokens, flops or calls"""
     difficulty: str | None = None
-    """folder of another run, whose samples tell how hard each problem is; null: the set's own levels"""
+    """folder of another run, whose pass rates say how hard each problem is; null: the set's own levels"""
     seed: int = 0
-    """of the halves"""
+    """seed of the halves"""
     selection: Any = None
 
     def __post_init__(self) -> None:
@@ -56,9 +56,9 @@ class Plan:
 
 def main(overrides: Sequence[str] = ()) -> int:
     knobs: Plan = build(compose(Plan, overrides))
-    if not knobs.run or knobs.budget is None:
-        raise ConfigError("plan needs the folder of a sweep and a budget per problem: run=DIR budget=1000")
-    folder = Path(knobs.run).expanduser()
+    folder = given_folder(knobs)
+    if knobs.budget is None:
+        raise ConfigError("plan needs a budget per problem: budget=1000")
     results = complete(read_results(folder))
     found = grid(results, knobs.axis, knobs.selection.rule.value)
     levels = levels_of(results, found.problems, knobs.difficulty)
@@ -81,7 +81,7 @@ def main(overrides: Sequence[str] = ()) -> int:
 
 
 def levels_of(results: Sequence[Result], problems: Sequence[str], difficulty: str | None) -> np.ndarray:
-    """[P] of texts. Raises RunError where the difficulty was estimated on the samples that are measured."""
+    """The level of each problem, [P] texts. Raises RunError where it was estimated on the samples that are measured."""
     if difficulty is None:
         own = own_levels(results, problems)
         if own is None:
@@ -98,6 +98,6 @@ def levels_of(results: Sequence[Result], problems: Sequence[str], difficulty: st
 
 
 def searcher_knobs(folder: Path) -> dict[str, dict[str, Any]]:
-    """Of the searchers that the run was composed of, by name; greedy is `best_of_n` at temperature 0."""
-    chosen = config_of(folder).get("search") or {}
-    return {name: {k: v for k, v in knobs.items() if k != "_target_"} for name, knobs in chosen.items()}
+    """The knobs of each searcher in the run's config; greedy is `best_of_n` at temperature 0."""
+    searchers = config_of(folder).get("search") or {}
+    return {name: {k: v for k, v in knobs.items() if k != "_target_"} for name, knobs in searchers.items()}

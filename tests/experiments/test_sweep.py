@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from rich.console import Console
 
 from experiments.analysis.summary import COLUMNS
@@ -288,14 +289,33 @@ def test_another_sweep_does_not_go_on_in_its_folder(here: Path, capsys: pytest.C
     assert sweep("budgets=[1]", "searchers=[beam]") == 0
     assert run("sweep", "run=run", "seeds=[3]") == 2
     told = capsys.readouterr().err
-    assert "run=run was begun with another config" in told and "- - 0" in told and "+ - 3" in told
+    assert "run=run was started with another config" in told and "- - 0" in told and "+ - 3" in told
     Path("toy.jsonl").write_text(Path("toy.jsonl").read_text().replace("q4", "q5"))
     assert run("sweep", "run=run") == 2
-    assert "run=run was begun with another problems" in capsys.readouterr().err
+    assert "run=run was started with another problems" in capsys.readouterr().err
     assert run("sweep", "run=run", "policy.branch=2") == 2, "a knob of the policy that it was begun with"
     assert "+   branch: 2" in capsys.readouterr().err
     assert run("sweep", "run=nowhere") == 2
-    assert "run=nowhere is no run that can go on" in capsys.readouterr().err
+    assert "run=nowhere cannot be resumed" in capsys.readouterr().err
+
+
+def test_a_run_begun_before_classes_moved_resumes(here: Path, capsys: pytest.CaptureFixture[str]):
+    """Its config has the knobs in another order and names the modules of that time."""
+    assert sweep("budgets=[1,4]", "searchers=[beam,mcts]") == 0
+    whole, config = lines(), Path("run/config.yaml")
+    old = yaml.safe_load(config.read_text())
+    old["_target_"] = "experiments.sweep.Sweep"
+    old["problems"]["_target_"] = "experiments.problems.Jsonl"
+    old["search"]["beam"]["_target_"] = "search.beam.Beam"
+    old["budget"]["_target_"] = "experiments.cells.Budgets"
+    config.write_text(yaml.safe_dump(dict(reversed(old.items())), sort_keys=False))
+    Path("run/results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in whole[:7]))
+    assert run("sweep", "run=run") == 0
+    assert _without_seconds(lines()) == _without_seconds(whole)
+    old["scorer"]["_target_"] = "scorers.toy.Other"
+    config.write_text(yaml.safe_dump(old))
+    assert run("sweep", "run=run") == 2, "another class"
+    assert "-   _target_: Other\n+   _target_: Toy" in capsys.readouterr().err
 
 
 def test_a_sweep_does_not_go_on_with_an_edited_searcher(here: Path, capsys: pytest.CaptureFixture[str]):
