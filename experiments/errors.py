@@ -1,7 +1,8 @@
 """Errors that the commands raise, and which of all errors are written for the user."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
@@ -19,6 +20,15 @@ class ConfigError(ValueError):
 
 class RunError(ValueError):
     """A run folder or a file cannot be used; the message names it and the way out."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns an OSError of the block into a RunError that names the file and the reason."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def is_message(error: BaseException) -> bool:

@@ -1,20 +1,40 @@
 """Runs searches: one, or many at once with bounded concurrency and failures kept apart."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
 from search.errors import KnobError
 from search.grow import Grower
-from search.protocols import Policy, Scorer, Searcher
+from search.protocols import Policy, Scorer
+from search.tasks import first_error, pool
 from search.tree import Tree
 from search.tree.cost import Budget, BudgetSpent
 
 search_id: ContextVar[str | None] = ContextVar("search_id", default=None)
 """Names the running search to an engine whose cache outlives it, so that a search is charged what it costs alone."""
+
+
+class Searcher(Protocol):
+    """An algorithm: a frozen dataclass of knobs that keeps nothing of a search on itself.
+
+    `scale` names the knob that buys more search: what a list of budgets sets, and what column `n` reports. Class
+    attributes may say more, each False where it is missing:
+    `independent`: its leaves are independent samples, and any k of n are a run of k;
+    `anytime`: it finishes leaves as it goes, and its tree holds the answer at any smaller budget;
+    `populations`: it notes populations with log-weights, by which the particle rule weighs answers.
+    """
+
+    @property
+    def scale(self) -> str: ...
+
+    async def search(self, grow: Grower) -> None:
+        """Grows `grow.tree`; everything else is read off it afterwards."""
+        ...
 
 
 async def solve(
@@ -41,7 +61,7 @@ async def solve(
         return tree
     except BaseException as error:
         tree.stopped = "cancelled" if isinstance(error, asyncio.CancelledError) else "error"
-        failure = _first(error)
+        failure = first_error(error)
     finally:
         search_id.reset(named)
         grow.close()
@@ -67,13 +87,6 @@ async def _until_budget(searcher: Searcher, grow: Grower) -> str:
             raise
         stopped = "budget"
     return stopped
-
-
-def _first(error: BaseException) -> BaseException:
-    """The first failure in nested groups: the one that cancelled the others."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    return _first(cast(BaseExceptionGroup[BaseException], error).exceptions[0])
 
 
 @dataclass(frozen=True)
@@ -107,29 +120,9 @@ async def solve_all(
     """
     if concurrency < 1:
         raise KnobError(f"solve_all's concurrency is {concurrency}; it must be >= 1")
-    waiting, running, ended = iter(jobs), set[asyncio.Task[Solved]](), list[asyncio.Task[Solved]]()
-    try:
-        while _start(waiting, running, concurrency):
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            # The next ones start before the caller works on these.
-            _start(waiting, running, concurrency)
-            ended += done
-            while ended:
-                yield ended.pop().result()
-    finally:
-        ended += [task for task in running if task.done()]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-        if late is not None:
-            late += [task.result() for task in ended]
-
-
-def _start(waiting: Iterator[Job], running: "set[asyncio.Task[Solved]]", concurrency: int) -> bool:
-    """Fills up to `concurrency`; False where nothing runs and nothing waits."""
-    while len(running) < concurrency and (job := next(waiting, None)) is not None:
-        running.add(asyncio.ensure_future(_run(job)))
-    return bool(running)
+    async with aclosing(pool((_run(job) for job in jobs), concurrency, late)) as ended:
+        async for solved in ended:
+            yield solved
 
 
 async def _run(job: Job) -> Solved:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from rich.console import Console
 
-from experiments.config.schema import from_words
+from experiments.config.schema import from_overrides
 from experiments.problems.sets import Arithmetic
 from policies.engines.share import Engine
 from policies.vllm import VLLM
@@ -28,7 +28,7 @@ from scorers.checkpoints.vllm_reader import VLLMReader
 from scorers.prm import PRM, STEP_TAG
 from scorers.self_certainty import SelfCertainty
 from search import MCTS, Beam, BestOfN, Job, ParticleFilter, Tree, solve_all
-from search.protocols import Searcher
+from search.solve import Searcher
 
 
 @dataclass
@@ -243,7 +243,7 @@ def overlap_row(knobs: Knobs, questions: Sequence[str], policy: VLLM, prm: PRM) 
 
 
 def main() -> None:
-    knobs = from_words(Knobs)
+    knobs = from_overrides(Knobs)
     torch.set_num_threads(knobs.threads)
     policy, prm = VLLM(context=2048), PRM(engine=Engine.VLLM, context=2048)
     writer, reader = policy.engine.server, cast(VLLMReader, prm.reader).server

@@ -15,16 +15,15 @@ cannot tell: on few problems the interval alone promises too much.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from experiments.analysis.cells import complete
+from experiments.analysis.cells import Cells
 from experiments.analysis.comparisons import comparisons
 from experiments.config.compose import compose
 from experiments.config.schema import build
-from experiments.errors import ConfigError
 from experiments.reports.tables import comparisons_table
 from experiments.runs.axes import Axis
+from experiments.runs.folder import given_folder
 from experiments.runs.results import read_results
 from experiments.terminal import screen
 
@@ -46,18 +45,16 @@ class Compare:
 
 def main(overrides: Sequence[str] = ()) -> int:
     knobs: Compare = build(compose(Compare, overrides))
-    if not knobs.run:
-        raise ConfigError("compare needs the folder of a sweep: run=DIR")
-    results = complete(read_results(Path(knobs.run).expanduser()))
+    cells = Cells.of(read_results(given_folder(knobs))).complete()
     rule = knobs.selection.rule.value
     screen().print(
         comparisons_table(
-            comparisons(results, knobs.baseline, knobs.axis, rule, knobs.n),
+            comparisons(cells, knobs.baseline, knobs.axis, rule, knobs.n),
             knobs.baseline,
             knobs.axis,
             knobs.n,
             rule,
-            results,
+            cells,
         )
     )
     return 0

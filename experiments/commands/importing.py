@@ -1,11 +1,11 @@
-"""Makes a run of samples that were written elsewhere, so that curves, estimates and reports can be made of them.
+"""Makes a run of samples that were written elsewhere, for curves, estimates and reports.
 
 usage: stepsearch import data.path=FILE [key=value ...]
 
 Reads one problem a line: `problem`, `answer`, `completions` and, where a scorer judged them, `scores`, a list of step
 scores for each completion (the form of search-and-learn's output; also `samples`, objects with `completion`, `tokens`
-and `prm_scores`). Answers are read and graded here, not taken from the file. Where a problem has a sample without
-scores, only the majority and pass@N are known of it.
+and `prm_scores`). Answers are read and graded here, not taken from the file. A problem with a sample that has no
+scores gets only the majority and pass@N.
 
     stepsearch import data.path=completions.jsonl selection.reduction=last out=runs/llama
     stepsearch curves run=runs/llama
@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+from experiments.analysis.cells import Cells
 from experiments.config.compose import compose
 from experiments.config.registry import GROUPS
 from experiments.config.schema import build
@@ -27,7 +28,7 @@ from experiments.reports.sweep import draw, report
 from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint_of
 from experiments.runs.folder import open_run_folder
-from experiments.runs.imported import INDEPENDENT, _name, imported
+from experiments.runs.imported import INDEPENDENT, imported, problem_name
 from experiments.runs.results import RESULTS, Result
 
 
@@ -38,11 +39,11 @@ class Import:
     data: Any = None
     selection: Any = None
     searcher: str = INDEPENDENT
-    """what wrote them; only those of best_of_n count as independent samples"""
+    """searcher that wrote the samples; only those of best_of_n count as independent"""
     seed: int = 0
-    """that they were written with: it tells this run's samples from another's"""
+    """seed that the samples were written with; it tells them from those of other runs"""
     out: str | None = None
-    """run folder; runs/import-<time> where null"""
+    """run folder; null: runs/import-<time>"""
 
     def __post_init__(self) -> None:
         if self.searcher not in GROUPS["search"]:
@@ -57,7 +58,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     n = min(map(len, by_problem), default=0)
     if not n:
         raise RunError("data.path: the file holds no completion")
-    names = Counter(_name(of[0]) for of in by_problem)
+    names = Counter(problem_name(of[0]) for of in by_problem)
     if (twice := names.most_common(1)[0])[1] > 1:
         raise RunError(f"data.path: {twice[1]} problems are called {twice[0]}; give each an id of its own")
     if left := sum(len(of) - n for of in by_problem):
@@ -69,6 +70,7 @@ def main(overrides: Sequence[str] = ()) -> int:
         for result in imported(by_problem, n, knobs.searcher, knobs.selection.reduction, knobs.seed):
             lines.append(result.dumps())
             results.append(result)
-    report(folder, results, knobs.selection.rule)
-    draw(folder, results, knobs.selection.rule)
+    cells = Cells.of(results)
+    report(folder, cells, knobs.selection.rule)
+    draw(folder, cells, knobs.selection.rule)
     return 0

@@ -1,21 +1,16 @@
 """Asks a scorer about saved solutions, and keeps each answer as it comes."""
 
-import asyncio
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from search.errors import WorkerDied
-from search.errors import ScoreError
-from search.protocols import Scorer
-from search.tree.scores import Kind
-from search.tree.scores import check_scores
-from experiments.runs.appending import Lines
-from experiments.errors import RunError
-from experiments.problems.solution import Solution
-from experiments.runs.appending import appending
-from experiments.problems.solution import as_steps
 
+from experiments.problems.solution import Solution, as_steps
+from experiments.runs.appending import Lines, appending
+from search.errors import ScoreError, WorkerDied
+from search.protocols import Scorer
+from search.tasks import pool
+from search.tree.scores import Kind, check_scores
 
 SCORES = "scores.jsonl"
 
@@ -59,30 +54,19 @@ async def score_all(scorer: Scorer, solutions: Iterable[Solution], concurrency: 
 
     Raises WorkerDied where the scorer's engine has died, and RunError where `note` cannot write an entry.
     """
-    turns = asyncio.Semaphore(concurrency)
 
     async def one(solution: Solution) -> None:
         try:
-            found = await score(scorer, solution)
+            scores = await score(scorer, solution)
         except WorkerDied:
             raise
         except Exception as error:
             note({"id": solution.id, "error": f"{type(error).__name__}: {error}"})
         else:
-            note({"id": solution.id, "scores": found})
-        finally:
-            turns.release()
+            note({"id": solution.id, "scores": scores})
 
-    stopped: BaseException | None = None
-    try:
-        async with asyncio.TaskGroup() as group:
-            for solution in solutions:
-                await turns.acquire()
-                group.create_task(one(solution))
-    except* (WorkerDied, RunError) as all_of_them:
-        stopped = all_of_them.exceptions[0]
-    if stopped is not None:
-        raise stopped
+    async for _ in pool(map(one, solutions), concurrency):
+        pass
 
 
 async def score(scorer: Scorer, solution: Solution) -> list[float]:
@@ -92,5 +76,3 @@ async def score(scorer: Scorer, solution: Solution) -> list[float]:
     scored = await scorer.score(solution.question, steps, since)
     check_scores(scorer.kind, scored.scores, len(steps) - since)
     return list(map(float, scored.scores))
-
-

@@ -2,19 +2,26 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from experiments.analysis.comparisons import Cell, at_cost, compared, comparisons
+from experiments.analysis.cells import Cells
+from experiments.analysis.comparisons import Cell, Comparison, at_cost, compared
+from experiments.analysis.comparisons import comparisons as comparisons_of
 from experiments.analysis.uncertainty import p_value
 from experiments.errors import RunError
 from experiments.runs.axes import Axis
 from experiments.runs.results import Result
 from tests.command_line import run
-from tests.experiments.test_curves import PROBLEMS, result
+from tests.results import PROBLEMS, costs, result, write_results
 
 TOKENS = Axis.GENERATED_TOKENS
+
+
+def comparisons(results: list[Result], *rest: Any, **options: Any) -> list[Comparison]:
+    return comparisons_of(Cells(results), *rest, **options)
 
 
 def cell(cost: float, *correct: float) -> Cell:
@@ -105,7 +112,7 @@ def test_seeds_of_one_problem_count_once():
 
 
 def test_what_cannot_be_compared_is_said():
-    unknown = [replace(r, ledger={**r.ledger, "flops": None}) for r in results()]
+    unknown = [costs(r, flops=None) for r in results()]
     for found, baseline, axis, rule, said in [
         (results(), "beem", TOKENS, "best", "Did you mean beam?"),
         (results(), "best_of_n", TOKENS, "particle", "not chosen by particle"),
@@ -117,8 +124,7 @@ def test_what_cannot_be_compared_is_said():
 
 
 def test_the_command_prints_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    lines = [r.dumps() for r in results()]
-    (tmp_path / "results.jsonl").write_text("\n".join(lines))
+    write_results(tmp_path, results())
     assert run("compare", f"run={tmp_path}", "selection=best", "axis=flops") == 0
     out = capsys.readouterr().out
     assert "at equal flops; best; 12 problems, seed 0" in out

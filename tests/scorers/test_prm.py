@@ -14,14 +14,14 @@ from safetensors.torch import load_file
 from transformers import Qwen2Model
 
 from experiments.tiny.tokenizer import TEMPLATE
-from policies.engines.hf import ModelError
+from policies.engines.models import ModelError
 from policies.engines.prompt import SYSTEM_PROMPT
 from scorers.checkpoints.forms import Tagged, token_id
 from scorers.checkpoints.heads import Head
 from scorers.checkpoints.hf_reader import HFReader, split
 from scorers.prm import PRM, STEP_TAG
 from search.tree.step import End, Step
-from tests.conftest import save_random
+from tests.models import save_random
 
 QUESTION = "((5 + 2) * (3 - -4)) ="
 FORM = Tagged(STEP_TAG, SYSTEM_PROMPT)
