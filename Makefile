@@ -13,7 +13,7 @@ TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || $(PYTHON) -c "import 
 	u.urlopen('$(CPU_INDEX)/', timeout=5); print('$(CPU_INDEX)')" 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv .venv-vllm demo test test-page test-vllm resume-check check format bench-local bench-vllm
+.PHONY: help .venv .venv-vllm demo golden test test-page test-vllm resume-check check format bench-local bench-vllm
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.][a-z.-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,13 +47,16 @@ bench-vllm: $(INSTALLED_VLLM) ## what the search engine adds to vLLM, as ratios;
 	$(BIN_VLLM)/python -m experiments.benchmarks.vllm $(ARGS)
 
 test-page: $(INSTALLED) ## the tests of the report's page, in headless Chromium
-	$(BIN)/python -m pytest -m page tests/page/test_report.py tests/page/test_report_page.py $(ARGS)
+	$(BIN)/python -m pytest -m page tests/page $(ARGS)
 
-resume-check: $(INSTALLED) ## kill a sweep, go on with it, hold it against an unbroken one; ARGS="problems=2 seeds=[0]"
-	$(BIN)/python -m experiments.benchmarks.resume $(ARGS)
+resume-check: $(INSTALLED) ## kill a sweep of the small models three times, resume it, compare it with an unbroken one
+	$(BIN)/python -m pytest -m slow tests/experiments/test_nothing_lost.py $(ARGS)
 
 test-vllm: $(INSTALLED_VLLM) ## the tests that need vLLM, on its CPU build
-	$(BIN_VLLM)/python -m pytest tests/engines/test_engines.py tests/engines/test_vllm.py $(ARGS)
+	$(BIN_VLLM)/python -m pytest tests/engines/test_engines.py tests/engines/test_vllm*.py $(ARGS)
+
+golden: $(INSTALLED) ## write the golden trees anew, after an intended change of behaviour
+	$(BIN)/python -m tests.search.golden
 
 check: $(INSTALLED) ## lint, format and types
 	$(BIN)/ruff check

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any, Protocol
 
 from policies.engines.ends import Limits
-from policies.engines.meter import NOTHING, Meter, add
+from policies.engines.meter import Meter
 from policies.engines.prompt import SYSTEM_PROMPT, encode_question
 from policies.engines.rows import Row
 from policies.engines.sampling import Sampling
 from search.errors import check_knob
 from search.protocols import Extension
 from search.tree import Node
+from search.tree.cost import NOTHING
 
 
 class Writer(Protocol):
@@ -80,5 +80,5 @@ class Writing:
         sampling = Sampling(self.temperature, self.top_p, self.top_k)
         rows = [Row(question + path, seed, sampling, self.limits, node.depth, len(path), max_steps) for seed in seeds]
         await self.engine.write(rows)
-        cost = reduce(add, (row.cost or NOTHING for row in rows))
+        cost = sum((row.cost or NOTHING for row in rows), NOTHING)
         return Extension(tuple(row.steps for row in rows), cost._replace(calls=1), len(question))

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Any
 
 from policies.engines.ends import Limits
 from policies.engines.hf import choose_device
-from policies.engines.meter import NOTHING, add
 from policies.engines.prompt import encode_question
 from policies.engines.rows import Row
 from policies.engines.sampling import Sampling
@@ -17,7 +16,7 @@ from search.answers.boxes import boxed
 from search.errors import KnobError, ScoreError, check_knob
 from search.protocols import Scored
 from search.tasks import together
-from search.tree.cost import Cost
+from search.tree.cost import NOTHING, Cost
 from search.tree.randomness import key
 from search.tree.scores import Kind
 from search.tree.step import Step
@@ -104,7 +103,7 @@ class Critic(Room):
         """Raises ScoreError where no critique of a step has a verdict, ValueError where a prompt leaves no room."""
         texts = [step.text.removesuffix(self.delimiter).strip() for step in steps]
         judged = await together(*(self._judge(question, texts[: place + 1]) for place in range(since, len(texts))))
-        return Scored([share for share, _ in judged], reduce(add, (cost for _, cost in judged)))
+        return Scored([share for share, _ in judged], sum((cost for _, cost in judged), NOTHING))
 
     async def _judge(self, question: str, texts: Sequence[str]) -> tuple[float, Cost]:
         """Of the last of these steps."""
@@ -124,7 +123,7 @@ class Critic(Room):
             raise ScoreError(
                 f"none of {self.samples} critiques of step {len(texts)} ends with a verdict; raise max_tokens"
             )
-        cost = reduce(add, (row.cost or NOTHING for row in rows))
+        cost = sum((row.cost or NOTHING for row in rows), NOTHING)
         written = Cost(computed=cost.computed + cost.generated, cached=cost.cached, calls=1, flops=cost.flops)
         return sum(verdicts) / len(verdicts), written
 

@@ -8,7 +8,6 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.engines.meter import add
 from search.errors import KindError, KnobError, check_knob
 from search.protocols import Scored, Scorer
 from search.tasks import together
@@ -78,7 +77,7 @@ class Ensemble:
         combined = _COMBINE[self.rule](np.array([scored.scores for scored in asked]))
         cost = asked[0].cost
         for scored in asked[1:]:
-            cost = add(cost, scored.cost)
+            cost += scored.cost
         return Scored(combined.tolist(), cost)
 
     async def _tiered(self, question: str, steps: Sequence[Step], since: int) -> Scored:
@@ -90,7 +89,7 @@ class Ensemble:
                 break
             scored = await self._ask(member, question, steps, since)
             scores[unsure] = np.asarray(scored.scores)[unsure]
-            cost = add(cost, scored.cost)
+            cost += scored.cost
         return Scored(scores.tolist(), cost)
 
     async def _ask(self, member: Scorer, question: str, steps: Sequence[Step], since: int) -> Scored:

@@ -6,7 +6,6 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from policies.engines.hf import choose_device
-from policies.engines.meter import add
 from policies.engines.prompt import SYSTEM_PROMPT, encode_question
 from policies.engines.share import Engine, Room
 from scorers.checkpoints.forms import Encoded, pieces
@@ -91,7 +90,7 @@ class Implicit(Room):
             )
         ours, theirs = await together(*(reader.read(ids, ends[since:]) for reader in readers))
         ratios = [self.beta * (a - b) for a, b in zip(ours.scores, theirs.scores, strict=True)]
-        return Scored(ratios, add(ours.cost, theirs.cost))
+        return Scored(ratios, ours.cost + theirs.cost)
 
     def _encode(self, question: str, texts: Sequence[str]) -> Encoded:
         """Token ids, and the ends of question and steps among them, [1 + S]."""

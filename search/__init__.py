@@ -7,8 +7,8 @@ from search.algorithms.particle_filter import ParticleFilter
 from search.answers.selection import Ballot, Rule, Selection, Vote, oracle
 from search.errors import KindError, KnobError, ScoreError, WorkerDied
 from search.grow import Grower
-from search.protocols import Extension, Policy, Scored, Scorer, Searcher
-from search.solve import Job, Solved, solve, solve_all
+from search.protocols import Extension, Policy, Scored, Scorer
+from search.solve import Job, Searcher, Solved, solve, solve_all
 from search.tree import Node, Tree
 from search.tree.cost import Budget, BudgetSpent, Cost, Ledger
 from search.tree.scores import Kind, Reduction

@@ -5,18 +5,36 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
 from search.errors import KnobError
 from search.grow import Grower
-from search.protocols import Policy, Scorer, Searcher
+from search.protocols import Policy, Scorer
 from search.tasks import first_error, pool
 from search.tree import Tree
 from search.tree.cost import Budget, BudgetSpent
 
 search_id: ContextVar[str | None] = ContextVar("search_id", default=None)
 """Names the running search to an engine whose cache outlives it, so that a search is charged what it costs alone."""
+
+
+class Searcher(Protocol):
+    """An algorithm: a frozen dataclass of knobs that keeps nothing of a search on itself.
+
+    `scale` names the knob that buys more search: what a list of budgets sets, and what column `n` reports. Class
+    attributes may say more, each False where it is missing:
+    `independent`: its leaves are independent samples, and any k of n are a run of k;
+    `anytime`: it finishes leaves as it goes, and its tree holds the answer at any smaller budget;
+    `populations`: it notes populations with log-weights, by which the particle rule weighs answers.
+    """
+
+    @property
+    def scale(self) -> str: ...
+
+    async def search(self, grow: Grower) -> None:
+        """Grows `grow.tree`; everything else is read off it afterwards."""
+        ...
 
 
 async def solve(

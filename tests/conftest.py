@@ -1,36 +1,26 @@
-"""Small models with random weights, in single precision: what is exact does not depend on training.
-
-Imports stand inside, so that tests without a model start at once.
-"""
+"""Fixtures. Imports stand inside them: tests without a model start at once."""
 
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import configuration, settings
 
 # A shell that starts the tests in the background has Ctrl-C ignored, which the processes of a test would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-
-def save_random(model_class: type, folder: Path, seed: int, **knobs: object) -> str:
-    """Two layers of the shipped models' shape. The weights are large, so that the next token is no even draw."""
-    import torch
-
-    from experiments.tiny.tokenizer import build_tokenizer
-    from experiments.tiny.train_policy import config
-
-    tokenizer = build_tokenizer()
-    shape = config(tokenizer).to_dict() | {"num_hidden_layers": 2, "layer_types": None, "initializer_range": 0.1}
-    torch.manual_seed(seed)
-    model = model_class(type(config(tokenizer)).from_dict(shape | knobs))
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)
+# The same examples in every run, no time limit on one of them, and no folder left behind in the checkout.
+configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir(), "hypothesis"))
+settings.register_profile("stepsearch", derandomize=True, deadline=None, database=None, max_examples=40)
+settings.load_profile("stepsearch")
 
 
 @pytest.fixture(scope="session")
 def random_policy(tmp_path_factory: pytest.TempPathFactory) -> str:
     from transformers import Qwen2ForCausalLM
+
+    from tests.models import save_random
 
     return save_random(Qwen2ForCausalLM, tmp_path_factory.mktemp("policy"), seed=0)
 
@@ -38,6 +28,7 @@ def random_policy(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def random_prm(tmp_path_factory: pytest.TempPathFactory) -> str:
     from scorers.checkpoints.qwen2_prm import Qwen2ForProcessRewardModel
+    from tests.models import save_random
 
     return save_random(Qwen2ForProcessRewardModel, tmp_path_factory.mktemp("prm"), seed=1)
 

@@ -1,35 +1,31 @@
-"""Hand-made worlds, and policies, scorers and searchers that count, delay, fail or take turns."""
+"""Searchers to test, wrappers that count, delay, fail or take turns, and ways to run and to read a search."""
 
 import asyncio
 import gc
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
 
-from policies.engines.world import Place
-from policies.toy import Toy
-from scorers.toy import Toy as ToyScorer
 from search import (
     MCTS,
     Beam,
     BestOfN,
     Budget,
     Cost,
-    End,
     Extension,
     Kind,
     Ledger,
-    Node,
     ParticleFilter,
     Scored,
     Step,
     Tree,
     solve,
 )
-from search.protocols import Policy, Scorer, Searcher
+from search.protocols import Policy, Scorer
+from search.solve import Searcher
 
 T = TypeVar("T")
 
@@ -40,104 +36,6 @@ SEARCHERS: dict[str, Searcher] = {
     "particle_filter": ParticleFilter(n=6),
 }
 PARALLEL = SEARCHERS | {"mcts_4": MCTS(simulations=24, branch=3, in_flight=4)}
-
-
-# worlds
-
-
-def leaf(answer: int, worth: float = 0.0, probability: float = 1.0) -> Place:
-    return Place(f"\\boxed{{{answer}}}", probability, worth=worth)
-
-
-def place(name: str, *children: Place, probability: float = 1.0) -> Place:
-    return Place(f"{name}\n\n", probability, children)
-
-
-def world(*children: Place) -> Place:
-    return Place("", 1.0, children)
-
-
-def chain(name: str, length: int, end: Place, probability: float = 1.0) -> Place:
-    """`length` steps without a choice, then `end`."""
-    below = end
-    for depth in reversed(range(length)):
-        below = place(f"{name}{depth}", below, probability=1.0 if depth else probability)
-    return below
-
-
-def leaves(
-    root: Place, probability: float = 1.0, path: tuple[int, ...] = ()
-) -> list[tuple[tuple[int, ...], float, Place]]:
-    """(path, probability, place) of every leaf below."""
-    if not root.children:
-        return [(path, probability, root)]
-    below = enumerate(root.children)
-    return [entry for i, child in below for entry in leaves(child, probability * child.probability, (*path, i))]
-
-
-NOWHERE = Place("")
-UNEVEN = world(
-    place("a", leaf(1, 0.9, 0.3), leaf(2, 0.05, 0.7), probability=0.6),
-    place("b", leaf(3, 0.3, 0.5), place("c", leaf(4, 0.99, 0.2), leaf(5, 0.5, 0.8), probability=0.5), probability=0.3),
-    leaf(6, 0.02, 0.1),
-)
-"""Solutions of one, two and three steps, of very different values."""
-
-
-@dataclass(frozen=True)
-class Walk(Toy):
-    """The toy policy in a hand-made world."""
-
-    root: Place = NOWHERE
-
-    @property
-    def world(self) -> Place:
-        return self.root
-
-
-@dataclass(frozen=True)
-class Short(Walk):
-    """The same, cut at `limit` steps."""
-
-    limit: int = 1
-
-    async def extend(self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int]) -> Extension:
-        extension = await super().extend(node, n, max_steps, seeds)
-        return extension._replace(continuations=tuple(self._cut(node.depth, s) for s in extension.continuations))
-
-    def _cut(self, depth: int, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-        steps = steps[: self.limit - depth]
-        if depth + len(steps) < self.limit or steps[-1].finished:
-            return steps
-        return (*steps[:-1], replace(steps[-1], end=End.MAX_STEPS))
-
-
-@dataclass(frozen=True)
-class Values(ToyScorer):
-    """Exact values of a hand-made world."""
-
-    root: Place = NOWHERE
-
-    @property
-    def world(self) -> Place:
-        return self.root
-
-
-@dataclass(frozen=True)
-class By:
-    """A scorer that is a function of the path so far: one call, a token and a FLOP a step it has to judge."""
-
-    score_of: Callable[[Sequence[Step]], float]
-    kind: Kind = Kind.VALUE
-
-    async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
-        scores = [self.score_of(steps[: place + 1]) for place in range(since, len(steps))]
-        return Scored(scores, Cost(computed=len(scores), flops=float(len(scores))))
-
-
-def by_text(scores: dict[str, float], kind: Kind = Kind.VALUE) -> By:
-    """A step's score by its text, the delimiter left out; 0 for those that are not given."""
-    return By(lambda steps: scores.get(steps[-1].text.strip(), 0.0), kind)
 
 
 # wrappers
@@ -174,7 +72,7 @@ class Delayed:
 
 @dataclass
 class Counted:
-    """Counts by itself what is asked and what it costs; fails, where told to, at that request."""
+    """Counts requests and their cost independently of the ledger; raises `failure` at request number `fail_at`."""
 
     inner: Any
     fail_at: int | None = None
@@ -218,7 +116,7 @@ class Counted:
 
 @dataclass(frozen=True)
 class OneAtATime:
-    """Another searcher, of whose requests only one is in flight."""
+    """Another searcher, with one request in flight at a time."""
 
     inner: Searcher
     scale = "n"
@@ -271,7 +169,7 @@ def now(request: Coroutine[Any, Any, T]) -> T:
 
 
 def shape(tree: Tree, budget: Budget | None = None) -> dict[str, Any]:
-    """All that must not depend on the order of answers: births, and with them the ledger, do."""
+    """All of a tree that must not depend on the order of answers. Births do depend on it."""
     nodes = {node.path: (node.step, node.score, node.stats) for node in tree.born(budget)}
     return {"nodes": nodes, "record": [(event.name, event.data) for event in tree.record]}
 
@@ -281,13 +179,13 @@ def timeless(ledger: Ledger | None) -> Ledger | None:
 
 
 async def settle() -> set[asyncio.Task[Any]]:
-    """The tasks that are left beside the running one, once what was cancelled has had its turn."""
+    """The tasks that are left beside the running one, after one turn in which cancelled ones may end."""
     await asyncio.sleep(0)
     return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]
 
 
 async def until(happened: Callable[[], Any]) -> None:
-    """Lets the others have their turns until it has."""
+    """Waits until the condition holds."""
     while not happened():  # noqa: ASYNC110 — what is waited for happens in a thread, or sets no event
         await asyncio.sleep(0.0005)
 
@@ -303,9 +201,12 @@ class Loop:
             asyncio.get_running_loop().set_exception_handler(lambda _, context: self.complaints.append(str(context)))
             return await main
 
-        answer = asyncio.run(watched())
-        gc.collect()
-        return answer
+        gc.freeze()  # a collection walks what this run left, not the heap of the model libraries
+        try:
+            return asyncio.run(watched())
+        finally:
+            gc.collect()
+            gc.unfreeze()
 
 
 def z_score(values: Iterable[float], expected: float) -> float:
@@ -316,11 +217,3 @@ def z_score(values: Iterable[float], expected: float) -> float:
 
 def ascending(values: Sequence[Any]) -> bool:
     return all(left <= right for left, right in pairwise(values))
-
-
-# batches
-
-
-def unpadded(ids: Any) -> Any:
-    """Which tokens of a batch padded on the right, [rows, tokens], stand before the zeros at the end of their row."""
-    return ids.ne(0).flip(1).cumsum(1).flip(1).gt(0)

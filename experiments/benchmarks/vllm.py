@@ -28,7 +28,7 @@ from scorers.checkpoints.vllm_reader import VLLMReader
 from scorers.prm import PRM, STEP_TAG
 from scorers.self_certainty import SelfCertainty
 from search import MCTS, Beam, BestOfN, Job, ParticleFilter, Tree, solve_all
-from search.protocols import Searcher
+from search.solve import Searcher
 
 
 @dataclass

@@ -18,7 +18,8 @@ from typing import Any, get_args
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import ConfigError, one_of
-from search.protocols import Policy, Scorer, Searcher
+from search.protocols import Policy, Scorer
+from search.solve import Searcher
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from search.algorithms.best_of_n import BestOfN
 from search.tree.cost import Budget
 from search.errors import KnobError
 from search.protocols import Policy
-from search.protocols import Searcher
+from search.solve import Searcher
 import json
 from collections.abc import Iterable
 from collections.abc import Iterator

@@ -4,13 +4,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from search.algorithms.beam import Beam
-from search.algorithms.best_of_n import BestOfN
-from search.algorithms.mcts import MCTS
 from search.answers.selection import Rule, Selection
 from search.errors import KindError
-from search.protocols import Scorer, Searcher
-from search.solve import solve
+from search.protocols import Scorer
+from search.solve import Searcher, solve
 from search.tree import Node
 from search.tree.scores import Use, conversion, reduction_for
 
@@ -41,7 +38,7 @@ def check_kinds(searchers: Mapping[str, Searcher], scorer: Scorer, selection: Se
     reduction_for(scorer.kind, selection.reduction)
     if selection.rule is Rule.WEIGHTED:
         conversion(scorer.kind, Use.VOTE)
-    if selection.rule is Rule.PARTICLE and all(isinstance(s, (BestOfN, Beam, MCTS)) for s in searchers.values()):
+    if selection.rule is Rule.PARTICLE and not any(getattr(s, "populations", False) for s in searchers.values()):
         raise KindError("selection=particle needs search=particle_filter; choose best, majority or weighted")
     for name, searcher in searchers.items():
         try:

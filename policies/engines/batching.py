@@ -73,6 +73,8 @@ class Batcher(Generic[Item, Result]):
             await asyncio.sleep(0)
             while self._take():
                 await self._serve(self._running)
+        except GeneratorExit:  # the worker of a closed loop is collected: those who wait have another one
+            raise
         except BaseException as death:
             for ticket in self._running + self._waiting:
                 _settle(ticket, failure=_dead(death))

@@ -15,10 +15,10 @@ from transformers import AutoModelForCausalLM
 from policies.engines.batching import Batcher, Ticket
 from policies.engines.flops import Flops
 from policies.engines.hf import ModelError, context_length, load_config, load_tokenizer, load_weights, turn
-from policies.engines.meter import NOTHING, Meter
+from policies.engines.meter import Meter
 from policies.engines.rows import Row, vocabulary
 from policies.engines.sampling import Sampling, draw
-from search.tree.cost import Cost
+from search.tree.cost import NOTHING, Cost
 
 
 class Generator:

@@ -3,9 +3,7 @@
 import threading
 from dataclasses import dataclass
 
-from search.tree.cost import Cost
-
-NOTHING = Cost(calls=0)
+from search.tree.cost import NOTHING, Cost
 
 
 @dataclass(eq=False, kw_only=True)
@@ -32,24 +30,19 @@ class Meter:
         """The work is done and cost this much."""
         with self._lock:
             work.cost = cost
-            self.total = add(self.total, cost)
+            self.total += cost
             if work.abandoned:
-                self.abandoned = add(self.abandoned, cost)
+                self.abandoned += cost
 
     def abandon(self, work: Work) -> None:
         """Nobody waits for the work any more; said again, it changes nothing."""
         with self._lock:
             if work.cost is not None and not work.abandoned:
-                self.abandoned = add(self.abandoned, work.cost)
+                self.abandoned += work.cost
             work.abandoned = True
 
     def waste(self, cost: Cost) -> None:
         """So much was computed before a failure, and is lost."""
         with self._lock:
-            self.total, self.abandoned = add(self.total, cost), add(self.abandoned, cost)
-
-
-def add(left: Cost, right: Cost) -> Cost:
-    """The sum of two costs; unknown FLOPs stay unknown."""
-    flops = None if left.flops is None or right.flops is None else left.flops + right.flops
-    return Cost(*(a + b for a, b in zip(left[:4], right[:4], strict=True)), flops=flops)
+            self.total += cost
+            self.abandoned += cost

@@ -9,12 +9,12 @@ from transformers import AutoModelForCausalLM
 
 from policies.engines.flops import Flops
 from policies.engines.hf import empty_model, generation_ends, load_tokenizer
-from policies.engines.meter import NOTHING, Meter, add
+from policies.engines.meter import Meter
 from policies.engines.rows import Row, vocabulary
 from policies.engines.share import Room
 from policies.engines.vllm import Aborted, Server, sampling_params, shared
 from search.solve import search_id
-from search.tree.cost import Cost
+from search.tree.cost import NOTHING, Cost
 
 
 class VLLMWriter:
@@ -51,14 +51,14 @@ class VLLMWriter:
         try:
             while not row.cutter.done:
                 output = await self.server.generate(ids, self._params(row), salt)
-                cost = add(cost, self._cost(output))
+                cost += self._cost(output)
                 taken = _push(row, output.outputs[0])
                 if not taken:
                     raise RuntimeError(f"vLLM wrote nothing and ended with {output.outputs[0].finish_reason}")
                 ids += taken
             row.steps = tuple(row.cutter.steps)
         except Aborted as aborted:
-            cost = add(cost, self._cost(aborted.output))
+            cost += self._cost(aborted.output)
             raise
         finally:
             self.meter.done(row, cost)

@@ -11,14 +11,14 @@ from itertools import pairwise
 from typing import Any
 
 from policies.engines.flops import Flops
-from policies.engines.meter import NOTHING, Work, add
+from policies.engines.meter import Work
 from policies.engines.share import Room
 from policies.engines.vllm import Aborted, likelihood_params, pooling_params, shared, word_params
 from scorers.checkpoints.heads import Head, Words, without_weights
 from scorers.checkpoints.step_reader import StepReader
 from search.protocols import Scored
 from search.solve import search_id
-from search.tree.cost import Cost
+from search.tree.cost import NOTHING, Cost
 
 TRIES = 3  # with the cache skipped, before a reading is given up
 
@@ -64,7 +64,7 @@ class VLLMReader(StepReader):
         cached = output.num_cached_tokens or 0
         computed = len(output.prompt_token_ids) - cached
         flops = self.flops.forward(cached, computed, computed if heads is None else heads)
-        reading.spent = add(reading.spent, Cost(computed=computed, cached=cached, calls=0, flops=flops))
+        reading.spent += Cost(computed=computed, cached=cached, calls=0, flops=flops)
 
 
 class Reading(Work):

@@ -45,6 +45,7 @@ class ParticleFilter:
     """T: above one flattens the weights, below one sharpens them"""
 
     scale = "n"  # the knob that a list of budgets sets
+    populations = True  # it notes populations, by whose weights the particle rule votes
 
     def __post_init__(self) -> None:
         check_knob(self, "n", least=1)

@@ -1,5 +1,6 @@
 """The tree that a search grows and what it costs: steps, nodes, ledger and budget, randomness, what scores mean."""
 
-from search.tree.tree import Event, Node, Path, Tree
+from search.tree.node import Node, Path
+from search.tree.tree import Event, Tree
 
 __all__ = ["Event", "Node", "Path", "Tree"]

@@ -6,6 +6,11 @@ from typing import Any, NamedTuple
 from search.errors import check_knob
 
 
+def _sum(left: float | None, right: float | None) -> float | None:
+    """The sum of two FLOPs; unknown, None, where one of them is."""
+    return None if left is None or right is None else left + right
+
+
 class Cost(NamedTuple):
     """What one request to a policy or a scorer cost.
 
@@ -18,6 +23,15 @@ class Cost(NamedTuple):
     cached: int = 0
     calls: int = 1
     flops: float | None = 0.0
+
+    def __add__(self, other: "Cost") -> "Cost":  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The cost of both requests; two costs are never concatenated as tuples are."""
+        counts = (mine + theirs for mine, theirs in zip(self[:4], other[:4], strict=True))
+        return Cost(*counts, flops=_sum(self.flops, other.flops))
+
+
+NOTHING = Cost(calls=0)
+"""The cost of no request."""
 
 
 class Ledger(NamedTuple):
@@ -63,10 +77,6 @@ class Ledger(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         return self._asdict()
-
-
-def _sum(left: float | None, right: float | None) -> float | None:
-    return None if left is None or right is None else left + right
 
 
 class BudgetSpent(Exception):

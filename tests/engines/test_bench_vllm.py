@@ -1,4 +1,4 @@
-"""The benchmark's own arithmetic: what the least is that a cache of whole blocks lets vLLM compute."""
+"""The benchmark's own arithmetic: the least that vLLM must compute when its cache holds whole blocks only."""
 
 from experiments.benchmarks.vllm import Event, Least, Row, least
 
@@ -15,7 +15,7 @@ def test_a_first_prompt_is_all_new():
     assert least([began("abcdef")], block=4) == Least(new=6, rounding=0)
 
 
-def test_what_an_earlier_request_had_is_not_new_but_a_block_begun_is_read_again():
+def test_what_an_earlier_request_read_is_not_new_but_a_partial_block_is_read_again():
     assert least([began("abcdef"), began("abcdefgh")], block=4) == Least(new=6 + 2, rounding=2)
     assert least([began("abcd"), began("abcdef")], block=4) == Least(new=4 + 2, rounding=0)
 
@@ -25,7 +25,7 @@ def test_the_last_token_of_a_prompt_is_always_computed():
     assert least([began("abcde"), began("abcde")], block=4) == Least(new=5 + 1, rounding=0)
 
 
-def test_what_was_written_is_in_the_cache_from_its_end_on():
+def test_what_was_written_is_in_the_cache_once_its_request_has_ended():
     assert least([began("ab"), ended("abcd"), began("abcdef")], block=4) == Least(new=2 + 2, rounding=0)
     assert least([began("ab"), began("abcdef"), ended("abcd")], block=4) == Least(new=2 + 4, rounding=2)
 
@@ -34,6 +34,6 @@ def test_searches_share_nothing():
     assert least([began("abcd"), began("abcd", "other")], block=4) == Least(new=8, rounding=0)
 
 
-def test_rows_know_whether_they_held():
+def test_a_row_tells_whether_its_bound_held():
     assert Row("speed", 0.9, least=0.85).held and not Row("speed", 0.8, least=0.85).held
     assert Row("tokens", 1.03, most=1.03).held and not Row("tokens", 1.04, most=1.03).held

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from policies.engines.ends import Cutter, Limits, Vocabulary
-from search import End, KnobError, Step
+from search import End, Step
 
 TEXTS = ["a", "b", "\n\n", ".\n\n", "\n", "\\boxed{", "7", "}", "", "}\n\n", "\n\nc"]
 EOS = 8
@@ -24,7 +24,7 @@ def cut(
     room: int = 10**6,
     max_steps: int | None = None,
 ) -> Cutter:
-    """Pushes tokens, by text or id, until they or the continuation end; the surplus is left."""
+    """A cutter that was pushed these tokens, by text or id, until it was done; tokens after that are dropped."""
     cutter = Cutter(VOCABULARY, limits, steps_before, tokens_before, room, max_steps)
     for position, token in enumerate(tokens):
         if cutter.done:
@@ -76,7 +76,7 @@ def test_a_complete_box_ends_the_solution_at_the_boundary_only() -> None:
     assert ends(cut("\\boxed{", "7", "}\n\n").steps) == [("\\boxed{7}\n\n", End.ANSWER)]
 
 
-def test_an_incomplete_box_does_not() -> None:
+def test_an_incomplete_box_does_not_end_the_solution() -> None:
     cutter = cut("\\boxed{", "7", "\n\n", "a", "}", "\n\n")
     assert ends(cutter.steps) == [("\\boxed{7\n\n", End.DELIMITER), ("a}\n\n", End.DELIMITER)] and not cutter.done
 
@@ -132,9 +132,3 @@ def test_every_end_is_open_finished_or_truncated() -> None:
     assert {end for end, kind in kinds.items() if kind == (True, False)} == {End.ANSWER, End.EOS}
     assert {end for end, kind in kinds.items() if kind == (False, True)} == {End.MAX_STEPS, End.MAX_TOKENS, End.CONTEXT}
     assert {end for end, kind in kinds.items() if kind == (False, False)} == {End.DELIMITER, End.STEP_TOKENS}
-
-
-def test_limits_have_bounds() -> None:
-    for knob in ("max_steps", "max_step_tokens", "max_tokens"):
-        with pytest.raises(KnobError, match=rf"Limits\.{knob} is 0; it must be >= 1"):
-            Limits(**{knob: 0})

@@ -1,20 +1,17 @@
-"""What every engine must do, alike: the same suite on Transformers and, where it is installed, on vLLM.
+"""The contract of an engine: the same tests on Transformers and, where it is installed, on vLLM.
 
-`make test-vllm` runs it in an environment that has vLLM; elsewhere its half is skipped. All in single precision.
+`make test-vllm` runs them in an environment that has vLLM; elsewhere its half is skipped. All in single precision.
 """
 
 import asyncio
-import random
-from collections.abc import Sequence
 from dataclasses import replace
-from importlib.util import find_spec
+from functools import cache
 from typing import Any
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from experiments.problems import arithmetic
 from policies.engines.hf import ModelError, locate
 from policies.engines.meter import Meter
 from policies.engines.prompt import encode_question
@@ -22,24 +19,24 @@ from policies.engines.share import Engine
 from policies.hf import HF
 from policies.vllm import VLLM
 from policies.writing import Writing
-from scorers.checkpoints.forms import Tagged
-from scorers.checkpoints.heads import Head
-from scorers.checkpoints.hf_reader import HFReader
-from scorers.prm import PRM, STEP_TAG
-from search import MCTS, Beam, BestOfN, Budget, Cost, End, Job, Ledger, ParticleFilter, Step, Tree, solve, solve_all
-from search.protocols import Extension, Searcher
-from search.tree import Node
+from scorers.prm import PRM
+from search import MCTS, Beam, BestOfN, Budget, End, Job, ParticleFilter, Tree, solve
+from search.solve import Searcher
+from tests.models import (
+    CONTEXT,
+    QUESTIONS,
+    extend,
+    full_pass,
+    ids_of,
+    minus,
+    random_paths,
+    run_all,
+    together,
+    total,
+    vllm,
+)
 
-QUESTIONS = [
-    "((3 + 4) * (2 - 5)) =",
-    "(1 + 2) =",
-    "((5 + 2 * 1 - 6) + (5 + 3 - -2 * 2)) =",
-    "((3 + 4) * (2 - 5) - (7 * 8 + 2)) =",
-]
 SEARCHERS: list[Searcher] = [BestOfN(6), Beam(6, 2), MCTS(simulations=6), ParticleFilter(6)]
-CONTEXT = 512
-
-vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here: make test-vllm")
 
 
 @pytest.fixture(scope="module", params=["hf", pytest.param("vllm", marks=vllm)])
@@ -58,19 +55,15 @@ def prm(engine: str) -> PRM:
     return PRM(dtype="float32", **knobs)
 
 
-def extend(policy: Writing, node: Node | str, seeds: Sequence[int], max_steps: int | None = None) -> Extension:
-    node = Tree(node).root if isinstance(node, str) else node
-    return asyncio.run(policy.extend(node, len(seeds), max_steps, seeds))
-
-
-def ids_of(steps: Sequence[Step]) -> list[int]:
-    return [token for step in steps for token in step.token_ids]
+@cache
+def plain_model() -> Any:
+    return AutoModelForCausalLM.from_pretrained(locate("tiny"), dtype=torch.float32)
 
 
 def written_by_transformers(question: str, system_prompt: str) -> tuple[list[int], torch.Tensor]:
     """Greedy token ids of plain Transformers, and the log-softmax that each was taken from."""
     tokenizer = HF(dtype="float32").engine.tokenizer
-    model: Any = AutoModelForCausalLM.from_pretrained(locate("tiny"), dtype=torch.float32)
+    model = plain_model()
     prompt = torch.tensor([encode_question(tokenizer, question, system_prompt)])
     out = model.generate(prompt, attention_mask=torch.ones_like(prompt), do_sample=False, max_new_tokens=300)
     with torch.no_grad():
@@ -78,14 +71,14 @@ def written_by_transformers(question: str, system_prompt: str) -> tuple[list[int
     return out[0, prompt.shape[1] :].tolist(), logits.log_softmax(-1)
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_greedy_is_what_transformers_writes(policy: Writing, question: str):
+def test_greedy_is_what_transformers_writes(policy: Writing):
+    """Prompts of four lengths that share a batch, each against Transformers by itself."""
     greedy = replace(policy, temperature=0)
-    (steps,) = extend(greedy, question, [7]).continuations
-    theirs, logprobs = written_by_transformers(question, greedy.system_prompt)
-    assert ids_of(steps) == theirs
-    ours = [value for step in steps for value in step.logprobs]
-    assert ours == pytest.approx(logprobs.gather(1, torch.tensor(theirs)[:, None])[:, 0].tolist(), abs=1e-4)
+    for question, steps in zip(QUESTIONS, together(greedy, [(question, 7) for question in QUESTIONS]), strict=True):
+        theirs, logprobs = written_by_transformers(question, greedy.system_prompt)
+        assert ids_of(steps) == theirs
+        ours = [value for step in steps for value in step.logprobs]
+        assert ours == pytest.approx(logprobs.gather(1, torch.tensor(theirs)[:, None])[:, 0].tolist(), abs=1e-4)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -115,7 +108,7 @@ def test_two_steps_at_once_are_two_steps(policy: Writing):
     ],
 )
 @pytest.mark.parametrize("max_steps", [None, 1])
-def test_limits_end_a_path_alike(
+def test_limits_end_a_path_whether_it_is_written_at_once_or_step_by_step(
     policy: Writing, limits: dict[str, int], end: End, count: int | None, max_steps: int | None
 ):
     limited, node = replace(policy, temperature=0, **limits), Tree(QUESTIONS[3]).root
@@ -136,7 +129,7 @@ def test_a_seed_is_a_sample(policy: Writing):
     assert len({tuple(ids_of(steps)) for steps in others}) > 8
 
 
-def test_cost_is_what_was_asked_and_written(policy: Writing):
+def test_cost_counts_the_prompt_and_what_was_written(policy: Writing):
     extension = extend(policy, QUESTIONS[2], [1, 2, 3])
     prompt = len(encode_question(policy.engine.tokenizer, QUESTIONS[2], policy.system_prompt))
     kept = sum(len(ids_of(steps)) for steps in extension.continuations)
@@ -166,30 +159,8 @@ def test_a_model_that_is_not_there_is_a_clear_error(policy: Writing, prm: PRM):
 # scores
 
 
-def full_pass(question: str, steps: Sequence[Step]) -> list[float]:
-    reader = HFReader(Head.PRM, "tiny-prm", "cpu", "float32", 1)
-    texts = [step.text.removesuffix("\n\n").strip() for step in steps]
-    ids, tags = Tagged(STEP_TAG, "").encode(reader.tokenizer, question, texts)
-    return list(asyncio.run(reader.read(ids, tags)).scores)
-
-
-def random_paths(seed: int) -> list[list[Step]]:
-    """Paths of a random tree of right and wrong steps: each continues a prefix of an earlier one."""
-    rng = random.Random(seed)
-    tree = arithmetic.read(QUESTIONS[3])
-    assert isinstance(tree, arithmetic.Group)
-    right = [step if step.endswith("\n\n") else step + "\n\n" for step in arithmetic.solution(tree)]
-    paths: list[list[Step]] = [[]]
-    for _ in range(25):
-        prefix = rng.choice(paths)
-        text = rng.choice(right).replace(str(rng.randrange(10)), str(rng.randrange(10)))
-        paths.append([*prefix, Step(text)])
-    return paths[1:]
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-def test_scores_of_a_random_tree_are_those_of_a_full_pass(prm: PRM, seed: int):
-    for path in random_paths(seed):
+def test_scores_of_a_random_tree_are_those_of_a_full_pass(prm: PRM):
+    for path in random_paths(0):
         (score,) = asyncio.run(prm.score(QUESTIONS[3], path, len(path) - 1)).scores
         assert score == pytest.approx(full_pass(QUESTIONS[3], path)[-1], abs=1e-4)
 
@@ -201,7 +172,7 @@ def test_a_whole_solution_is_scored_at_once(prm: PRM):
         assert scores == pytest.approx(full_pass(QUESTIONS[3], path)[since:], abs=1e-4)
 
 
-def test_many_at_once_are_scored_each_for_itself(prm: PRM):
+def test_many_at_once_are_each_scored_as_if_alone(prm: PRM):
     paths = random_paths(3)
 
     async def all_at_once() -> list[Any]:
@@ -212,21 +183,6 @@ def test_many_at_once_are_scored_each_for_itself(prm: PRM):
 
 
 # searches
-
-
-def run_all(jobs: list[Job]) -> list[Any]:
-    async def run() -> list[Any]:
-        return [solved async for solved in solve_all(jobs)]
-
-    return asyncio.run(run())
-
-
-def minus(after: Cost, before: Cost) -> Cost:
-    return Cost(*(a - b for a, b in zip(after[:4], before[:4], strict=True)))
-
-
-def total(ledgers: Sequence[Ledger], figure: str) -> int:
-    return sum(getattr(ledger, figure) for ledger in ledgers)
 
 
 @pytest.mark.parametrize("searcher", SEARCHERS, ids=lambda s: type(s).__name__)
@@ -252,7 +208,7 @@ def test_ledgers_are_the_engines_own_count(policy: Writing, prm: PRM):
 
 
 def test_a_search_is_charged_what_it_costs_alone(policy: Writing, prm: PRM):
-    """The same search again, and again beside others: what an earlier one left in a cache is no gift."""
+    """The same search again, and again beside others: a cache that an earlier search filled makes it no cheaper."""
     job = Job(QUESTIONS[2], Beam(4, 2), replace(policy, temperature=0), prm, seed=1)
     alone, again = run_all([job])[0].tree.ledger, run_all([job, job])
     for solved in again:
@@ -266,7 +222,7 @@ def test_a_budget_stops_a_search(policy: Writing, prm: PRM):
 
 
 async def quiet(meter: Meter) -> None:
-    """Until an engine has counted nothing more for half a second."""
+    """Waits until an engine has counted nothing new for half a second."""
     seen = None
     while seen != meter.total:
         seen = meter.total

@@ -36,7 +36,7 @@ def test_reading_a_prompt(random_policy: str, tokens: int):
     assert flops.forward(0, tokens, 1) == pytest.approx(theirs - masked_half(flops, tokens), rel=0.01)
 
 
-def test_one_more_token_after_a_cache(random_policy: str):
+def test_one_more_token_behind_a_cached_prompt(random_policy: str):
     model = eager(random_policy)
     flops = Flops.of(model.base_model, model.lm_head.weight.numel())
     cache = model(torch.ones(1, 300, dtype=torch.long), use_cache=True).past_key_values

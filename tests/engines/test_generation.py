@@ -1,10 +1,9 @@
-"""The generation loop: where steps end, who stops it, and that one row's trouble is nobody else's."""
+"""The generation loop: where steps end, what stops it, and that one row's failure reaches no other row."""
 
 import asyncio
 import re
 import subprocess
 import sys
-import threading
 from typing import Any
 
 import pytest
@@ -19,23 +18,18 @@ from policies.engines.hf_writer import Generator
 from policies.engines.rows import Row
 from policies.engines.sampling import Sampling
 from policies.hf import HF
-from search.tree import Tree
-from search.tree.step import End, Step
-from tests.engines.test_hf import QUESTIONS, extend, together, tokens
+from search.tree.step import End
+from tests.models import ids_of, pause_at, row
 
 
 @pytest.fixture
 def engine(random_policy: str) -> Generator:
-    """One that no other test has used."""
+    """A fresh engine that no other test has used."""
     return Generator(random_policy, "cpu", "float32", 8, "\n\n")
 
 
-def row(prompt: list[int], seed: int = 0, max_tokens: int = 20, **knobs: Any) -> Row:
-    return Row(prompt, seed, Sampling(), Limits(max_tokens=max_tokens, **knobs), 0, 0, None)
-
-
 def scripted(monkeypatch: pytest.MonkeyPatch, ids: list[int]) -> None:
-    """The model's draws are replaced by these."""
+    """Replaces the model's draws by these token ids."""
     monkeypatch.setattr(hf_writer, "draw", lambda *args: torch.tensor([[float(ids[args[-1]])], [-1.0], [0.5]]))
 
 
@@ -58,33 +52,18 @@ def test_steps_end_by_the_shared_rule(
     one = row([5, 6], **knobs)
     asyncio.run(engine.write([one]))
     assert [step.end for step in one.steps] == cut
-    written = tokens(one.steps)
+    written = ids_of(one.steps)
     assert written == ids[: len(written)]
     assert "".join(step.text for step in one.steps) == re.sub(r"<\|\w+\|>", "", str(engine.tokenizer.decode(written)))
 
 
-def test_every_end_id_of_the_checkpoint_ends(random_policy: str, tmp_path: Any):
+def test_every_end_id_of_the_checkpoint_ends_a_solution(random_policy: str, tmp_path: Any):
     model = Qwen2ForCausalLM.from_pretrained(random_policy)
     model.generation_config.eos_token_id = [300, 301]
     model.save_pretrained(tmp_path)
     HF(random_policy).engine.tokenizer.save_pretrained(tmp_path)
     own: Any = HF(random_policy).engine.tokenizer.eos_token_id
     assert HF(str(tmp_path)).engine.vocabulary.end_ids == {300, 301, own}
-
-
-def test_max_steps_asks_for_that_many_steps(random_policy: str):
-    policy = HF(random_policy, max_step_tokens=4, max_tokens=40)
-    for wanted in (1, 3):
-        (steps,) = extend(policy, QUESTIONS[0], [1], max_steps=wanted).continuations
-        assert [len(step.token_ids) for step in steps] == [4] * wanted
-
-
-def test_steps_of_the_path_count_towards_max_steps(random_policy: str):
-    node = Tree(QUESTIONS[0]).root
-    for _ in range(2):
-        node = node.add(node.reserve(1).start, Step("1\n\n", (5,)))
-    (steps,) = extend(HF(random_policy, max_step_tokens=4, max_steps=3), node, [1]).continuations
-    assert [step.end for step in steps] == [End.MAX_STEPS]
 
 
 def test_a_poison_row_fails_alone_and_the_others_start_afresh(engine: Generator):
@@ -96,7 +75,7 @@ def test_a_poison_row_fails_alone_and_the_others_start_afresh(engine: Generator)
 
     *fine, failure = asyncio.run(run())
     assert fine == [None] * 3 and isinstance(failure, ExceptionGroup)
-    assert engine.meter.total.generated == sum(len(tokens(one.steps)) for one in good)
+    assert engine.meter.total.generated == sum(len(ids_of(one.steps)) for one in good)
     assert engine.meter.abandoned.generated == 0
 
 
@@ -115,7 +94,7 @@ def test_a_failure_in_mid_batch_is_counted_as_abandoned(engine: Generator):
     spent = sum(one.cost.generated for one in rows if one.cost)
     assert engine.meter.abandoned.generated == 2 * 3
     assert engine.meter.total.generated == spent + 2 * 3
-    assert all(len(tokens(one.steps)) == one.cost.generated for one in rows if one.cost)
+    assert all(len(ids_of(one.steps)) == one.cost.generated for one in rows if one.cost)
 
 
 def test_a_cancelled_row_stops_at_its_next_token_and_disturbs_nobody(engine: Generator):
@@ -132,9 +111,9 @@ def test_a_cancelled_row_stops_at_its_next_token_and_disturbs_nobody(engine: Gen
     before = engine.meter.total
     asyncio.run(run())
     assert doomed.cutter.tokens == 5 and doomed.cost is not None  # four drawn, the fifth under way
-    assert tokens(other.steps) == tokens(alone.steps)
+    assert ids_of(other.steps) == ids_of(alone.steps)
     assert engine.meter.abandoned == doomed.cost
-    assert engine.meter.total.generated == before.generated + doomed.cost.generated + len(tokens(other.steps))
+    assert engine.meter.total.generated == before.generated + doomed.cost.generated + len(ids_of(other.steps))
 
 
 def test_cancelling_all_rows_ends_the_batch(engine: Generator):
@@ -168,44 +147,14 @@ asyncio.run(solve("1", BestOfN(64), policy, SelfCertainty()))
 
 
 def test_ctrl_c_ends_the_process_within_a_token(random_policy: str):
-    """At the fifth token; a slow machine may come to a few more before the main thread has heard of it."""
+    """At the fifth token; a slow machine may draw a few more before the main thread gets the signal."""
     command = [sys.executable, "-c", INTERRUPTED, random_policy]
     process = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert process.returncode != 0 and "KeyboardInterrupt" in process.stderr
     assert 5 <= process.stdout.count("token") < 50
 
 
-class pause_at:
-    """Holds the model at its n-th forward pass (from zero) until `task` has been cancelled and has ended."""
-
-    def __init__(self, model: Any, n: int, task: "asyncio.Future[Any]") -> None:
-        self._loop, self._ended, self._n, self._task = asyncio.get_running_loop(), threading.Event(), n, task
-        task.add_done_callback(lambda _: self._ended.set())
-        self._hook = model.register_forward_pre_hook(self._pause)
-
-    def _pause(self, *args: Any) -> None:
-        self._n -= 1
-        if self._n == -1:
-            self._loop.call_soon_threadsafe(self._task.cancel)
-            assert self._ended.wait(30)
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *args: object) -> None:
-        self._hook.remove()
-
-
-def test_left_padding_changes_nothing(random_policy: str):
-    """Prompts of 8 to 30 tokens in one batch against each by itself, in single precision."""
-    policy = HF(random_policy, temperature=0, max_tokens=15)
-    batched = together(policy, [(question, 0) for question in QUESTIONS])
-    for steps, question in zip(batched, QUESTIONS, strict=True):
-        (alone,) = together(policy, [(question, 0)])
-        assert tokens(steps) == tokens(alone)
-        assert steps[0].logprobs == pytest.approx(alone[0].logprobs, abs=1e-4)
-
-
-def test_any_rows_of_a_path_longer_than_the_limits_still_end(engine: Generator):
+def test_a_row_that_starts_beyond_its_limits_still_ends(engine: Generator):
     one = Row([5, 6], 0, Sampling(), Limits(max_tokens=10), 3, 12, None)
     asyncio.run(engine.write([one]))
-    assert len(tokens(one.steps)) == 1 and one.steps[0].truncated
+    assert len(ids_of(one.steps)) == 1 and one.steps[0].truncated

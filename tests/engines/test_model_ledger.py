@@ -1,4 +1,4 @@
-"""What a ledger says against an independent count by hooks on the models, for every searcher."""
+"""Ledgers against an independent count by hooks on the models, for every searcher."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,17 +11,16 @@ from policies.engines.hf_writer import Generator
 from policies.hf import HF
 from scorers.checkpoints.forms import token_id
 from scorers.prm import PRM, STEP_TAG
-from search import MCTS, Beam, BestOfN, Budget, Cost, Ledger, ParticleFilter, Searcher, Tree, solve, solve_all
+from search import MCTS, Beam, BestOfN, Budget, ParticleFilter, Searcher, Tree, solve
 from search.solve import Job
-from tests.engines.test_generation import pause_at
-from tests.helpers import unpadded
+from tests.models import minus, pause_at, run_all, total, unpadded
 
 QUESTION = "((5 + 2) * (3 - -4)) ="
 SEARCHERS = [BestOfN(4), Beam(4, 2), MCTS(simulations=4, branch=2), ParticleFilter(4)]
 
 
 class Count:
-    """Counts a model's forward passes: new positions that are no padding, all positions, and FLOPs of each pass."""
+    """Counts a model's forward passes: new positions without padding, all positions, and FLOPs of each pass."""
 
     def __init__(self, engine: Any) -> None:
         self.real = self.padded = self.prompts = 0
@@ -39,12 +38,12 @@ class Count:
         self.real += int(new.sum())
         self.padded += ids.numel()
         self.prompts += len(ids) * fresh
-        for row, total, computed in zip(ids, mask.sum(1).tolist(), new.sum(1).tolist(), strict=True):
+        for row, length, computed in zip(ids, mask.sum(1).tolist(), new.sum(1).tolist(), strict=True):
             tag = token_id(self._engine.tokenizer, STEP_TAG)
             heads = 1 if isinstance(self._engine, Generator) else int((row == tag).sum())
-            self.flops += self._engine.flops.forward(total - computed, computed, heads)
+            self.flops += self._engine.flops.forward(length - computed, computed, heads)
             if fresh:
-                self.read.append(tuple(row[: int(total)].tolist()))
+                self.read.append(tuple(row[: int(length)].tolist()))
 
     def stop(self) -> None:
         self._hook.remove()
@@ -89,11 +88,6 @@ def test_the_ledger_equals_the_hooks_count(searcher: Searcher, policy: HF, prm: 
     assert spent[0][:3] == (ledger.generated_tokens, ledger.prompt_tokens_computed, 0)
 
 
-def minus(after: Cost, before: Cost) -> Cost:
-    tokens = (a - b for a, b in zip(after[:4], before[:4], strict=True))
-    return Cost(*tokens, flops=(after.flops or 0.0) - (before.flops or 0.0))
-
-
 @pytest.mark.parametrize("searcher", SEARCHERS, ids=lambda s: type(s).__name__)
 def test_no_prefix_is_judged_twice_in_one_search(searcher: Searcher, policy: HF, prm: PRM, monkeypatch: Any):
     judged: list[tuple[int, ...]] = []
@@ -132,7 +126,7 @@ def test_what_a_budget_stops_is_abandoned_and_still_counted(policy: HF, prm: PRM
 
 
 def test_a_cancelled_search_disturbs_no_other(policy: HF, prm: PRM):
-    """Tree and ledger of the other are what they are alone; what the cancelled one was not charged is abandoned."""
+    """The other's tree and ledger are those of a run alone; what no ledger was charged counts as abandoned."""
     policy, prm = replace(policy, deterministic=True), replace(prm, deterministic=True)
     meter, doomed = policy.engine.meter, Tree("(7 * 7) =")
 
@@ -153,25 +147,5 @@ def test_a_cancelled_search_disturbs_no_other(policy: HF, prm: PRM):
     assert minus(meter.total, before).generated == charged + minus(meter.abandoned, wasted).generated > charged
 
 
-def test_a_question_too_long_fails_alone(policy: HF, prm: PRM):
-    long = "(1 + 2) = " * 2000
-    failed, fine = sorted(
-        run_all([job(BestOfN(2), q, policy, prm) for q in (long, "7")]), key=lambda s: s.error is None
-    )
-    assert isinstance(failed.error, ValueError) and "shorten the question" in str(failed.error)
-    assert fine.tree.stopped == "done" and fine.tree.ledger.samples == 2
-
-
 def job(searcher: Searcher, name: str, policy: HF, prm: PRM) -> Job:
     return Job(name if len(name) > 1 else f"({name} + 3) =", searcher, policy, prm, seed=1)
-
-
-def run_all(jobs: list[Job]) -> list[Any]:
-    async def run() -> list[Any]:
-        return [solved async for solved in solve_all(jobs)]
-
-    return asyncio.run(run())
-
-
-def total(ledgers: list[Ledger], figure: str) -> int:
-    return sum(getattr(ledger, figure) for ledger in ledgers)

@@ -1,4 +1,4 @@
-"""Models and tokenizers of other makes than the shipped ones."""
+"""Architectures and tokenizers other than those of the shipped models."""
 
 import asyncio
 from pathlib import Path
@@ -21,14 +21,12 @@ from policies.engines.prompt import encode_question
 from policies.engines.rows import decode_all
 from policies.hf import HF
 from search.tree.step import Step
-from tests.conftest import save_random
-from tests.engines.test_generation import row
-from tests.engines.test_hf import tokens
+from tests.models import ids_of, row, save_random
 
 
 @pytest.fixture
 def engine(random_policy: str) -> Generator:
-    """One that no other test has used."""
+    """A fresh engine that no other test has used."""
     return Generator(random_policy, "cpu", "float32", 8, "\n\n")
 
 
@@ -65,7 +63,7 @@ def test_other_architectures_write_from_their_own_probabilities(name: str, rando
     rows = [row(list(range(7, 7 + n)), seed=n, max_tokens=5 * n, max_step_tokens=99) for n in (2, 3, 7, 12)]
     asyncio.run(engine.write(rows))
     for one in rows:
-        written = torch.tensor(tokens(one.steps))
+        written = torch.tensor(ids_of(one.steps))
         raw = model.eval()(torch.tensor([one.prompt + written.tolist()])).logits[0, len(one.prompt) - 1 : -1].detach()
         theirs = raw.log_softmax(-1).gather(1, written[:, None])[:, 0]
         assert [value for step in one.steps for value in step.logprobs] == pytest.approx(theirs.tolist(), abs=1e-4)
@@ -127,4 +125,4 @@ def test_a_model_without_a_pad_token_or_an_end_token_runs_to_its_limits(random_p
     rows = [row([5, 6, 7][:n], max_tokens=5) for n in (1, 3)]
     asyncio.run(engine.write(rows))
     assert engine.vocabulary.end_ids == frozenset()
-    assert all(isinstance(one.steps[-1], Step) and len(tokens(one.steps)) <= 5 for one in rows)
+    assert all(isinstance(one.steps[-1], Step) and len(ids_of(one.steps)) <= 5 for one in rows)

@@ -83,7 +83,7 @@ def test_noise_is_standard_gumbel_far_into_its_tail():
 
 
 def test_neighbouring_seeds_are_as_good_as_far_ones():
-    """29.9 as above; the seeds of a user's own policy may well be 0, 1, 2, ..."""
+    """A user's own seeds may well be 0, 1, 2, ...; the bound of 29.9 is explained above."""
     ids = draw(LOGITS.expand(N, -1), Sampling(), torch.arange(N), 0)[0].long()
     expected = N * torch.softmax(LOGITS, -1).numpy()
     assert chi_square(torch.bincount(ids, minlength=8).numpy(), expected) < 29.9

@@ -1,4 +1,4 @@
-"""What only vLLM can get wrong: its seeds under load, its cache, its memory, its counters, its death."""
+"""What only vLLM can get wrong: seeds under load, the cache, memory, counters, the death of its process."""
 
 import asyncio
 import os
@@ -6,95 +6,32 @@ import signal
 from collections import Counter
 from dataclasses import replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
-from shutil import copytree
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
 from transformers import Qwen2ForCausalLM
 
 from policies.engines import vllm as runtime
-from policies.engines.hf import ModelError, locate
 from policies.engines.share import Engine, Room
 from policies.vllm import VLLM
-from scorers.checkpoints.vllm_reader import wanted
 from scorers.critic import Critic
 from scorers.implicit import Implicit
 from scorers.prm import PRM
-from search import Beam, BestOfN, Job, Kind, KnobError, ScoreError, Step, Tree, solve_all
+from search import Beam, BestOfN, Job, Kind, ScoreError, Step, Tree
 from search.solve import search_id
 from search.tree.randomness import key
-from tests.command_line import interrupt
-from tests.conftest import save_random
-from tests.engines.test_engines import CONTEXT, QUESTIONS, extend, full_pass, ids_of, random_paths
+from tests.command_line import result_lines, stopped
+from tests.models import CONTEXT, QUESTIONS, extend, full_pass, ids_of, random_paths, run_all, save_random, vllm
 from tests.scorers.test_reward_formats import QUESTION, TEXTS, make
 
-vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here: make test-vllm")
 POLICY = VLLM(dtype="float32", context=CONTEXT)  # the same engine as the contract suite's
 JUDGE = PRM(engine=Engine.VLLM, dtype="float32", context=CONTEXT)
 
 
-# without vLLM
-
-
-def test_a_vllm_that_is_missing_or_too_old_is_a_clear_error(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(runtime, "_installed", lambda package: None)
-    with pytest.raises(ModelError, match=r"vLLM is not installed: pip install"):
-        runtime.check_version()
-    monkeypatch.setattr(runtime, "_installed", lambda package: runtime.Version("0.9.1"))
-    with pytest.raises(ModelError, match=r"vLLM 0\.9\.1 is installed; stepsearch needs 0\.20 or newer"):
-        runtime.check_version()
-
-
-def test_shares_of_a_gpu_that_do_not_fit_are_refused_with_the_numbers(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(runtime, "_shares", [])
-    memory, weights = 80 * 10**9, 3 * 10**9
-    with pytest.raises(ModelError, match=r"model=m has 31\.0 GB of weights; gpu_memory=0\.3 of GPU 0 is 24\.0 GB"):
-        runtime._check_share("m", Room(gpu_memory=0.3), memory, 31 * 10**9)
-    with pytest.raises(ModelError, match=r"3\.0 GB of weights and cache_gb=22; gpu_memory=0\.3 of GPU 0 is 24\.0 GB"):
-        runtime._check_share("m", Room(gpu_memory=0.3, cache_gb=22), memory, weights)
-    runtime._check_share("m", Room(gpu_memory=0.55), memory, weights)
-    with pytest.raises(
-        ModelError, match=r"0\.55 of it is taken, and .* lower policy\.gpu_memory or scorer\.gpu_memory"
-    ):
-        runtime._check_share("m", Room(gpu_memory=0.5), memory, weights)
-    runtime._check_share("m", Room(gpu_memory=0.5, gpu=1), memory, weights)
-    runtime._check_share("m", Room(gpu_memory=0.4), memory, weights)  # together 0.95, which may be taken
-
-
-def test_weights_are_counted_as_they_are_loaded():
-    """The small policy's file holds 0.8 M numbers; float32 takes four bytes of each."""
-    half, whole = (runtime._weights("tiny", dtype, "generate") for dtype in (torch.bfloat16, torch.float32))
-    assert whole == 2 * half and 1.6e6 < half < 1.8e6
-    assert 7.0e6 < runtime._weights("tiny-prm", torch.bfloat16, "pooling") < 7.3e6
-
-
-@pytest.mark.parametrize("knob", [{"gpu_memory": 1.0}, {"max_num_seqs": 0}, {"gpu": -1}, {"temperature": 3.0}])
-def test_knobs_out_of_bounds_are_named(knob: dict[str, Any]):
-    with pytest.raises(KnobError, match=next(iter(knob))):
-        VLLM(**knob)
-
-
-def test_a_prm_that_cannot_be_read_starts_no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(runtime, "Server", lambda *_: pytest.fail("an engine was started"))
-    with pytest.raises(ModelError, match="scorer=lm_head_prm reads it"):
-        PRM(model="tiny", engine=Engine.VLLM).load()
-    copytree(locate("tiny-prm"), tmp_path / "prm")
-    for file in (tmp_path / "prm").glob("*.json"):
-        file.write_text(file.read_text().replace("<extra_0>", "<other>"))
-    with pytest.raises(ModelError, match="its tokenizer has no <extra_0>"):
-        PRM(model=str(tmp_path / "prm"), engine=Engine.VLLM).load()
-
-
-# with it
-
-
 @vllm
 def test_500_seeded_prompts_at_once():
-    """Under load the engine may read a prompt in parts, which with a seed would end it on CPU."""
+    """Under load vLLM may read a prompt in parts, which would crash a seeded request on CPU."""
 
     async def all_at_once() -> list[Any]:
         questions = [f"(({i % 10} + {i // 10 % 10}) * ({i // 100} - 5 + 2 * 3) + (7 * 8 - 2)) =" for i in range(500)]
@@ -192,19 +129,6 @@ def test_scores_that_others_cached_are_read_again():
     assert scored.scores == pytest.approx(full_pass(QUESTIONS[3], path), abs=1e-4)
 
 
-def test_rows_that_cannot_be_are_refused():
-    def output(rows: list[list[float]]) -> Any:
-        ids = list(range(10))
-        return SimpleNamespace(
-            prompt_token_ids=ids, num_cached_tokens=4, outputs=SimpleNamespace(data=torch.tensor(rows))
-        )
-
-    assert wanted(output([[0.75, 0.25]] * 6), [5, 9]) == [0.25, 0.25]
-    assert wanted(output([[0.75, 0.25]] * 6), [3, 9]) is None, "a wanted tag was cached"
-    assert wanted(output([[0.75, 0.25]] * 8), [9]) is None, "two rows too many"
-    assert wanted(output([[0.75, float("nan")]] * 6), [9]) is None
-
-
 @vllm
 def test_scores_hold_under_memory_pressure(monkeypatch: pytest.MonkeyPatch):
     """A cache of 26 blocks and fifty readings at once, each admitted with its first block: most are preempted."""
@@ -225,7 +149,7 @@ def test_scores_hold_under_memory_pressure(monkeypatch: pytest.MonkeyPatch):
 
 @vllm
 def test_the_meter_is_vllms_own_count():
-    """On an engine of its own, whose counters start at nothing."""
+    """On an engine of its own, whose counters start at zero."""
     from policies.engines.vllm_writer import VLLMWriter
 
     counted: Counter[str] = Counter()
@@ -248,7 +172,7 @@ def test_the_meter_is_vllms_own_count():
 
 
 @vllm
-def test_an_engines_death_is_told_once_and_what_ended_is_kept():
+def test_an_engines_death_is_a_clear_error():
     from policies.engines.vllm_writer import VLLMWriter
 
     before = children()
@@ -281,7 +205,7 @@ def test_ctrl_c_ends_a_sweep_and_keeps_what_has_ended(tmp_path: Path):
     """A terminal sends it to the engine's process too, which must not die of it."""
     results = tmp_path / "run" / "results.jsonl"
     words = "policy=vllm scorer=self policy.context=1024 policy.cache_gb=0.2 budgets=[16] problems.limit=60 out=run"
-    ended = interrupt(["sweep", *words.split()], tmp_path, lambda: results.exists() and bool(results.read_text()))
+    ended = stopped(["sweep", *words.split()], tmp_path, signal.SIGINT, lambda: bool(result_lines(tmp_path / "run")))
     assert ended.returncode == 130, ended.stderr
     assert "interrupted: " in ended.stderr and "Traceback" not in ended.stderr
     assert 1 <= len(results.read_text().splitlines()) < 300
@@ -311,10 +235,3 @@ def counter(counted: Counter[str]) -> Any:
                 counted["hits"] += scheduler_stats.prefix_cache_stats.hits
 
     return Counting
-
-
-def run_all(jobs: list[Job]) -> list[Any]:
-    async def run() -> list[Any]:
-        return [solved async for solved in solve_all(jobs)]
-
-    return asyncio.run(run())

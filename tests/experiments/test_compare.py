@@ -12,7 +12,7 @@ from experiments.errors import RunError
 from experiments.runs.axes import Axis
 from experiments.runs.results import Result
 from tests.command_line import run
-from tests.experiments.test_curves import PROBLEMS, result
+from tests.results import PROBLEMS, costs, result, write_results
 
 TOKENS = Axis.GENERATED_TOKENS
 
@@ -105,7 +105,7 @@ def test_seeds_of_one_problem_count_once():
 
 
 def test_what_cannot_be_compared_is_said():
-    unknown = [replace(r, ledger={**r.ledger, "flops": None}) for r in results()]
+    unknown = [costs(r, flops=None) for r in results()]
     for found, baseline, axis, rule, said in [
         (results(), "beem", TOKENS, "best", "Did you mean beam?"),
         (results(), "best_of_n", TOKENS, "particle", "not chosen by particle"),
@@ -117,8 +117,7 @@ def test_what_cannot_be_compared_is_said():
 
 
 def test_the_command_prints_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    lines = [r.dumps() for r in results()]
-    (tmp_path / "results.jsonl").write_text("\n".join(lines))
+    write_results(tmp_path, results())
     assert run("compare", f"run={tmp_path}", "selection=best", "axis=flops") == 0
     out = capsys.readouterr().out
     assert "at equal flops; best; 12 problems, seed 0" in out

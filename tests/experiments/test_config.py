@@ -25,23 +25,13 @@ from experiments.errors import ConfigError
 from experiments.runs.grid import Budgets
 from experiments.tiny.evaluate import Knobs
 from policies.engines.share import Engine
-from search import MCTS, BestOfN, Budget, Kind, KnobError, Reduction, Rule, Selection
+from search import MCTS, BestOfN, Budget, Kind, KnobError, Reduction, Rule, Selection, Tree
 from search.algorithms.mcts import Prior
-from tests.command_line import PLUGINS, ROOT, run
+from tests.command_line import ROOT, TOY, run
 
 CHOICES = [
     (group, choice) for group, choices in GROUPS.items() for choice in choices if choice not in ("custom", "ensemble")
 ]
-
-
-@pytest.fixture
-def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a module of plug-ins, `plugins_N.py` in the working folder; each test has its own."""
-    name = f"plugins_{abs(hash(tmp_path))}"
-    (tmp_path / f"{name}.py").write_text(PLUGINS)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
-    return name
 
 
 # composing and building
@@ -205,11 +195,11 @@ def test_help_and_registry_load_no_model_library():
 # plug-ins
 
 
-def test_plug_ins_are_built_from_an_import_path(plugins: str):
+def test_plug_ins_are_built_from_an_import_path():
     words = [
         "search=custom", "search.cls=search:BestOfN", "search.args.n=3",
-        "policy=custom", f"policy.cls={plugins}:Slow", "policy.args={branch: 2, seconds: 0.5}",
-        "scorer=custom", f"scorer.cls={plugins}:Picky", "scorer.args.hated=x", "scorer.args.mood=bad",
+        "policy=custom", "policy.cls=tests.plugins:Slow", "policy.args={branch: 2, seconds: 0.5}",
+        "scorer=custom", "scorer.cls=tests.plugins:Picky", "scorer.args.hated=x", "scorer.args.mood=bad",
     ]  # fmt: skip
     run = build(compose(Solve, words))
     assert run.search == BestOfN(3)
@@ -223,40 +213,50 @@ def test_plug_ins_are_built_from_an_import_path(plugins: str):
         ("", "", "write module:Class"),
         ("Picky", "", "write module:Class"),
         ("nowhere:Picky", "", "no module 'nowhere'; looked for nowhere.py in "),
-        ("{plugins}:Piky", "", "has no class Piky; it has Mood, Slow, Shouts, Mortal, Picky"),
-        ("{plugins}:Picky", "", "scorer.args.hated is missing"),
+        ("tests.plugins:Piky", "", "has no class Piky; it has Mood, Slow, Slowing, Shouts"),
+        ("tests.plugins:Picky", "", "scorer.args.hated is missing"),
         (
-            "{plugins}:Picky",
+            "tests.plugins:Picky",
             "scorer.args.hatred=x",
-            "scorer.args.hatred: no such argument of {plugins}:Picky; it takes",
+            "scorer.args.hatred: no such argument of tests.plugins:Picky; it takes",
         ),
         (
-            "{plugins}:Picky",
+            "tests.plugins:Picky",
             "scorer.args.hated=x scorer.args.mood=ugly",
             "scorer.args.mood=ugly: choose from good, bad",
         ),
     ],
 )
-def test_a_mistaken_plug_in_is_named(cls: str, args: str, said: str, plugins: str, capsys: pytest.CaptureFixture[str]):
-    words = ["policy=toy", "scorer=custom", f"scorer.cls={cls.format(plugins=plugins)}", *args.split()]
+def test_a_mistaken_plug_in_is_named(cls: str, args: str, said: str, capsys: pytest.CaptureFixture[str]):
+    words = ["policy=toy", "scorer=custom", f"scorer.cls={cls}", *args.split()]
     assert run("solve", "q", *words) == 2
-    assert said.format(plugins=plugins) in capsys.readouterr().err
+    assert said in capsys.readouterr().err
 
 
-def test_a_plug_in_without_its_method_is_refused(plugins: str):
+def test_a_plug_in_without_its_method_is_refused():
     for group, method in {"search": "search(self, grow)", "policy": "extend(self, node"}.items():
         with pytest.raises(ConfigError, match=r"needs the method") as refusal:
-            build(compose(Solve, [f"{group}=custom", f"{group}.cls={plugins}:NoMethod"])[group])
+            build(compose(Solve, [f"{group}=custom", f"{group}.cls=tests.plugins:NoMethod"])[group])
         assert method in str(refusal.value)
 
 
-def test_a_module_that_misses_another_one_says_which(tmp_path: Path, plugins: str):
+def test_a_file_of_the_working_folder_is_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "beside_the_user.py").write_text("from search import BestOfN\n\n\nclass Mine(BestOfN):\n    pass\n")
+    words = ["search=custom", "search.cls=beside_the_user:Mine", "search.args.n=2", "json=tree.json"]
+    assert run("solve", "q", *TOY, *words) == 0
+    assert len(Tree.loads((tmp_path / "tree.json").read_text()).leaves()) == 2
+
+
+def test_a_module_that_misses_another_one_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "needs_more.py").write_text("import not_there_at_all\n")
     with pytest.raises(ConfigError, match="needs_more imports not_there_at_all, which is not installed"):
         find("scorer", "needs_more:Any")
 
 
-def test_a_bound_of_a_plug_in_is_reported(plugins: str):
+def test_a_bound_of_a_plug_in_is_reported():
     with pytest.raises(KnobError, match=r"BestOfN\.n is 0"):
         build(compose(Solve, ["search=custom", "search.cls=search:BestOfN", "search.args.n=0"])["search"])
 

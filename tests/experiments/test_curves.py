@@ -4,7 +4,6 @@ import json
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,19 +14,7 @@ from experiments.reports.curves import caption, draw, ticks
 from experiments.runs.results import Result, read_results
 from search import Rule
 from tests.command_line import run
-
-PROBLEMS = 12
-
-
-def result(problem: int, searcher: str, n: int, correct: float, tokens: float, **changes: Any) -> Result:
-    votes = {rule: {"answer": "1", "correct": correct} for rule in ("best", "weighted")}
-    votes["majority"] = {"answer": "2", "correct": 0.0}
-    if searcher == "particle_filter":
-        votes["particle"] = {"answer": "1", "correct": correct}
-    ledger = {"generated_tokens": tokens, "flops": tokens * 3e9, "seconds": 1.0}
-    cell = {"searcher": searcher, "n": n, "budget": {}}
-    made = Result(f"p{problem}", "q", 1, "1", cell, 0, votes, correct > 0, False, "done", ledger, None)
-    return replace(made, **changes)
+from tests.results import PROBLEMS, costs, result, write_results, wrong
 
 
 @pytest.fixture
@@ -69,7 +56,7 @@ def test_cells_are_compared_over_the_same_problems(results: list[Result]):
         figure([r for r in results if (r.problem == "p0") == (r.cell["searcher"] == "greedy")], Rule.BEST)
 
 
-def test_an_error_is_drawn_as_wrong(results: list[Result]):
+def test_an_error_is_drawn_aswrong(results: list[Result]):
     failed = [replace(r, error="E: x", selections={}, oracle=None) if r.problem == "p0" else r for r in results]
     assert figure(failed, Rule.WEIGHTED).lines[0].points[-1].accuracy == pytest.approx(7 / 12)
 
@@ -94,7 +81,7 @@ def test_the_drawing_shows_the_figure(results: list[Result]):
 
 
 def test_unknown_flops_leave_their_panel_out(results: list[Result]):
-    unknown = [replace(r, ledger={**r.ledger, "flops": None}) for r in results]
+    unknown = [costs(r, flops=None) for r in results]
     canvas = draw(figure(unknown, Rule.WEIGHTED))
     assert len(canvas.axes) == 2 and "not known: FLOPs" in caption(figure(unknown, Rule.WEIGHTED))
 
@@ -127,7 +114,7 @@ def test_ticks(values: list[float], exact: bool, expected: list[float]):
 
 
 def test_the_command_writes_both_files(results: list[Result], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    (tmp_path / "results.jsonl").write_text("".join(r.dumps() + "\n" for r in results))
+    write_results(tmp_path, results)
     assert read_results(tmp_path) == results
     assert run("curves", f"run={tmp_path}", "selection=best", "name=mine") == 0
     assert capsys.readouterr().out.split() == [str(tmp_path / "mine.png"), str(tmp_path / "mine.svg")]
@@ -144,8 +131,8 @@ def test_a_broken_line_is_named(line: str, tmp_path: Path, capsys: pytest.Captur
 
 
 def test_axes_are_chosen(results: list[Result]):
-    costs = {"prompt_tokens_computed": 10, "scorer_tokens_computed": 20, "policy_calls": 3, "scorer_calls": 4}
-    known = [replace(r, ledger={**r.ledger, "unique_tokens": 7, **costs}) for r in results]
+    read = {"prompt_tokens_computed": 10, "scorer_tokens_computed": 20, "policy_calls": 3, "scorer_calls": 4}
+    known = [costs(r, unique_tokens=7, **read) for r in results]
     drawn = figure(known, Rule.BEST, ["computed_tokens", "unique_tokens", "calls"])
     assert drawn.lines[0].points[0].places == (130, 7, 7)
     labels = [panel.get_xlabel() for panel in draw(drawn).axes]
@@ -158,12 +145,8 @@ def test_seeds_are_nested_in_problems(results: list[Result]):
     more = [replace(r, seed=seed) for r in results for seed in (0, 1, 2)]
     once, thrice = (figure(found, Rule.WEIGHTED) for found in (results, more))
     assert thrice.lines == once.lines and thrice.seeds == [0, 1, 2]
-    (line, *_) = figure([*results, *(_wrong(r, seed=1) for r in results)], Rule.WEIGHTED).lines
+    (line, *_) = figure([*results, *(wrong(r, seed=1) for r in results)], Rule.WEIGHTED).lines
     assert [point.accuracy for point in line.points] == pytest.approx([p.accuracy / 2 for p in once.lines[0].points])
-
-
-def _wrong(one: Result, **changes: Any) -> Result:
-    return replace(one, selections={r: {"answer": "0", "correct": 0.0} for r in one.selections}, oracle=0, **changes)
 
 
 def test_earlier_ends_are_read_off_the_largest_run(results: list[Result]):
@@ -189,5 +172,5 @@ def test_an_axis_that_does_not_exist(axes: str, said: str, tmp_path: Path, capsy
 
 def test_cells_are_compared_over_the_same_seeds(results: list[Result]):
     """Best-of-N has a second seed, all wrong, that the others have not come to yet: it does not count."""
-    more = [_wrong(r, seed=1) for r in results if r.cell["searcher"] == "best_of_n"]
+    more = [wrong(r, seed=1) for r in results if r.cell["searcher"] == "best_of_n"]
     assert figure([*results, *more], Rule.WEIGHTED) == figure(results, Rule.WEIGHTED)

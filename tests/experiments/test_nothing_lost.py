@@ -1,12 +1,9 @@
 """A sweep that is killed, refused by the disk, or fed bad problems: what has ended is kept, and it goes on."""
 
 import json
-import os
 import resource
 import signal
-import subprocess
 import sys
-import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -17,91 +14,36 @@ import pytest
 from experiments.errors import RunError
 from experiments.runs.appending import appending
 from experiments.runs.results import read_results
-from tests.command_line import RIGHT, ROOT, run
+from tests.command_line import RIGHT, result_lines, run, started, stopped
 
-# Each request takes a while, so that a kill meets the sweep at work.
-PLUGINS = '''
-import asyncio
-import math
-from dataclasses import dataclass
-
-from policies.toy import Toy
-from search import Cost, Kind, Scored
-
-
-@dataclass(frozen=True)
-class Slow(Toy):
-    async def extend(self, node, n, max_steps, seeds):
-        await asyncio.sleep(0.005)
-        return await super().extend(node, n, max_steps, seeds)
-
-
-class Moody:
-    """Fails in its own way on each bad question."""
-
-    kind = Kind.VALUE
-
-    def score(self, question, steps):
-        if "nan" in question:
-            return [math.nan for _ in steps]
-        if "costly" in question:
-            return Scored([0.5 for _ in steps], Cost(flops=math.nan))
-        if "short" in question:
-            return []
-        if "raise" in question:
-            raise KeyError("no such mood")
-        return [0.5 for _ in steps]
-'''
 CELLS = 1 + 1 + 2 + 2  # greedy, Best-of-N at 4, beam and MCTS at 1 and 4
-WORDS = ["policy=custom", "scorer=toy", "problems=jsonl", "problems.path=toy.jsonl", "concurrency=4"]
+WORDS = [
+    "sweep",
+    "policy=custom",
+    "policy.cls=tests.plugins:Slow",
+    "scorer=toy",
+    "problems=jsonl",
+    "problems.path=toy.jsonl",
+    "concurrency=4",
+]
 WORDS += ["searchers=[best_of_n,beam,mcts]", "budgets=[1,4]", "search.mcts.in_flight=1", "out=run"]
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / f"{_module(tmp_path)}.py").write_text(PLUGINS)
+    """A working folder with twelve problems; each request takes a while, so that a signal meets the sweep at work."""
     _problems([f"q{i}" for i in range(12)], tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     return tmp_path
 
 
-def _module(folder: Path) -> str:
-    return f"slow_{abs(hash(folder))}"
-
-
 def _problems(questions: list[str], folder: Path) -> None:
     (folder / "toy.jsonl").write_text("\n".join(json.dumps({"question": q, "answer": RIGHT}) for q in questions))
 
 
-def _words(here: Path, *more: str) -> list[str]:
-    return ["sweep", *WORDS, f"policy.cls={_module(here)}:Slow", *more]
-
-
-def _begin(words: list[str], here: Path, **options: Any) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "experiments", *words],
-        cwd=here, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, **options,
-    )  # fmt: skip
-
-
-def _stop(
-    words: list[str], here: Path, how: signal.Signals, after: int, **options: Any
-) -> "subprocess.CompletedProcess[str]":
-    """Sends a signal once so many lines are there."""
-    process = _begin(words, here, **options)
-    until = time.monotonic() + 60
-    while len(_lines()) < after and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.01)
-    process.send_signal(how)
-    out, err = process.communicate(timeout=60)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-
 def _lines() -> list[str]:
-    path = Path("run/results.jsonl")
-    return path.read_text().splitlines() if path.exists() else []
+    return result_lines(Path("run"))
 
 
 def _timeless() -> list[dict[str, Any]]:
@@ -109,32 +51,49 @@ def _timeless() -> list[dict[str, Any]]:
     found = [json.loads(line) for line in _lines()]
     for result in found:
         result["ledger"].pop("seconds")
-    return sorted(found, key=lambda result: (result["problem"], json.dumps(result["cell"])))
+    return sorted(found, key=lambda result: (result["problem"], json.dumps(result["cell"]), result["seed"]))
 
 
-def test_a_sweep_that_is_killed_three_times_ends_as_an_unbroken_one(here: Path):
+MODELS = ["sweep", "problems.limit=2", "seeds=[0,1]", "budgets=[1,4]", "concurrency=1", "search.mcts.in_flight=1"]
+MODELS += ["policy.deterministic=true", "scorer.deterministic=true", "out=run"]
+
+
+@pytest.mark.parametrize(
+    ("words", "total", "kills"),
+    [
+        pytest.param(WORDS, 12 * CELLS, (5, 20, 40), id="toy"),
+        pytest.param(
+            MODELS, 2 * (1 + 2 * 7), (4, 12, 20), id="models", marks=[pytest.mark.slow, pytest.mark.timeout(1200)]
+        ),
+    ],
+)
+def test_a_sweep_that_is_killed_three_times_ends_as_an_unbroken_one(
+    words: list[str], total: int, kills: tuple[int, ...], here: Path
+):
+    """`kill -9` once so many results are there: they stay byte for byte, and every search is there once."""
     kept: list[str] = []
-    for after in (5, 20, 40):
-        ended = _stop(_words(here) if not kept else ["sweep", "run=run"], here, signal.SIGKILL, after)
+    for after in kills:
+        command = ["sweep", "run=run"] if kept else words
+        ended = stopped(command, here, signal.SIGKILL, lambda after=after: len(_lines()) >= after, timeout=600)
         assert ended.returncode == -signal.SIGKILL
         whole = [line for line in _lines() if line.endswith("}")]
-        assert after <= len(whole) < 12 * CELLS and whole[: len(kept)] == kept
+        assert after <= len(whole) < total and whole[: len(kept)] == kept
         kept = whole
     assert run("sweep", "run=run") == 0
     assert _lines()[: len(kept)] == kept
     assert set(Counter((r.problem, json.dumps(r.cell), r.seed) for r in read_results(Path("run"))).values()) == {1}
     broken = _timeless()
-    assert run(*_words(here, "out=again")) == 0
+    assert run(*words, "out=again") == 0
     Path("run").rename("broken")
     Path("again").rename("run")
-    assert len(broken) == 12 * CELLS and broken == _timeless()
+    assert len(broken) == total and broken == _timeless()
 
 
 @pytest.mark.parametrize("interrupts", [signal.SIG_DFL, signal.SIG_IGN], ids=["foreground", "background"])
 def test_sigterm_is_as_gentle_as_ctrl_c(interrupts: signal.Handlers, here: Path):
     """Also where SIGINT is ignored, as of what a script starts in the background."""
     before = partial(signal.signal, signal.SIGINT, interrupts)
-    ended = _stop(_words(here), here, signal.SIGTERM, 5, preexec_fn=before)
+    ended = stopped(WORDS, here, signal.SIGTERM, lambda: len(_lines()) >= 5, preexec_fn=before)
     assert ended.returncode == 143 and "Traceback" not in ended.stderr
     assert f"terminated: {len(_lines())} of 72 searches had ended and are kept; resume with run=run" in ended.stderr
     assert Path("run/summary.csv").exists()
@@ -147,7 +106,7 @@ def test_a_full_disk_stops_the_sweep_and_loses_no_line(here: Path):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 
-    process = _begin(_words(here), here, preexec_fn=limit)
+    process = started(WORDS, here, preexec_fn=limit)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1 and "Traceback" not in err
     kept = _lines()
@@ -188,7 +147,7 @@ def test_a_torn_last_line_is_taken_away(text: bytes, tmp_path: Path):
 def test_a_folder_that_cannot_be_written_to_is_named(here: Path, capsys: pytest.CaptureFixture[str]):
     """As root may write anywhere, a file stands where the folder should be, and a folder where the file should."""
     (here / "file").touch()
-    assert run(*_words(here, "out=file/run")) == 2
+    assert run(*WORDS, "out=file/run") == 2
     assert "out=file/run cannot be written: Not a directory" in capsys.readouterr().err
     (here / "run" / "results.jsonl").mkdir(parents=True)
     with (
@@ -200,8 +159,8 @@ def test_a_folder_that_cannot_be_written_to_is_named(here: Path, capsys: pytest.
 
 def test_bad_problems_are_errors_of_their_own(here: Path, capsys: pytest.CaptureFixture[str]):
     _problems(["q0", "q1 nan", "q2 short", "q3 raise", "q4", " ", "q6 costly"], here)
-    words = ["scorer=custom", f"scorer.cls={_module(here)}:Moody", "searchers=[beam]", "budgets=[2]"]
-    assert run(*_words(here, *words)) == 0
+    words = ["scorer=custom", "scorer.cls=tests.plugins:Moody", "searchers=[beam]", "budgets=[2]"]
+    assert run(*WORDS, *words) == 0
     errors = {r.question: r.error for r in read_results(Path("run")) if r.error and r.cell["searcher"] == "beam"}
     assert set(errors) == {"q1 nan", "q2 short", "q3 raise", " ", "q6 costly"}
     assert "nan" in errors["q1 nan"] and "KeyError" in errors["q3 raise"]
@@ -211,8 +170,8 @@ def test_bad_problems_are_errors_of_their_own(here: Path, capsys: pytest.Capture
 
 def test_a_hopeless_run_ends_early_and_can_go_on(here: Path, capsys: pytest.CaptureFixture[str]):
     _problems([f"raise {i}" for i in range(30)] + ["q"], here)
-    words = ["scorer=custom", f"scorer.cls={_module(here)}:Moody", "searchers=[beam]", "budgets=[2]", "concurrency=1"]
-    assert run(*_words(here, *words, "max_errors=3")) == 1
+    words = ["scorer=custom", "scorer.cls=tests.plugins:Moody", "searchers=[beam]", "budgets=[2]", "concurrency=1"]
+    assert run(*WORDS, *words, "max_errors=3") == 1
     assert "more than max_errors=3 searches have failed: " in capsys.readouterr().err
     assert 4 <= len(_lines()) < 20
     assert run("sweep", "run=run") == 1, "they have failed already"
@@ -224,7 +183,7 @@ def test_a_hopeless_run_ends_early_and_can_go_on(here: Path, capsys: pytest.Capt
 
 @pytest.mark.parametrize("name", ["config.yaml", "inputs.json"])
 def test_a_run_that_was_killed_while_it_was_being_made(name: str, here: Path, capsys: pytest.CaptureFixture[str]):
-    assert run(*_words(here, "budgets=[1]", "searchers=[beam]")) == 0
+    assert run(*WORDS, "budgets=[1]", "searchers=[beam]") == 0
     Path("run", name).unlink()
     assert run("sweep", "run=run") == 2
     assert "run=run was cut off before it started; start a new run with out=" in capsys.readouterr().err

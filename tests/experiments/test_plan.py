@@ -8,9 +8,8 @@ import pytest
 
 from experiments.analysis.optimal import Grid, Setting, choose, cross_fitted, curve, grid, halves, quintiles
 from experiments.errors import RunError
-from experiments.runs.results import Result
 from tests.command_line import run
-from tests.experiments.test_curves import result
+from tests.results import result, sampled, write_results
 
 EASY, HARD = 20, 20
 LEVELS = np.array(["1"] * EASY + ["2"] * HARD)
@@ -79,12 +78,6 @@ def test_the_curve_never_spends_more_than_its_budget():
     assert [measured.accuracy for _, measured in points] == [0.5, 1, 1]
 
 
-def sampled(problem: int, rate: float, seed: int = 1) -> Result:
-    rights = [place < 10 * rate for place in range(10)]
-    samples = [{"answer": "1", "group": 0, "right": right, "score": 1.0, "weight": 1.0} for right in rights]
-    return result(problem, "best_of_n", 10, rate, 100, samples=samples, seed=seed)
-
-
 def test_a_setting_is_affordable_at_its_own_mean_cost():
     """Costs differ from problem to problem: one of the halves costs more than the mean, and may still choose it."""
     cost = np.array([[100.0 + place] * 2 for place in range(20)]).reshape(1, 40)
@@ -118,8 +111,7 @@ def folder(tmp_path: Path) -> Path:
     found = [
         result(p, "beam", n, float(n == 4 or p < 6), 100.0 * n, level=1 + (p >= 6)) for n in (1, 4) for p in range(12)
     ]
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "results.jsonl").write_text("".join(one.dumps() + "\n" for one in found))
+    write_results(tmp_path / "run", found)
     (tmp_path / "run" / "config.yaml").write_text("search: {beam: {_target_: search.Beam, n: 1, branch: 4}}\n")
     return tmp_path / "run"
 

@@ -8,10 +8,11 @@ from experiments.analysis.curves import ended_at
 from experiments.runs.axes import SPENT, Axis
 from experiments.runs.grading import anytime, distinct, samples, votes
 from search import MCTS, Beam, Budget, End, Kind, Tree
-from search.protocols import Searcher
-from tests.experiments.test_curves import result
-from tests.helpers import UNEVEN, OneAtATime, Values, Walk, run
-from tests.search.test_selection import tree_of
+from search.solve import Searcher
+from tests.helpers import OneAtATime, run
+from tests.results import result
+from tests.search.trees import tree_of
+from tests.worlds import UNEVEN, Values, Walk
 
 GOLD = "1"
 SERIAL: dict[str, Searcher] = {

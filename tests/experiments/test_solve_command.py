@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import Beam, Selection, Tree
 from search.tree.cost import Cost
-from tests.command_line import PLUGINS, TOY, interrupt, run
+from tests.command_line import TOY, run, stopped
 from tests.helpers import run as search
 
 
@@ -80,8 +81,7 @@ def test_a_chain_is_drawn_without_indentation():
 
 
 def test_what_a_model_writes_does_not_command_the_terminal(capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    (tmp_path / "shouting.py").write_text(PLUGINS)
-    words = ["policy=custom", "policy.cls=shouting:Shouts", "scorer=toy", "show=tree", "graphml=tree.graphml"]
+    words = ["policy=custom", "policy.cls=tests.plugins:Shouts", "scorer=toy", "show=tree", "graphml=tree.graphml"]
     assert run("solve", "[red]q[/red]\x1b[2J", *words) == 0
     out = capsys.readouterr().out
     assert not any(c in out for c in "\x1b\x00\x07\u202e")
@@ -106,9 +106,9 @@ def test_no_answer_is_said(capsys: pytest.CaptureFixture[str]):
 
 
 def test_ctrl_c_prints_the_answer_so_far(tmp_path: Path):
-    (tmp_path / "slow.py").write_text(PLUGINS)
-    words = ["search=best_of_n", "search.n=1000", "policy=custom", "policy.cls=slow:Slow", "scorer=toy"]
-    ended = interrupt(["solve", "q", *words, "json=tree.json"], tmp_path, (tmp_path / "answered").exists)
+    words = ["search=best_of_n", "search.n=1000", "policy=custom", "policy.cls=tests.plugins:Slowing", "scorer=toy"]
+    command = ["solve", "q", *words, "json=tree.json"]
+    ended = stopped(command, tmp_path, signal.SIGINT, (tmp_path / "answered").exists)
     tree = Tree.loads((tmp_path / "tree.json").read_text())
     assert ended.returncode == 130 and "Traceback" not in ended.stderr
     assert "interrupted; this is what the search had found so far" in ended.stdout

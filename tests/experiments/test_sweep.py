@@ -4,6 +4,7 @@ import asyncio
 import csv
 import gc
 import json
+import signal
 import sys
 import threading
 import weakref
@@ -29,24 +30,19 @@ from policies.hf import HF
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import MCTS, BestOfN, Selection, Solved, Tree
-from tests.command_line import PLUGINS, RIGHT, TOY, interrupt, run
+from tests.command_line import RIGHT, TOY, result_lines, run, stopped
 
 QUESTIONS = ["q0", "q1", "hated q2", "q3", "q4"]
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with five problems and a module of plug-ins whose name no other test has."""
+    """A working folder with five problems."""
     lines = [json.dumps({"question": q, "answer": RIGHT, "level": place % 2}) for place, q in enumerate(QUESTIONS)]
     (tmp_path / "toy.jsonl").write_text("\n".join(lines) + "\n")
-    (tmp_path / f"{_plugins(tmp_path)}.py").write_text(PLUGINS)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     return tmp_path
-
-
-def _plugins(folder: Path) -> str:
-    return f"mine_{abs(hash(folder))}"
 
 
 def sweep(*words: str, out: str = "run") -> int:
@@ -173,7 +169,7 @@ def test_without_gold_answers_accuracy_is_unknown(here: Path, capsys: pytest.Cap
 
 
 def test_a_failure_stays_with_its_problem(here: Path, capsys: pytest.CaptureFixture[str]):
-    words = ["scorer=custom", f"scorer.cls={_plugins(here)}:Picky", "scorer.args.hated=hated", "budgets=[4]"]
+    words = ["scorer=custom", "scorer.cls=tests.plugins:Picky", "scorer.args.hated=hated", "budgets=[4]"]
     assert sweep(*words, "searchers=[best_of_n,beam]") == 0
     failed = [row for row in lines() if row["error"]]
     assert {row["question"] for row in failed} == {"hated q2"} and len(failed) == 3
@@ -242,7 +238,7 @@ def test_a_cancelled_sweep_keeps_what_ended_while_others_were_judged(tmp_path: P
 
 
 def test_a_dead_engine_is_told_once_and_what_has_ended_is_kept(here: Path, capsys: pytest.CaptureFixture[str]):
-    words = ["scorer=custom", f"scorer.cls={_plugins(here)}:Mortal", "concurrency=2"]
+    words = ["scorer=custom", "scorer.cls=tests.plugins:Mortal", "concurrency=2"]
     assert sweep(*words, "budgets=[1]", "searchers=[beam,best_of_n]") == 1
     told = capsys.readouterr().err
     assert told.count("the engine has ended. Its log:\nlast words: ") == 1
@@ -252,12 +248,12 @@ def test_a_dead_engine_is_told_once_and_what_has_ended_is_kept(here: Path, capsy
 
 
 def test_where_all_fail_the_exit_code_says_so(here: Path):
-    words = ["scorer=custom", f"scorer.cls={_plugins(here)}:Picky", "scorer.args.hated=q"]
+    words = ["scorer=custom", "scorer.cls=tests.plugins:Picky", "scorer.args.hated=q"]
     assert sweep(*words, "budgets=[1]", "searchers=[beam]") == 1
 
 
 def test_what_cannot_work_fails_before_anything_runs(here: Path, capsys: pytest.CaptureFixture[str]):
-    words = ["scorer=custom", f"scorer.cls={_plugins(here)}:Ranking", "scorer.args.hated=x", "selection=best"]
+    words = ["scorer=custom", "scorer.cls=tests.plugins:Ranking", "scorer.args.hated=x", "selection=best"]
     assert sweep(*words) == 2
     assert "particle_filter: a particle filter cannot use scores of kind ranking" in capsys.readouterr().err
     assert sweep("policy=hf", "policy.model=./no_model_here") == 2
@@ -348,9 +344,8 @@ def test_a_model_is_told_by_its_files(tmp_path: Path):
 
 def test_ctrl_c_keeps_what_has_ended(here: Path):
     words = ["problems=jsonl", "problems.path=toy.jsonl", "searchers=[beam]", "budgets=[1,4,16]", "out=run"]
-    words += ["policy=custom", f"policy.cls={_plugins(here)}:Slow", "scorer=toy"]
-    results = here / "run" / "results.jsonl"
-    ended = interrupt(["sweep", *words], here, lambda: results.exists() and len(results.read_text().splitlines()) >= 3)
+    words += ["policy=custom", "policy.cls=tests.plugins:Slow", "policy.args.seconds=0.05", "scorer=toy"]
+    ended = stopped(["sweep", *words], here, signal.SIGINT, lambda: len(result_lines(here / "run")) >= 3)
     assert ended.returncode == 130 and "Traceback" not in ended.stderr
     assert 3 <= len(lines()) < 20
     assert f"interrupted: {len(lines())} of 20 searches had ended and are kept" in ended.stderr

@@ -4,7 +4,6 @@ import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,6 @@ from scorers.conformance import check_scorer
 from scorers.ensemble import Combine, Ensemble
 from scorers.prm import PRM
 from search import Cost, Kind, KindError, KnobError, Scored, ScoreError, Step
-from tests.command_line import PLUGINS
 
 STEPS = [Step("a\n\n"), Step("b\n\n"), Step("c")]
 
@@ -83,10 +81,8 @@ def test_it_keeps_the_promises_of_a_scorer(random_prm: str):
         check_scorer(Ensemble((Checks(), PRM(random_prm)), rule))
 
 
-def test_it_is_composed_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "mine_ensemble.py").write_text(PLUGINS)
-    words = ["scorer=ensemble", "scorer.members=[prm,checks,'mine_ensemble:Picky']", "scorer.rule=min"]
+def test_it_is_composed_on_the_command_line():
+    words = ["scorer=ensemble", "scorer.members=[prm,checks,'tests.plugins:Picky']", "scorer.rule=min"]
     words += ["scorer.args.prm.model=./there", "scorer.args.checks.unknown=0.7", "scorer.args.Picky.hated=x"]
     made = build(compose(Solve, words)["scorer"])
     assert made.of[:2] == (PRM(model="./there"), Checks(unknown=0.7)) and made.rule is Combine.MIN

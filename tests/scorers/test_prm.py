@@ -21,7 +21,7 @@ from scorers.checkpoints.heads import Head
 from scorers.checkpoints.hf_reader import HFReader, split
 from scorers.prm import PRM, STEP_TAG
 from search.tree.step import End, Step
-from tests.conftest import save_random
+from tests.models import save_random
 
 QUESTION = "((5 + 2) * (3 - -4)) ="
 FORM = Tagged(STEP_TAG, SYSTEM_PROMPT)

@@ -11,8 +11,7 @@ from transformers import BertConfig, BertForTokenClassification
 from experiments.tiny.tokenizer import build_tokenizer
 from scorers.checkpoints.heads import Head
 from scorers.checkpoints.hf_reader import HFReader
-from tests.engines.test_generation import pause_at
-from tests.helpers import unpadded
+from tests.models import pause_at, unpadded
 
 LENGTHS = [10, 11, 12, 12, 30, 31, 90, 91, 95, 200]
 

@@ -32,7 +32,7 @@ from scorers.outcome import Outcome
 from scorers.prm import PRM, LMHeadPRM, TokenClassification, ValueHead
 from scorers.reward_model import RewardModel
 from search import Kind, KnobError, Step
-from tests.conftest import save_random
+from tests.models import save_random
 
 QUESTION = "((1 + 2) * (3 - -4)) ="
 TEXTS = ["1 + 2 = 3\n(3 * (3 - -4))", "3 - -4 = 7\n(3 * 7)", "3 * 7 = 21\n\\boxed{21}"]

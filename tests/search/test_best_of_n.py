@@ -6,8 +6,9 @@ import pytest
 
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
-from search import BestOfN, KnobError, Reduction, Rule, Selection
-from tests.helpers import Counted, Short, Values, Walk, chain, leaf, run, world
+from search import BestOfN, Reduction, Rule, Selection
+from tests.helpers import Counted, run
+from tests.worlds import Short, Values, Walk, chain, leaf, world
 
 
 def test_it_asks_for_whole_solutions_and_scores_each() -> None:
@@ -38,8 +39,3 @@ def test_a_truncated_solution_counts_as_a_sample() -> None:
     )
     assert tree.ledger.samples == 3 and all(leaf.truncated and leaf.score is not None for leaf in tree.leaves())
     assert Selection()(tree).answer is None
-
-
-def test_n_has_a_bound() -> None:
-    with pytest.raises(KnobError, match=r"BestOfN\.n is 0; it must be >= 1"):
-        BestOfN(n=0)

@@ -1,4 +1,4 @@
-"""Answers in any order, failures, cancelled requests: the same tree, the very error, nothing left running."""
+"""Answers in any order give the same tree; a failure is raised unchanged; nothing is left running."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import MCTS, BestOfN, Extension, Grower, Scored, Selection, Tree, solve
 from search.algorithms.mcts import Value
-from search.protocols import Searcher
+from search.solve import Searcher
 from tests.helpers import PARALLEL, SEARCHERS, Counted, Delayed, Loop, now, run, settle, shape, until
 
 FAILING = PARALLEL | {"rollouts": MCTS(20, branch=3, in_flight=4, value=Value.ROLLOUT)}
@@ -113,8 +113,8 @@ async def twins(grow: Grower) -> list[Any]:
 
 
 @pytest.mark.parametrize("cancelled", [0, 1])
-def test_of_two_who_wait_for_one_score_either_may_be_cancelled(cancelled: int) -> None:
-    """The one who asked, and the one who only waits."""
+def test_either_of_two_requests_that_share_a_score_may_be_cancelled(cancelled: int) -> None:
+    """The one that sent the request, and the one that only waits for it."""
 
     async def main() -> None:
         scorer = Gate()
@@ -157,7 +157,7 @@ def test_a_score_that_failed_is_asked_for_again() -> None:
     assert not loop.complaints
 
 
-def test_siblings_below_an_unjudged_step_ask_for_it_once() -> None:
+def test_siblings_below_an_unscored_step_request_its_score_once() -> None:
     async def main() -> None:
         scorer = Counted(Delayed(ToyScorer(), seed=0))
         grow = Grower(Tree("q"), Toy(enumerates=True), scorer)
@@ -172,7 +172,7 @@ def test_siblings_below_an_unjudged_step_ask_for_it_once() -> None:
 
 @pytest.mark.parametrize("who", ["policy", "scorer"])
 def test_a_request_that_cancels_itself_is_an_error(who: str) -> None:
-    """Left alone, a TaskGroup would drop it in silence and the search go on with a hole."""
+    """A TaskGroup alone would drop it silently, and the tree would lack a node."""
 
     class Tangled(Toy):
         async def extend(self, *request: Any, **named: Any) -> Extension:

@@ -9,14 +9,16 @@ from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import MCTS, Beam, BestOfN, Cost, Extension, Grower, Ledger, Scored, Step, Tree, solve
 from search.algorithms.mcts import Value
-from search.protocols import Searcher
-from tests.helpers import PARALLEL, By, Counted, Delayed, Short, Walk, ascending, chain, leaf, run, world
+from search.solve import Searcher
+from search.tree.cost import NOTHING
+from tests.helpers import PARALLEL, Counted, Delayed, ascending, run
+from tests.worlds import By, Short, Walk, chain, leaf, world
 
 CASES = PARALLEL | {"rollouts": MCTS(20, branch=3, value=Value.ROLLOUT), "completed": MCTS(1, branch=2)}
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_ledger_is_the_sum_of_what_was_asked(name: str) -> None:
+def test_the_ledger_is_the_sum_of_the_costs_of_all_requests(name: str) -> None:
     policy, scorer = Counted(Delayed(Toy(), seed=1)), Counted(Delayed(ToyScorer(), seed=2))
     tree = run(CASES[name], policy, scorer)
     nodes = list(tree.nodes())
@@ -141,3 +143,10 @@ def test_searches_that_share_policy_and_scorer_keep_their_own_ledgers(searcher: 
         alone = run(searcher, Toy(), ToyScorer(), seed=seed)
         if searcher is not PARALLEL["mcts_4"]:
             assert tree.ledger._replace(seconds=0.0) == alone.ledger._replace(seconds=0.0)
+
+
+def test_costs_add_up_and_unknown_flops_stay_unknown() -> None:
+    one, two = Cost(1, 2, 3, 1, 10.0), Cost(10, 20, 30, 2, 0.5)
+    assert one + two == Cost(11, 22, 33, 3, 10.5) == sum([one, two], NOTHING)
+    assert (one + Cost(flops=None)).flops is None and (Cost(flops=None) + one).flops is None
+    assert NOTHING + one == one

@@ -1,20 +1,18 @@
-"""MCTS: visits and values by hand, invariants with many in flight, early and late ends."""
+"""MCTS: visits, values, priors and backups by hand, and how the kinds of score steer it."""
 
 import asyncio
 import math
-from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
 
-import search.algorithms.mcts
 from policies.toy import Toy
-from scorers.toy import Toy as ToyScorer
-from search import MCTS, Beam, End, Extension, Kind, KnobError, Node, Step, Tree, solve
+from search import MCTS, Beam, End, Extension, Kind, Node, Step, Tree, solve
 from search.algorithms.mcts import Backup, Prior, Value
 from search.algorithms.puct import puct
-from tests.helpers import By, Counted, Delayed, Short, Values, Walk, by_text, chain, leaf, place, run, shape, world
+from tests.helpers import Counted, run
+from tests.worlds import By, Short, Values, Walk, by_text, chain, leaf, place, world
 
 ARMS = world(chain("a", 40, leaf(1), 0.5), chain("b", 40, leaf(2), 0.5))
 """A bandit: two arms of constant value, each a chain without an end in sight."""
@@ -162,17 +160,6 @@ def test_it_finds_the_one_good_leaf_where_greedy_goes_wrong() -> None:
         assert max(tree.leaves(), key=lambda node: node.score or 0).text() == "good\n\ng2\n\n\\boxed{1}"
 
 
-def test_it_ends_early_when_the_tree_is_exhausted() -> None:
-    root = world(
-        leaf(1, probability=0.5), place("a", leaf(2, probability=0.5), leaf(3, probability=0.5), probability=0.5)
-    )
-    for in_flight in (1, 4, 16):
-        policy = Counted(Delayed(Walk(root=root, enumerates=True), seed=in_flight))
-        tree = run(MCTS(500, branch=2, in_flight=in_flight), policy, Values(root=root))
-        assert tree.stopped == "done" and tree.root.stats["visits"] == 5  # the root, a, three leaves
-        assert sorted(policy.nodes) == [((), 2, 1), ((1,), 2, 1)]
-
-
 def test_truncated_leaves_are_backed_up_and_never_expanded() -> None:
     policy = Counted(Short(root=ARMS, enumerates=True, limit=3))
     tree = run(MCTS(100, branch=2, in_flight=1), policy, arm_value(0.6, 0.5))
@@ -189,60 +176,6 @@ def test_the_best_path_is_completed_where_no_leaf_is_finished() -> None:
     assert tree.ledger.generated_tokens == 2 + 40 and end.birth is not None
     ties = run(MCTS(1, branch=2), Walk(root=ARMS, enumerates=True), arm_value(0.5, 0.5))
     assert ties.leaves()[0].path[0] == 0
-
-
-@pytest.mark.parametrize("value", Value)
-@pytest.mark.parametrize("in_flight", [1, 4, 16])
-def test_invariants(in_flight: int, value: Value, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs: list[search.algorithms.mcts._Run] = []
-
-    class Seen(search.algorithms.mcts._Run):
-        def __init__(self, *knobs: object) -> None:
-            super().__init__(*knobs)  # type: ignore[arg-type]
-            runs.append(self)
-
-    monkeypatch.setattr(search.algorithms.mcts, "_Run", Seen)
-    for seed in range(6):
-        simulations = (5, 40, 400)[seed % 3]
-        policy = Counted(Delayed(Toy(3, 5), seed=seed))
-        scorer = Counted(Delayed(ToyScorer(3, 5), seed=seed + 100))
-        tree = run(MCTS(simulations, branch=3, in_flight=in_flight, value=value), policy, scorer, seed=seed)
-        expanded = Counter(path for path, _, max_steps in policy.nodes if max_steps == 1)
-        assert set(expanded.values()) == {1}, "a node was expanded twice"
-        assert not runs[-1].expanding and not any(runs[-1].in_flight.values())
-        assert policy.pending == scorer.pending == 0
-        inner = [node for node in [tree.root, *tree.nodes()] if node.path in expanded]
-        for node in inner:
-            children = [child for child in node.children.values() if "prior" in child.stats]
-            assert node.stats["visits"] == 1 + sum(child.stats["visits"] for child in children)
-            assert math.fsum(child.stats["prior"] for child in children) == pytest.approx(1)
-        for node in tree.nodes():
-            if "visits" in node.stats and node.path not in expanded:
-                assert node.stats["visits"] == int(node.stats["visits"] > 0 and not node.open)
-        exhausted = all(node.stats["visits"] for node in tree.nodes() if "visits" in node.stats)
-        assert tree.root.stats["visits"] == simulations or (exhausted and tree.root.stats["visits"] < simulations)
-        assert runs[-1].begun == tree.root.stats["visits"]
-        assert any(node.finished for node in tree.leaves())
-
-
-def test_mean_backup_is_the_mean_of_what_passed_through() -> None:
-    """A visited node's own value is its score, so Q is the mean score of the visited nodes at or below it."""
-    tree = run(MCTS(60, branch=3, in_flight=8), Delayed(Toy(3, 5), seed=2), Delayed(ToyScorer(3, 5), seed=3))
-    for node in tree.nodes():
-        if node.stats.get("visits"):
-            below = [
-                other for other in tree.nodes() if other.path[: node.depth] == node.path and other.stats.get("visits")
-            ]
-            assert node.stats["q"] == pytest.approx(sum(other.score or 0 for other in below) / len(below))
-            assert len(below) == node.stats["visits"]
-
-
-def test_one_in_flight_is_a_function_of_the_seed_alone() -> None:
-    for value in Value:
-        search_ = MCTS(30, branch=3, in_flight=1, value=value)
-        trees = [run(search_, Delayed(Toy(), seed), Delayed(ToyScorer(), seed), seed=7) for seed in range(3)]
-        assert shape(trees[0]) == shape(trees[1]) == shape(trees[2])
-        assert shape(run(search_, Toy(), ToyScorer(), seed=8)) != shape(trees[0])
 
 
 def test_an_additive_score_is_scaled_over_the_tree() -> None:
@@ -271,11 +204,3 @@ def test_an_outcome_scorer_works_through_rollouts() -> None:
     assert visits(tree)[:2] == [2, 2] and tree[1,].stats["q"] == 40.0 and tree[0,].stats["q"] == -3.0
     assert all((node.score is not None) == node.finished for node in tree.born())
     assert sorted(set(counted.prefixes)) == [("a\n\n", "\\boxed{1}"), ("b\n\n", "\\boxed{2}")]
-
-
-def test_knobs_have_bounds() -> None:
-    wrong: list[dict[str, Any]] = [{"simulations": 0}, {"branch": 0}, {"c_puct": -1.0}, {"in_flight": 0}]
-    for knobs in wrong:
-        ((knob, value),) = knobs.items()
-        with pytest.raises(KnobError, match=rf"MCTS\.{knob} is {value}; it must be >="):
-            MCTS(**knobs)

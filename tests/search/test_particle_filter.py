@@ -1,7 +1,6 @@
 """The particle filter: exact evidence, weights by hand, what is resampled, what votes."""
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +8,12 @@ import pytest
 
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
-from search import Budget, Kind, KnobError, ParticleFilter, Rule, Selection, Tree
+from search import Budget, Kind, ParticleFilter, Rule, Selection, Tree
 from search.algorithms.particle_filter import Weighting
 from search.algorithms.resampling import RESAMPLERS, Scheme, effective_sample_size, normalise
 from search.tree.randomness import generator
-from tests.helpers import UNEVEN, Short, Values, Walk, by_text, chain, leaf, leaves, run, world, z_score
+from tests.helpers import run, z_score
+from tests.worlds import UNEVEN, Short, Values, Walk, by_text, chain, leaf, leaves, world
 
 
 def psi(score: float) -> float:
@@ -188,13 +188,3 @@ def test_evidence_of_a_recorded_run_is_the_product_of_mean_weights() -> None:
     )
     ess = [effective_sample_size(np.array(population["log_weights"])) for population in populations(tree)]
     assert ess == pytest.approx([population["ess"] for population in populations(tree)])
-
-
-def test_knobs_have_bounds() -> None:
-    assert ParticleFilter().resample_at == 0.5 and ParticleFilter(weighting=Weighting.CURRENT).resample_at == 1
-    for wrong in ({"n": 0}, {"threshold": 1.1}, {"threshold": -0.1}, {"temperature": 0.0}, {"temperature": math.nan}):
-        ((knob, value),) = wrong.items()
-        with pytest.raises(KnobError, match=rf"ParticleFilter\.{knob} is {value}; it must be"):
-            replace(ParticleFilter(), **wrong)
-    with pytest.raises(KnobError, match=r"ParticleFilter\.threshold is 0\.5; under weighting=current it must be 1"):
-        ParticleFilter(weighting=Weighting.CURRENT, threshold=0.5)

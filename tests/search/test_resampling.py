@@ -91,7 +91,7 @@ def test_multinomial_is_multinomial() -> None:
 
 
 def test_each_scheme_has_its_own_variance() -> None:
-    """Of one index with N w = 2.4 of 6: multinomial 1.44 > residual > systematic 0.24; 3,000 draws, tolerance 10 %."""
+    """One index with N w = 2.4 of 6: multinomial 1.44 > residual > systematic 0.24; 3,000 draws, tolerance 10 %."""
     weights = np.array([0.4, 0.12, 0.12, 0.12, 0.12, 0.12])
     spread = {scheme: float(copies(scheme, weights, 3_000)[:, 0].var()) for scheme in Scheme}
     assert spread[Scheme.MULTINOMIAL] == pytest.approx(6 * 0.4 * 0.6, rel=0.1)
@@ -101,7 +101,7 @@ def test_each_scheme_has_its_own_variance() -> None:
 
 
 def test_one_draw_for_all_strata_or_one_in_each() -> None:
-    """An index of N w = 1 that lies across two strata: systematic takes it once, stratified twice or never too.
+    """An index of N w = 1 that lies across two strata: systematic takes it once, stratified 0, 1 or 2 times.
 
     2,000 draws; 0.4 * 0.6 = 0.24 of variance from each of the two strata, tolerance 10 %.
     """

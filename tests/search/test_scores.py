@@ -10,7 +10,7 @@ from search import MCTS, Beam, BestOfN, Kind, KindError, ParticleFilter, Reducti
 from search.algorithms.mcts import Value
 from search.algorithms.particle_filter import Weighting
 from search.answers.selection import Rule
-from search.protocols import Searcher
+from search.solve import Searcher
 from search.tree.scores import (
     Scope,
     Use,
@@ -25,7 +25,8 @@ from search.tree.scores import (
     sigmoid_if_unbounded,
     softmax,
 )
-from tests.helpers import By, Counted, run
+from tests.helpers import Counted, run
+from tests.worlds import By
 
 TABLE = {
     (Kind.CORRECTNESS, Use.MCTS): (Scope.ITSELF, itself),

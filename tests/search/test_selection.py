@@ -5,24 +5,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from search import Budget, End, Kind, KindError, Ledger, Reduction, Rule, Selection, Step, Tree, oracle
+from search import Budget, End, Kind, KindError, Ledger, Reduction, Rule, Selection, Tree, oracle
 from search.answers.selection import allowed_rules
 from search.tree import Event
-
-Leaf = tuple[str, Sequence[float], End] | tuple[str, Sequence[float]]
-
-
-def tree_of(*solutions: Leaf, kind: Kind = Kind.CORRECTNESS) -> Tree:
-    """One chain a solution: its answer, its steps' scores, how it ended."""
-    tree = Tree("q", kind=kind)
-    for count, (answer, scores, *end) in enumerate(solutions, start=1):
-        node = tree.root
-        for place, score in enumerate(scores):
-            last = place == len(scores) - 1
-            text = f"\\boxed{{{answer}}}" if last and answer else "on\n\n"
-            node = node.add(node.reserve(1).start, Step(text, end=(end or [End.ANSWER])[0] if last else End.DELIMITER))
-            node.score, node.birth = score, Ledger(samples=count)
-    return tree
+from tests.search.trees import tree_of
 
 
 def populate(tree: Tree, paths: Sequence[tuple[int, ...]], log_weights: Sequence[float], samples: int = 0) -> None:
@@ -77,7 +63,7 @@ def test_ties_go_to_the_lowest_path() -> None:
     assert ballot.answer == "3" and ballot.tied == ["3", "1"]
 
 
-def test_of_equally_good_leaves_the_lowest_path_wins_whatever_else_agrees_with_it() -> None:
+def test_among_leaves_of_equal_score_the_lowest_path_wins() -> None:
     tree = tree_of(("1", [0.1]), ("2", [0.9]), ("1", [0.9]))
     ballot = Selection(Rule.BEST)(tree)
     assert ballot.answer == "2" and ballot.tied == ["2", "1"]

@@ -1,4 +1,4 @@
-"""One search and many: how they end, what is kept, failures that stay where they are."""
+"""One search and many: how they end, what is kept, failures that stay with their job."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
@@ -23,7 +23,8 @@ from search import (
     solve,
     solve_all,
 )
-from tests.helpers import PARALLEL, By, Counted, Delayed, Loop, settle, shape
+from tests.helpers import PARALLEL, Counted, Delayed, Loop, settle, shape
+from tests.worlds import By
 
 
 def jobs(count: int, policy: Any = None, **knobs: Any) -> list[Job]:
@@ -140,8 +141,8 @@ def test_closing_the_iterator_cancels_what_is_in_flight() -> None:
     assert not loop.complaints
 
 
-def test_what_had_ended_when_the_iterator_closed_is_handed_over() -> None:
-    """Of eight in flight one was taken; the others end, with those that took their places, while the caller works."""
+def test_searches_that_had_ended_when_the_iterator_closed_are_handed_over() -> None:
+    """One of eight in flight is taken; the others, and those that replace them, end while the caller works."""
 
     async def main() -> None:
         late: list[Solved] = []

@@ -1,0 +1,117 @@
+"""A node: one step in a tree, with its score and what an algorithm keeps there."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from search.tree.cost import Ledger
+from search.tree.scores import Array, Reduction, reduce
+from search.tree.step import Step
+
+Path = tuple[int, ...]
+
+
+class Owner(Protocol):
+    """What a node knows of its tree."""
+
+    question: str
+    seed: int
+    root: "Node"
+
+
+class Node:
+    """One step in the tree; the root has none and depth zero.
+
+    `path` (child indices from the root) is its identity. `score` is set once. `birth` is the search's ledger at the
+    moment the node was judged, None before: only born nodes belong to the tree. `stats` is what an algorithm keeps per
+    node, as plain JSON.
+    """
+
+    __slots__ = ("_reserved", "birth", "children", "depth", "index", "parent", "score", "stats", "step", "tree")
+
+    def __init__(self, tree: Owner, parent: "Node | None", index: int, step: Step | None) -> None:
+        self.tree, self.parent, self.index, self.step = tree, parent, index, step
+        self.depth: int = 0 if parent is None else parent.depth + 1
+        self.children: dict[int, Node] = {}
+        self.score: float | None = None
+        self.birth: Ledger | None = None
+        self.stats: dict[str, Any] = {}
+        self._reserved = 0
+
+    @property
+    def path(self) -> Path:
+        return tuple(node.index for node in self.line())
+
+    @property
+    def name(self) -> str:
+        """The path in words: "0.1", or "root"."""
+        return ".".join(map(str, self.path)) or "root"
+
+    def line(self) -> list["Node"]:
+        """The nodes from the root's child to this one, [depth]."""
+        nodes: list[Node] = []
+        node = self
+        while node.parent is not None:
+            nodes.append(node)
+            node = node.parent
+        return nodes[::-1]
+
+    def steps(self) -> list[Step]:
+        return [node.step for node in self.line() if node.step is not None]
+
+    def text(self) -> str:
+        return "".join(step.text for step in self.steps())
+
+    def token_ids(self) -> list[int]:
+        """The solution's tokens so far, without the question's."""
+        return [token for step in self.steps() for token in step.token_ids]
+
+    @property
+    def finished(self) -> bool:
+        return self.step is not None and self.step.finished
+
+    @property
+    def truncated(self) -> bool:
+        return self.step is not None and self.step.truncated
+
+    @property
+    def open(self) -> bool:
+        """May be extended."""
+        return not (self.finished or self.truncated)
+
+    def among_siblings(self, convert: Callable[[Array], Array]) -> float:
+        """Its score, converted together with those of all judged siblings, finished ones included."""
+        children = self.parent.children.values() if self.parent else ()
+        judged = [child for child in children if child.score is not None]
+        return float(convert(np.array([child.score for child in judged], dtype=np.float64))[judged.index(self)])
+
+    def value(self, reduction: Reduction) -> float | None:
+        """The scores of its path reduced to one number; None for the root and where a score is missing."""
+        scores = [node.score for node in self.line()]
+        if reduction is Reduction.LAST:
+            return scores[-1] if scores else None
+        known = [score for score in scores if score is not None]
+        return reduce(known, reduction) if known and len(known) == len(scores) else None
+
+    def at(self, path: Path) -> "Node":
+        """The descendant at `path` from here. Raises KeyError where there is none."""
+        node = self
+        for index in path:
+            node = node.children[index]
+        return node
+
+    def reserve(self, n: int) -> range:
+        """Takes the next n child indices: no two requests at one node get the same one."""
+        first, self._reserved = self._reserved, self._reserved + n
+        return range(first, self._reserved)
+
+    def add(self, index: int, step: Step) -> "Node":
+        """The child at a reserved index. Raises ValueError where the index is not reserved or is taken."""
+        if index >= self._reserved or index in self.children:
+            raise ValueError(f"child {index} of node {self.path} is not reserved, or exists")
+        child = self.children[index] = Node(self.tree, self, index, step)
+        return child
+
+    def __repr__(self) -> str:
+        return f"Node({self.name}, score={self.score})"

@@ -1,0 +1,80 @@
+"""What the targets of the Makefile run is there and does something; each module is run as far as a test can."""
+
+import re
+import shlex
+import subprocess
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from experiments.commands.solve import Solve
+from experiments.commands.sweep import Sweep, build_sweep
+from experiments.config.compose import compose
+from experiments.config.schema import build
+from experiments.runs.results import read_results
+from search import MCTS
+from tests.command_line import ROOT, TOY, run
+
+MAKEFILE = (ROOT / "Makefile").read_text()
+MODULES = set(re.findall(r"-m (experiments\.\S+)", MAKEFILE))
+COMMANDS = [shlex.split(words) for words in re.findall(r"^\t\$\(BIN\)/stepsearch (.*)$", MAKEFILE, re.MULTILINE)]
+
+
+def main(module: str, *words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [module, *words])
+    import_module(module).main()
+
+
+def test_every_module_is_tested_here():
+    assert {"experiments.benchmarks.local", "experiments.benchmarks.vllm"} == MODULES
+
+
+def test_bench_local_measures_both_sides(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    words = ("problems=2", "n=2", "runs=1", "max_tokens=40", "batch_size=4")
+    with pytest.raises(SystemExit) as ended:
+        main("experiments.benchmarks.local", *words, monkeypatch=monkeypatch)
+    out = capsys.readouterr().out
+    tokens = {name: int(count.replace(",", "")) for name, count in re.findall(r"run 1: (\S+) +([\d,]+) tokens", out)}
+    assert set(tokens) == {"stepsearch", "model.generate"} and all(0 < count <= 160 for count in tokens.values())
+    (ratio,) = re.findall(r"ratio: ([\d.]+) \(at least 0\.8\)", out)
+    assert bool(ended.value.code) == (float(ratio) < 0.8) or ratio == "0.80"
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed; the benchmark would run")
+def test_bench_vllm_says_that_vllm_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Exception, match="vllm") as error:
+        main("experiments.benchmarks.vllm", "problems=1", "n=1", "runs=1", monkeypatch=monkeypatch)
+    assert "pip install" in str(error.value) and not list(tmp_path.iterdir())
+
+
+def test_the_demo_solves_and_sweeps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Its commands are composed as they stand, and run on the toy with two problems and smaller budgets."""
+    monkeypatch.chdir(tmp_path)
+    (solve, question, *words), (sweep, *others) = COMMANDS
+    assert (solve, sweep) == ("solve", "sweep")
+    assert build(compose(Solve, words)).search == MCTS()
+    assert list(build_sweep(compose(Sweep, others)).search) == ["best_of_n", "beam", "mcts", "particle_filter"]
+    assert run(solve, question, *words, *TOY) == 0 and "answer: " in capsys.readouterr().out
+    assert run(sweep, *others, *TOY, "problems.limit=2", "budgets=[1,2]") == 0
+    assert len({r.cell["searcher"] for r in read_results(tmp_path / "runs" / "demo")}) == 5
+    assert (tmp_path / "runs" / "demo" / "curves.png").exists()
+
+
+def test_every_folder_and_file_of_tests_is_there_and_has_tests():
+    paths = re.findall(r"\b(tests/\S+)", MAKEFILE)
+    assert "tests/page" in paths
+    for path in paths:
+        files = [ROOT / path] if path.endswith(".py") else list((ROOT / path).glob("test_*.py"))
+        assert files and all("def test_" in file.read_text() for file in files), path
+
+
+def test_the_list_of_targets_names_every_one():
+    done = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    phony = next(line for line in MAKEFILE.splitlines() if line.startswith(".PHONY:")).split()[1:]
+    assert {line.split()[1] for line in done.stdout.splitlines()} == {*phony}

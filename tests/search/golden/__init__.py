@@ -1,0 +1,85 @@
+"""Golden trees: what each searcher grew from the toy policy when they were last written, with each kind of score.
+
+python -m tests.search.golden    # or `make golden`: write the trees anew, after an intended change of behaviour
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from policies.toy import Toy
+from search import MCTS, Beam, BestOfN, Budget, Kind, ParticleFilter, Reduction, Rule, Selection, Step
+from search.algorithms.mcts import Backup, Prior, Value
+from search.algorithms.particle_filter import Weighting
+from search.algorithms.resampling import Scheme
+from search.solve import Searcher
+from search.tree.randomness import generator
+from tests.helpers import run
+from tests.worlds import By
+
+FOLDER = Path(__file__).parent
+POLICY = Toy(branch=3, depth=3)
+ANY = Budget()
+
+_MCTS = MCTS(simulations=5, branch=2, in_flight=1)
+_ROLLOUT = replace(_MCTS, simulations=4, value=Value.ROLLOUT)
+_FILTER = ParticleFilter(n=4)
+_RESAMPLED = replace(_FILTER, n=7, threshold=1.0, temperature=2.0)
+_PROBABILITIES = (Kind.CORRECTNESS, Kind.VALUE)
+
+# A searcher's name, the searcher, the kinds of score it is run with, its budget.
+_ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
+    ("best_of_n", BestOfN(3), tuple(Kind), ANY),
+    ("best_of_n, budget", BestOfN(8), [Kind.VALUE], Budget(samples=2)),
+    ("beam", Beam(4, 2), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
+    ("beam, one way", Beam(2, 1), [Kind.VALUE], ANY),
+    ("beam, mean", Beam(4, 2, Reduction.MEAN), [Kind.VALUE], ANY),
+    ("beam, budget", Beam(4, 2), [Kind.VALUE], Budget(generated_tokens=7)),
+    ("mcts", _MCTS, [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
+    ("mcts, four in flight", replace(_MCTS, in_flight=4), [Kind.VALUE], ANY),
+    ("mcts, rollout", _ROLLOUT, [*_PROBABILITIES, Kind.ADDITIVE, Kind.OUTCOME], ANY),
+    ("mcts, max", replace(_MCTS, backup=Backup.MAX), [Kind.VALUE], ANY),
+    ("mcts, logprob", replace(_MCTS, prior=Prior.LOGPROB, branch=3), [Kind.VALUE], ANY),
+    ("mcts, uniform", replace(_MCTS, prior=Prior.UNIFORM, c_puct=0.25), [Kind.VALUE], ANY),
+    ("mcts, completed", replace(_MCTS, simulations=1), [Kind.VALUE], ANY),
+    ("mcts, budget", _MCTS, [Kind.VALUE], Budget(flops=60)),
+    ("particle_filter", _FILTER, [*_PROBABILITIES, Kind.ADDITIVE], ANY),
+    ("particle_filter, current", replace(_FILTER, weighting=Weighting.CURRENT), [Kind.VALUE], ANY),
+    ("particle_filter, flat", replace(_FILTER, threshold=0.5, temperature=4.0), [Kind.VALUE], ANY),
+    *(
+        (f"particle_filter, {scheme}", replace(_RESAMPLED, resampling=scheme), [Kind.VALUE], ANY)
+        for scheme in (Scheme.MULTINOMIAL, Scheme.RESIDUAL, Scheme.STRATIFIED, Scheme.SYSTEMATIC)
+    ),
+    ("particle_filter, budget", _RESAMPLED, [Kind.VALUE], Budget(generated_tokens=10)),
+]
+CASES = {f"{name}, {kind}": (searcher, kind, budget) for name, searcher, kinds, budget in _ROWS for kind in kinds}
+
+
+def score_of(kind: Kind) -> By:
+    """A number for each path, evenly distributed in [0, 1] where the kind is a probability and in [-3, 3] elsewhere."""
+    scale, shift = (1.0, 0.0) if kind in _PROBABILITIES else (6.0, -3.0)
+
+    def score(steps: Sequence[Step]) -> float:
+        return shift + scale * float(generator("golden", [step.token_ids for step in steps]).random())
+
+    return By(score, kind)
+
+
+def grown(name: str) -> dict[str, Any]:
+    """The tree of a case as JSON, without its seconds, and the answer that each rule selects from it."""
+    searcher, kind, budget = CASES[name]
+    tree = run(searcher, POLICY, score_of(kind), budget, seed=1)
+    rules = [Rule.BEST, Rule.MAJORITY, *([Rule.WEIGHTED] if kind is not Kind.RANKING else [])]
+    rules += [Rule.PARTICLE] if tree.events("population") else []
+    return {"answers": {str(rule): Selection(rule)(tree).answer for rule in rules}, "tree": _timeless(tree.to_json())}
+
+
+def path_of(name: str) -> Path:
+    return FOLDER / f"{name.replace(', ', '-').replace(' ', '_')}.json"
+
+
+def _timeless(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _timeless(value) for key, value in data.items() if key != "seconds"}
+    return [_timeless(value) for value in data] if isinstance(data, list) else data

@@ -1,0 +1,73 @@
+"""Bounds: a knob out of them is an error that names the class, the knob, its value and what it must be."""
+
+import math
+from typing import Any
+
+import pytest
+
+from policies.engines.ends import Limits
+from policies.hf import HF
+from policies.toy import Toy
+from policies.vllm import VLLM
+from scorers.toy import Toy as ToyScorer
+from search import MCTS, Beam, BestOfN, Budget, KnobError, ParticleFilter
+from search.algorithms.particle_filter import Weighting
+from search.answers.equivalence import Equivalence
+
+OUT_OF_BOUNDS = [
+    (BestOfN, "n", 0, ">= 1"),
+    (Beam, "n", 0, ">= 1"),
+    (Beam, "branch", 0, ">= 1"),
+    (Beam, "n", 6, "a multiple of branch = 4"),
+    (MCTS, "simulations", 0, ">= 1"),
+    (MCTS, "branch", 0, ">= 1"),
+    (MCTS, "c_puct", -1.0, ">= 0"),
+    (MCTS, "in_flight", 0, ">= 1"),
+    (ParticleFilter, "n", 0, ">= 1"),
+    (ParticleFilter, "threshold", 1.1, ">= 0 and <= 1"),
+    (ParticleFilter, "threshold", -0.1, ">= 0 and <= 1"),
+    (ParticleFilter, "temperature", 0.0, "> 0"),
+    (ParticleFilter, "temperature", math.nan, "> 0"),
+    *((Budget, limit, 0, "> 0") for limit in ("samples", "generated_tokens", "flops", "seconds")),
+    *((Limits, limit, 0, ">= 1") for limit in ("max_steps", "max_step_tokens", "max_tokens")),
+    (Equivalence, "seconds", 0.0, "> 0 and <= 3600"),
+    (Equivalence, "seconds", math.nan, "> 0 and <= 3600"),
+    (Equivalence, "seconds", 4000.0, "> 0 and <= 3600"),
+    (Equivalence, "workers", 0, ">= 1"),
+    *((toy, "branch", wrong, ">= 1 and <= 10") for toy in (Toy, ToyScorer) for wrong in (0, 11)),
+    *((toy, "depth", wrong, ">= 1 and <= 6") for toy in (Toy, ToyScorer) for wrong in (0, 7)),
+    (ToyScorer, "error", -1, ">= 0"),
+    *((policy, "temperature", -0.5, ">= 0 and <= 10") for policy in (HF, VLLM)),
+    (HF, "temperature", 11.0, ">= 0 and <= 10"),
+    (VLLM, "temperature", 3.0, "<= 2"),
+    *((policy, "top_p", wrong, "> 0 and <= 1") for policy in (HF, VLLM) for wrong in (0.0, 1.5)),
+    *((policy, "top_k", -1, ">= 0") for policy in (HF, VLLM)),
+    (HF, "batch_size", 0, ">= 1"),
+    (VLLM, "gpu", -1, ">= 0"),
+    (VLLM, "gpu_memory", 1.0, "> 0 and <= 0.95"),
+    (VLLM, "gpu_memory", 0.0, "> 0 and <= 0.95"),
+    (VLLM, "cache_gb", 0.0, "> 0"),
+    (VLLM, "max_num_seqs", 0, ">= 1"),
+    (VLLM, "context", 1, ">= 2"),
+]
+
+
+@pytest.mark.parametrize(("owner", "knob", "value", "bounds"), OUT_OF_BOUNDS)
+def test_a_knob_out_of_its_bounds_is_an_error_that_says_so(owner: Any, knob: str, value: float, bounds: str) -> None:
+    with pytest.raises(KnobError) as error:
+        owner(**{knob: value})
+    assert str(error.value) == f"{owner.__name__}.{knob} is {value}; it must be {bounds}"
+
+
+@pytest.mark.parametrize("policy", [HF, VLLM])
+def test_a_policy_checks_its_limits(policy: Any) -> None:
+    for limit in ("max_steps", "max_step_tokens", "max_tokens"):
+        with pytest.raises(KnobError, match=rf"Limits\.{limit} is 0"):
+            policy(**{limit: 0})
+
+
+def test_knobs_that_depend_on_each_other() -> None:
+    assert Beam(n=3, branch=4).ways == 3, "a branch wider than n is n"
+    assert ParticleFilter().resample_at == 0.5 and ParticleFilter(weighting=Weighting.CURRENT).resample_at == 1
+    with pytest.raises(KnobError, match=r"ParticleFilter\.threshold is 0\.5; under weighting=current it must be 1"):
+        ParticleFilter(weighting=Weighting.CURRENT, threshold=0.5)
