@@ -35,5 +35,8 @@ def exact(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
-def percent(value: float) -> str:
-    return "-" if value != value else f"{100 * value:.1f}"
+def percent(share: float | None, sign: str = "") -> str:
+    """Per cent to one digit: `unknown` for None, `-` for NaN; `sign` is a format's, "+" or none."""
+    if share is None:
+        return "unknown"
+    return "-" if share != share else f"{100 * share:{sign}.1f}"

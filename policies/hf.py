@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from policies.engines.hf import choose_device
-from policies.engines.hf_writer import Generator, generator
 from policies.writing import Writing
 from search.errors import check_knob
 
@@ -27,6 +26,9 @@ class HF(Writing):
         check_knob(self, "batch_size", least=1)
 
     @cached_property
-    def engine(self) -> Generator:
+    def engine(self) -> Any:
+        from policies.engines.hf import choose_device
+        from policies.engines.hf_writer import generator
+
         dtype, batch = ("float32", 1) if self.deterministic else (self.dtype, self.batch_size)
         return generator(self.model, choose_device(self.device), dtype, batch, self.delimiter)

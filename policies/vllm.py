@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from policies.engines.share import Room
-from policies.engines.vllm_writer import VLLMWriter, writer
 from policies.writing import Writing
 from search.errors import check_knob
 
@@ -22,5 +22,7 @@ class VLLM(Room, Writing):
         check_knob(self, "temperature", most=2)
 
     @cached_property
-    def engine(self) -> VLLMWriter:
+    def engine(self) -> Any:
+        from policies.engines.vllm_writer import writer
+
         return writer(self.model, self.dtype, self.room, self.delimiter)

@@ -7,8 +7,7 @@ from typing import Any, Protocol
 from policies.engines.ends import Limits
 from policies.engines.meter import Meter
 from policies.engines.prompt import SYSTEM_PROMPT, encode_question
-from policies.engines.rows import Row
-from policies.engines.sampling import Sampling
+from policies.engines.rows import Row, Sampling
 from search.errors import check_knob
 from search.protocols import Extension
 from search.tree import Node

@@ -7,10 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from policies.engines.ends import Limits
-from policies.engines.hf import choose_device
 from policies.engines.prompt import encode_question
-from policies.engines.rows import Row
-from policies.engines.sampling import Sampling
+from policies.engines.rows import Row, Sampling
 from policies.engines.share import Engine, Room
 from search.answers.boxes import boxed
 from search.errors import KnobError, ScoreError, check_knob
@@ -91,6 +89,7 @@ class Critic(Room):
             from policies.engines.vllm_writer import writer
 
             return writer(self.model, self.dtype, self.room, _WHOLE)
+        from policies.engines.hf import choose_device
         from policies.engines.hf_writer import generator
 
         return generator(self.model, choose_device(self.device), self.dtype, self.batch_size, _WHOLE)

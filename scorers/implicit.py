@@ -2,21 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from itertools import pairwise
+from functools import cached_property
 
-from policies.engines.hf import choose_device
 from policies.engines.prompt import SYSTEM_PROMPT, encode_question
 from policies.engines.share import Engine, Room
 from scorers.checkpoints.forms import Encoded, pieces
-from scorers.checkpoints.heads import Head, check
-from scorers.checkpoints.hf_reader import HFReader, Reading
+from scorers.checkpoints.heads import Head
 from scorers.checkpoints.presets import check_preset
 from scorers.checkpoints.step_reader import StepReader
 from search.errors import KnobError, check_knob
 from search.protocols import Scored
 from search.tasks import together
-from search.tree.cost import Cost
 from search.tree.scores import Kind
 from search.tree.step import Step
 
@@ -57,6 +53,8 @@ class Implicit(Room):
     @cached_property
     def readers(self) -> tuple[StepReader, StepReader]:
         """Of the model and of the reference. Raises KnobError and ModelError where the two do not fit together."""
+        from scorers.checkpoints.head_kinds import check
+
         check_preset(Head.LIKELIHOOD, self.model, self)
         for knob, name in (("model", self.model), ("reference", self.reference)):
             if not name:
@@ -68,11 +66,15 @@ class Implicit(Room):
         return model, reference
 
     def _reader(self, model: str) -> StepReader:
-        if self.engine is not Engine.VLLM:
-            return _reader(model, choose_device(self.device), self.dtype, self.batch_size)
-        from scorers.checkpoints import vllm_reader
+        if self.engine is Engine.VLLM:
+            from scorers.checkpoints import vllm_reader
 
-        return vllm_reader.reader(Head.LIKELIHOOD, model, self.dtype, self.room, None)
+            return vllm_reader.shared_reader(Head.LIKELIHOOD, model, self.dtype, self.room, None)
+        from policies.engines.hf import choose_device
+        from scorers.checkpoints import hf_reader
+
+        device = choose_device(self.device)
+        return hf_reader.shared_reader(Head.LIKELIHOOD, model, device, self.dtype, self.batch_size)
 
     def load(self) -> None:
         """Loads the models, which else happens at the first request."""
@@ -102,27 +104,3 @@ class Implicit(Room):
             ids += [*pieces(tokenizer, stripped.strip()), *pieces(tokenizer, text[len(stripped) :])]
             ends.append(len(ids))
         return Encoded(ids, ends)
-
-
-class LikelihoodReader(HFReader):
-    """Log-probabilities of stretches of a text: `read(ids, ends)` gives one for each pair of neighbouring ends."""
-
-    def _cost(self, reading: Reading) -> Cost:
-        tokens = len(reading.ids)
-        return Cost(computed=tokens, flops=self.flops.forward(0, tokens, reading.tags[-1] - reading.tags[0]))
-
-    def _read(self, readings: Sequence[Reading]) -> None:
-        if not readings:
-            return
-        hidden = self._hidden(readings)
-        for row, reading in enumerate(readings):
-            first, last = reading.tags[0], reading.tags[-1]
-            foretold = self.score(hidden[row, first - 1 : last - 1])
-            found = [float(foretold[place, token]) for place, token in enumerate(reading.ids[first:last])]
-            reading.scores = [sum(found[a - first : b - first]) for a, b in pairwise(reading.tags)]
-
-
-@lru_cache(maxsize=4)
-def _reader(model: str, device: str, dtype: str, batch_size: int) -> LikelihoodReader:
-    """One runtime a model, shared by all scorers of the same knobs."""
-    return LikelihoodReader(Head.LIKELIHOOD, model, device, dtype, batch_size)

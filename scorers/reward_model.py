@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
-from policies.engines.hf import ModelError, choose_device, load_tokenizer
+from policies.engines.models import ModelError
 from policies.engines.share import Engine, Room
-from scorers.checkpoints import hf_reader
 from scorers.checkpoints.forms import Form
-from scorers.checkpoints.heads import Head, Words, check
+from scorers.checkpoints.heads import Head, Words
 from scorers.checkpoints.presets import check_preset
 from scorers.checkpoints.step_reader import StepReader
 from search.errors import KnobError, check_knob
@@ -54,6 +53,9 @@ class RewardModel:
     @cached_property
     def reader(self) -> StepReader:
         """Raises KnobError and ModelError, before anything is loaded, where the model is not of this format."""
+        from policies.engines.hf import load_tokenizer
+        from scorers.checkpoints.head_kinds import check
+
         if not self.model:
             raise KnobError("scorer.model: name a folder or a hub model")
         check_preset(self.head, self.model, self)
@@ -65,8 +67,11 @@ class RewardModel:
         return self._reader()
 
     def _reader(self) -> StepReader:
+        from policies.engines.hf import choose_device
+        from scorers.checkpoints import hf_reader
+
         dtype, batch = ("float32", 1) if self.deterministic else (self.dtype, self.batch_size)
-        return hf_reader.reader(self.head, self.model, choose_device(self.device), dtype, batch, self.words)
+        return hf_reader.shared_reader(self.head, self.model, choose_device(self.device), dtype, batch, self.words)
 
     def load(self) -> None:
         """Loads the model, which else happens at the first request."""
@@ -100,4 +105,4 @@ class ServedRewardModel(RewardModel, Room):
             return super()._reader()
         from scorers.checkpoints import vllm_reader
 
-        return vllm_reader.reader(self.head, self.model, self.dtype, self.room, self.words)
+        return vllm_reader.shared_reader(self.head, self.model, self.dtype, self.room, self.words)

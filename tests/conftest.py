@@ -31,14 +31,3 @@ def random_prm(tmp_path_factory: pytest.TempPathFactory) -> str:
     from tests.models import save_random
 
     return save_random(Qwen2ForProcessRewardModel, tmp_path_factory.mktemp("prm"), seed=1)
-
-
-@pytest.fixture(scope="session")
-def large_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of 500 problems x 16 samples, with trees."""
-    from experiments.cli import main
-    from tests.report_runs import write_run
-
-    folder = write_run(tmp_path_factory.mktemp("large"), problems=500, samples=16, steps=4, searchers=("best_of_n",))
-    assert main(["report", f"run={folder}"]) == 0
-    return folder / "report.html"

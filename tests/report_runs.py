@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from experiments.runs.results import Result
+from experiments.runs.results import Answer, CellKey, Result
 from experiments.runs.tree_files import tree_name
 from search import End, Ledger, Step, Tree
 
@@ -59,7 +59,7 @@ def write_run(
                     result, tree = _search(place, searcher, samples, steps, seed)
                     file.write(result.dumps() + "\n")
                     if trees:
-                        name = tree_name(result.problem, result.cell, result.seed)
+                        name = tree_name(result.key)
                         (folder / "trees" / f"{place:05d}-{name}").write_text(tree.dumps())
     (folder / "config.yaml").write_text("selection:\n  rule: majority\n  reduction: null\n")
     (folder / "versions.json").write_text(json.dumps({"python": "3.11"}))
@@ -72,10 +72,10 @@ def _search(place: int, searcher: str, samples: int, steps: int, seed: int) -> t
     rng = random.Random(f"{place % 20} {searcher} {seed}")  # twenty texts, so that a large run is soon made
     question = rf"Problem {place}: what is $\frac{{{place}}}{{2}}$?"
     tree = a_tree(question, seed, [solution(rng, steps, 7 if right else 8) for _ in range(samples)])
-    chosen = {"answer": "7" if right else "8", "correct": float(right)}
-    cell = {"searcher": searcher, "n": samples, "budget": {}}
+    chosen = Answer("7" if right else "8", float(right))
+    cell = CellKey(searcher, samples)
     selections = dict.fromkeys(("best", "majority", "weighted"), chosen)
-    rest: Any = (cell, seed, selections, right, False, "done", tree.ledger.to_json(), None)
+    rest: Any = (cell, seed, selections, right, False, "done", tree.ledger, None)
     return Result(f"p-{place}", question, place % 5, "7", *rest), tree
 
 
@@ -85,17 +85,17 @@ def write_hostile_run(folder: Path) -> Path:
     steps = [[f"{HOSTILE} $\\text{{{HOSTILE}}}$\n\n", f"\\boxed{{{HOSTILE}}}"], ["fine\n\n", "\\boxed{7}"]]
     question = f"{HOSTILE} \\href{{javascript:alert(1)}}{{x}} $\\href{{javascript:alert(1)}}{{x}}$"
     tree = a_tree(question, 0, steps)
-    chosen = {"best": {"answer": HOSTILE, "correct": 0.0}}
+    chosen = {"best": Answer(HOSTILE, 0.0)}
     with (folder / "results.jsonl").open("w") as file:
         for searcher, error in (("best_of_n", None), ("beam", f"ValueError: {HOSTILE}")):
-            cell = {"searcher": searcher, "n": 2, "budget": {}}
+            cell = CellKey(searcher, 2)
             selections = {} if error else chosen
-            ledger = Ledger(generated_tokens=100, flops=1e9).to_json()
+            ledger = Ledger(generated_tokens=100, flops=1e9)
             result = Result(
                 HOSTILE, question, HOSTILE, HOSTILE, cell, 0, selections, False, False, "done", ledger, error
             )
             file.write(result.dumps() + "\n")
-            name = tree_name(result.problem, result.cell, result.seed)
+            name = tree_name(result.key)
             (folder / "trees" / f"00000-{name}").write_text(tree.dumps())
     (folder / "config.yaml").write_text(f"selection: {json.dumps(HOSTILE)}\n")
     return folder

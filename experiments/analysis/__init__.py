@@ -1,1 +1,1 @@
-"""From results to figures, with their intervals; no file is written and nothing is shown here."""
+"""From results to numbers with intervals; nothing is written or shown here."""

@@ -1,28 +1,39 @@
 """Best-of-N over saved solutions: what each rule of selection makes of the scores."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from experiments.analysis.uncertainty import interval
+from experiments.analysis.uncertainty import Interval, interval
 from experiments.problems.solution import Solution, as_tree
+from experiments.runs.grading import correctness
+from experiments.runs.results import ORACLE
 from search.answers.boxes import boxed
 from search.answers.equivalence import equivalent
-from search.answers.selection import Selection, allowed_rules, oracle
+from search.answers.selection import Rule, Selection, allowed_rules, oracle
 from search.tree import Tree
 from search.tree.scores import Kind, Reduction
 
+ONE = "one sample"
+
+
+class Accuracy(NamedTuple):
+    """A rule's mean correctness and its gain over one sample, each with its 95 % interval over questions."""
+
+    mean: float
+    interval: Interval
+    gain: float
+    gain_interval: Interval
+
 
 class Answers(NamedTuple):
-    """Best-of-N over the questions that have several solutions: correctness by rule, [P] each."""
+    """Best-of-N over the questions that have several solutions."""
 
     n: float  # solutions a question, on average
     reduction: Reduction  # from a solution's scores to its vote
-    correct: dict[str, np.ndarray]
-
-
-# answers
+    correct: dict[str, np.ndarray]  # by rule, [P]
+    accuracy: dict[str, Accuracy]  # by rule
 
 
 def answers(
@@ -33,36 +44,38 @@ def answers(
     for solution in solutions:
         if solution.answer is not None or solution.answer_right is not None:
             by_question.setdefault(solution.question, []).append(solution)
-    several = [of for of in by_question.values() if len(of) > 1]
+    several = [same for same in by_question.values() if len(same) > 1]
     if not several:
         return None
-    votes = several[0][0].answer is not None or all(_answer(solution) is not None for of in several for solution in of)
-    rows = [(_by_rule if votes else _by_label)(as_tree(of, scores, kind), of, reduction) for of in several]
+    votes = several[0][0].answer is not None or all(_answer(s) is not None for same in several for s in same)
+    rows = [(_by_rule if votes else _by_label)(as_tree(same, scores, kind), same, reduction) for same in several]
     correct = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    return Answers(float(np.mean([len(of) for of in several])), reduction, correct)
+    accuracy = {name: _accuracy(row, correct[ONE]) for name, row in correct.items()}
+    return Answers(float(np.mean([len(same) for same in several])), reduction, correct, accuracy)
+
+
+def _accuracy(row: np.ndarray, one: np.ndarray) -> Accuracy:
+    gain = row - one
+    return Accuracy(float(row.mean()), interval(list(row)), float(gain.mean()), interval(list(gain)))
 
 
 def _by_rule(tree: Tree, solutions: Sequence[Solution], reduction: Reduction) -> dict[str, float]:
     """One question: correctness of one sample, of each rule's answer (the mean where answers tie) and of the oracle."""
     right = _grader(solutions)
-    alone = [float(_is_right(solution)) for solution in solutions]
-    found = {"one sample": float(np.mean(alone))}
-    for rule in allowed_rules(tree):
-        tied = Selection(rule, reduction)(tree).tied
-        found[rule.value] = float(np.mean([right(answer) for answer in tied])) if tied else 0.0
-    return {**found, "oracle": float(oracle(tree, right))}
+    by_rule = {rule.value: correctness(Selection(rule, reduction)(tree), right) for rule in allowed_rules(tree)}
+    return {ONE: float(np.mean([is_right(s) for s in solutions])), **by_rule, ORACLE: float(oracle(tree, right))}
 
 
 def _by_label(tree: Tree, solutions: Sequence[Solution], reduction: Reduction) -> dict[str, float]:
     """One question whose solutions are labelled, but not all have an answer to vote with: a solution is chosen."""
-    alone = [float(_is_right(solution)) for solution in solutions]
+    alone = [float(is_right(solution)) for solution in solutions]
     values = [leaf.value(reduction) or 0.0 for leaf in tree.leaves()]
     best = [right for right, value in zip(alone, values, strict=True) if value == max(values)]
-    return {"one sample": float(np.mean(alone)), "best": float(np.mean(best)), "oracle": max(alone)}
+    return {ONE: float(np.mean(alone)), Rule.BEST.value: float(np.mean(best)), ORACLE: max(alone)}
 
 
 def _grader(solutions: Sequence[Solution]) -> Callable[[str], bool]:
-    """Whether an answer is right: by the gold answer, or as its solution is labelled."""
+    """What decides whether an answer is right: the gold answer, else the labels of the solutions."""
     gold = solutions[0].answer
     if gold is not None:
         return lambda answer: equivalent(answer, gold)
@@ -74,18 +87,9 @@ def _answer(solution: Solution) -> str | None:
     return boxed("\n\n".join(solution.steps))
 
 
-def _is_right(solution: Solution) -> bool:
+def is_right(solution: Solution) -> bool:
+    """By its label, else by its answer; a solution without an answer is wrong."""
     if solution.answer_right is not None:
         return solution.answer_right
-    found = _answer(solution)
-    return found is not None and solution.answer is not None and equivalent(found, solution.answer)
-
-
-def accuracy(row: np.ndarray, one: np.ndarray) -> dict[str, Any]:
-    gain = row - one
-    return {
-        "mean": float(row.mean()),
-        "interval": list(interval(list(row))),
-        "gain": float(gain.mean()),
-        "gain_interval": list(interval(list(gain))),
-    }
+    answer = _answer(solution)
+    return answer is not None and solution.answer is not None and equivalent(answer, solution.answer)

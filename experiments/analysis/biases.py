@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.analysis.best_of_n import _is_right
+from experiments.analysis.best_of_n import is_right
 from experiments.problems.solution import Solution
 
 PLACES = 10  # bins of the place of the lowest score
 
 
 class Biases(NamedTuple):
-    """Of Best-of-N with a PRM ("The Lessons of Developing Process Reward Models", arXiv 2501.07301, section 4).
+    """From "The Lessons of Developing Process Reward Models", arXiv 2501.07301, section 4.
 
     `right_but_doubted`: share of the solutions with a right answer that have a step scored wrong. `tolerated`: share of
     the solutions with a right answer and a wrong step in which no step is scored wrong. `lowest_is_last`: share of
@@ -26,14 +26,11 @@ class Biases(NamedTuple):
     lowest: np.ndarray
 
 
-# biases
-
-
 def biases(solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]], threshold: float) -> Biases:
-    held = [solution for solution in solutions if solution.id in scores]
-    right = [s for s in held if (s.answer is not None or s.answer_right is not None) and _is_right(s)]
+    scored = [solution for solution in solutions if solution.id in scores]
+    right = [s for s in scored if (s.answer is not None or s.answer_right is not None) and is_right(s)]
     flawed = [s for s in right if False in s.right]
-    places = [_lowest(scores[s.id]) for s in held if len(s.steps) > 1]
+    places = [_lowest(scores[s.id]) for s in scored if len(s.steps) > 1]
     histogram = np.sum([_binned(shares) for shares in places], axis=0) / max(1, len(places))
     return Biases(
         right_but_doubted=_share(min(scores[s.id]) < threshold for s in right),
@@ -44,8 +41,8 @@ def biases(solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]],
 
 
 def _share(values: Iterable[float]) -> float:
-    found = list(values)
-    return float(np.mean(found)) if found else float("nan")
+    known = list(values)
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _lowest(scores: Sequence[float]) -> np.ndarray:

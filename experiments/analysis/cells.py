@@ -1,80 +1,99 @@
-"""Results by cell: which of them can be compared. What all analyses share."""
+"""Results by cell, and which of them can be compared: what all analyses share."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean
 
 import numpy as np
 
 from experiments.analysis.fewer_samples import with_estimates
+from experiments.analysis.rules import RULES
 from experiments.errors import RunError
 from experiments.runs.grid import GREEDY
-from experiments.runs.results import ORACLE, Result
-from search.answers.selection import Rule
-
-
-def correct_by_problem(members: Iterable[Result], rule: str) -> dict[str, float]:
-    """Mean correctness of each problem under a rule, over the seeds that it was searched with; problems without gold
-    are left out. Figures and their intervals are of problems: seeds of one problem are no further problems.
-    """
-    found: dict[str, list[float]] = {}
-    for member in members:
-        if (value := member.correct(rule)) is not None:
-            found.setdefault(member.problem, []).append(value)
-    return {problem: fmean(found[problem]) for problem in sorted(found)}
-
-
-RULES = [*(rule.value for rule in Rule), ORACLE]
-
+from experiments.runs.results import ORACLE, CellKey, Result
 
 _ORDER = (GREEDY, "best_of_n", "beam", "mcts", "particle_filter", "custom")
 
 
-CellKey = tuple[str, int, tuple[tuple[str, float], ...]]
+@dataclass(frozen=True)
+class Cells:
+    """The results of a run by cell; `Cells.of` adds the cells that are read off larger ones."""
+
+    results: Sequence[Result]
+
+    @classmethod
+    def of(cls, results: Sequence[Result]) -> "Cells":
+        return cls(with_estimates(results))
+
+    @cached_property
+    def searches(self) -> list[Result]:
+        """The results that were run, not read off others."""
+        return [result for result in self.results if result.estimated_from is None]
+
+    @cached_property
+    def by_key(self) -> dict[CellKey, list[Result]]:
+        """In the order of the searchers, then by n and by budget."""
+        cells: dict[CellKey, list[Result]] = {}
+        for result in self.results:
+            cells.setdefault(result.cell, []).append(result)
+        return dict(sorted(cells.items(), key=lambda item: (_ORDER.index(item[0].searcher), item[0][1:])))
+
+    @cached_property
+    def rules(self) -> dict[str, list[str]]:
+        """By searcher, the rules that some tree of it allows, and the oracle."""
+        rules: dict[str, set[str]] = {}
+        for result in self.results:
+            rules.setdefault(result.cell.searcher, {ORACLE}).update(result.selections)
+        return {searcher: [rule for rule in RULES if rule in allowed] for searcher, allowed in rules.items()}
+
+    @cached_property
+    def searchers(self) -> list[str]:
+        """In order, without greedy decoding."""
+        return list(dict.fromkeys(key.searcher for key in self.by_key if key.searcher != GREEDY))
+
+    @cached_property
+    def problems(self) -> list[str]:
+        return sorted({result.problem for result in self.results})
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        return sorted({result.seed for result in self.results})
+
+    def only(self, keep: Callable[[CellKey], bool]) -> "Cells":
+        return Cells([result for result in self.results if keep(result.cell)])
+
+    def complete(self) -> "Cells":
+        """The results that can be compared: problems with a gold answer that ended in every cell, with each seed that
+        did. Greedy decoding has one seed for all. Raises RunError where there is no such problem.
+        """
+        with_gold = [result for result in self.results if result.gold is not None]
+        searched = [_searches(members) for key, members in Cells(with_gold).by_key.items() if key.searcher != GREEDY]
+        everywhere = set.intersection(*searched) if searched else _searches(with_gold)
+        in_cells = [{result.problem for result in members} for members in Cells(with_gold).by_key.values()]
+        shared = set.intersection({problem for problem, _ in everywhere}, *in_cells)
+        if not shared:
+            raise RunError("no problem with a gold answer has ended in every cell")
+        results = [result for result in with_gold if result.problem in shared]
+        return Cells([r for r in results if r.cell.searcher == GREEDY or (r.problem, r.seed) in everywhere])
 
 
-def by_cell(results: Iterable[Result]) -> dict[CellKey, list[Result]]:
-    """Results by cell, cells in the order of the searchers, then by n and by budget."""
-    cells: dict[CellKey, list[Result]] = {}
-    for result in results:
-        cell = result.cell
-        cells.setdefault((cell["searcher"], cell["n"], tuple(cell["budget"].items())), []).append(result)
-    return dict(sorted(cells.items(), key=lambda item: (_ORDER.index(item[0][0]), item[0][1:])))
+def _searches(results: Iterable[Result]) -> set[tuple[str, int]]:
+    return {(result.problem, result.seed) for result in results}
 
 
-def rules_of(results: Iterable[Result]) -> dict[str, list[str]]:
-    """By searcher, the rules that some tree of it allows, and the oracle."""
-    seen: dict[str, set[str]] = {}
-    for result in results:
-        seen.setdefault(result.cell["searcher"], {ORACLE}).update(result.selections)
-    return {searcher: [rule for rule in RULES if rule in rules] for searcher, rules in seen.items()}
+def correct_by_problem(members: Iterable[Result], rule: str) -> dict[str, float]:
+    """Mean correctness of each problem under a rule, over the seeds that it was searched with; problems without gold
+    are left out. Means and intervals are over problems: seeds of one problem are no further problems.
+    """
+    correct: dict[str, list[float]] = {}
+    for member in members:
+        if (value := member.correct(rule)) is not None:
+            correct.setdefault(member.problem, []).append(value)
+    return {problem: fmean(correct[problem]) for problem in sorted(correct)}
 
 
 def mean(values: Sequence[float | None]) -> float | None:
-    """None where one of them is not known."""
+    """None where one of them is unknown."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if len(known) == len(values) else None
-
-
-def complete(results: Sequence[Result]) -> list[Result]:
-    """What can be compared: cells that were run or are read off others, and the problems that ended in all of them."""
-    return in_every_cell(with_estimates([result for result in results if result.gold is not None]))
-
-
-def in_every_cell(results: Sequence[Result]) -> list[Result]:
-    """The results of the problems that have ended in every cell, with each seed that did. Raises RunError where there
-    are none. Greedy decoding has one seed for all.
-    """
-    cells = by_cell(results)
-    searched = [{(r.problem, r.seed) for r in members} for (name, *_), members in cells.items() if name != GREEDY]
-    problems = [{result.problem for result in members} for members in cells.values()]
-    both = set.intersection(*searched) if searched else {(r.problem, r.seed) for r in results}
-    shared = set.intersection({problem for problem, _ in both}, *problems)
-    if not shared:
-        raise RunError("no problem with a gold answer has ended in every cell")
-    kept = [result for result in results if result.problem in shared]
-    return [r for r in kept if r.cell["searcher"] == GREEDY or (r.problem, r.seed) in both]
-
-
-def scale(result: Result) -> float:
-    """The swept budget, or n where none is swept."""
-    return next(iter(result.cell["budget"].values()), result.cell["n"])

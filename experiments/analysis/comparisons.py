@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.analysis.cells import by_cell, correct_by_problem, mean, rules_of, scale
+from experiments.analysis.cells import Cells, correct_by_problem, mean
 from experiments.analysis.uncertainty import Interval, interval, p_value
 from experiments.errors import RunError, one_of
 from experiments.runs.axes import SPENT, Axis
@@ -51,34 +51,31 @@ class Comparison(NamedTuple):
         return "better" if self.interval.low > 0 else "worse"
 
 
-def comparisons(
-    results: Sequence[Result], baseline: str, axis: Axis, rule: str, n: float | None = None
-) -> list[Comparison]:
+def comparisons(cells: Cells, baseline: str, axis: Axis, rule: str, n: float | None = None) -> list[Comparison]:
     """Every cell of the other searchers against the baseline at equal compute, or all others against its cell `n`.
 
-    Raises RunError where there is nothing to compare.
+    `cells` are complete. Raises RunError where there is nothing to compare.
     """
-    rules, cells = rules_of(results), [_cell(members, axis, rule) for members in by_cell(results).values()]
-    cells = [cell for cell in cells if cell.cost and rule in rules[cell.searcher]]
-    base = sorted((cell for cell in cells if cell.searcher == baseline), key=lambda cell: cell.cost)
+    every = [_cell(members, axis, rule) for members in cells.by_key.values()]
+    known = [cell for cell in every if cell.cost and rule in cells.rules[cell.searcher]]
+    base = sorted((cell for cell in known if cell.searcher == baseline), key=lambda cell: cell.cost)
     if not base:
-        raise RunError(f"baseline={baseline}: {_missing(results, baseline, axis, rule)}")
+        raise RunError(f"baseline={baseline}: {_missing(cells, baseline, axis, rule)}")
     if n is not None:
         fixed = next((cell for cell in base if cell.scale == n), None)
         if fixed is None:
             raise RunError(f"n={n:g}: {baseline} has {', '.join(f'{cell.scale:g}' for cell in base)}")
-        return [compared(cell, fixed.correct) for cell in cells if cell is not fixed]
-    others = [cell for cell in cells if cell.searcher not in (baseline, GREEDY)]
+        return [compared(cell, fixed.correct) for cell in known if cell is not fixed]
+    others = [cell for cell in known if cell.searcher not in (baseline, GREEDY)]
     if not others:
         raise RunError(f"there is no searcher but {baseline} to compare by {rule}")
     return [compared(cell, at_cost(base, cell.cost)) for cell in others]
 
 
-def _missing(results: Sequence[Result], baseline: str, axis: Axis, rule: str) -> str:
-    names = [name for name in rules_of(results) if name != GREEDY]
-    if baseline not in names:
-        return f"not in this run; choose from {one_of(names, baseline)}"
-    if rule not in rules_of(results)[baseline]:
+def _missing(cells: Cells, baseline: str, axis: Axis, rule: str) -> str:
+    if baseline not in cells.searchers:
+        return f"not in this run; choose from {one_of(cells.searchers, baseline)}"
+    if rule not in cells.rules[baseline]:
         return f"its answers were not chosen by {rule}; give another selection="
     return f"its {axis} are not known; give another axis="
 
@@ -88,7 +85,7 @@ def _cell(members: Sequence[Result], axis: Axis, rule: str) -> Cell:
     by_problem = correct_by_problem(members, rule)
     correct = np.array([by_problem[problem] for problem in sorted(by_problem)])
     cost = mean([SPENT[axis](member.ledger) for member in members]) or 0
-    return Cell(members[0].cell["searcher"], scale(members[0]), cost, correct)
+    return Cell(members[0].cell.searcher, members[0].scale, cost, correct)
 
 
 def at_cost(cells: Sequence[Cell], cost: float) -> np.ndarray | None:
@@ -110,7 +107,6 @@ def compared(cell: Cell, baseline: np.ndarray | None) -> Comparison:
     if baseline is None:
         return Comparison(cell)
     gain = cell.correct - baseline
-    gain[np.abs(gain) < 1e-9] = 0.0  # rounding of interpolated and expected values
     gain[np.abs(gain) < 1e-9] = 0.0  # rounding of interpolated and expected values
     return Comparison(
         cell, float(gain.mean()), interval(list(gain)), p_value(gain), int((gain > 0).sum()), int((gain < 0).sum())

@@ -1,4 +1,4 @@
-"""The figures of `stepsearch judge`: what a scorer's numbers on saved solutions say of the scorer."""
+"""The numbers of `stepsearch judge`: what a scorer's numbers on saved solutions say of the scorer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class Judgement:
-    """All figures; what the data cannot tell is None or empty."""
+    """All numbers; what the data do not tell is None or empty."""
 
     solutions: int
     errors: int
@@ -77,20 +77,20 @@ def judgement(
     scores: Mapping[str, Sequence[float]],
     errors: int,
     kind: Kind,
-    asked: Threshold | None,
+    given: Threshold | None,
     reduction: Reduction | None = None,
 ) -> Judgement:
-    """`asked` None: the threshold is chosen on the first group. `reduction` None is the kind's own."""
+    """`given` None: the threshold is chosen on the first group. `reduction` None is the kind's own."""
     groups: dict[str, list[Solution]] = {}
     for solution in solutions:
         groups.setdefault(solution.group, []).append(solution)
     stepwise = kind is not Kind.OUTCOME
     judged = {name: [_judged(s, scores) for s in of if _has_labels(s)] for name, of in groups.items() if stepwise}
     judged = {name: of for name, of in judged.items() if of}
-    threshold = asked or choose(judged)
-    figures = [group_figures(name, of, threshold.value) for name, of in judged.items()]
+    threshold = given or choose(judged)
+    metrics = [group_metrics(name, of, threshold.value) for name, of in judged.items()]
     every = [each for of in judged.values() for each in of]
-    average = float(np.mean([figure.f1.f1 for figure in figures])) if figures else float("nan")
+    average = float(np.mean([group.f1.f1 for group in metrics])) if metrics else float("nan")
     steps = up_to_first_error(every)
     is_probability = kind in (Kind.CORRECTNESS, Kind.VALUE) and len(steps.right)
     curve = calibration(steps) if is_probability else []
@@ -98,9 +98,9 @@ def judgement(
         solutions=len(solutions),
         errors=errors,
         threshold=threshold,
-        groups=figures,
-        pooled=group_figures("all", every, threshold.value) if len(figures) > 1 else None,
-        dimensions=_dimensions(figures),
+        groups=metrics,
+        pooled=group_metrics("all", every, threshold.value) if len(metrics) > 1 else None,
+        dimensions=_dimensions(metrics),
         average_f1=average if average == average else None,
         curve=curve,
         calibration_error=calibration_error(curve) if curve else None,
@@ -109,10 +109,10 @@ def judgement(
     )
 
 
-def _dimensions(figures: Sequence[Group]) -> dict[str, float]:
-    scores = {figure.name: figure.prm_score for figure in figures}
-    whole = {name: categories for name, categories in DIMENSIONS.items() if categories <= set(scores)}
-    return {name: float(np.mean([scores[c] for c in sorted(categories)])) for name, categories in whole.items()}
+def _dimensions(metrics: Sequence[Group]) -> dict[str, float]:
+    scores = {group.name: group.prm_score for group in metrics}
+    complete = {name: categories for name, categories in DIMENSIONS.items() if categories <= set(scores)}
+    return {name: float(np.mean([scores[c] for c in sorted(categories)])) for name, categories in complete.items()}
 
 
 def _has_labels(solution: Solution) -> bool:
@@ -132,9 +132,9 @@ def choose(judged: Mapping[str, Sequence[Judged]]) -> Threshold:
     return Threshold(best_threshold(judged[name]), f"chosen on {name}")
 
 
-def group_figures(name: str, judged: Sequence[Judged], threshold: float) -> Group:
+def group_metrics(name: str, judged: Sequence[Judged], threshold: float) -> Group:
     wrong = sum(each.first_wrong is not None for each in judged)
-    found = first_errors(judged, threshold)
-    spread = interval_of(lambda chosen: found.f1(chosen).f1, len(judged), resamples=500)
+    errors = first_errors(judged, threshold)
+    spread = interval_of(lambda chosen: errors.f1(chosen).f1, len(judged), resamples=500)
     score = prm_score(every_step(judged), threshold)
-    return Group(name, len(judged), wrong, found.f1(), auc(*up_to_first_error(judged)), score, spread)
+    return Group(name, len(judged), wrong, errors.f1(), auc(*up_to_first_error(judged)), score, spread)

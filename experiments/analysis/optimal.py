@@ -9,29 +9,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.analysis.cells import by_cell, correct_by_problem, rules_of
+from experiments.analysis.cells import Cells, correct_by_problem
 from experiments.analysis.fewer_samples import largest
 from experiments.analysis.uncertainty import Interval, interval
 from experiments.errors import RunError
 from experiments.runs.axes import SPENT
-from experiments.runs.results import Result
+from experiments.runs.results import CellKey, Result
 from search.tree.randomness import generator
 
 QUINTILES = 5
 
 
-class Setting(NamedTuple):
-    """What can be chosen: a searcher at its scale, under a swept budget if there is one."""
-
-    searcher: str
-    n: int
-    budget: tuple[tuple[str, float], ...] = ()
-
-
 class Grid(NamedTuple):
     """Correctness and cost of every setting on every problem, [C, P] each; seeds of a problem are averaged."""
 
-    settings: list[Setting]
+    settings: list[CellKey]
     problems: list[str]
     correct: np.ndarray
     cost: np.ndarray
@@ -52,14 +44,13 @@ class Measured(NamedTuple):
         return interval(self.correct.tolist())
 
 
-def grid(results: Sequence[Result], axis: str, rule: str) -> Grid:
-    """Of results that are complete: every problem has ended in every cell. Raises RunError where nothing is known."""
-    rules = rules_of(results)
-    rows: list[tuple[Setting, dict[str, float], dict[str, float]]] = []
-    for key, members in by_cell(results).items():
+def grid(cells: Cells, axis: str, rule: str) -> Grid:
+    """The settings of complete cells. Raises RunError where nothing is known."""
+    rows: list[tuple[CellKey, dict[str, float], dict[str, float]]] = []
+    for key, members in cells.by_key.items():
         costs = _costs(members, axis)
-        if rule in rules[key[0]] and costs is not None:
-            rows.append((Setting(*key), correct_by_problem(members, rule), costs))
+        if rule in cells.rules[key.searcher] and costs is not None:
+            rows.append((key, correct_by_problem(members, rule), costs))
     if not rows:
         raise RunError(f"no searcher's answers were chosen by {rule}, or its {axis} are not known")
     problems = sorted(set.intersection(*(set(correct) for _, correct, _ in rows)))
@@ -69,12 +60,12 @@ def grid(results: Sequence[Result], axis: str, rule: str) -> Grid:
 
 def _costs(members: Sequence[Result], axis: str) -> dict[str, float] | None:
     """Mean cost of each problem; None where one is not known."""
-    found: dict[str, list[float]] = {}
+    costs: dict[str, list[float]] = {}
     for member in members:
-        if (spent := SPENT[axis](member.ledger)) is None:
+        if (cost := SPENT[axis](member.ledger)) is None:
             return None
-        found.setdefault(member.problem, []).append(spent)
-    return {problem: float(np.mean(values)) for problem, values in found.items()}
+        costs.setdefault(member.problem, []).append(cost)
+    return {problem: float(np.mean(values)) for problem, values in costs.items()}
 
 
 def own_levels(results: Sequence[Result], problems: Sequence[str]) -> np.ndarray | None:
@@ -88,17 +79,17 @@ def own_levels(results: Sequence[Result], problems: Sequence[str]) -> np.ndarray
 def quintiles(results: Sequence[Result], questions: Mapping[str, str]) -> np.ndarray:
     """By the policy's pass rate in a run of independent samples of its own, [P]: "1 of 5" holds the easiest.
 
-    `questions` are by problem, in the order asked for.
+    `questions` are by problem, in the order of the answer.
 
     Raises RunError where a problem has no samples there, or another question has its name.
     """
     rates: dict[str, list[float]] = {}
     for result in (result for members in largest(results) for result in members):
         if result.samples and result.gold is not None:
-            rates.setdefault(result.problem, []).extend(float(sample["right"]) for sample in result.samples)
+            rates.setdefault(result.problem, []).extend(float(bool(sample.right)) for sample in result.samples)
     problems = list(questions)
-    asked = {result.problem: result.question for result in results}
-    if other := [problem for problem in problems if asked.get(problem, questions[problem]) != questions[problem]]:
+    theirs = {result.problem: result.question for result in results}
+    if other := [problem for problem in problems if theirs.get(problem, questions[problem]) != questions[problem]]:
         raise RunError(f"difficulty=: {other[0]} is another question in that run; give a run of the same problems")
     if missing := [problem for problem in problems if problem not in rates]:
         raise RunError(f"difficulty=: that run has no independent samples of {missing[0]} ({len(missing)} are missing)")
@@ -139,10 +130,10 @@ def cross_fitted(grid: Grid, levels: np.ndarray, budget: float, seed: int = 0) -
     """
     half, taken = halves(levels, seed), np.full(len(levels), -1)
     for learn, measure in ((0, 1), (1, 0)):
-        whole = choose(grid, half == learn, budget, np.ones(len(levels), dtype=bool))
+        everywhere = choose(grid, half == learn, budget, np.ones(len(levels), dtype=bool))
         for level in np.unique(levels):
             chosen = choose(grid, (half == learn) & (levels == level), budget, levels == level)
-            chosen = whole if chosen is None else chosen
+            chosen = everywhere if chosen is None else chosen
             if chosen is None:
                 return None
             taken[(half == measure) & (levels == level)] = chosen
@@ -154,14 +145,14 @@ def curve(grid: Grid, levels: np.ndarray, seed: int = 0) -> list[tuple[float, Me
     """`cross_fitted` at the mean cost of every setting, cheapest first."""
     budgets = sorted({float(cost) for cost in grid.cost.mean(1)})
     measured: Mapping[float, Measured | None] = {b: cross_fitted(grid, levels, b, seed) for b in budgets}
-    return [(budget, found) for budget, found in measured.items() if found is not None]
+    return [(budget, one) for budget, one in measured.items() if one is not None]
 
 
 ONE_LEVEL = "all"
 
 
-def settings(found: Grid, levels: np.ndarray, budget: float) -> dict[str, Setting]:
+def settings(grid: Grid, levels: np.ndarray, budget: float) -> dict[str, CellKey]:
     """The best setting within the budget for each level, by all of its problems."""
-    whole = choose(found, np.ones(len(levels), dtype=bool), budget)
-    chosen = {str(level): choose(found, levels == level, budget) for level in np.unique(levels)}
-    return {level: found.settings[whole or 0 if place is None else place] for level, place in chosen.items()}
+    everywhere = choose(grid, np.ones(len(levels), dtype=bool), budget)
+    chosen = {str(level): choose(grid, levels == level, budget) for level in np.unique(levels)}
+    return {level: grid.settings[everywhere or 0 if place is None else place] for level, place in chosen.items()}

@@ -59,14 +59,14 @@ def best_at_k(samples: Samples, k: int) -> float:
     n = len(samples.score)
     _check(n, k)
     scores = np.where(samples.group >= 0, samples.score, -np.inf)
-    found, above = Fraction(0), 0
+    expected, above = Fraction(0), 0
     for score in sorted(set(scores[np.isfinite(scores)].tolist()), reverse=True):
-        held = scores == score
-        size = int(held.sum())
-        none_above, none_held = math.comb(n - above, k), math.comb(n - above - size, k)
-        found += Fraction((none_above - none_held) * int(samples.right[held].sum()), size)
+        equal = scores == score
+        size = int(equal.sum())
+        none_above, none_equal = math.comb(n - above, k), math.comb(n - above - size, k)
+        expected += Fraction((none_above - none_equal) * int(samples.right[equal].sum()), size)
         above += size
-    return float(found / math.comb(n, k))
+    return float(expected / math.comb(n, k))
 
 
 def vote_at_k(samples: Samples, weight: np.ndarray, k: int, draws: int, rng: np.random.Generator) -> Expected:
@@ -83,8 +83,8 @@ def vote_at_k(samples: Samples, weight: np.ndarray, k: int, draws: int, rng: np.
         np.put_along_axis(drawn, chosen, True, axis=1)
         return Expected(float(_voted(samples, weight, drawn).mean()))
     order = np.argsort(rng.random((draws, n)), axis=1)
-    found = _voted(samples, weight, order < k)
-    return Expected(float(found.mean()), float(found.std(ddof=1) / np.sqrt(draws)))
+    correct = _voted(samples, weight, order < k)
+    return Expected(float(correct.mean()), float(correct.std(ddof=1) / np.sqrt(draws)))
 
 
 def _voted(samples: Samples, weight: np.ndarray, drawn: np.ndarray) -> np.ndarray:

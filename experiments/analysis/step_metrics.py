@@ -39,9 +39,9 @@ def every_step(solutions: Sequence[Judged]) -> Steps:
 
 
 def _labelled(scores: Sequence[float], right: Sequence[bool | None]) -> Steps:
-    kept = [(score, label) for score, label in zip(scores, right, strict=True) if label is not None]
+    labelled = [(score, label) for score, label in zip(scores, right, strict=True) if label is not None]
     return Steps(
-        np.array([score for score, _ in kept], dtype=float), np.array([label for _, label in kept], dtype=bool)
+        np.array([score for score, _ in labelled], dtype=float), np.array([label for _, label in labelled], dtype=bool)
     )
 
 
@@ -90,10 +90,10 @@ class FirstErrors(NamedTuple):
 def first_errors(solutions: Sequence[Judged], threshold: float) -> FirstErrors:
     """ProcessBench (arXiv 2412.06559, section 3): a scorer finds the first step that it puts below `threshold`."""
     wrong = [solution.first_wrong for solution in solutions]
-    found = [next((i for i, score in enumerate(s.scores) if score < threshold), None) for s in solutions]
+    predicted = [next((i for i, score in enumerate(s.scores) if score < threshold), None) for s in solutions]
     return FirstErrors(
         right=np.array([place is None for place in wrong], dtype=bool),
-        hit=np.array([a == b for a, b in zip(found, wrong, strict=True)], dtype=bool),
+        hit=np.array([a == b for a, b in zip(predicted, wrong, strict=True)], dtype=bool),
         counted=np.array([None not in s.right[:place] for s, place in zip(solutions, wrong, strict=True)], dtype=bool),
     )
 
@@ -122,8 +122,8 @@ def prm_score(steps: Steps, threshold: float) -> float:
     if not len(steps.right):
         return float("nan")
     called = steps.scores >= threshold
-    found = [_f1(called, steps.right), _f1(~called, ~steps.right)]
-    return float(np.mean(found)) if not steps.right.all() else found[0]
+    scores = [_f1(called, steps.right), _f1(~called, ~steps.right)]
+    return float(np.mean(scores)) if not steps.right.all() else scores[0]
 
 
 def _f1(called: np.ndarray, real: np.ndarray) -> float:
@@ -142,8 +142,8 @@ class Bin(NamedTuple):
 def calibration(steps: Steps, bins: int = 10) -> list[Bin]:
     """The bins that hold steps, lowest scores first."""
     places = np.clip((steps.scores * bins).astype(int), 0, bins - 1)
-    held = [places == place for place in range(bins)]
-    return [Bin(int(h.sum()), float(steps.scores[h].mean()), float(steps.right[h].mean())) for h in held if h.any()]
+    members = [places == place for place in range(bins)]
+    return [Bin(int(h.sum()), float(steps.scores[h].mean()), float(steps.right[h].mean())) for h in members if h.any()]
 
 
 def calibration_error(curve: Sequence[Bin]) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.analysis.cells import by_cell, correct_by_problem, mean, rules_of
+from experiments.analysis.cells import Cells, correct_by_problem, mean
 from experiments.analysis.uncertainty import interval
 from experiments.runs.results import Result
 
@@ -32,15 +32,14 @@ COLUMNS = [
 Row = dict[str, Any]
 
 
-def summarise(results: Sequence[Result]) -> list[Row]:
+def summarise(cells: Cells) -> list[Row]:
     """A row for each cell and rule: accuracy with its interval, counts of searches, and costs, mean per search.
 
-    A failed search counts as wrong. What is not known is None: FLOPs that a model does not tell, accuracy without gold,
+    A failed search counts as wrong. What is unknown is None: FLOPs that a model does not tell, accuracy without gold,
     how many answers are distinct where the cell was not run itself.
     """
     rows: list[Row] = []
-    rules = rules_of(results)
-    for (searcher, n, limit), members in by_cell(results).items():
+    for (searcher, n, limit), members in cells.by_key.items():
         counts = {
             "problems": len({result.problem for result in members}),
             "seeds": len({result.seed for result in members}),
@@ -48,11 +47,11 @@ def summarise(results: Sequence[Result]) -> list[Row]:
             "errors": sum(result.error is not None for result in members),
             **{f"distinct_{name}": _distinct(members, name) for name in ("answers", "first_steps")},
         }
-        costs = {name: mean([result.ledger[name] for result in members]) for name in COSTS}
-        for rule in rules[searcher]:
+        costs = {name: mean([getattr(result.ledger, name) for result in members]) for name in COSTS}
+        for rule in cells.rules[searcher]:
             cell = {"searcher": searcher, "n": n, "selection": rule, **{f"budget_{k}": v for k, v in limit}}
-            told = len(correct_by_problem(members, rule)) or counts["problems"]
-            rows.append({**cell, **counts, "problems": told, **_accuracy(members, rule), **costs})
+            problems = len(correct_by_problem(members, rule)) or counts["problems"]
+            rows.append({**cell, **counts, "problems": problems, **_accuracy(members, rule), **costs})
     return rows
 
 
@@ -66,5 +65,5 @@ def _accuracy(members: Sequence[Result], rule: str) -> Row:
 
 def _distinct(members: Sequence[Result], name: str) -> float | None:
     """Mean over the searches that have ended well."""
-    known = [result.distinct[name] for result in members if result.distinct is not None]
+    known = [getattr(result.distinct, name) for result in members if result.distinct is not None]
     return float(np.mean(known)) if known else None

@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
-from experiments.config.schema import from_words
+from experiments.config.schema import from_overrides
 from experiments.problems.sets import Arithmetic
 from policies.engines.hf_writer import Generator
 from policies.engines.prompt import encode_question
@@ -114,7 +114,7 @@ class BoxAtStepEnd(StoppingCriteria):
 
 
 def main() -> None:
-    knobs = from_words(Knobs)
+    knobs = from_overrides(Knobs)
     policy = HF(
         knobs.model, device=knobs.device, dtype=knobs.dtype, batch_size=knobs.batch_size, max_tokens=knobs.max_tokens
     )

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from rich.console import Console
 
-from experiments.config.schema import from_words
+from experiments.config.schema import from_overrides
 from experiments.problems.sets import Arithmetic
 from policies.engines.share import Engine
 from policies.vllm import VLLM
@@ -243,7 +243,7 @@ def overlap_row(knobs: Knobs, questions: Sequence[str], policy: VLLM, prm: PRM) 
 
 
 def main() -> None:
-    knobs = from_words(Knobs)
+    knobs = from_overrides(Knobs)
     torch.set_num_threads(knobs.threads)
     policy, prm = VLLM(context=2048), PRM(engine=Engine.VLLM, context=2048)
     writer, reader = policy.engine.server, cast(VLLMReader, prm.reader).server

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.analysis.cells import complete
+from experiments.analysis.cells import Cells
 from experiments.analysis.comparisons import comparisons
 from experiments.config.compose import compose
 from experiments.config.schema import build
@@ -45,16 +45,16 @@ class Compare:
 
 def main(overrides: Sequence[str] = ()) -> int:
     knobs: Compare = build(compose(Compare, overrides))
-    results = complete(read_results(given_folder(knobs)))
+    cells = Cells.of(read_results(given_folder(knobs))).complete()
     rule = knobs.selection.rule.value
     screen().print(
         comparisons_table(
-            comparisons(results, knobs.baseline, knobs.axis, rule, knobs.n),
+            comparisons(cells, knobs.baseline, knobs.axis, rule, knobs.n),
             knobs.baseline,
             knobs.axis,
             knobs.n,
             rule,
-            results,
+            cells,
         )
     )
     return 0

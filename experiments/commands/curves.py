@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from experiments.analysis.cells import Cells
 from experiments.analysis.curves import AXES, SCALE
 from experiments.config.compose import compose
 from experiments.config.schema import build
@@ -54,7 +55,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     results = read_results(folder)
     paths = draw_samples(folder, results)
     try:
-        paths += draw_run(folder, results, curves.selection.rule, curves.name, curves.axes)
+        paths += draw_run(folder, Cells.of(results), curves.selection.rule, curves.name, curves.axes)
     except RunError as error:
         if not paths:
             raise

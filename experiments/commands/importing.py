@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+from experiments.analysis.cells import Cells
 from experiments.config.compose import compose
 from experiments.config.registry import GROUPS
 from experiments.config.schema import build
@@ -27,7 +28,7 @@ from experiments.reports.sweep import draw, report
 from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint_of
 from experiments.runs.folder import open_run_folder
-from experiments.runs.imported import INDEPENDENT, _name, imported
+from experiments.runs.imported import INDEPENDENT, imported, problem_name
 from experiments.runs.results import RESULTS, Result
 
 
@@ -57,7 +58,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     n = min(map(len, by_problem), default=0)
     if not n:
         raise RunError("data.path: the file holds no completion")
-    names = Counter(_name(of[0]) for of in by_problem)
+    names = Counter(problem_name(of[0]) for of in by_problem)
     if (twice := names.most_common(1)[0])[1] > 1:
         raise RunError(f"data.path: {twice[1]} problems are called {twice[0]}; give each an id of its own")
     if left := sum(len(of) - n for of in by_problem):
@@ -69,6 +70,7 @@ def main(overrides: Sequence[str] = ()) -> int:
         for result in imported(by_problem, n, knobs.searcher, knobs.selection.reduction, knobs.seed):
             lines.append(result.dumps())
             results.append(result)
-    report(folder, results, knobs.selection.rule)
-    draw(folder, results, knobs.selection.rule)
+    cells = Cells.of(results)
+    report(folder, cells, knobs.selection.rule)
+    draw(folder, cells, knobs.selection.rule)
     return 0

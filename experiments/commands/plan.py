@@ -20,15 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from experiments.analysis.cells import complete
-from experiments.analysis.optimal import ONE_LEVEL, cross_fitted, grid, own_levels, quintiles
+from experiments.analysis.cells import Cells
+from experiments.analysis.optimal import ONE_LEVEL, cross_fitted, grid, own_levels, quintiles, settings
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError
-from experiments.reports.plan import _gain, _said, commands, figure, table, write
+from experiments.reports.plan import accuracy_line, chart, commands, gain_line, table, write
 from experiments.runs.axes import Axis
 from experiments.runs.folder import config_of, given_folder
-from experiments.runs.results import Result, read_results
+from experiments.runs.results import read_results
 from experiments.terminal import screen
 from search.errors import check_knob
 
@@ -56,48 +56,47 @@ class Plan:
 
 def main(overrides: Sequence[str] = ()) -> int:
     knobs: Plan = build(compose(Plan, overrides))
-    folder = given_folder(knobs)
     if knobs.budget is None:
-        raise ConfigError("plan needs a budget per problem: budget=1000")
-    results = complete(read_results(folder))
-    found = grid(results, knobs.axis, knobs.selection.rule.value)
-    levels = levels_of(results, found.problems, knobs.difficulty)
-    optimal = cross_fitted(found, levels, knobs.budget, knobs.seed)
-    single = cross_fitted(found, np.full(len(levels), ONE_LEVEL), knobs.budget, knobs.seed)
+        raise ConfigError("plan needs a run and a budget per problem: run=DIR budget=1000")
+    folder = given_folder(knobs)
+    cells = Cells.of(read_results(folder)).complete()
+    world = grid(cells, knobs.axis, knobs.selection.rule.value)
+    levels = levels_of(cells, world.problems, knobs.difficulty)
+    optimal = cross_fitted(world, levels, knobs.budget, knobs.seed)
+    single = cross_fitted(world, np.full(len(levels), ONE_LEVEL), knobs.budget, knobs.seed)
     if optimal is None or single is None:
-        cheapest = found.cost.mean(1).min()
+        cheapest = world.cost.mean(1).min()
         raise RunError(f"budget={knobs.budget:g}: no cell of this run is so cheap; the cheapest spends {cheapest:,.0f}")
-    screen().print(table(found, levels, optimal, knobs.budget, knobs.axis, results))
-    told = [_said("one setting for all", single)]
+    chosen = settings(world, levels, knobs.budget)
+    screen().print(table(chosen, levels, optimal, knobs.budget, knobs.axis, cells.seeds))
+    lines = [accuracy_line("one setting for all", single)]
     if len(np.unique(levels)) > 1:
-        told = [_said("by level", optimal), *told, _gain(optimal, single)]
-    print("\n".join(told))
-    print("\n".join(commands(found, levels, knobs.budget, searcher_knobs(folder))))
-    for path in write(
-        folder, found, levels, figure(found, levels, knobs.axis, knobs.selection.rule, knobs.seed, results)
-    ):
+        lines = [accuracy_line("by level", optimal), *lines, gain_line(optimal, single)]
+    print("\n".join([*lines, *commands(chosen, searcher_knobs(folder))]))
+    drawn = chart(world, levels, knobs.axis, knobs.selection.rule, knobs.seed, cells.seeds)
+    for path in write(folder, world, levels, drawn):
         print(path)
     return 0
 
 
-def levels_of(results: Sequence[Result], problems: Sequence[str], difficulty: str | None) -> np.ndarray:
+def levels_of(cells: Cells, problems: Sequence[str], difficulty: str | None) -> np.ndarray:
     """The level of each problem, [P] texts. Raises RunError where it was estimated on the samples that are measured."""
     if difficulty is None:
-        own = own_levels(results, problems)
+        own = own_levels(cells.results, problems)
         if own is None:
             print("the problems have no levels: one level for all (difficulty=RUN takes fifths of the pass rate)")
         return np.full(len(problems), ONE_LEVEL) if own is None else own
     other = read_results(Path(difficulty).expanduser())
-    if shared := {r.seed for r in other} & {r.seed for r in results}:
+    if shared := {result.seed for result in other} & set(cells.seeds):
         raise RunError(
             f"difficulty={difficulty}: both runs have seed {min(shared)}, so its samples may be the ones that are "
             "measured, and luck would pass for ease; sweep searchers=[best_of_n] anew with other seeds"
         )
-    questions = {result.problem: result.question for result in results}
+    questions = {result.problem: result.question for result in cells.results}
     return quintiles(other, {problem: questions[problem] for problem in problems})
 
 
 def searcher_knobs(folder: Path) -> dict[str, dict[str, Any]]:
-    """The knobs of each searcher in the run's config; greedy is `best_of_n` at temperature 0."""
+    """The knobs of each searcher in the run's config, by name; empty where the config is unknown."""
     searchers = config_of(folder).get("search") or {}
     return {name: {k: v for k, v in knobs.items() if k != "_target_"} for name, knobs in searchers.items()}

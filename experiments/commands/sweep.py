@@ -26,6 +26,7 @@ from typing import Any
 from omegaconf import DictConfig
 from rich.console import Console
 
+from experiments.analysis.cells import Cells
 from experiments.config.schema import build
 from experiments.errors import ConfigError, one_of
 from experiments.problems.sets import Problem
@@ -34,7 +35,7 @@ from experiments.reports.trackers import Tracking, check_tracker, track
 from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint_of, fingerprints
 from experiments.runs.folder import invocation
-from experiments.runs.grid import Budgets, Cell, cells, jobs, key, names
+from experiments.runs.grid import Budgets, Cell, cells, jobs, names
 from experiments.runs.preflight import check_kinds
 from experiments.runs.progress import SweepProgress
 from experiments.runs.recorder import Recorder
@@ -94,12 +95,13 @@ def main(overrides: Sequence[str] = ()) -> int:
     folder = command.folder("sweep", run.out, inputs, FREE, engines=(run.policy, run.scorer))
     stop = _search(run, problems, grid, folder)
     results = read_results(folder) if (folder / RESULTS).stat().st_size else []
+    ended = Cells.of(results)
     if results:
-        rows = report(folder, results, run.selection.rule)
+        rows = report(folder, ended, run.selection.rule)
         track(run.tracker, folder, command.config, rows)
     if stop:
         return stop.code
-    draw(folder, results, run.selection.rule)
+    draw(folder, ended, run.selection.rule)
     return int(all(result.error for result in results))
 
 
@@ -107,7 +109,7 @@ def _search(run: Sweep, problems: Sequence[Problem], grid: Sequence[Cell], folde
     """Runs the searches that have no result yet, and writes a line of results for each; says so where it is stopped."""
     with appending(folder / RESULTS) as lines:
         before = read_results(folder) if (folder / RESULTS).stat().st_size else []
-        done = {key(result.problem, result.cell, result.seed) for result in before}
+        done = {result.key for result in before}
         todo = [name for name in names(problems, grid, run.seeds) if name.key not in done]
         errors = sum(result.error is not None for result in before)
         progress = SweepProgress(len(todo), Console(stderr=True))

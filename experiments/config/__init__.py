@@ -1,1 +1,1 @@
-"""From the words of a command line to the objects that they name, by Hydra."""
+"""From the overrides of a command line to the objects that they name, by Hydra."""

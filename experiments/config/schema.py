@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, field, fields, is_dataclass, make_dataclass
 from enum import Enum
 from functools import cache
+from pkgutil import resolve_name
 from typing import Any, TypeVar, get_args
 
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 T = TypeVar("T")
 
@@ -28,54 +27,43 @@ def _column(knob: "Field[Any]", default: Any) -> tuple[str, Any, Any]:
     if is_dataclass(knob.type):
         nested = schema(knob.type)  # pyright: ignore[reportArgumentType]
         return knob.name, nested, field(default_factory=nested)
-    if default is not MISSING:
-        return knob.name, _typed(knob.type), field(default=_choice(default))
-    factory: Callable[[], Any] = knob.default_factory  # pyright: ignore[reportAssignmentType]
-    return knob.name, knob.type, field(default_factory=factory)
-
-
-def _typed(annotation: Any) -> Any:
-    """The annotation, with an enumeration replaced by its choices."""
-    if isinstance(annotation, type):
-        return choices(annotation) if issubclass(annotation, Enum) else annotation
-    inner = [part for part in get_args(annotation) if part is not type(None)]
-    return _typed(inner[0]) | None if len(inner) == 1 and type(None) in get_args(annotation) else annotation
-
-
-def _choice(default: Any) -> Any:
-    return choices(type(default))[default.name.lower()] if isinstance(default, Enum) else default
+    if default is MISSING:
+        factory: Callable[[], Any] = knob.default_factory  # pyright: ignore[reportAssignmentType]
+        return knob.name, knob.type, field(default_factory=factory)
+    kind, *none = get_args(knob.type) or (knob.type,)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        members = lower_case(kind)
+        default = None if default is None else members[default.name.lower()]
+        return knob.name, members | None if none else members, field(default=default)
+    return knob.name, knob.type, field(default=default)
 
 
 @cache
-def choices(enumeration: type[Enum]) -> Any:
-    """The enumeration as it is typed and printed, in lower case; each member's value is the real member.
+def lower_case(enumeration: type[Enum]) -> Any:
+    """The enumeration with names in lower case, as they are typed; each member's value is the real member.
 
-    OmegaConf reads and writes members by name, and ours have their names in capitals.
+    OmegaConf reads and writes members by name.
     """
     return Enum(enumeration.__name__, {member.name.lower(): member for member in enumeration})
 
 
-def from_words(knobs: type[T]) -> T:
-    """A script's knobs as its command line gives them: key=value, choices in lower case."""
+def from_overrides(knobs: type[T]) -> T:
+    """A script's knobs, from the key=value overrides of its command line."""
     return build(OmegaConf.merge(OmegaConf.structured(schema(knobs)), OmegaConf.from_cli()))
 
 
-def build(node: Any) -> Any:
+def build(node: DictConfig | ListConfig) -> Any:
     """The object that a composed node describes. Raises what its class raises: KnobError, ProblemError, ..."""
-    plain = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
-    try:
-        return instantiate(_real(plain), _convert_="all")
-    except InstantiationException as failure:
-        cause: BaseException = failure
-        while isinstance(cause, InstantiationException) and cause.__cause__:
-            cause = cause.__cause__
-        raise cause from None
+    return _object(OmegaConf.to_container(node, resolve=True))
 
 
-def _real(value: Any) -> Any:
-    """The plain value with every choice replaced by the real member."""
-    if isinstance(value, dict):
-        return {key: _real(item) for key, item in value.items()}
+def _object(value: Any) -> Any:
+    """The value with members of real enumerations, and each mapping that has a `_target_` as what the target makes."""
+    if isinstance(value, Enum):
+        return value.value
     if isinstance(value, list):
-        return [_real(item) for item in value]
-    return value.value if isinstance(value, Enum) and isinstance(value.value, Enum) else value
+        return [_object(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    values = {name: _object(item) for name, item in value.items()}
+    return resolve_name(values.pop("_target_"))(**values) if "_target_" in values else values

@@ -1,10 +1,10 @@
 r"""The gold answer of a problem: where it stands in the field that holds it.
 
-Taken as written where that is possible: whether `\frac12` equals `0.5` is decided by `search.answers.equivalence`.
+It is taken as written where that is possible: `search.answers.equivalence` decides whether `\frac12` equals `0.5`.
 """
 
 import re
-from enum import Enum
+from enum import StrEnum
 
 from experiments.problems.json_lines import Line, ProblemError
 from search.answers.boxes import boxed
@@ -18,42 +18,47 @@ _WHOLE_NUMBER = re.compile(r"(-?\d{1,18})(\.0*)?", re.ASCII)
 _DOLLAR = re.compile(r"(?<!\\)\$")  # begins or ends mathematics; `\$` is money
 
 
-class AnswerRule(Enum):
+class AnswerRule(StrEnum):
     """Where in the answer field the gold answer stands."""
 
-    whole = "the field as it is"
-    after_hashes = "what follows the last ####, without thousands commas"
-    last_boxed = r"the content of the last \boxed{...}"
-    integer = "the field as a whole number: 25 for 25, 25.0 and 025, as number or as text"
-    listed = "the texts of a list, a comma between two, without dollar signs"
+    WHOLE = "whole"
+    """the field as it is"""
+    AFTER_HASHES = "after_hashes"
+    """what follows the last ####, without thousands commas"""
+    LAST_BOXED = "last_boxed"
+    r"""the content of the last \boxed{...}"""
+    INTEGER = "integer"
+    """the field as a whole number: 25 for 25, 25.0 and 025, as number or as text"""
+    LISTED = "listed"
+    """the texts of a list, a comma between two, without dollar signs"""
 
 
 _PLACES = {
-    AnswerRule.after_hashes: " after '####'",
-    AnswerRule.last_boxed: r" in a complete '\boxed{...}'",
-    AnswerRule.listed: " in its list",
+    AnswerRule.AFTER_HASHES: " after '####'",
+    AnswerRule.LAST_BOXED: r" in a complete '\boxed{...}'",
+    AnswerRule.LISTED: " in its list",
 }
 
 
 def gold(line: Line, field: str, rule: AnswerRule) -> str:
     """The gold answer in a line's field. Raises ProblemError where the rule finds none there."""
-    if rule is AnswerRule.integer:
+    if rule is AnswerRule.INTEGER:
         return _integer(line, field)
-    if rule is AnswerRule.listed:
-        found = ", ".join(_DOLLAR.sub("", text).strip() for text in line.texts("answer", field))
-    elif rule is AnswerRule.last_boxed:
-        found = boxed(line.text("answer", field)) or ""
-    elif rule is AnswerRule.after_hashes:
+    if rule is AnswerRule.LISTED:
+        answer = ", ".join(_DOLLAR.sub("", text).strip() for text in line.texts("answer", field))
+    elif rule is AnswerRule.LAST_BOXED:
+        answer = boxed(line.text("answer", field)) or ""
+    elif rule is AnswerRule.AFTER_HASHES:
         _, mark, after = line.text("answer", field).rpartition("####")
-        found = _THOUSANDS.sub("", after) if mark else ""
+        answer = _THOUSANDS.sub("", after) if mark else ""
     else:
-        found = line.text("answer", field)
-    if not found.strip(", \n\t"):
+        answer = line.text("answer", field)
+    if not answer.strip(", \n\t"):
         raise ProblemError(
-            f"{line.where}: field {field!r} has no answer{_PLACES[rule]}; "
+            f"{line.where}: field {field!r} has no answer{_PLACES.get(rule, '')}; "
             "name another field with problems.answer; problems.answer_rule=whole takes a text as it is"
         )
-    return found.strip()
+    return answer.strip()
 
 
 def _integer(line: Line, field: str) -> str:

@@ -41,7 +41,7 @@ class Gsm8k(Published):
 
     hub: ClassVar[HubSet] = HubSet("openai/gsm8k", "test", ("main",))
     revision: str = "740312add88f781978c0658806c59bc2815b9866"
-    answer_rule: AnswerRule = AnswerRule.after_hashes
+    answer_rule: AnswerRule = AnswerRule.AFTER_HASHES
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Math(Published):
     revision: str = "21a5633873b6a120296cce3e2df9d5550074f4a3"
     question: str = "problem"
     answer: str | None = "solution"
-    answer_rule: AnswerRule = AnswerRule.last_boxed
+    answer_rule: AnswerRule = AnswerRule.LAST_BOXED
     level: str | None = "level"
 
     def _lines(self) -> Iterator[Line]:
@@ -104,7 +104,7 @@ class Aime24(Published):
     hub: ClassVar[HubSet] = HubSet("HuggingFaceH4/aime_2024", "train")
     revision: str = "2fe88a2f1091d5048c0f36abc874fb997b3dd99a"
     question: str = "problem"
-    answer_rule: AnswerRule = AnswerRule.integer
+    answer_rule: AnswerRule = AnswerRule.INTEGER
     id: str | None = "id"
 
 
@@ -122,7 +122,7 @@ class Amc23(Published):
 
     hub: ClassVar[HubSet] = HubSet("math-ai/amc23", "test")
     revision: str = "80815d37005feb82cd7f8fbc6901d5d3eff43057"
-    answer_rule: AnswerRule = AnswerRule.integer
+    answer_rule: AnswerRule = AnswerRule.INTEGER
     id: str | None = "id"
 
 
@@ -136,7 +136,7 @@ class OlympiadBench(Published):
     hub: ClassVar[HubSet] = HubSet("Hothan/OlympiadBench", "train", ("OE_TO_maths_en_COMP",))
     revision: str = "91184b52131e7fc9455fef848035173aea8cc01a"
     answer: str | None = "final_answer"
-    answer_rule: AnswerRule = AnswerRule.listed
+    answer_rule: AnswerRule = AnswerRule.LISTED
     id: str | None = "id"
 
 
@@ -153,7 +153,7 @@ class Minerva(Published):
 
     def _problem(self, line: Line) -> Problem:
         if {"problem", "solution"} <= line.record.keys() and not {self.question, self.answer} & line.record.keys():
-            original = replace(self, question="problem", answer="solution", answer_rule=AnswerRule.last_boxed)
+            original = replace(self, question="problem", answer="solution", answer_rule=AnswerRule.LAST_BOXED)
             return Jsonl._problem(original, line)
         return super()._problem(line)
 

@@ -82,7 +82,7 @@ class Jsonl:
     """field of the question"""
     answer: str | None = "answer"
     """field of the gold answer; null: a set without answers"""
-    answer_rule: AnswerRule = AnswerRule.whole
+    answer_rule: AnswerRule = AnswerRule.WHOLE
     """where in that field the gold answer stands"""
     id: str | None = None
     """field of the id; null: ids are made of line numbers"""

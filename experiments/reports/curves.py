@@ -11,7 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
-from experiments.analysis.curves import Figure, Line, figure, samples_figure
+from experiments.analysis.cells import Cells
+from experiments.analysis.curves import AXES, Chart, Line, chart, samples_chart
+from experiments.analysis.rules import RULE_NAMES
 from experiments.runs.results import Result
 from search.answers.selection import Rule
 
@@ -42,9 +44,9 @@ LOOKS = {
     "one_setting": Look("best single setting", "#D55E00", "s", (0, (6, 2))),
     "every_best_of_n": Look("Best-of-N", "#777777", "o", (0, (2, 1.5))),
     "oracle": Look("pass@k", "#000000", "o", "-"),
-    "best": Look("highest score", "#0072B2", "s", (0, (6, 2))),
-    "weighted": Look("weighted vote", "#D55E00", "^", (0, (6, 2, 1.5, 2))),
-    "majority": Look("majority", "#009E73", "D", (0, (3, 1.5))),
+    "best": Look(RULE_NAMES["best"], "#0072B2", "s", (0, (6, 2))),
+    "weighted": Look(RULE_NAMES["weighted"], "#D55E00", "^", (0, (6, 2, 1.5, 2))),
+    "majority": Look(RULE_NAMES["majority"], "#009E73", "D", (0, (3, 1.5))),
 }
 
 
@@ -64,69 +66,69 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def save(figure: Figure, stem: Path) -> list[Path]:
+def save(drawn: Chart, stem: Path) -> list[Path]:
     """Writes stem.png and stem.svg."""
     paths = [stem.with_name(f"{stem.name}{ending}") for ending in (".png", ".svg")]
     with rc_context(STYLE):
-        canvas = draw(figure)
+        canvas = draw(drawn)
         for path in paths:
             dated: dict[str, Any] = {"metadata": {"Date": None}} if path.suffix == ".svg" else {}
             canvas.savefig(path, dpi=DPI, **dated)
     return paths
 
 
-def draw(figure: Figure) -> Canvas:
+def draw(drawn: Chart) -> Canvas:
     """The panels whose axis is known, a legend below them, and a caption that says what was compared."""
-    shown = _shown(figure)
-    width = max(3.7 * len(shown) + 0.4, 6.0)
+    known = _known_axes(drawn)
+    width = max(3.7 * len(known) + 0.4, 6.0)
     canvas = Canvas(figsize=(width, 4.1), layout="constrained")
     FigureCanvasAgg(canvas)
-    panels = canvas.subplots(1, len(shown), sharey=True, squeeze=False)[0]
-    for panel, axis in zip(panels, shown, strict=True):
-        draw_panel(panel, figure, axis)
+    panels = canvas.subplots(1, len(known), sharey=True, squeeze=False)[0]
+    for panel, axis in zip(panels, known, strict=True):
+        draw_panel(panel, drawn, axis)
     panels[0].set_ylabel("accuracy")
     panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    highest = max(p.high for line in [*figure.lines, *figure.references] for p in line.points)
+    highest = max(p.high for line in [*drawn.lines, *drawn.references] for p in line.points)
     panels[0].set_ylim(-0.015, min(1.025, 1.08 * highest + 0.015))
-    canvas.suptitle(fill(caption(figure), round(16 * width)), fontsize=9)
+    canvas.suptitle(fill(caption(drawn), round(16 * width)), fontsize=9)
     handles, labels = panels[0].get_legend_handles_labels()
-    first = len(labels) - len(figure.lines)  # searchers stand before the references
+    first = len(labels) - len(drawn.lines)  # searchers stand before the references
     handles, labels = handles[first:] + handles[:first], labels[first:] + labels[:first]
-    columns = len(labels) if len(shown) > 2 else 4
+    columns = len(labels) if len(known) > 2 else 4
     canvas.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, **_LEGEND)
     return canvas
 
 
-def _shown(figure: Figure) -> list[int]:
+def _known_axes(drawn: Chart) -> list[int]:
     """The axes on which some point has a place."""
-    return [i for i in range(len(figure.axes)) if any(p.places[i] for line in figure.lines for p in line.points)]
+    return [i for i in range(len(drawn.axes)) if any(p.places[i] for line in drawn.lines for p in line.points)]
 
 
-def caption(figure: Figure) -> str:
-    seeds = ", ".join(map(str, figure.seeds))
-    problems = f"{figure.problems} problem{'s' * (figure.problems != 1)}"
-    hidden = [panel.label for i, panel in enumerate(figure.axes) if i not in _shown(figure)]
+def caption(drawn: Chart) -> str:
+    seeds = ", ".join(map(str, drawn.seeds))
+    problems = f"{drawn.problems} problem{'s' * (drawn.problems != 1)}"
+    hidden = [panel.label for i, panel in enumerate(drawn.axes) if i not in _known_axes(drawn)]
     unknown = f"; not known: {', '.join(hidden)}" if hidden else ""
-    words = f"{problems}, seed {seeds}; {figure.chosen}; bands: 95 % bootstrap over problems{unknown}"
-    return words + "; thin: had its largest run ended earlier" * bool(figure.earlier)
+    words = f"{problems}, seed {seeds}; {drawn.chosen}; bands: 95 % bootstrap over problems{unknown}"
+    return words + "; thin: had its largest run ended earlier" * bool(drawn.earlier)
 
 
-def draw_panel(panel: Any, figure: Figure, axis: int) -> None:
+def draw_panel(panel: Any, drawn: Chart, axis: int) -> None:
     """One axis: bands first, then the references, then the lines on top."""
-    values = [p.places[axis] for line in [*figure.lines, *figure.references] for p in line.points]
+    values = [p.places[axis] for line in [*drawn.lines, *drawn.references] for p in line.points]
     known = [value for value in values if value]
     unit, power = next(((u, p) for u, p in _UNITS if min(known) >= u), (1.0, ""))
     panel.set_xscale("log", base=2)
-    panel.set_xlabel(figure.axes[axis].label + (f" ($\\times {power}$)" if power else ""))
-    if figure.greedy is not None:
-        panel.axhline(figure.greedy, color="#000000", linewidth=0.9, label="greedy", zorder=1.5)
-    for line in figure.references:
+    panel.set_xlabel(drawn.axes[axis].label + (f" ($\\times {power}$)" if power else ""))
+    if drawn.greedy is not None:
+        panel.axhline(drawn.greedy, color="#000000", linewidth=0.9, label="greedy", zorder=1.5)
+    for line in drawn.references:
         _draw_line(panel, line, axis, unit, 1.3, band=False)
-    for line in figure.earlier:
+    for line in drawn.earlier:
         _draw_earlier(panel, line, axis, unit)
-    for rank, line in enumerate(figure.lines):
+    for rank, line in enumerate(drawn.lines):
         _draw_line(panel, line, axis, unit, 1.7, band=True, size=7.5 - 0.9 * rank)
-    panel.xaxis.set_major_locator(FixedLocator(ticks([value / unit for value in known], figure.axes[axis].exact)))
+    panel.xaxis.set_major_locator(FixedLocator(ticks([value / unit for value in known], drawn.axes[axis].exact)))
     panel.xaxis.set_minor_locator(NullLocator())
     panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
     panel.set_xlim(min(known) / unit / 1.25, max(known) / unit * 1.25)
@@ -170,14 +172,12 @@ def ticks(values: Sequence[float], exact: bool) -> list[float]:
     return [2.0**power for power in powers] if len(powers) > 1 else sorted({distinct[0], distinct[-1]})
 
 
-def draw_run(
-    folder: Path, results: Sequence[Result], rule: Rule, name: str = "curves", axes: Sequence[str] = ()
-) -> list[Path]:
-    """Writes the figure as PNG and SVG and returns their paths. Raises RunError where there is nothing to draw."""
-    return save(figure(results, rule, axes), folder / name)
+def draw_run(folder: Path, cells: Cells, rule: Rule, name: str = "curves", axes: Sequence[str] = AXES) -> list[Path]:
+    """Writes the chart as PNG and SVG and returns their paths. Raises RunError where there is nothing to draw."""
+    return save(chart(cells.complete(), rule, axes), folder / name)
 
 
 def draw_samples(folder: Path, results: Sequence[Result]) -> list[Path]:
-    """Writes the figure of independent samples, where there are any, and returns its paths."""
-    drawn = samples_figure(results)
+    """Writes the chart of independent samples, where there are any, and returns its paths."""
+    drawn = samples_chart(results)
     return save(drawn, folder / "samples") if drawn else []

@@ -27,57 +27,54 @@ _F1: _Bars = [
 _PRM_SCORE: _Bars = [("PRMScore", lambda group: group.prm_score, _GREEN, "")]
 
 
-# picture
-
-
-def draw(found: Judgement) -> Canvas:
-    """F1 or PRMScore by group, calibration, and where the lowest score falls; what cannot be told has no panel."""
+def draw(judgement: Judgement) -> Canvas:
+    """F1 or PRMScore by group, calibration, and where the lowest score falls; what is unknown has no panel."""
     panels = [
-        (bool(found.groups), _draw_groups),
-        (bool(found.curve), _draw_calibration),
-        (bool(found.biases.lowest.sum()), _draw_lowest),
+        (bool(judgement.groups), _draw_groups),
+        (bool(judgement.curve), _draw_calibration),
+        (bool(judgement.biases.lowest.sum()), _draw_lowest),
     ]
-    shown = [panel for there, panel in panels if there] or [_draw_lowest]
-    canvas = Canvas(figsize=(4.2 * len(shown), 3.6), layout="constrained")
+    drawn = [panel for there, panel in panels if there] or [_draw_lowest]
+    canvas = Canvas(figsize=(4.2 * len(drawn), 3.6), layout="constrained")
     FigureCanvasAgg(canvas)
-    for axes, panel in zip(canvas.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
-        panel(axes, found)
+    for axes, panel in zip(canvas.subplots(1, len(drawn), squeeze=False)[0], drawn, strict=True):
+        panel(axes, judgement)
     return canvas
 
 
-def _draw_groups(axes: Any, found: Judgement) -> None:
+def _draw_groups(axes: Any, judgement: Judgement) -> None:
     """F1 and both its accuracies; PRMScore where a group has none, for all its solutions are right, or all wrong."""
-    has_f1 = all(group.f1.f1 == group.f1.f1 for group in found.groups)
+    has_f1 = all(group.f1.f1 == group.f1.f1 for group in judgement.groups)
     series = _F1 if has_f1 else _PRM_SCORE
-    places, width = np.arange(len(found.groups)), 0.81 / len(series)
-    for shift, (label, figure, colour, hatch) in enumerate(series):
+    places, width = np.arange(len(judgement.groups)), 0.81 / len(series)
+    for shift, (label, value, colour, hatch) in enumerate(series):
         left = places + (shift - (len(series) - 1) / 2) * width
-        heights = [figure(group) for group in found.groups]
+        heights = [value(group) for group in judgement.groups]
         axes.bar(left, heights, width - 0.02, label=label, color=colour, hatch=hatch, edgecolor="white")
-    names = [group.name.replace("_", "\n") for group in found.groups]
+    names = [group.name.replace("_", "\n") for group in judgement.groups]
     crowded = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if len(names) > 5 else {}
     axes.set_xticks(places, names, fontsize=7 if crowded else 8, **crowded)
     axes.set_ylim(0, 1.14)  # room for the legend
     axes.set_yticks(np.linspace(0, 1, 6))
     axes.set_ylabel("accuracy" if has_f1 else "PRMScore")
     what = "first wrong step" if has_f1 else "right and wrong steps"
-    axes.set_title(f"{what}, threshold {found.threshold.value:.2f} ({found.threshold.source})", fontsize=9)
+    axes.set_title(f"{what}, threshold {judgement.threshold.value:.2f} ({judgement.threshold.source})", fontsize=9)
     if has_f1:
         axes.legend(fontsize=7, ncols=3, loc="upper center", frameon=False)
 
 
-def _draw_calibration(axes: Any, found: Judgement) -> None:
+def _draw_calibration(axes: Any, judgement: Judgement) -> None:
     axes.plot([0, 1], [0, 1], color="#777777", linewidth=0.8, linestyle=(0, (2, 2)))
-    axes.plot([b.score for b in found.curve], [b.right for b in found.curve], marker="o", color=_BLUE)
-    most = max(b.count for b in found.curve)
-    for b in found.curve:
+    axes.plot([b.score for b in judgement.curve], [b.right for b in judgement.curve], marker="o", color=_BLUE)
+    most = max(b.count for b in judgement.curve)
+    for b in judgement.curve:
         axes.bar(b.score, 0.15 * b.count / most, 0.05, color="#bbbbbb", zorder=1)
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="score of a step", ylabel="share that is right")
-    axes.set_title(f"calibration, error {found.calibration_error:.3f}; grey: steps", fontsize=9)
+    axes.set_title(f"calibration, error {judgement.calibration_error:.3f}; grey: steps", fontsize=9)
 
 
-def _draw_lowest(axes: Any, found: Judgement) -> None:
-    lowest = found.biases.lowest
+def _draw_lowest(axes: Any, judgement: Judgement) -> None:
+    lowest = judgement.biases.lowest
     axes.bar((np.arange(len(lowest)) + 0.5) / len(lowest), lowest, 0.9 / len(lowest), color=_BLUE)
     axes.set(xlim=(0, 1), xlabel="place of the lowest score, first step to last", ylabel="share of solutions")
-    axes.set_title(f"lowest step is the last: {percent(found.biases.lowest_is_last)} %", fontsize=9)
+    axes.set_title(f"lowest step is the last: {percent(judgement.biases.lowest_is_last)} %", fontsize=9)

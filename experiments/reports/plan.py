@@ -1,66 +1,66 @@
-"""A plan for people: the table, the sentences, the words to search so, the files and the picture."""
+"""A plan for people: the table, the sentences, the command lines that follow it, the files and the picture."""
 
-import csv
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from experiments.analysis.comparisons import Cell, compared
-from experiments.analysis.curves import RULE_NAMES, Figure, Line, Panel, Point
-from experiments.analysis.optimal import ONE_LEVEL, Grid, Measured, curve, settings
+from experiments.analysis.curves import Chart, Line, Panel, Point
+from experiments.analysis.optimal import ONE_LEVEL, Grid, Measured, curve
+from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.uncertainty import interval
 from experiments.errors import RunError
+from experiments.reports.tables import listed, new_table, spread, write_rows
 from experiments.runs.axes import LABELS, Axis
 from experiments.runs.grid import GREEDY
-from experiments.runs.results import Result
-from experiments.terminal import exact, number
+from experiments.runs.results import CellKey
+from experiments.terminal import exact, number, percent
 from search.answers.selection import Rule
 
 
 def table(
-    found: Grid, levels: np.ndarray, optimal: Measured, budget: float, axis: Axis, results: Sequence[Result]
+    chosen: Mapping[str, CellKey],
+    levels: np.ndarray,
+    optimal: Measured,
+    budget: float,
+    axis: Axis,
+    seeds: Sequence[int],
 ) -> Table:
-    """A line for each level: the choice on all its problems, and what choices made on a half gave on the other."""
-    seeds = ", ".join(map(str, sorted({result.seed for result in results})))
-    title = f"at most {number(budget)} {LABELS[axis]} a problem; {len(levels)} problems, seed {seeds}"
-    shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("level", "problems", "searcher", "N", "cost", "expected %", "95 % interval"):
-        shown.add_column(heading, justify="left" if heading in ("level", "searcher") else "right", no_wrap=True)
-    for level, setting in settings(found, levels, budget).items():
+    """A row for each level: the choice on all its problems, and what choices made on a half gave on the other."""
+    title = f"at most {number(budget)} {LABELS[axis]} a problem; {len(levels)} problems, seed {listed(seeds)}"
+    columns = ("problems", "searcher", "N", "cost", "expected %", "95 % interval")
+    rows = new_table(title, "level", *columns, left=("searcher",))
+    for level, setting in chosen.items():
         of = levels == level
         correct = optimal.correct[of]
         low, high = interval(correct.tolist())
         cost = number(float(optimal.cost[of].mean()))
-        figures = (f"{100 * correct.mean():.1f}", f"{100 * low:.0f} to {100 * high:.0f}")
-        scale = number(next(iter(dict(setting.budget).values()), setting.n))
-        shown.add_row(level, str(int(of.sum())), setting.searcher, scale, cost, *figures)
-    return shown
+        accuracy = (percent(float(correct.mean())), f"{100 * low:.0f} to {100 * high:.0f}")
+        rows.add_row(level, str(int(of.sum())), setting.searcher, number(setting.scale), cost, *accuracy)
+    return rows
 
 
-def _said(what: str, measured: Measured) -> str:
-    low, high = measured.interval
-    accuracy = f"{100 * measured.accuracy:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f})"
+def accuracy_line(what: str, measured: Measured) -> str:
+    accuracy = f"{percent(measured.accuracy)} % (95 % interval {spread(measured.interval)})"
     return f"{what}: {accuracy} for {number(float(measured.cost.mean()))} a problem, on problems not chosen on"
 
 
-def _gain(optimal: Measured, single: Measured) -> str:
+def gain_line(optimal: Measured, single: Measured) -> str:
     gain = compared(Cell("by level", 0, float(optimal.cost.mean()), optimal.correct), single.correct)
     assert gain.difference is not None and gain.interval is not None
-    low, high = gain.interval
-    told = {"better": "levels help", "worse": "levels harm"}.get(gain.verdict, "cannot tell whether levels help")
-    figures = f"{100 * gain.difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f}, p {gain.p_value:.3f})"
-    return f"difference: {figures}: {told}"
+    verdict = {"better": "levels help", "worse": "levels harm"}.get(gain.verdict, "cannot tell whether levels help")
+    difference = f"{percent(gain.difference, '+')} ({spread(gain.interval, '+')}, p {gain.p_value:.3f})"
+    return f"difference: {difference}: {verdict}"
 
 
-def commands(found: Grid, levels: np.ndarray, budget: float, knobs: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The words that search so, for each level."""
+def commands(chosen: Mapping[str, CellKey], knobs: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The command line that searches so, for each level."""
     lines = ["to search so:"]
-    for level, setting in settings(found, levels, budget).items():
+    for level, setting in chosen.items():
         if setting.searcher not in knobs:
             greedy = "search=best_of_n search.n=1 policy.temperature=0"
             lines.append(f"  level {level}: {greedy if setting.searcher == GREEDY else setting.searcher}")
@@ -69,7 +69,7 @@ def commands(found: Grid, levels: np.ndarray, budget: float, knobs: Mapping[str,
         given = own.pop("args", None) or {}
         if setting.searcher != "custom":
             own["simulations" if "simulations" in own else "n"] = setting.n
-        limits = [f"budget.{name}={exact(value)}" for name, value in setting.budget]
+        limits = [f"budget.{name}={exact(value)}" for name, value in setting.limit]
         words = [f"search.{name}={_word(value)}" for name, value in own.items()]
         words += [f"search.args.{name}={_word(value)}" for name, value in given.items()]
         words += [f"(its scale at {setting.n})"] * (setting.searcher == "custom")
@@ -82,51 +82,52 @@ def _word(value: object) -> str:
     return shlex.quote(text)
 
 
-def write(folder: Path, found: Grid, levels: np.ndarray, chart: Figure) -> list[Path]:
-    """Raises RunError where a file cannot be written."""
+def write(folder: Path, world: Grid, levels: np.ndarray, drawn: Chart) -> list[Path]:
+    """Writes levels.csv, plan.png and plan.svg. Raises RunError where a file cannot be written."""
     from experiments.reports.curves import save
 
+    header = ["level", "searcher", "n", "budget", "problems", "accuracy", "ci_low", "ci_high", "cost"]
     try:
-        with (folder / "levels.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["level", "searcher", "n", "budget", "problems", "accuracy", "ci_low", "ci_high", "cost"])
-            writer.writerows(_rows(found, levels))
-        return [folder / "levels.csv", *save(chart, folder / "plan")]
+        write_rows(folder / "levels.csv", header, _rows(world, levels))
+        return [folder / "levels.csv", *save(drawn, folder / "plan")]
     except OSError as error:
         raise RunError(f"{folder} cannot be written to: {error.strerror}") from error
 
 
-def _rows(found: Grid, levels: np.ndarray) -> Iterator[list[object]]:
+def _rows(world: Grid, levels: np.ndarray) -> Iterator[list[object]]:
     for level in np.unique(levels):
         of = levels == level
-        for setting, correct, cost in zip(found.settings, found.correct[:, of], found.cost[:, of], strict=True):
-            limit = next(iter(dict(setting.budget).values()), "")
-            spread = interval(correct.tolist())
-            yield [level, setting.searcher, setting.n, limit, int(of.sum()), correct.mean(), *spread, cost.mean()]
+        for setting, correct, cost in zip(world.settings, world.correct[:, of], world.cost[:, of], strict=True):
+            limit = setting.scale if setting.limit else ""
+            ends = interval(correct.tolist())
+            yield [level, setting.searcher, setting.n, limit, int(of.sum()), correct.mean(), *ends, cost.mean()]
 
 
-def figure(found: Grid, levels: np.ndarray, axis: Axis, rule: Rule, seed: int, results: Sequence[Result]) -> Figure:
-    """The compute-optimal curve, that of one setting for all problems, and Best-of-N."""
+def chart(world: Grid, levels: np.ndarray, axis: Axis, rule: Rule, seed: int, seeds: Sequence[int]) -> Chart:
+    """The compute-optimal curve, that of one setting for all problems, and Best-of-N.
 
-    def line(name: str, of: Sequence[tuple[float, Measured]]) -> Line:
-        return Line(name, [Point((float(m.cost.mean()),), m.accuracy, *m.interval) for _, m in of])
+    `seed` deals out the halves, `seeds` are those of the searches.
+    """
+
+    def line(name: str, points: Sequence[tuple[float, Measured]]) -> Line:
+        return Line(name, [Point((float(m.cost.mean()),), m.accuracy, *m.interval) for _, m in points])
 
     one = np.full(len(levels), ONE_LEVEL)
-    lines = [line("one_setting", curve(found, one, seed))]
+    lines = [line("one_setting", curve(world, one, seed))]
     if len(np.unique(levels)) > 1:
-        lines.insert(0, line("compute_optimal", curve(found, levels, seed)))
+        lines.insert(0, line("compute_optimal", curve(world, levels, seed)))
     reference = [
         Point((float(cost.mean()),), float(correct.mean()), *interval(correct.tolist()))
-        for setting, correct, cost in zip(found.settings, found.correct, found.cost, strict=True)
+        for setting, correct, cost in zip(world.settings, world.correct, world.cost, strict=True)
         if setting.searcher == "best_of_n"
     ]
-    return Figure(
+    return Chart(
         axes=[Panel(f"{LABELS[axis]} per problem", exact=False)],
         lines=lines,
         earlier=[],
         references=[Line("every_best_of_n", reference)],
         greedy=None,
-        problems=len(found.problems),
-        seeds=sorted({result.seed for result in results}),
+        problems=len(world.problems),
+        seeds=list(seeds),
         chosen=f"answers by {RULE_NAMES[rule.value]}, settings chosen on the other half",
     )

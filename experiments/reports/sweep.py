@@ -1,26 +1,25 @@
 """What a sweep prints and writes once its searches have ended."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.analysis.fewer_samples import with_estimates
+from experiments.analysis.cells import Cells
 from experiments.analysis.summary import Row, summarise
 from experiments.errors import RunError
 from experiments.reports.tables import summary_table, write_csv
-from experiments.runs.results import RESULTS, Result
+from experiments.runs.results import RESULTS
 from experiments.terminal import plain, screen
 from search.answers.selection import Rule
 
 
-def report(folder: Path, results: Sequence[Result], rule: Rule) -> list[Row]:
+def report(folder: Path, cells: Cells, rule: Rule) -> list[Row]:
     """Prints the summary's table and the first failure, writes the summary, and says where the files are; its rows."""
-    rows = summarise(with_estimates(results))
+    rows = summarise(cells)
     screen().print(summary_table(rows, rule.value))
-    failed = [result for result in results if result.error is not None]
+    failed = [result for result in cells.searches if result.error is not None]
     if failed:
-        first = f"{failed[0].cell['searcher']} on {failed[0].problem}: {plain(failed[0].error or '')}"
-        print(f"{len(failed)} of {len(results)} searches failed; the first: {first}")
+        first = f"{failed[0].cell.searcher} on {failed[0].problem}: {plain(failed[0].error or '')}"
+        print(f"{len(failed)} of {len(cells.searches)} searches failed; the first: {first}")
     print(f"results: {folder / RESULTS}")
     try:
         write_csv(rows, folder / "summary.csv")
@@ -30,12 +29,12 @@ def report(folder: Path, results: Sequence[Result], rule: Rule) -> list[Row]:
     return rows
 
 
-def draw(folder: Path, results: Sequence[Result], rule: Rule) -> None:
+def draw(folder: Path, cells: Cells, rule: Rule) -> None:
     """Draws the curves, or says why there are none."""
     from experiments.reports.curves import draw_run  # loads matplotlib
 
     try:
-        for path in draw_run(folder, results, rule):
+        for path in draw_run(folder, cells, rule):
             print(f"curves:  {path}")
     except RunError as error:
         print(f"no curves: {error}")

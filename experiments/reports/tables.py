@@ -1,117 +1,133 @@
 """Tables for the terminal, and the same as CSV."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from experiments.analysis.cells import Cells
 from experiments.analysis.comparisons import Comparison
 from experiments.analysis.estimates import Row as EstimateRow
+from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.summary import COLUMNS, Row
 from experiments.runs.axes import Axis
 from experiments.runs.results import ORACLE, Result
-from experiments.terminal import number
+from experiments.terminal import number, percent
 from search.answers.selection import Rule
+
+# what all tables share
+
+
+def new_table(title: str, first: str, *others: str, left: Sequence[str] = ()) -> Table:
+    """A table whose first column, and those named in `left`, are texts; the others are numbers."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in (first, *others):
+        table.add_column(heading, justify="left" if heading in (first, *left) else "right", no_wrap=True)
+    return table
+
+
+def spread(ends: Iterable[float], sign: str = "") -> str:
+    """An interval in per cent."""
+    return " to ".join(percent(end, sign) for end in ends)
+
+
+def listed(seeds: Iterable[int]) -> str:
+    return ", ".join(map(str, seeds))
+
+
+def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Writes a CSV file; None is left empty. Raises OSError where it cannot be written."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+# a sweep's summary
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
-    """The columns of COLUMNS, and after `n` a column for each swept budget; an unknown figure is left empty."""
-    swept = sorted({name for row in rows for name in row if name.startswith("budget_")})
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [*COLUMNS[:2], *swept, *COLUMNS[2:]], restval="")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({name: "" if value is None else value for name, value in row.items()})
+    """The columns of COLUMNS, and after `n` a column for each swept budget."""
+    header = [*COLUMNS[:2], *_swept(rows), *COLUMNS[2:]]
+    write_rows(path, header, ([row.get(name) for name in header] for row in rows))
+
+
+def _swept(rows: Sequence[Row]) -> list[str]:
+    return sorted({name for row in rows for name in row if name.startswith("budget_")})
 
 
 def summary_table(rows: Sequence[Row], rule: str) -> Table:
-    """A line for each cell: accuracy in per cent by `rule` with its interval, by majority and pass@N, and what it cost.
+    """A row for each cell: accuracy in per cent by `rule` with its interval, by majority and pass@N, and what it cost.
 
     Counts of problems without an answer, and of failed ones, are shown where there are any.
     """
-    swept = sorted({name for row in rows for name in row if name.startswith("budget_")})
+    swept = _swept(rows)
     rules = dict.fromkeys([rule, Rule.MAJORITY.value, ORACLE])
     counts = [name for name in ("no_answer", "errors") if any(row[name] for row in rows)]
-    shown = Table(title="accuracy in %, cost per problem", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    shown.add_column("searcher", no_wrap=True)
-    headings = ["budget" if swept else "n", *("pass@N" if name == ORACLE else name for name in rules)]
-    headings.insert(headings.index(rule) + 1, "interval")
-    for heading in [*headings, *(name.replace("_", " ") for name in counts), "tokens", "FLOPs"]:
-        shown.add_column(heading, justify="right", no_wrap=True)
+    headings = ["budget" if swept else "n", *(RULE_NAMES[name] if name == ORACLE else name for name in rules)]
+    headings.insert(2, "interval")
+    headings += [*(name.replace("_", " ") for name in counts), "tokens", "FLOPs"]
+    table = new_table("accuracy in %, cost per problem", "searcher", *headings)
     cells: dict[tuple[Any, ...], dict[str, Row]] = {}
     for row in rows:
         cells.setdefault((row["searcher"], row["n"], *map(row.get, swept)), {})[row["selection"]] = row
     for (searcher, n, *limits), by_rule in cells.items():
         row = by_rule.get(rule) or by_rule[ORACLE]
         limit = next((number(value) for value in limits if value is not None), "") if swept else str(n)
-        shares = [_percent(by_rule[name]["accuracy"]) if name in by_rule else "" for name in rules]
+        shares = [percent(by_rule[name]["accuracy"]) if name in by_rule else "" for name in rules]
         shares.insert(1, _range(row["ci_low"], row["ci_high"]) if rule in by_rule else "")
         costs = [number(row["generated_tokens"]), number(row["flops"])]
-        shown.add_row(searcher, limit, *shares, *(number(row[name]) for name in counts), *costs)
-    return shown
+        table.add_row(searcher, limit, *shares, *(number(row[name]) for name in counts), *costs)
+    return table
 
 
 def _range(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{100 * low:.0f}-{100 * high:.0f}"
 
 
-def _percent(share: float | None) -> str:
-    return "unknown" if share is None else f"{100 * share:.1f}"
+# comparisons
 
 
 def comparisons_table(
-    found: Sequence[Comparison], baseline: str, axis: Axis, n: float | None, rule: str, results: Sequence[Result]
+    rows: Sequence[Comparison], baseline: str, axis: Axis, n: float | None, rule: str, cells: Cells
 ) -> Table:
-    problems, seeds = len({r.problem for r in results}), sorted({r.seed for r in results})
     compute = axis.replace("_", " ")
     against = f"at equal {compute}" if n is None else f"of {n:g}; cost in {compute}"
-    title = f"against {baseline} {against}; {rule}; {problems} problems, seed "
-    shown = Table(title=title + ", ".join(map(str, seeds)), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    shown.add_column("searcher", no_wrap=True)
-    for heading in ("N", "cost", "accuracy %", "difference", "95 % interval", "p", "better/worse"):
-        shown.add_column(heading, justify="right", no_wrap=True)
-    shown.add_column("verdict", no_wrap=True)
-    for one in found:
-        cells = ["", "", "", ""]
-        if one.difference is not None and one.interval is not None:
-            low, high = one.interval
-            cells = [f"{100 * one.difference:+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}", f"{one.p_value:.3f}"]
-            cells.append(f"{one.better}/{one.worse}")
-        accuracy = f"{100 * one.cell.correct.mean():.1f}"
-        shown.add_row(one.cell.searcher, number(one.cell.scale), number(one.cell.cost), accuracy, *cells, one.verdict)
-    return shown
+    title = f"against {baseline} {against}; {rule}; {len(cells.problems)} problems, seed {listed(cells.seeds)}"
+    headings = ("N", "cost", "accuracy %", "difference", "95 % interval", "p", "better/worse", "verdict")
+    table = new_table(title, "searcher", *headings, left=("verdict",))
+    for row in rows:
+        difference = ["", "", "", ""]
+        if row.difference is not None and row.interval is not None:
+            difference = [percent(row.difference, "+"), spread(row.interval, "+"), f"{row.p_value:.3f}"]
+            difference.append(f"{row.better}/{row.worse}")
+        cell = [row.cell.searcher, number(row.cell.scale), number(row.cell.cost), percent(row.cell.correct.mean())]
+        table.add_row(*cell, *difference, row.verdict)
+    return table
+
+
+# estimates
 
 
 def estimates_table(rows: Sequence[EstimateRow], results: Sequence[Result]) -> Table:
-    """A line for each k, per cent; intervals stand in the file."""
-    problems, n = len({result.problem for result in results}), max(len(result.samples or ()) for result in results)
-    seeds = ", ".join(map(str, sorted({result.seed for result in results})))
-    title = f"in %, of {n} independent samples of each of {problems} problems, seed {seeds}"
-    names = list(dict.fromkeys(row.figure for row in rows))
-    shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ["k", *names]:
-        shown.add_column(heading, justify="right", no_wrap=True)
-    by_k = {(row.k, row.figure): row for row in rows}
+    """A row for each k, per cent; intervals stand in the file."""
+    cells, n = Cells(results), max(len(result.samples or ()) for result in results)
+    title = f"in %, of {n} independent samples of each of {len(cells.problems)} problems, seed {listed(cells.seeds)}"
+    names = list(dict.fromkeys(row.metric for row in rows))
+    table = new_table(title, "k", *names)
+    by_k = {(row.k, row.metric): row for row in rows}
     for k in dict.fromkeys(row.k for row in rows):
-        shown.add_row(str(k), *(_with_error(by_k.get((k, name))) for name in names))
-    return shown
+        table.add_row(str(k), *(_with_error(by_k.get((k, name))) for name in names))
+    return table
 
 
 def _with_error(row: EstimateRow | None) -> str:
     if row is None:
         return ""
-    return f"{100 * row.mean:.1f}" + f" ± {100 * row.error:.1f}" * (row.error >= 0.0005)
+    return percent(row.mean) + f" ± {percent(row.error)}" * (row.error >= 0.0005)
 
 
 def write_estimates(rows: Sequence[EstimateRow], path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["k", "figure", "problems", "mean", "ci_low", "ci_high", "subset_error"])
-        writer.writerows(_estimate_cells(rows))
-
-
-def _estimate_cells(rows: Sequence[EstimateRow]) -> Iterator[list[object]]:
-    return ([row.k, row.figure, row.problems, row.mean, *row.interval, row.error] for row in rows)
+    header = ["k", "figure", "problems", "mean", "ci_low", "ci_high", "subset_error"]
+    write_rows(path, header, ([row.k, row.metric, row.problems, row.mean, *row.interval, row.error] for row in rows))

@@ -1,4 +1,4 @@
-"""Experiment trackers that a sweep's figures can go to, each an extra: `stepsearch sweep tracker=mlflow`.
+"""Experiment trackers that a sweep's numbers can go to, each an extra: `stepsearch sweep tracker=mlflow`.
 
     tensorboard     event files in the run folder's tensorboard/
     mlflow          the server at MLFLOW_TRACKING_URI, or else the run folder's mlflow.db
@@ -23,7 +23,7 @@ from experiments.errors import ConfigError
 _PROJECT = "stepsearch"
 
 
-_FIGURES = ("accuracy", "ci_low", "ci_high")
+_ACCURACY = ("accuracy", "ci_low", "ci_high")
 
 
 _CELL = ("searcher", "n", "selection")
@@ -126,8 +126,8 @@ def curves(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, dict[str, float
     found: dict[tuple[str, int], dict[str, float]] = {}
     for row in rows:
         limits = [value for name, value in row.items() if name.startswith("budget_") and value is not None]
-        figures = {f"{row['searcher']}/{row['selection']}/{name}": row[name] for name in _FIGURES}
-        others = [name for name in row if name not in (*_FIGURES, *_CELL) and not name.startswith("budget_")]
+        figures = {f"{row['searcher']}/{row['selection']}/{name}": row[name] for name in _ACCURACY}
+        others = [name for name in row if name not in (*_ACCURACY, *_CELL) and not name.startswith("budget_")]
         figures |= {f"{row['searcher']}/{name}": row[name] for name in others}
         known = {name: float(value) for name, value in figures.items() if isinstance(value, int | float)}
         found.setdefault((row["searcher"], int(limits[0] if limits else row["n"])), {}).update(known)

@@ -1,9 +1,9 @@
 """What counts as compute: the axes that accuracy is drawn over, and that searchers are compared on."""
 
 from collections.abc import Callable
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+
+from search.tree.cost import Ledger
 
 
 class Axis(StrEnum):
@@ -25,18 +25,15 @@ LABELS = {
 }
 
 
-Spent = Mapping[str, Any]  # a ledger as JSON
+def _sum(*names: str) -> Callable[[Ledger], float | None]:
+    def total(ledger: Ledger) -> float | None:
+        values = [getattr(ledger, name) for name in names]
+        return None if None in values else sum(values)
+
+    return total
 
 
-def _sum(*names: str) -> Callable[[Spent], float | None]:
-    def of(ledger: Spent) -> float | None:
-        values = [ledger[name] for name in names if ledger.get(name) is not None]
-        return sum(values) if len(values) == len(names) else None
-
-    return of
-
-
-SPENT: dict[str, Callable[[Spent], float | None]] = {
+SPENT: dict[str, Callable[[Ledger], float | None]] = {
     Axis.GENERATED_TOKENS: _sum("generated_tokens"),
     Axis.COMPUTED_TOKENS: _sum("generated_tokens", "prompt_tokens_computed", "scorer_tokens_computed"),
     Axis.UNIQUE_TOKENS: _sum("unique_tokens"),
@@ -44,5 +41,3 @@ SPENT: dict[str, Callable[[Spent], float | None]] = {
     Axis.CALLS: _sum("policy_calls", "scorer_calls"),
 }
 """By axis, what a ledger says; a generated token is computed once, when it is written."""
-
-

@@ -18,7 +18,7 @@ def fingerprints(**owners: Any) -> dict[str, str]:
     models = {name: model for owner in owners for name, model in _models(owner, owners[owner])}
     if not models:
         return {}
-    from policies.engines.hf import locate  # loads torch, which the toys do not need
+    from policies.engines.models import locate
 
     return {name: fingerprint(locate(model)) for name, model in models.items()}
 

@@ -16,7 +16,8 @@ from experiments.errors import OURS, ConfigError, RunError
 from experiments.runs.fingerprints import fingerprint, versions
 from experiments.runs.preflight import load_engines
 
-_COMMAND, _CONFIG, _INPUTS = "command.json", "config.yaml", "inputs.json"
+_COMMAND, _CONFIG, _INPUTS, _VERSIONS = "command.json", "config.yaml", "inputs.json", "versions.json"
+FILES = (_COMMAND, _CONFIG, _VERSIONS, _INPUTS)
 _HOME = Path(__file__).resolve().parents[2]
 
 
@@ -77,13 +78,15 @@ def open_run_folder(
     inputs = {**inputs, **{name: fingerprint(file) for name, file in _own_classes(config).items()}}
     folder = Path(out).expanduser() if out else _unused(Path("runs") / f"{command}-{time.strftime('%Y%m%d-%H%M%S')}")
     if any(folder.glob("*.jsonl")):
-        raise RunError(f"out={folder} holds the results of another run; name another folder, or resume it: run={folder}")
+        raise RunError(
+            f"out={folder} holds the results of another run; name another folder, or resume it: run={folder}"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _COMMAND).write_text(json.dumps(list(overrides)) + "\n", "utf-8")
         (folder / _CONFIG).write_text(OmegaConf.to_yaml(config), "utf-8")
         (folder / _INPUTS).write_text(json.dumps(inputs, indent=2) + "\n", "utf-8")
-        (folder / "versions.json").write_text(json.dumps(versions(), indent=2) + "\n", "utf-8")
+        (folder / _VERSIONS).write_text(json.dumps(versions(), indent=2) + "\n", "utf-8")
     except OSError as error:
         raise RunError(f"out={folder} cannot be written: {error.strerror}") from error
     return folder

@@ -1,26 +1,16 @@
 """What a sweep runs: which searcher at which scale or budget, with which policy; and the jobs that this makes."""
 
-from collections.abc import Mapping
-from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import fields
-from dataclasses import is_dataclass
-from dataclasses import replace
-from typing import Any
-from search.algorithms.best_of_n import BestOfN
-from search.tree.cost import Budget
-from search.errors import KnobError
-from search.protocols import Policy
-from search.solve import Searcher
-import json
-from collections.abc import Iterable
-from collections.abc import Iterator
-from typing import NamedTuple
-from search.protocols import Scorer
-from search.solve import Job
-from experiments.problems.sets import Problem
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, NamedTuple
 
+from experiments.problems.sets import Problem
+from experiments.runs.results import CellKey, Key
+from search.algorithms.best_of_n import BestOfN
+from search.errors import KnobError
+from search.protocols import Policy, Scorer
+from search.solve import Job, Searcher
+from search.tree.cost import Budget
 
 GREEDY = "greedy"
 
@@ -30,7 +20,7 @@ DEFAULT_BUDGETS = (1, 4, 16)
 
 @dataclass(frozen=True)
 class Budgets:
-    """Limits of every search; one of them may be a list, which is then what the sweep goes through."""
+    """Limits of every search; at most one of them is a list, which the sweep goes through."""
 
     samples: Any = None
     """finished or truncated solutions"""
@@ -68,17 +58,19 @@ class Budgets:
 
 def _number(name: str, value: Any) -> float:
     """A limit as a number: tokens and samples are whole. Raises KnobError."""
-    whole = name in ("samples", "generated_tokens")
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and (not whole or value == int(value))
+    integral = name in ("samples", "generated_tokens")
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and (not integral or value == int(value))
     if not good:
-        raise KnobError(f"budget.{name} is {value!r}; give a {'whole ' * whole}number, or a list of them")
-    return int(value) if whole else float(value)
+        raise KnobError(f"budget.{name} is {value!r}; give a {'whole ' * integral}number, or a list of them")
+    return int(value) if integral else float(value)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One setting: `n` is what the searcher's scale knob holds, `limit` the swept budget (empty where n is swept),
-    `smaller` the numbers of independent samples that are read off it.
+    """One setting, with all that runs it.
+
+    `n` is what the searcher's scale knob holds, `limit` the swept budget (empty where n is swept), `smaller` the
+    numbers of independent samples that are read off it.
     """
 
     searcher: str
@@ -90,17 +82,17 @@ class Cell:
     smaller: tuple[int, ...] = ()
 
     @property
-    def key(self) -> dict[str, Any]:
-        return {"searcher": self.searcher, "n": self.n, "budget": self.limit}
+    def key(self) -> CellKey:
+        return CellKey(self.searcher, self.n, tuple(self.limit.items()))
 
 
 def cells(
     searchers: Mapping[str, Searcher], policy: Policy, budgets: Sequence[int] | None, budget: Budgets
 ) -> list[Cell]:
-    """The greedy cell, then every searcher at each of the budgets, or under each of the swept limits. Of a searcher
-    whose samples are independent, and which nothing else limits, the largest budget tells the others.
+    """The greedy cell, then every searcher at each of the budgets, or under each of the swept limits.
 
-    Raises KnobError where both are swept, or where a searcher's own bounds forbid a value.
+    Only the largest budget is run where samples are independent and unlimited; smaller ones are read off it. Raises
+    KnobError where both are swept, or where a searcher's own bounds forbid a value.
     """
     if budgets and budget.points:
         (name,) = budget.lists
@@ -139,20 +131,8 @@ def greedy(policy: Policy) -> Policy:
     return policy
 
 
-class Key(NamedTuple):
-    """What tells a search of a sweep from the others."""
-
-    problem: str
-    cell: str
-    seed: int
-
-
-def key(problem: str, cell: Mapping[str, Any], seed: int) -> Key:
-    return Key(problem, json.dumps(cell, sort_keys=True), seed)
-
-
 class Name(NamedTuple):
-    """What a job is: the `place`-th problem under a cell, with a seed."""
+    """A job: the `place`-th problem under a cell, with a seed."""
 
     place: int
     problem: Problem
@@ -161,11 +141,11 @@ class Name(NamedTuple):
 
     @property
     def key(self) -> Key:
-        return key(self.problem.id, self.cell.key, self.seed)
+        return Key(self.problem.id, self.cell.key, self.seed)
 
 
 def names(problems: Sequence[Problem], grid: Sequence[Cell], seeds: Sequence[int]) -> Iterator[Name]:
-    """Problem by problem, so that all cells of one problem run near each other; greedy decoding once for all seeds."""
+    """All searches of a sweep, problem by problem; greedy decoding runs once, under the first seed."""
     for place, problem in enumerate(problems):
         for seed in seeds:
             for cell in grid:
@@ -174,9 +154,7 @@ def names(problems: Sequence[Problem], grid: Sequence[Cell], seeds: Sequence[int
 
 
 def jobs(work: Iterable[Name], scorer: Scorer) -> Iterator[Job]:
-    """The gold answer stays behind."""
+    """What `solve_all` runs; the gold answer is not part of it."""
     for name in work:
         cell = name.cell
         yield Job(name.problem.question, cell.search, cell.policy, scorer, cell.budget, name.seed, name)
-
-

@@ -1,21 +1,13 @@
 """Results of samples that were written elsewhere."""
 
-from collections.abc import Iterator
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+
+from experiments.problems.solution import Solution, as_tree
+from experiments.runs.grading import distinct, is_right, samples, votes
+from experiments.runs.results import Answer, CellKey, Result
+from search.answers.selection import Rule, allowed_rules, oracle
 from search.tree.cost import Ledger
 from search.tree.scores import Reduction
-from search.answers.selection import Rule
-from search.answers.selection import allowed_rules
-from search.answers.selection import oracle
-from experiments.runs.results import Result
-from experiments.problems.solution import Solution
-from experiments.problems.solution import as_tree
-from experiments.runs.grading import distinct
-from experiments.runs.grading import is_right
-from experiments.runs.grading import samples
-from experiments.runs.grading import votes
-
 
 INDEPENDENT = "best_of_n"
 
@@ -23,39 +15,37 @@ INDEPENDENT = "best_of_n"
 def imported(
     by_problem: Sequence[Sequence[Solution]], n: int, searcher: str, reduction: Reduction | None, seed: int
 ) -> Iterator[Result]:
-    """A result for each problem, of its first n solutions."""
-    for of in by_problem:
-        kept, gold = of[:n], of[0].answer
-        unscored = any(solution.scores is None for solution in kept)
-        tree = as_tree(kept, {solution.id: solution.scores or () for solution in kept})
+    """A result for each problem, from its first n solutions."""
+    for solutions in by_problem:
+        first, gold = solutions[:n], solutions[0].answer
+        unscored = any(solution.scores is None for solution in first)
+        tree = as_tree(first, {solution.id: solution.scores or () for solution in first})
         known = votes(tree, gold, reduction, rules=[Rule.MAJORITY] if unscored else allowed_rules(tree))
-        unknown = {rule.value: {"answer": None, "correct": None} for rule in allowed_rules(tree)}
+        unknown = {rule.value: Answer(None, None) for rule in allowed_rules(tree)}
         yield Result(
-            problem=_name(kept[0]),
-            question=kept[0].question,
-            level=kept[0].level,
+            problem=problem_name(first[0]),
+            question=first[0].question,
+            level=first[0].level,
             gold=gold,
-            cell={"searcher": searcher, "n": n, "budget": {}},
+            cell=CellKey(searcher, n),
             seed=seed,
             selections={**unknown, **known},
             oracle=None if gold is None else oracle(tree, lambda answer, gold=gold: is_right(answer, gold)),
-            no_answer=all(vote["answer"] is None for vote in known.values()),
+            no_answer=all(vote.answer is None for vote in known.values()),
             stopped="done",
-            ledger=_ledger(kept),
+            ledger=_ledger(first),
             error=None,
             distinct=distinct(tree),
             samples=samples(tree, gold, reduction) if searcher == INDEPENDENT else None,
         )
 
 
-def _name(solution: Solution) -> str:
+def problem_name(solution: Solution) -> str:
     return solution.id.rpartition("/")[0]
 
 
-def _ledger(solutions: Sequence[Solution]) -> dict[str, Any]:
-    """All unknown but the number of samples and, where the file tells it, of generated tokens."""
+def _ledger(solutions: Sequence[Solution]) -> Ledger:
+    """The number of samples, and of generated tokens where the file holds it; all other costs are unknown."""
     tokens = [solution.tokens for solution in solutions]
     known = {"samples": len(solutions), "generated_tokens": None if None in tokens else sum(t or 0 for t in tokens)}
-    return {**dict.fromkeys(Ledger._fields), **known}
-
-
+    return Ledger(**{**dict.fromkeys(Ledger._fields), **known})

@@ -1,61 +1,180 @@
-"""One line of results, a problem under a cell, and the file of them."""
+"""One line of results for each search, and the file that holds them. JSON stays in this file; all others see types."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from search.answers.selection import oracle
+from typing import Any, NamedTuple
+
 from experiments.errors import RunError
+from search.tree.cost import Ledger
 
-
+RESULTS = "results.jsonl"
 ORACLE = "oracle"
+
+
+class CellKey(NamedTuple):
+    """One setting of a sweep: what the searcher's scale knob holds, and the swept budget, if one is swept."""
+
+    searcher: str
+    n: int
+    limit: tuple[tuple[str, float], ...] = ()
+    """name and value of the swept budget"""
+
+    @property
+    def scale(self) -> float:
+        """The swept budget, or n where no budget is swept."""
+        return self.limit[0][1] if self.limit else self.n
+
+    def to_json(self) -> dict[str, Any]:
+        return {"searcher": self.searcher, "n": self.n, "budget": dict(self.limit)}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> "CellKey":
+        return cls(row["searcher"], row["n"], tuple(row["budget"].items()))
+
+
+class Key(NamedTuple):
+    """The identity of a search within a sweep."""
+
+    problem: str
+    cell: CellKey
+    seed: int
+
+
+class Answer(NamedTuple):
+    """What a rule of selection chose; `correct` is 0 or 1, a mean where answers tie, None without gold."""
+
+    answer: str | None
+    correct: float | None
+
+
+class Sample(NamedTuple):
+    """One of several independent solutions."""
+
+    answer: str | None
+    group: int | None
+    """equal answers share a group; None without an answer"""
+    right: bool | None
+    """None without gold"""
+    score: float | None
+    weight: float | None
+    """in the weighted vote; None where the scorer's kind allows no weighted vote"""
+
+
+class Sharing(NamedTuple):
+    """How often independent samples repeat each other; a scorer is not asked twice about the same text."""
+
+    steps: list[tuple[int, int]]
+    """(m, tokens): so many tokens stand in steps whose path, itself included, m samples have in common"""
+    solutions: list[tuple[int, int, int]]
+    """(m, count, tokens): `count` different solutions, `tokens` long in all, were each written m times"""
+
+
+class Mark(NamedTuple):
+    """A moment at which some rule's answer changed: what the search had spent by axis, correctness by rule."""
+
+    spent: dict[str, float | None]
+    correct: dict[str, float]
+
+
+class Distinct(NamedTuple):
+    """How many answers of a tree differ, and how many of its first steps."""
+
+    answers: int
+    first_steps: int
 
 
 @dataclass(frozen=True)
 class Result:
-    """`selections` has, by rule, the answer and its correctness: 0 or 1, a mean where answers tie, None without gold.
-
-    A search that failed has an `error`, "Type: message", and nothing that is read off its tree. `distinct` counts
-    answers and first steps; `samples` and `sharing` are there where samples are independent and no budget cut them,
-    `anytime` where the tree tells of smaller budgets (see readings.py). `smaller` are the numbers of samples that were
-    asked for and are read off these. Never written to a file are results read off a larger cell of `estimated_from`
-    samples, where correctness and `no_answer` are expected values.
-    """
+    """What one search gave and what it cost; in memory only, also what a smaller cell would have given."""
 
     problem: str
     question: str
     level: str | int | None
     gold: str | None
-    cell: dict[str, Any]
+    cell: CellKey
     seed: int
-    selections: dict[str, dict[str, Any]]
+    selections: dict[str, Answer]
+    """by rule"""
     oracle: float | None
     no_answer: float
+    """true where no rule chose an answer; a probability in a smaller cell"""
     stopped: str | None
-    ledger: dict[str, Any]
+    ledger: Ledger
+    """None for a cost that is unknown, and for the seconds of a smaller cell"""
     error: str | None
-    distinct: dict[str, int] | None = None
-    samples: list[dict[str, Any]] | None = None
-    sharing: dict[str, list[list[int]]] | None = None
-    anytime: list[dict[str, Any]] | None = None
+    """of a failed search, "Type: message"; nothing is read off its tree"""
+    distinct: Distinct | None = None
+    samples: list[Sample] | None = None
+    """where samples are independent and no budget cut them, in their order"""
+    sharing: Sharing | None = None
+    """where `samples` is known"""
+    anytime: list[Mark] | None = None
+    """where the tree tells what a smaller budget would have given"""
     smaller: list[int] | None = None
+    """numbers of samples that were requested and are read off this result"""
     estimated_from: int | None = None
+    """the number of samples of the larger cell that this result is read off; never written to a file"""
 
-    def dumps(self) -> str:
-        return json.dumps(asdict(self), allow_nan=False)
+    @property
+    def key(self) -> Key:
+        return Key(self.problem, self.cell, self.seed)
+
+    @property
+    def scale(self) -> float:
+        return self.cell.scale
 
     def correct(self, rule: str) -> float | None:
         """Correctness under a rule, or of the oracle; None without gold.
 
-        An error is wrong, and so is a tree that came to its end before the rule had anything to choose from.
+        An error is wrong, and so is a tree that ended before the rule had an answer to choose.
         """
         if self.gold is None:
             return None
         if rule == ORACLE:
             return float(self.oracle or 0)
-        return self.selections[rule]["correct"] if rule in self.selections else 0.0
+        return self.selections[rule].correct if rule in self.selections else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return {**_plain(vars(self)), "cell": self.cell.to_json()}
+
+    def dumps(self) -> str:
+        """Raises ValueError where a number is NaN or infinite."""
+        return json.dumps(self.to_json(), allow_nan=False)
+
+    @classmethod
+    def loads(cls, line: str) -> "Result":
+        """Raises ValueError, TypeError, AttributeError or LookupError where the line is not a result."""
+        row = json.loads(line)
+        typed = {
+            "cell": CellKey.from_json(row["cell"]),
+            "selections": {rule: Answer(**answer) for rule, answer in row["selections"].items()},
+            "ledger": Ledger(**{**dict.fromkeys(Ledger._fields), **row["ledger"]}),
+            "distinct": _optional(row.get("distinct"), lambda counts: Distinct(**counts)),
+            "samples": _optional(row.get("samples"), lambda samples: [Sample(**sample) for sample in samples]),
+            "sharing": _optional(row.get("sharing"), _sharing),
+            "anytime": _optional(row.get("anytime"), lambda marks: [Mark(**mark) for mark in marks]),
+        }
+        return cls(**{**row, **typed})
+
+
+def _optional(value: Any, read: Any) -> Any:
+    return None if value is None else read(value)
+
+
+def _sharing(row: Mapping[str, Any]) -> Sharing:
+    solutions = [(m, count, tokens) for m, count, tokens in row["solutions"]]
+    return Sharing([(m, tokens) for m, tokens in row["steps"]], solutions)
+
+
+def _plain(value: Any) -> Any:
+    """Named tuples as dictionaries, at any depth."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def read_results(folder: Path) -> list[Result]:
@@ -71,14 +190,10 @@ def read_results(folder: Path) -> list[Result]:
     return results
 
 
-def _parsed(path: Path, lines: Any) -> Iterator[Result]:
+def _parsed(path: Path, lines: Iterable[str]) -> Iterator[Result]:
     for number, line in enumerate(lines, 1):
         try:
-            yield Result(**json.loads(line))
-        except (ValueError, TypeError) as error:
-            raise RunError(f"{path}, line {number}: not a result of this version ({error})") from None
-
-
-RESULTS = "results.jsonl"
-
-
+            yield Result.loads(line)
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            why = f"no field {error}" if isinstance(error, KeyError) else str(error)
+            raise RunError(f"{path}, line {number}: not a result of this version ({why})") from None

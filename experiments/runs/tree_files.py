@@ -1,26 +1,27 @@
-"""The trees that a sweep keeps: what their files are called, and finding them again."""
+"""The trees that a sweep keeps: what their files are called, and where they are."""
 
-import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-from search.tree import Tree
-from experiments.runs.grid import Name
+
 from experiments.errors import RunError
+from experiments.runs.grid import Name
+from experiments.runs.results import Key
 from experiments.terminal import exact
+from search.tree import Tree
+
+TREES = "trees"
 
 
 def file_name(name: Name) -> str:
-    """Of a tree: the problem's place keeps names apart when an id is made safe, or cut."""
-    return f"{name.place:05d}-{tree_name(name.problem.id, name.cell.key, name.seed)}"
+    """The name of a tree's file; the problem's place keeps two apart whose safe or shortened ids are the same."""
+    return f"{name.place:05d}-{tree_name(name.key)}"
 
 
-def tree_name(problem: str, cell: Mapping[str, Any], seed: int) -> str:
-    """The same without the problem's place."""
-    safe = re.sub(r"[^A-Za-z0-9_-]+", "_", problem)[:60]
-    limit = "".join(f"-{knob}-{exact(value)}" for knob, value in cell["budget"].items())
-    return f"{safe}.{cell['searcher']}-{cell['n']}{limit}.seed-{seed}.json"
+def tree_name(key: Key) -> str:
+    """The name of a tree's file without the problem's place."""
+    safe, cell = re.sub(r"[^A-Za-z0-9_-]+", "_", key.problem)[:60], key.cell
+    limit = "".join(f"-{knob}-{exact(value)}" for knob, value in cell.limit)
+    return f"{safe}.{cell.searcher}-{cell.n}{limit}.seed-{key.seed}.json"
 
 
 def write_tree(path: Path, tree: Tree) -> None:
@@ -32,14 +33,9 @@ def write_tree(path: Path, tree: Tree) -> None:
         raise RunError(f"{path} cannot be written: {error.strerror}") from error
 
 
-TREES = "trees"
-
-
 def tree_files(folder: Path) -> dict[str, list[Path]]:
-    """The trees of a run by name, the problem's place in front of it left out: ids that are alike share one."""
-    found: dict[str, list[Path]] = {}
+    """The trees of a run by `tree_name`; those of ids that are alike share a name."""
+    files: dict[str, list[Path]] = {}
     for path in sorted((folder / TREES).glob("*.json")):
-        found.setdefault(path.name.partition("-")[2], []).append(path)
-    return found
-
-
+        files.setdefault(path.name.partition("-")[2], []).append(path)
+    return files

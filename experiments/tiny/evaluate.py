@@ -16,9 +16,10 @@ from rich.table import Table
 
 from experiments.analysis.step_metrics import Judged, auc, up_to_first_error
 from experiments.analysis.uncertainty import interval
-from experiments.config.schema import from_words
+from experiments.config.schema import from_overrides
 from experiments.problems import arithmetic
 from experiments.problems.published import Bigbench
+from experiments.runs.grading import correctness
 from experiments.tiny.corrupt import KINDS, corrupt
 from experiments.tiny.searches import in_order
 from policies.engines.share import Engine
@@ -74,14 +75,18 @@ def correct(tree: Tree, answer: str | None) -> bool:
     return answer is not None and answer.strip() == str(arithmetic.parse(tree.question))
 
 
+def _correctness(tree: Tree, selection: Selection) -> float:
+    return correctness(selection(tree), lambda answer: correct(tree, answer))
+
+
 def accuracies(trees: list[Tree]) -> dict[str, np.ndarray]:
-    """[P] of each: one sample's mean, each rule's answer, and the oracle."""
+    """Correctness, [P] each: one sample's mean, each rule's answer (the mean where answers tie), and the oracle."""
     rows: dict[str, Any] = {}
     rows["one sample"] = [np.mean([correct(t, boxed(leaf.text())) for leaf in t.leaves()]) for t in trees]
-    rows["majority"] = [correct(t, Selection(Rule.MAJORITY)(t).answer) for t in trees]
+    rows["majority"] = [_correctness(t, Selection(Rule.MAJORITY)) for t in trees]
     for reduction in (Reduction.MIN, Reduction.LAST, Reduction.PRODUCT, Reduction.MEAN):
-        rows[f"best by {reduction}"] = [correct(t, Selection(Rule.BEST, reduction)(t).answer) for t in trees]
-        rows[f"weighted by {reduction}"] = [correct(t, Selection(Rule.WEIGHTED, reduction)(t).answer) for t in trees]
+        rows[f"best by {reduction}"] = [_correctness(t, Selection(Rule.BEST, reduction)) for t in trees]
+        rows[f"weighted by {reduction}"] = [_correctness(t, Selection(Rule.WEIGHTED, reduction)) for t in trees]
     rows["oracle"] = [oracle(t, lambda answer, t=t: correct(t, answer)) for t in trees]
     return {name: np.array(row, dtype=float) for name, row in rows.items()}
 
@@ -139,7 +144,7 @@ async def evaluate(knobs: Knobs) -> None:
 
 
 def main() -> None:
-    knobs = from_words(Knobs)
+    knobs = from_overrides(Knobs)
     torch.set_num_threads(knobs.threads)
     asyncio.run(evaluate(knobs))
 

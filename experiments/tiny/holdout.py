@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from experiments.config.schema import from_words
+from experiments.config.schema import from_overrides
 from experiments.problems import arithmetic
 from experiments.tiny import evaluate, train_prm
 from experiments.tiny.searches import in_order
@@ -42,7 +42,7 @@ def entries(tree: Tree) -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    knobs = from_words(Knobs)
+    knobs = from_overrides(Knobs)
     torch.set_num_threads(knobs.threads)
     policy = train_prm.writer(knobs.policy, knobs.engine)
     questions = [arithmetic.question(tree) for tree in evaluate.unseen(knobs)]

@@ -30,7 +30,7 @@ from transformers import Qwen2ForCausalLM
 
 from experiments.analysis.step_metrics import Judged, auc, best_threshold, step_f1, up_to_first_error
 from experiments.analysis.uncertainty import Interval, interval, interval_of
-from experiments.config.schema import from_words
+from experiments.config.schema import from_overrides
 from experiments.problems import arithmetic
 from experiments.tiny import evaluate, train_prm
 from experiments.tiny.completions import Completed, Estimated, complete, read
@@ -236,7 +236,7 @@ async def measure(
 
 
 def main() -> None:
-    knobs = from_words(Knobs)
+    knobs = from_overrides(Knobs)
     torch.set_num_threads(knobs.threads)
     work = Path(knobs.work)
     base = load_weights(Qwen2ForCausalLM, knobs.base, "cpu", "float32")

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from experiments.config.schema import from_words
+from experiments.config.schema import from_overrides
 from experiments.problems import arithmetic
 from experiments.tiny.tokenizer import build_tokenizer
 from experiments.tiny.training import CHECKPOINT, IGNORED, Document, Schedule, pack, train
@@ -92,7 +92,7 @@ def next_token_loss(model: Any, ids: Tensor, labels: Tensor) -> Tensor:
 
 
 def main() -> None:
-    knobs = from_words(Knobs)
+    knobs = from_overrides(Knobs)
     torch.set_num_threads(knobs.threads)
     torch.manual_seed(knobs.seed)
     tokenizer: Any = build_tokenizer()

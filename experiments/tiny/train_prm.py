@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Qwen2ForCausalLM
 
-from experiments.config.schema import from_words
+from experiments.config.schema import from_overrides
 from experiments.problems import arithmetic
 from experiments.tiny.corrupt import KINDS, corrupt
 from experiments.tiny.searches import append
@@ -205,7 +205,7 @@ def fit(
 
 
 def main() -> None:
-    knobs = from_words(Knobs)
+    knobs = from_overrides(Knobs)
     torch.set_num_threads(knobs.threads)
     torch.manual_seed(knobs.seed)
     base = load_weights(Qwen2ForCausalLM, knobs.base, "cpu", "float32")

@@ -13,22 +13,10 @@ from huggingface_hub import snapshot_download
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
-SHIPPED = {"tiny": Path(__file__).parents[1] / "tiny", "tiny-prm": Path(__file__).parents[2] / "scorers" / "tiny"}
+from policies.engines.models import ModelError, locate
+
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 _turns: dict[str, threading.Lock] = {}
-
-
-class ModelError(ValueError):
-    """A model cannot be used: what is wrong, where, and what to give instead."""
-
-
-def locate(model: str) -> str:
-    """A shipped name's folder, a local folder, or a hub name as it is. Raises ModelError for a folder of no model."""
-    path = SHIPPED.get(model) or Path(model).expanduser()
-    looks_local = model in SHIPPED or model.startswith((".", "/", "~")) or path.exists()
-    if looks_local and not (path / "config.json").is_file():
-        raise ModelError(f"model={model}: no config.json in {path}; give a folder of save_pretrained, or a hub name")
-    return str(path) if looks_local else model
 
 
 def choose_device(device: str) -> str:
@@ -39,7 +27,7 @@ def choose_device(device: str) -> str:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise ModelError(
-            f"device={device} is not to be had ({_first_line(error)}); device=auto takes what is"
+            f"device={device} is not available ({_first_line(error)}); device=auto picks one that is"
         ) from error
     return device
 

@@ -14,10 +14,11 @@ from transformers import AutoModelForCausalLM
 
 from policies.engines.batching import Batcher, Ticket
 from policies.engines.flops import Flops
-from policies.engines.hf import ModelError, context_length, load_config, load_tokenizer, load_weights, turn
+from policies.engines.hf import context_length, load_config, load_tokenizer, load_weights, turn
 from policies.engines.meter import Meter
-from policies.engines.rows import Row, vocabulary
-from policies.engines.sampling import Sampling, draw
+from policies.engines.models import ModelError
+from policies.engines.rows import Row, Sampling, vocabulary
+from policies.engines.sampling import draw
 from search.tree.cost import NOTHING, Cost
 
 

@@ -5,10 +5,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from policies.engines.ends import Cutter, Limits, Vocabulary
-from policies.engines.hf import ModelError
 from policies.engines.meter import Work
-from policies.engines.sampling import Sampling
+from policies.engines.models import ModelError
 from search.tree.step import Step
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Temperature 0 is greedy; top_k 0 and top_p 1 are off."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
 
 
 @dataclass(eq=False)

@@ -1,23 +1,15 @@
 """Drawing tokens so that a row's draw depends on its own key alone, never on its batch: Gumbel-max with keyed noise."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import TopKLogitsWarper, TopPLogitsWarper
 
+from policies.engines.rows import Sampling
+
 # SplitMix64 (Steele, Lea, Flood 2014), as the two's complement of its constants.
 _GAMMA, _MIX_1, _MIX_2 = (c - (1 << 64) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """Temperature 0 is greedy; top_k 0 and top_p 1 are off."""
-
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int = 0
 
 
 def draw(logits: Tensor, sampling: Sampling, seeds: Tensor, position: int) -> Tensor:

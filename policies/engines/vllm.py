@@ -26,7 +26,8 @@ import torch
 from packaging.version import Version
 from transformers import AutoModel, AutoModelForCausalLM
 
-from policies.engines.hf import ModelError, choose_dtype, context_length, empty_model, load_config, locate
+from policies.engines.hf import choose_dtype, context_length, empty_model, load_config
+from policies.engines.models import ModelError, locate
 from policies.engines.share import Room
 from search.errors import WorkerDied
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
-from policies.engines.hf import ModelError
+from policies.engines.models import ModelError
 from policies.engines.prompt import chat, encode_question
 
 _NUMBERED = re.compile(r"Step \d")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -10,9 +11,9 @@ from torch import Tensor
 
 from policies.engines.batching import Batcher, Ticket
 from policies.engines.flops import Flops
-from policies.engines.hf import context_length, turn
+from policies.engines.hf import context_length, load_tokenizer, turn
 from policies.engines.meter import Work
-from scorers.checkpoints import heads
+from scorers.checkpoints.head_kinds import load
 from scorers.checkpoints.heads import Head, Words
 from scorers.checkpoints.step_reader import StepReader
 from search.protocols import Scored
@@ -36,10 +37,10 @@ class HFReader(StepReader):
     def __init__(
         self, head: Head, model: str, device: str, dtype: str, batch_size: int, words: Words | None = None
     ) -> None:
-        super().__init__(model)
+        super().__init__(load_tokenizer(model))
         self.device = device
         ids = None if words is None else words.ids(self.tokenizer)
-        self.decoder, self.score, parameters = heads.load(head, model, device, dtype, ids)
+        self.decoder, self.score, parameters = load(head, model, device, dtype, ids)
         self.masks = not _is_causal(self.decoder)
         self.context = context_length(self.decoder.config)
         self.flops = Flops.of(self.decoder, parameters)
@@ -101,6 +102,24 @@ class HFReader(StepReader):
         return self.decoder(input_ids=ids, attention_mask=mask.long(), use_cache=False).last_hidden_state
 
 
+class LikelihoodReader(HFReader):
+    """Log-probabilities of stretches of a text: `read(ids, ends)` gives one for each pair of neighbouring ends."""
+
+    def _cost(self, reading: Reading) -> Cost:
+        tokens = len(reading.ids)
+        return Cost(computed=tokens, flops=self.flops.forward(0, tokens, reading.tags[-1] - reading.tags[0]))
+
+    def _read(self, readings: Sequence[Reading]) -> None:
+        if not readings:
+            return
+        hidden = self._hidden(readings)
+        for row, reading in enumerate(readings):
+            first, last = reading.tags[0], reading.tags[-1]
+            foretold = self.score(hidden[row, first - 1 : last - 1])
+            found = [float(foretold[place, token]) for place, token in enumerate(reading.ids[first:last])]
+            reading.scores = [sum(found[a - first : b - first]) for a, b in pairwise(reading.tags)]
+
+
 def _is_causal(decoder: Any) -> bool:
     """Whether no token sees what stands behind it, padding among it: attention without a mask is much faster."""
     parts = [part.is_causal for part in decoder.modules() if hasattr(part, "is_causal")]
@@ -119,6 +138,9 @@ def split(lengths: Sequence[int], waste: float) -> Iterator[slice]:
 
 
 @lru_cache(maxsize=4)
-def reader(head: Head, model: str, device: str, dtype: str, batch_size: int, words: Words | None = None) -> HFReader:
+def shared_reader(
+    head: Head, model: str, device: str, dtype: str, batch_size: int, words: Words | None = None
+) -> HFReader:
     """One runtime a model, shared by all scorers of the same knobs."""
-    return HFReader(head, model, device, dtype, batch_size, words)
+    kind = LikelihoodReader if head is Head.LIKELIHOOD else HFReader
+    return kind(head, model, device, dtype, batch_size, words)

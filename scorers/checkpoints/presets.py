@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from policies.engines.hf import ModelError
+from policies.engines.models import ModelError
 
 _BARE = re.compile(r"[\w@%+=:,./-]+")  # needs no quotes; letters of any script, which shlex would quote
 

@@ -1,6 +1,7 @@
 """What every engine that reads steps for a reward model shares."""
 
-from policies.engines.hf import load_tokenizer
+from typing import Any
+
 from policies.engines.meter import Meter
 from search.protocols import Scored
 
@@ -10,8 +11,8 @@ class StepReader:
 
     context: int
 
-    def __init__(self, model: str) -> None:
-        self.meter, self.tokenizer = Meter(), load_tokenizer(model)
+    def __init__(self, tokenizer: Any) -> None:
+        self.meter, self.tokenizer = Meter(), tokenizer
 
     async def read(self, ids: list[int], places: list[int]) -> Scored:
         """The score at each of `places`; the last of them is the end of `ids`."""

@@ -11,10 +11,12 @@ from itertools import pairwise
 from typing import Any
 
 from policies.engines.flops import Flops
+from policies.engines.hf import load_tokenizer
 from policies.engines.meter import Work
 from policies.engines.share import Room
 from policies.engines.vllm import Aborted, likelihood_params, pooling_params, shared, word_params
-from scorers.checkpoints.heads import Head, Words, without_weights
+from scorers.checkpoints.head_kinds import without_weights
+from scorers.checkpoints.heads import Head, Words
 from scorers.checkpoints.step_reader import StepReader
 from search.protocols import Scored
 from search.solve import search_id
@@ -27,7 +29,7 @@ class VLLMReader(StepReader):
     """A reward model on vLLM; a subclass says how it is asked."""
 
     def __init__(self, head: Head, model: str, dtype: str, room: Room, runner: str) -> None:
-        super().__init__(model)
+        super().__init__(load_tokenizer(model))
         empty = without_weights(head, model)
         self.flops = Flops.of(empty.base_model, _head_parameters(empty))
         self.server = shared(model, dtype, room, runner)
@@ -160,7 +162,7 @@ def _head_parameters(empty: Any) -> int:
     return sum(weight.numel() for weight in empty.parameters()) - empty.base_model.num_parameters()
 
 
-def reader(head: Head, model: str, dtype: str, room: Room, words: Words | None) -> VLLMReader:
+def shared_reader(head: Head, model: str, dtype: str, room: Room, words: Words | None) -> VLLMReader:
     """One reader, shared by all scorers of the same knobs while its engine is alive."""
     if not _reader(head, model, dtype, room, words).server.alive:
         _reader.cache_clear()

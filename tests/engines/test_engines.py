@@ -12,8 +12,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from policies.engines.hf import ModelError, locate
 from policies.engines.meter import Meter
+from policies.engines.models import ModelError, locate
 from policies.engines.prompt import encode_question
 from policies.engines.share import Engine
 from policies.hf import HF

@@ -15,8 +15,7 @@ from transformers import (
 from policies.engines import hf_writer
 from policies.engines.ends import Limits
 from policies.engines.hf_writer import Generator
-from policies.engines.rows import Row
-from policies.engines.sampling import Sampling
+from policies.engines.rows import Row, Sampling
 from policies.hf import HF
 from search.tree.step import End
 from tests.models import ids_of, pause_at, row

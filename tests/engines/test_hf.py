@@ -7,7 +7,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from policies.engines.hf import ModelError, load_weights
+from policies.engines.hf import load_weights
+from policies.engines.models import ModelError
 from policies.engines.prompt import encode_question
 from policies.hf import HF
 from search.tree import Tree

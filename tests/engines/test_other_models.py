@@ -15,8 +15,8 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from policies.engines.hf import ModelError
 from policies.engines.hf_writer import Generator
+from policies.engines.models import ModelError
 from policies.engines.prompt import encode_question
 from policies.engines.rows import decode_all
 from policies.hf import HF

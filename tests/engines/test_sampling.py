@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from policies.engines.sampling import Sampling, draw, gumbel
+from policies.engines.rows import Sampling
+from policies.engines.sampling import draw, gumbel
 from search.tree.randomness import key
 
 N = 50_000

@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from experiments.analysis.comparisons import Cell, at_cost, compared, comparisons
+from experiments.analysis.cells import Cells
+from experiments.analysis.comparisons import Cell, Comparison, at_cost, compared
+from experiments.analysis.comparisons import comparisons as comparisons_of
 from experiments.analysis.uncertainty import p_value
 from experiments.errors import RunError
 from experiments.runs.axes import Axis
@@ -15,6 +18,10 @@ from tests.command_line import run
 from tests.results import PROBLEMS, costs, result, write_results
 
 TOKENS = Axis.GENERATED_TOKENS
+
+
+def comparisons(results: list[Result], *rest: Any, **options: Any) -> list[Comparison]:
+    return comparisons_of(Cells(results), *rest, **options)
 
 
 def cell(cost: float, *correct: float) -> Cell:

@@ -20,7 +20,7 @@ from experiments.config.custom import find
 from experiments.config.help import command_help
 from experiments.config.knobs import Knob, knobs
 from experiments.config.registry import GROUPS, load
-from experiments.config.schema import build, from_words
+from experiments.config.schema import build, from_overrides
 from experiments.errors import ConfigError
 from experiments.runs.grid import Budgets
 from experiments.tiny.evaluate import Knobs
@@ -94,62 +94,6 @@ def test_the_config_that_is_printed_composes_to_itself(capsys: pytest.CaptureFix
 # mistakes
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("solv x", "'solv' is no command; choose from solve, sweep, import, curves"),
-        ("solve", 'stepsearch solve "QUESTION"'),
-        ("solve search=beam", "the question comes first"),
-        ("solve q search=beem", "search=beem: no such choice; choose from best_of_n, beam,"),
-        ("solve q policy=HF", "policy=HF: no such choice; choose from hf, vllm, toy, custom"),
-        ("solve q policy=toy scorer=toi", "Did you mean toy?"),
-        ("solve q policy=toy search.simulatons=2", "search.simulatons: no such knob; search has simulations, branch,"),
-        ("solve q policy=toy search.simulatons=2", "Did you mean simulations?"),
-        ("solve q policy=toy bugdet.samples=2", "bugdet: no such knob; this command has search, policy,"),
-        ("solve q policy=toy scorer=toy budget.tokens=2", "budget has samples, generated_tokens, flops, seconds"),
-        ("solve q policy=toy scorer=toy +depth=2", "depth: no such knob"),
-        ("solve q policy=toy scorer=toy hydra.verbose=true", "hydra: no such knob"),
-        ("solve q policy=toy scorer=toy search.simulations.x=2", "search.simulations is a value"),
-        ("solve q policy=toy scorer=toy search.simulations=few", "search.simulations=few: Value 'few' of type 'str'"),
-        ("solve q policy=toy scorer=toy search.simulations=null", "search.simulations=null: null is not allowed"),
-        ("solve q policy=toy scorer=toy search.simulations=0", "MCTS.simulations is 0; it must be >= 1"),
-        ("solve q policy=toy scorer=toy search.prior=shares", "expected one of [share, logprob, uniform]"),
-        ("solve q policy=toy scorer=toy search.simulations=1,2", "a list is search.simulations=[1,2]"),
-        ("solve q policy=toy scorer=toy budget=2", "budget is a group of knobs"),
-        ("solve q policy=toy scorer=toy search", "'search' is no knob; write key=value"),
-        ("solve q policy=toy scorer=toy ~search", "cannot be removed"),
-        ("solve q policy=toy scorer=toy selection=particle", "selection=particle needs search=particle_filter"),
-        ("solve q policy=toy scorer=toy search.reduction=sum", "reduction sum is not defined for scores of kind value"),
-        ("solve q policy=toy scorer=toy json=no/such/folder/x.json", "there is no such folder"),
-        ("sweep policy=toy scorer=toy search=mcts", "set search.best_of_n, search.beam,"),
-        ("sweep policy=toy scorer=toy searchers=[beem]", "no such searcher 'beem'; choose from best_of_n, beam,"),
-        ("sweep policy=toy scorer=toy searchers=[]", "name at least one"),
-        ("sweep policy=toy scorer=toy budgets=[6]", "Beam.n is 6; it must be a multiple of branch = 4"),
-        ("sweep policy=toy scorer=toy budgets=[1] budget.flops=[1]", "budgets and budget.flops are both lists"),
-        ("sweep policy=toy scorer=toy budget.samples=[1] budget.flops=[1]", "sweep one of them"),
-        ("sweep policy=toy scorer=toy budget.generated_tokens=[2.5]", "give a whole number, or a list of them"),
-        ("sweep policy=toy scorer=toy budget.flops=much", "budget.flops is 'much'"),
-        ("sweep policy=toy scorer=toy budget.flops=[-1]", "Budget.flops is -1.0; it must be > 0"),
-        ("sweep policy=toy scorer=toy concurrency=0", "Sweep.concurrency is 0; it must be >= 1"),
-        ("sweep policy=toy scorer=toy problems=jsonl", "problems.path: no file named"),
-        ("sweep policy=toy scorer=toy problems=arithmatic", "Did you mean arithmetic?"),
-        ("curves", "run=DIR"),
-        ("curves run=no/such/run", "no such file; run=DIR names the folder of a sweep"),
-        ("compare", "run=DIR"),
-        ("report", "run=DIR"),
-        ("report run=x tree=false", "tree: no such knob; this command has run, out, baseline, trees"),
-        (
-            "compare run=x axis=token",
-            "expected one of [generated_tokens, computed_tokens, unique_tokens, flops, calls]",
-        ),
-    ],
-)
-def test_a_mistake_is_one_line_that_says_what_is_valid(words: str, said: str, capsys: pytest.CaptureFixture[str]):
-    assert run(*words.split()) == 2
-    out, err = capsys.readouterr()
-    assert said in err and err.startswith("stepsearch: ") and err.count("\n") == 1 and not out
-
-
 def test_a_defect_keeps_its_traceback(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     def broken(*_: object) -> None:
         raise HydraException("a defect")
@@ -207,32 +151,6 @@ def test_plug_ins_are_built_from_an_import_path():
     assert run.scorer.kind is Kind.VALUE
 
 
-@pytest.mark.parametrize(
-    ("cls", "args", "said"),
-    [
-        ("", "", "write module:Class"),
-        ("Picky", "", "write module:Class"),
-        ("nowhere:Picky", "", "no module 'nowhere'; looked for nowhere.py in "),
-        ("tests.plugins:Piky", "", "has no class Piky; it has Mood, Slow, Slowing, Shouts"),
-        ("tests.plugins:Picky", "", "scorer.args.hated is missing"),
-        (
-            "tests.plugins:Picky",
-            "scorer.args.hatred=x",
-            "scorer.args.hatred: no such argument of tests.plugins:Picky; it takes",
-        ),
-        (
-            "tests.plugins:Picky",
-            "scorer.args.hated=x scorer.args.mood=ugly",
-            "scorer.args.mood=ugly: choose from good, bad",
-        ),
-    ],
-)
-def test_a_mistaken_plug_in_is_named(cls: str, args: str, said: str, capsys: pytest.CaptureFixture[str]):
-    words = ["policy=toy", "scorer=custom", f"scorer.cls={cls}", *args.split()]
-    assert run("solve", "q", *words) == 2
-    assert said in capsys.readouterr().err
-
-
 def test_a_plug_in_without_its_method_is_refused():
     for group, method in {"search": "search(self, grow)", "policy": "extend(self, node"}.items():
         with pytest.raises(ConfigError, match=r"needs the method") as refusal:
@@ -263,7 +181,7 @@ def test_a_bound_of_a_plug_in_is_reported():
 
 def test_a_script_reads_its_knobs_as_a_command_does(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "argv", ["evaluate", "engine=vllm", "n=4"])
-    assert from_words(Knobs) == Knobs(engine=Engine.VLLM, n=4)
+    assert from_overrides(Knobs) == Knobs(engine=Engine.VLLM, n=4)
     monkeypatch.setattr(sys, "argv", ["evaluate", "egnine=vllm"])
     with pytest.raises(ConfigKeyError, match="egnine"):
-        from_words(Knobs)
+        from_overrides(Knobs)

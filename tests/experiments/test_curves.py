@@ -2,19 +2,25 @@
 
 import json
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from experiments.analysis.curves import figure
+from experiments.analysis.cells import Cells
+from experiments.analysis.curves import AXES, Chart, chart
 from experiments.errors import RunError
 from experiments.reports.curves import caption, draw, ticks
-from experiments.runs.results import Result, read_results
+from experiments.runs.results import CellKey, Mark, Result, read_results
 from search import Rule
 from tests.command_line import run
 from tests.results import PROBLEMS, costs, result, write_results, wrong
+
+
+def figure(results: Sequence[Result], rule: Rule, axes: Sequence[str] = AXES) -> Chart:
+    return chart(Cells.of(results).complete(), rule, axes)
 
 
 @pytest.fixture
@@ -42,21 +48,19 @@ def test_a_rule_is_drawn_for_the_searchers_that_have_it(results: list[Result]):
     assert [line.name for line in figure(results, Rule.PARTICLE).lines] == ["particle_filter"]
     assert [line.name for line in figure(results, Rule.MAJORITY).references] == ["pass@N"]
     with pytest.raises(RunError, match="no searcher's answers were chosen by particle"):
-        figure([r for r in results if r.cell["searcher"] != "particle_filter"], Rule.PARTICLE)
+        figure([r for r in results if r.cell.searcher != "particle_filter"], Rule.PARTICLE)
 
 
 def test_cells_are_compared_over_the_same_problems(results: list[Result]):
-    cut = [
-        r for r in results if not (r.problem in ("p0", "p7") and r.cell == {"searcher": "mcts", "n": 8, "budget": {}})
-    ]
+    cut = [r for r in results if not (r.problem in ("p0", "p7") and r.cell == CellKey("mcts", 8))]
     drawn = figure(cut, Rule.BEST)
     assert drawn.problems == PROBLEMS - 2
     assert drawn.lines[0].points[-1].accuracy == pytest.approx(6 / 10)
     with pytest.raises(RunError, match="no problem with a gold answer has ended in every cell"):
-        figure([r for r in results if (r.problem == "p0") == (r.cell["searcher"] == "greedy")], Rule.BEST)
+        figure([r for r in results if (r.problem == "p0") == (r.cell.searcher == "greedy")], Rule.BEST)
 
 
-def test_an_error_is_drawn_aswrong(results: list[Result]):
+def test_an_error_is_drawn_as_wrong(results: list[Result]):
     failed = [replace(r, error="E: x", selections={}, oracle=None) if r.problem == "p0" else r for r in results]
     assert figure(failed, Rule.WEIGHTED).lines[0].points[-1].accuracy == pytest.approx(7 / 12)
 
@@ -88,9 +92,9 @@ def test_unknown_flops_leave_their_panel_out(results: list[Result]):
 
 def test_a_swept_budget_is_an_axis(results: list[Result]):
     limited = [
-        replace(r, cell={**r.cell, "n": 16, "budget": {"generated_tokens": 50 * r.cell["n"]}})
+        replace(r, cell=CellKey(r.cell.searcher, 16, (("generated_tokens", 50 * r.cell.n),)))
         for r in results
-        if r.cell["searcher"] != "greedy"
+        if r.cell.searcher != "greedy"
     ]
     drawn = figure(limited, Rule.BEST)
     assert drawn.axes[2].label == "budget (generated tokens)" and drawn.greedy is None
@@ -152,8 +156,8 @@ def test_seeds_are_nested_in_problems(results: list[Result]):
 def test_earlier_ends_are_read_off_the_largest_run(results: list[Result]):
     """Right on all problems from 100 tokens on, of 1200; before 50 there is no answer, and from 50 a wrong one."""
     ends = {50: 0.0, 100: 1.0}
-    marks = [{"spent": {"generated_tokens": at, "flops": at * 3e9}, "correct": {"best": ends[at]}} for at in ends]
-    told = [replace(r, anytime=marks) if r.cell["searcher"] == "mcts" else r for r in results]
+    marks = [Mark({"generated_tokens": at, "flops": at * 3e9}, {"best": ends[at]}) for at in ends]
+    told = [replace(r, anytime=marks) if r.cell.searcher == "mcts" else r for r in results]
     (line,) = figure(told, Rule.BEST).earlier
     on_tokens = [(point.places[0], point.accuracy) for point in line.points if point.places[0]]
     assert line.name == "mcts" and len(on_tokens) == 40
@@ -162,15 +166,7 @@ def test_earlier_ends_are_read_off_the_largest_run(results: list[Result]):
     assert all(point.places[2] is None for point in line.points), "N is no budget"
 
 
-@pytest.mark.parametrize(
-    ("axes", "said"), [("[token]", "no such axis 'token'; choose from generated_tokens"), ("[]", "name at least one")]
-)
-def test_an_axis_that_does_not_exist(axes: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert run("curves", f"run={tmp_path}", f"axes={axes}") == 2
-    assert said in capsys.readouterr().err
-
-
 def test_cells_are_compared_over_the_same_seeds(results: list[Result]):
     """Best-of-N has a second seed, all wrong, that the others have not come to yet: it does not count."""
-    more = [wrong(r, seed=1) for r in results if r.cell["searcher"] == "best_of_n"]
+    more = [wrong(r, seed=1) for r in results if r.cell.searcher == "best_of_n"]
     assert figure([*results, *more], Rule.WEIGHTED) == figure(results, Rule.WEIGHTED)

@@ -37,10 +37,10 @@ def figures(folder: Path) -> dict[tuple[int, str], float]:
 
 def test_samples_from_elsewhere_become_a_run(tmp_path: Path):
     (result,) = read_results(imported(tmp_path, problem()))
-    assert (result.problem, result.level, result.gold, result.cell["n"]) == ("u", 3, "1", 4)
-    assert result.selections["best"] == {"answer": "1", "correct": 1.0}
-    assert [sample["score"] for sample in result.samples or ()] == [0.9, 0.8, 0.2, 0.99]
-    assert result.ledger["generated_tokens"] is None and result.ledger["samples"] == 4
+    assert (result.problem, result.level, result.gold, result.cell.n) == ("u", 3, "1", 4)
+    assert result.selections["best"] == ("1", 1.0)
+    assert [sample.score for sample in result.samples or ()] == [0.9, 0.8, 0.2, 0.99]
+    assert result.ledger.generated_tokens is None and result.ledger.samples == 4
 
 
 def test_estimates_by_hand(tmp_path: Path):
@@ -70,33 +70,8 @@ def test_without_scores_the_majority_is_all_that_is_known(tmp_path: Path, capsys
 def test_problems_of_unequal_numbers_of_samples_keep_the_smaller(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     fewer = problem(problem="r", unique_id="v")
     fewer["completions"], fewer["scores"] = fewer["completions"][:3], fewer["scores"][:3]
-    assert {r.cell["n"] for r in read_results(imported(tmp_path, problem(), fewer))} == {3}
+    assert {r.cell.n for r in read_results(imported(tmp_path, problem(), fewer))} == {3}
     assert "the shortest problem has 3 completions; 1 others are left out" in capsys.readouterr().out
-
-
-def test_a_beam_is_refused_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    folder = imported(tmp_path, problem(), words=("searcher=beam",))
-    for words, said in [
-        (("searcher=beam",), "its solutions depend on each other"),
-        ((), "searcher=best_of_n: not in this run; choose from beam"),
-    ]:
-        assert run("estimate", f"run={folder}", *words) == 2
-        assert said in capsys.readouterr().err
-
-
-def test_more_samples_than_the_run_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    folder = imported(tmp_path, problem())
-    assert run("estimate", f"run={folder}", "k=[1,5]") == 2
-    assert "Estimate.k has 5; this run tells of 1 to 4 samples a problem" in capsys.readouterr().err
-    assert run("estimate", "run=nowhere") == 2 and "nowhere/results.jsonl: no such file" in capsys.readouterr().err
-    assert run("import", "data.path=nowhere.jsonl") == 2 and "no such file" in capsys.readouterr().err
-    assert run("import", "searcher=beem") == 2 and "Did you mean beam?" in capsys.readouterr().err
-
-
-def test_two_problems_of_one_name_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(problem(problem=q)) + "\n" for q in "qr"))
-    assert run("import", f"data.path={tmp_path / 'mine.jsonl'}", f"out={tmp_path / 'run'}") == 2
-    assert "2 problems are called u; give each an id of its own" in capsys.readouterr().err
 
 
 def test_a_failed_search_counts_as_wrong(tmp_path: Path):

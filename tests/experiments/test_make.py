@@ -62,7 +62,7 @@ def test_the_demo_solves_and_sweeps(
     assert list(build_sweep(compose(Sweep, others)).search) == ["best_of_n", "beam", "mcts", "particle_filter"]
     assert run(solve, question, *words, *TOY) == 0 and "answer: " in capsys.readouterr().out
     assert run(sweep, *others, *TOY, "problems.limit=2", "budgets=[1,2]") == 0
-    assert len({r.cell["searcher"] for r in read_results(tmp_path / "runs" / "demo")}) == 5
+    assert len({r.cell.searcher for r in read_results(tmp_path / "runs" / "demo")}) == 5
     assert (tmp_path / "runs" / "demo" / "curves.png").exists()
 
 

@@ -9,7 +9,7 @@ from experiments.analysis.step_metrics import auc
 from experiments.problems import arithmetic
 from experiments.tiny.noisy import Noisy
 from scorers.conformance import check_scorer
-from search import KnobError, Step
+from search import Step
 
 
 def solution(place: int, problem: arithmetic.Group) -> tuple[str, list[Step]]:
@@ -34,5 +34,3 @@ def test_the_auc_is_that_of_two_normal_distributions(error: float):
 
 def test_it_keeps_the_promises_of_a_scorer():
     check_scorer(Noisy())
-    with pytest.raises(KnobError, match="error"):
-        Noisy(-1.0)

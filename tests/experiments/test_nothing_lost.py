@@ -81,7 +81,7 @@ def test_a_sweep_that_is_killed_three_times_ends_as_an_unbroken_one(
         kept = whole
     assert run("sweep", "run=run") == 0
     assert _lines()[: len(kept)] == kept
-    assert set(Counter((r.problem, json.dumps(r.cell), r.seed) for r in read_results(Path("run"))).values()) == {1}
+    assert set(Counter((r.problem, r.cell, r.seed) for r in read_results(Path("run"))).values()) == {1}
     broken = _timeless()
     assert run(*words, "out=again") == 0
     Path("run").rename("broken")
@@ -161,7 +161,7 @@ def test_bad_problems_are_errors_of_their_own(here: Path, capsys: pytest.Capture
     _problems(["q0", "q1 nan", "q2 short", "q3 raise", "q4", " ", "q6 costly"], here)
     words = ["scorer=custom", "scorer.cls=tests.plugins:Moody", "searchers=[beam]", "budgets=[2]"]
     assert run(*WORDS, *words) == 0
-    errors = {r.question: r.error for r in read_results(Path("run")) if r.error and r.cell["searcher"] == "beam"}
+    errors = {r.question: r.error for r in read_results(Path("run")) if r.error and r.cell.searcher == "beam"}
     assert set(errors) == {"q1 nan", "q2 short", "q3 raise", " ", "q6 costly"}
     assert "nan" in errors["q1 nan"] and "KeyError" in errors["q3 raise"]
     assert errors[" "] == "ValueError: the question is empty"

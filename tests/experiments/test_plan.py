@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.analysis.optimal import Grid, Setting, choose, cross_fitted, curve, grid, halves, quintiles
+from experiments.analysis.cells import Cells
+from experiments.analysis.optimal import Grid, choose, cross_fitted, curve, grid, halves, quintiles
 from experiments.errors import RunError
+from experiments.runs.results import CellKey
 from tests.command_line import run
 from tests.results import result, sampled, write_results
 
@@ -18,7 +20,7 @@ PROBLEMS = [f"p{place:02d}" for place in range(EASY + HARD)]
 
 def known() -> Grid:
     """Greedy is right on all easy problems for 10; beam on all hard ones for 100, and on no easy one."""
-    settings = [Setting("greedy", 1), Setting("beam", 4), Setting("beam", 16)]
+    settings = [CellKey("greedy", 1), CellKey("beam", 4), CellKey("beam", 16)]
     easy = LEVELS == "1"
     correct = np.array([easy, ~easy, np.ones(EASY + HARD)], dtype=float)
     return Grid(settings, PROBLEMS, correct, np.array([[10.0], [100.0], [1000.0]]) * np.ones(EASY + HARD))
@@ -51,7 +53,7 @@ def test_luck_is_not_rewarded():
     seeming, measured = [], []
     for seed in range(100):
         correct = rng.integers(0, 2, (200, 100)).astype(float)
-        world = Grid([Setting("beam", n) for n in range(200)], PROBLEMS, correct, np.ones((200, 100)))
+        world = Grid([CellKey("beam", n) for n in range(200)], PROBLEMS, correct, np.ones((200, 100)))
         found = cross_fitted(world, np.repeat(["1", "2"], 50), 1, seed)
         assert found is not None
         measured.append(found.accuracy)
@@ -81,7 +83,7 @@ def test_the_curve_never_spends_more_than_its_budget():
 def test_a_setting_is_affordable_at_its_own_mean_cost():
     """Costs differ from problem to problem: one of the halves costs more than the mean, and may still choose it."""
     cost = np.array([[100.0 + place] * 2 for place in range(20)]).reshape(1, 40)
-    world = Grid([Setting("beam", 4)], PROBLEMS, np.ones((1, 40)), cost)
+    world = Grid([CellKey("beam", 4)], PROBLEMS, np.ones((1, 40)), cost)
     assert [(round(budget, 3), found.accuracy) for budget, found in curve(world, LEVELS)] == [(109.5, 1.0)]
 
 
@@ -98,11 +100,11 @@ def test_quintiles_follow_the_pass_rate():
 def test_costs_and_seeds_are_averaged_by_problem():
     results = [result(p, "beam", 4, float(p < 6), 100.0 + 100 * seed, seed=seed) for p in range(12) for seed in (0, 1)]
     results += [result(p, "beam", 8, 1.0, 500) for p in range(12)]
-    found = grid(results, "generated_tokens", "best")
-    assert found.settings == [Setting("beam", 4), Setting("beam", 8)] and found.cost.mean(1).tolist() == [150, 500]
+    found = grid(Cells(results), "generated_tokens", "best")
+    assert found.settings == [CellKey("beam", 4), CellKey("beam", 8)] and found.cost.mean(1).tolist() == [150, 500]
     assert found.correct.sum(1).tolist() == [6, 12]
     with pytest.raises(RunError, match="no searcher's answers were chosen by particle, or its flops are not known"):
-        grid(results, "flops", "particle")
+        grid(Cells(results), "flops", "particle")
 
 
 @pytest.fixture
@@ -129,15 +131,3 @@ def test_the_command_names_searcher_and_knobs(folder: Path, capsys: pytest.Captu
         ("1", "1", 1.0), ("1", "4", 1.0), ("2", "1", 0.0), ("2", "4", 1.0),
     ]  # fmt: skip
     assert (folder / "plan.png").read_bytes()[:4] == b"\x89PNG"
-
-
-def test_what_cannot_be_planned_is_said(folder: Path, capsys: pytest.CaptureFixture[str]):
-    for words, said in [
-        ((), "run=DIR budget=1000"),
-        ((f"run={folder}", "budget=50"), "budget=50: no cell of this run is so cheap; the cheapest spends 100"),
-        ((f"run={folder}", "budget=500", f"difficulty={folder}"), "both runs have seed 0"),
-        ((f"run={folder}", "budget=-1"), "Plan.budget is -1"),
-        ((f"run={folder}", "budget=500", "difficulty=nowhere"), "nowhere/results.jsonl: no such file"),
-    ]:
-        assert run("plan", *words) == 2
-        assert said in capsys.readouterr().err

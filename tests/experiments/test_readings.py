@@ -7,6 +7,7 @@ import pytest
 from experiments.analysis.curves import ended_at
 from experiments.runs.axes import SPENT, Axis
 from experiments.runs.grading import anytime, distinct, samples, votes
+from experiments.runs.results import Sample
 from search import MCTS, Beam, Budget, End, Kind, Tree
 from search.solve import Searcher
 from tests.helpers import OneAtATime, run
@@ -35,35 +36,35 @@ def test_a_smaller_budget_is_read_off_the_full_run(name: str):
         for budget in range(1, int(getattr(full.ledger, axis)) + 1):
             cut = votes(grown(SERIAL[name], Budget(**{axis.value: budget})), GOLD, None)
             for rule, vote in cut.items():
-                assert ended_at(read, axis, rule, budget) == vote["correct"], (axis, budget, rule)
-                seen.add(vote["correct"])
+                assert ended_at(read, axis, rule, budget) == vote.correct, (axis, budget, rule)
+                seen.add(vote.correct or 0.0)
     assert {0.0, 1.0} <= seen, "right and wrong answers on the way"
 
 
 def test_marks_stand_where_an_answer_changes_and_tell_what_was_spent():
     marks = anytime(grown(SERIAL["mcts"]), GOLD, None)
-    assert all(one["correct"] != two["correct"] for one, two in pairwise(marks)) and len(marks) > 1
+    assert all(one.correct != two.correct for one, two in pairwise(marks)) and len(marks) > 1
     for axis in SPENT:
-        spent = [mark["spent"][axis] for mark in marks]
+        spent = [mark.spent[axis] or 0 for mark in marks]
         assert spent == sorted(spent) and spent[0] > 0, axis
 
 
 def test_samples_are_the_leaves():
     tree = tree_of(("1", [0.9, 0.2]), ("2", [0.5, 0.8]), ("1.0", [0.4, 0.7]), ("", [0.9, 0.9], End.MAX_TOKENS))
     assert samples(tree, GOLD, None) == [
-        {"answer": "1", "group": 0, "right": True, "score": 0.2, "weight": 0.2},
-        {"answer": "2", "group": 1, "right": False, "score": 0.5, "weight": 0.5},
-        {"answer": "1.0", "group": 0, "right": True, "score": 0.4, "weight": 0.4},
-        {"answer": None, "group": None, "right": False, "score": 0.9, "weight": 0.9},
+        Sample("1", 0, True, 0.2, 0.2),
+        Sample("2", 1, False, 0.5, 0.5),
+        Sample("1.0", 0, True, 0.4, 0.4),
+        Sample(None, None, False, 0.9, 0.9),
     ]
-    assert [sample["right"] for sample in samples(tree, None, None)] == [None] * 4
+    assert [sample.right for sample in samples(tree, None, None)] == [None] * 4
 
 
 def test_scores_without_a_weighted_vote_have_no_weight():
     (one,) = samples(tree_of(("1", [3.0]), kind=Kind.RANKING), GOLD, None)
-    assert (one["score"], one["weight"]) == (3.0, None)
+    assert (one.score, one.weight) == (3.0, None)
 
 
 def test_diversity_counts_equal_answers_once():
     tree = tree_of(("1", [0.9, 0.2]), ("1.0", [0.5, 0.8]), ("3", [0.4]))
-    assert distinct(tree) == {"answers": 2, "first_steps": 3 - 1}, "two of them begin alike"
+    assert distinct(tree) == (2, 3 - 1), "two of them begin alike"

@@ -39,12 +39,6 @@ def test_the_question_may_come_from_standard_input(monkeypatch: pytest.MonkeyPat
     assert json.loads((tmp_path / "tree.json").read_text())["question"] == "search=mcts\nis a question"
 
 
-@pytest.mark.parametrize("question", ["", "  ", "\udc80"])
-def test_what_is_no_question_is_refused(question: str, capsys: pytest.CaptureFixture[str]):
-    assert run("solve", question, *TOY) == 2
-    assert "the question is" in capsys.readouterr().err
-
-
 def test_answer_votes_and_cost_are_those_of_the_search(capsys: pytest.CaptureFixture[str]):
     assert run("solve", "question", *TOY, "search=beam", "search.n=8", "seed=3") == 0
     out = capsys.readouterr().out

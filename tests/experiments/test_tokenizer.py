@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from experiments.problems import arithmetic
 from experiments.tiny.tokenizer import END, PAD, START, STEP_TAG, build_tokenizer
-from policies.engines.hf import SHIPPED
+from policies.engines.models import SHIPPED
 from policies.engines.prompt import SYSTEM_PROMPT, encode_question
 
 TRAINING = build_tokenizer()

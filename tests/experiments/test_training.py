@@ -18,7 +18,7 @@ from experiments.tiny.tokenizer import build_tokenizer
 from experiments.tiny.train_policy import config, documents, next_token_loss
 from experiments.tiny.train_prm import Reader, label_loss
 from experiments.tiny.training import CHECKPOINT, IGNORED, Schedule, pack, places, train
-from policies.engines.hf import ModelError
+from policies.engines.models import ModelError
 from scorers.prm import PRM
 from search import Step
 

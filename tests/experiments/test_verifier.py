@@ -10,7 +10,8 @@ from transformers import Qwen2ForCausalLM
 from experiments.problems import arithmetic
 from experiments.tiny.train_prm import Reader
 from experiments.tiny.verifier import verifier
-from policies.engines.hf import load_tokenizer, locate
+from policies.engines.hf import load_tokenizer
+from policies.engines.models import locate
 from scorers.checkpoints.qwen2_prm import Qwen2ForProcessRewardModel
 from scorers.prm import STEP_TAG
 

@@ -1,66 +1,25 @@
 """`stepsearch report`: what is in the file, whatever a browser makes of it (see test_report_page.py)."""
 
-import base64
-import gzip
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from experiments.analysis.cells import complete
+from experiments.analysis.cells import Cells
 from experiments.analysis.comparisons import Cell, Comparison, comparisons
-from experiments.analysis.curves import figure
+from experiments.analysis.curves import chart
 from experiments.analysis.uncertainty import Interval
 from experiments.commands.report import whole_file
 from experiments.reports.page.figures import AXES, curves
-from experiments.reports.page.formulas import ELEMENTS, Pieces, mathml
-from experiments.reports.page.trees import shown
 from experiments.reports.page.words import sentence
-from experiments.reports.trees import best_path
 from experiments.runs.axes import Axis
 from experiments.runs.results import read_results
-from policies.toy import Toy
-from scorers.toy import Toy as ToyScorer
-from search import Beam, ParticleFilter, Rule, Selection
+from search import Rule
 from tests.command_line import TOY, run
-from tests.helpers import SEARCHERS
-from tests.helpers import run as search
+from tests.page.parsed import Parsed, made
 from tests.report_runs import HOSTILE, write_hostile_run, write_run
-
-
-class Parsed(HTMLParser):
-    """The tags of a page with their attributes, and the text of each script by its id."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[tuple[dict[str, str | None], str]] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        if self.tags and self.tags[-1][0] == "script":
-            self.scripts.append((self.tags[-1][1], data))
-
-    def data(self) -> dict[str, Any]:
-        return json.loads(next(text for attrs, text in self.scripts if attrs.get("id") == "data"))
-
-    def details(self, index: int) -> dict[str, Any]:
-        packed = next(text for attrs, text in self.scripts if attrs.get("id") == f"problem-{index}")
-        return json.loads(gzip.decompress(base64.b64decode(packed)))
-
-
-def made(folder: Path, *words: str) -> str:
-    assert run("report", f"run={folder}", *words) == 0
-    return (folder / "report.html").read_text("utf-8")
-
-
-# the file
 
 
 def test_the_page_needs_nothing_else(tmp_path: Path):
@@ -133,25 +92,6 @@ def test_ids_that_are_alike_in_file_names_keep_their_own_trees(tmp_path: Path):
         assert all("tree" in search for search in page.details(index)["searches"])
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("", "report needs the folder of a sweep: run=DIR"),
-        ("run=no/such/run", "no such file; run=DIR names the folder of a sweep"),
-        ("run={run} out={run}", "is a folder; name a file"),
-        ("run={run} out={run}/none/page.html", "cannot be written: No such file or directory"),
-        ("run={empty}", "holds no result"),
-    ],
-)
-def test_a_mistake_is_one_line(words: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    folder, empty = write_run(tmp_path / "run", problems=1), tmp_path / "empty"
-    empty.mkdir()
-    (empty / "results.jsonl").write_text("")
-    assert run("report", *words.format(run=folder, empty=empty).split()) == 2
-    out, err = capsys.readouterr()
-    assert said in err and err.startswith("stepsearch: ") and err.count("\n") == 1 and not out
-
-
 def test_a_report_that_fails_leaves_the_old_page(tmp_path: Path):
     page = tmp_path / "report.html"
     page.write_text("old")
@@ -178,13 +118,10 @@ def test_a_run_without_gold_has_a_page_that_says_so(tmp_path: Path):
     assert Parsed(page).data()["problems"][0]["correct"]["best"] == [None, None]
 
 
-# what is in it
-
-
 def test_the_curves_are_those_of_the_figure(tmp_path: Path):
-    results = complete(read_results(write_run(tmp_path / "run")))
-    found = curves(results, ["best", "oracle"])
-    line = figure(results, Rule.BEST, AXES).lines[0]
+    cells = Cells.of(read_results(write_run(tmp_path / "run"))).complete()
+    found = curves(cells, ["best", "oracle"])
+    line = chart(cells, Rule.BEST, AXES).lines[0]
     (point,) = found["best"]["lines"][0]["points"]
     assert list(point["at"].values()) == list(line.points[0].places) and list(point["at"]) == AXES
     assert (point["accuracy"], point["low"], point["high"]) == line.points[0][1:]
@@ -235,114 +172,10 @@ def test_a_comparison_becomes_a_sentence():
 def test_every_comparison_is_said(tmp_path: Path):
     folder = write_run(tmp_path / "run", problems=12)
     page = made(folder)
-    found = comparisons(complete(read_results(folder)), "best_of_n", Axis.GENERATED_TOKENS, "majority")
+    found = comparisons(Cells.of(read_results(folder)).complete(), "best_of_n", Axis.GENERATED_TOKENS, "majority")
     for one in found:
         assert sentence(one, "Best-of-N", "N", 12, "generated tokens") in page
     assert "Nothing to compare: baseline=mcts: not in this run" in made(folder, "baseline=mcts")
-
-
-# trees
-
-
-@pytest.mark.parametrize("name", SEARCHERS)
-def test_a_tree_is_shown_whole(name: str):
-    tree, pieces = search(SEARCHERS[name], Toy(), ToyScorer()), Pieces()
-    found, nodes = shown(tree, "1", None, pieces), list(tree.nodes())
-    columns = found["nodes"]
-    texts = [
-        "".join(p if isinstance(p, str) else pieces.formulas[p][0] for p in pieces.texts[t]) for t in columns["text"]
-    ]
-    assert texts == [node.step.text.strip("\n") for node in nodes if node.step]
-    assert columns["score"] == [pytest.approx(node.score, rel=1e-3) for node in nodes]
-    parents = [nodes[above].path if above >= 0 else () for above in columns["parent"]]
-    assert parents == [node.path[:-1] for node in nodes]
-    for rule, shares in found["rules"].items():
-        ballot = Selection(Rule(rule))(tree)
-        assert [found["answers"][vote[0]][0] for vote in shares["votes"]] == [vote.answer for vote in ballot.votes]
-        assert [nodes[i] for i in shares["path"]] == best_path(ballot)
-    assert found["answers"] and all(right == (text == "1") for text, right in found["answers"])
-    if name == "mcts":
-        assert columns["visits"] == [node.stats.get("visits") for node in nodes]
-
-
-def test_what_beam_search_cuts_is_what_it_did_not_keep():
-    tree = search(Beam(n=8, branch=2), Toy(), ToyScorer())
-    nodes, states = list(tree.nodes()), shown(tree, None, None, Pieces())["nodes"]["state"]
-    kept = {tuple(path) for event in tree.events("beam") for path in event.data["kept"]}
-    levels = len(tree.events("beam"))
-    cut = {node.path for node, state in zip(nodes, states, strict=True) if state == "cut"}
-    assert cut == {n.path for n in nodes if n.open and n.depth <= levels and n.path not in kept} and cut
-
-
-def test_populations_are_those_of_the_record():
-    tree = search(ParticleFilter(n=6), Toy(), ToyScorer())
-    nodes, found = list(tree.nodes()), shown(tree, None, None, Pieces())["populations"]
-    events = tree.events("population")
-    assert [[list(nodes[i].path) for i in one["nodes"]] for one in found] == [event.data["nodes"] for event in events]
-    resampled = {event.data["step"]: event.data["ancestors"] for event in tree.events("resampling")}
-    assert {step: one["ancestors"] for step, one in enumerate(found) if one["ancestors"]} == resampled and resampled
-    assert all(sum(one["weights"]) == pytest.approx(1, abs=2e-3) for one in found)
-
-
-# formulas
-
-
-@pytest.mark.parametrize(
-    ("text", "sources"),
-    [
-        (r"a $\frac{1}{2}$ b", [r"\frac{1}{2}"]),
-        (r"\(x\) and \[y\] and $$z$$", ["x", "y", "z"]),
-        (r"so \boxed{\frac{1}{2}}.", [r"\boxed{\frac{1}{2}}"]),
-        ("it costs $5, and $3 more", []),
-        (r"no end $\frac{1}{2", []),
-        (r"$\def\a{\a\a}\a$ $\newcommand{\b}{1}\b$", []),
-        (r"$\frac{1}$", []),
-        ("$" + "{" * 300 + "x" + "}" * 300 + "^" * 100 + "$", []),
-        ("$" + "x" * 2000 + "$", []),
-    ],
-)
-def test_formulas_are_cut_out_and_the_rest_stays_text(text: str, sources: list[str]):
-    pieces = Pieces()
-    cut = pieces.texts[pieces(text)]
-    assert [pieces.formulas[p][0] for p in cut if isinstance(p, int)] == sources
-    if not sources:
-        assert cut == [text]
-
-
-def test_a_formula_has_no_element_or_attribute_of_the_input():
-    for source in (
-        r"\text{<script>alert(1)</script>}",
-        r"\href{javascript:alert(1)}{x}",
-        r"\color{red}{y}",
-        r"\style{x}{y}",
-    ):
-        made = mathml(source)
-        assert made is None or _elements(made) <= ELEMENTS
-    assert mathml(r"\text{<b>}") == ["mtext", "<b>"] and mathml("a<b") == [
-        "mrow",
-        ["mi", "a"],
-        ["mo", "<"],
-        ["mi", "b"],
-    ]
-
-
-def _elements(tree: list[Any]) -> set[str]:
-    return {tree[0]}.union(*(_elements(child) for child in tree[1:] if isinstance(child, list)))
-
-
-@pytest.mark.timeout(20)
-def test_no_text_hangs_the_report():
-    for text in (
-        r"\(" * 20_000,
-        "$ " * 20_000,
-        r"\boxed{" * 5_000,
-        r"\boxed{{a" * 5_000,
-        "$$" * 20_000,
-        r"\begin{align}" * 5_000,
-    ):
-        Pieces()(text)
-    for source in ("_" * 999, r"\left(" * 160, r"\sqrt[" * 160, r"\frac{" * 160, "{" * 999, "\\" * 999, "'" * 999):
-        mathml(source)
 
 
 def test_the_command_reports_a_sweep_of_the_toy(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -5,10 +5,12 @@ import time
 
 import pytest
 
+from scorers import checks
 from scorers.checks import Checks, Verdict, check
 from scorers.claims import Claim, claims
 from scorers.conformance import check_scorer
-from search import End, KnobError, Step
+from search import End, Step
+from search.answers.equivalence import Equivalence
 
 QUADRATIC = "Solve $x^2 - 5x + 6 = 0$ for $x$."
 
@@ -88,10 +90,13 @@ def test_a_question_with_several_equations_is_not_put_back():
         r"$9^{9^{9^{9}}} = 3$, " * 200,
     ],
 )
-def test_hostile_claims_end(text: str):
+def test_hostile_claims_end(text: str, monkeypatch: pytest.MonkeyPatch):
+    """Here after 0.3 s of processor time an expression and 1 s a step, instead of 2 s and 10 s."""
+    monkeypatch.setattr(checks, "_relation", Equivalence(seconds=0.3, workers=2))
+    monkeypatch.setattr(checks, "SECONDS", 1.0)
     started = time.monotonic()
     assert check("", text) in Verdict
-    assert time.monotonic() - started < 60, "two seconds of processor time an expression, ten seconds a step"
+    assert time.monotonic() - started < 20, "the rest is for a busy machine"
 
 
 @pytest.mark.parametrize(
@@ -107,6 +112,4 @@ def test_scores():
     steps = [Step(text, (1,), (0.0,), End.DELIMITER) for text in ("2 + 2 = 4", "2 + 2 = 5", "hm")]
     assert asyncio.run(Checks().score("", steps, 0)).scores == [1, 0, 0.5]
     assert asyncio.run(Checks(unknown=1).score("", steps, 1)).scores == [0, 1]
-    with pytest.raises(KnobError, match="unknown"):
-        Checks(unknown=2)
     check_scorer(Checks())

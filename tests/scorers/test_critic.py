@@ -8,7 +8,7 @@ import pytest
 
 from policies.engines.meter import Meter
 from scorers.critic import Critic, read
-from search import KnobError, ScoreError, Step
+from search import ScoreError, Step
 
 R = r"It adds up: \boxed{right}"
 STEPS = [Step("1 + 2 = 3\n\n"), Step("3 * {step} = 6 {{x}}")]
@@ -97,10 +97,3 @@ def test_a_critique_goes_on_behind_a_box_that_it_quotes(random_policy: str):
             asyncio.run(critic.score("1 + 2 =", STEPS[:1], 0))
     first, second = ([token for step in row.steps for token in step.token_ids] for row in rows)
     assert first == second and len(rows[0].steps) == 1
-
-
-def test_a_prompt_without_its_parts_is_refused():
-    with pytest.raises(KnobError, match=r"scorer\.prompt lacks \{earlier\}"):
-        Critic(prompt="{question} {step}")
-    with pytest.raises(KnobError, match=r"scorer\.model: name a folder"):
-        Critic().load()

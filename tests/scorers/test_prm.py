@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from transformers import Qwen2Model
 
 from experiments.tiny.tokenizer import TEMPLATE
-from policies.engines.hf import ModelError
+from policies.engines.models import ModelError
 from policies.engines.prompt import SYSTEM_PROMPT
 from scorers.checkpoints.forms import Tagged, token_id
 from scorers.checkpoints.heads import Head

@@ -1,29 +1,24 @@
 """The curves and the table of a page, by selection rule: `curves`, `summary` and `axes` say what the numbers are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from experiments.analysis.cells import by_cell
-from experiments.analysis.curves import SCALE, Line, Point, figure, place_on, points
+from experiments.analysis.cells import Cells
+from experiments.analysis.curves import SCALE, Line, Point, chart, greedy_accuracy, place_on, points
+from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.summary import Row
 from experiments.errors import RunError
 from experiments.reports.curves import LOOKS
 from experiments.runs.axes import LABELS, SPENT
-from experiments.runs.grid import GREEDY
-from experiments.runs.results import ORACLE, Result
-from experiments.terminal import number
+from experiments.runs.results import ORACLE
+from experiments.terminal import number, percent
 from search.answers.selection import Rule
+from search.tree.cost import Ledger
 
 AXES = [*map(str, SPENT), SCALE]
 
 
-RULES = {
-    Rule.WEIGHTED.value: "weighted vote",
-    Rule.BEST.value: "highest score",
-    Rule.MAJORITY.value: "majority",
-    Rule.PARTICLE.value: "particle weight",
-    ORACLE: "pass@N (some answer is right)",
-}
+RULES = {**RULE_NAMES, ORACLE: f"{RULE_NAMES[ORACLE]} (some answer is right)"}
 
 
 _MARKERS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "X": "x"}
@@ -36,36 +31,31 @@ def label(searcher: str) -> str:
     return searcher if searcher not in LOOKS else LOOKS[searcher].label
 
 
-def curves(results: Sequence[Result], rules: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """By rule, what is drawn; a rule by which no searcher's answers were chosen is left out. `results` are complete."""
-    found: dict[str, dict[str, Any]] = {}
+def curves(cells: Cells, rules: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """By rule, what is drawn; a rule by which no searcher's answers were chosen is left out. `cells` are complete."""
+    by_rule: dict[str, dict[str, Any]] = {}
     for rule in rules:
         if rule == ORACLE:
-            found[rule] = _oracle(results)
+            places = [place_on(axis) for axis in AXES]
+            lines = [Line(name, points(cells, name, ORACLE, places)) for name in cells.searchers]
+            by_rule[rule] = _drawn(lines, greedy=greedy_accuracy(cells, ORACLE))
             continue
         try:
-            drawn = figure(results, Rule(rule), AXES)
+            drawn = chart(cells, Rule(rule), AXES)
         except RunError:
             continue
-        found[rule] = {
-            "lines": [_line(line) for line in drawn.lines],
-            "earlier": [_line(line) for line in drawn.earlier],
-            "references": [_line(line) for line in drawn.references if line.points],
-            "greedy": drawn.greedy,
-        }
-    return found
+        by_rule[rule] = _drawn(drawn.lines, drawn.earlier, drawn.references, drawn.greedy)
+    return by_rule
 
 
-def _oracle(results: Sequence[Result]) -> dict[str, Any]:
-    cells = by_cell(results)
-    places = [place_on(axis) for axis in AXES]
-    names = dict.fromkeys(name for name, _, _ in cells if name != GREEDY)
-    greedy = points(cells, GREEDY, ORACLE, places)
+def _drawn(
+    lines: Iterable[Line], earlier: Iterable[Line] = (), references: Iterable[Line] = (), greedy: float | None = None
+) -> dict[str, Any]:
     return {
-        "lines": [_line(Line(name, points(cells, name, ORACLE, places))) for name in names],
-        "earlier": [],
-        "references": [],
-        "greedy": greedy[0].accuracy if greedy else None,
+        "lines": [_line(line) for line in lines],
+        "earlier": [_line(line) for line in earlier],
+        "references": [_line(line) for line in references if line.points],
+        "greedy": greedy,
     }
 
 
@@ -107,9 +97,9 @@ def tables(rows: Sequence[Row], rules: Sequence[str]) -> Iterator[tuple[str, lis
         shown: list[dict[str, Any]] = []
         before = None
         for row in (row for row in rows if row["selection"] == rule):
-            texts = [_scale(row), _percent(row["accuracy"]), _interval(row), _percent(best.get(_cell(row)))]
+            texts = [_scale(row), percent(row["accuracy"]), _interval(row), percent(best.get(_cell(row)))]
             counts = [_known(row[name]) for name in _counts(rows)]
-            costs = [_known(spent(row)) for spent in SPENT.values()]
+            costs = [_known(spent(_ledger(row))) for spent in SPENT.values()]
             shown.append(
                 {"label": label(row["searcher"]), "first": row["searcher"] != before, "cells": texts + counts + costs}
             )
@@ -121,16 +111,17 @@ def _cell(row: Row) -> tuple[Any, ...]:
     return row["searcher"], row["n"], *(value for name, value in row.items() if name.startswith("budget_"))
 
 
+def _ledger(row: Row) -> Ledger:
+    """The mean costs of a row; what it does not hold is unknown."""
+    return Ledger._make(map(row.get, Ledger._fields))
+
+
 def _scale(row: Row) -> str:
     return number(next((value for name, value in row.items() if name.startswith("budget_")), row["n"]))
 
 
 def _known(value: float | None) -> str:
     return "–" if value is None else number(value)
-
-
-def _percent(share: float | None) -> str:
-    return "unknown" if share is None else f"{100 * share:.1f}"
 
 
 def _interval(row: Row) -> str:

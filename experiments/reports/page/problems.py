@@ -13,42 +13,43 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.reports.page.formulas import Pieces
-from experiments.reports.page.trees import shown
-from experiments.runs.results import ORACLE, Result
+from experiments.reports.page.trees import tree_data
+from experiments.runs.results import ORACLE, CellKey, Result
 from experiments.runs.tree_files import tree_name
 from search.tree import Tree
 from search.tree.scores import Reduction
 
+_SHOWN = ("seed", "selections", "oracle", "stopped", "error", "ledger", "distinct")  # of a result, in a page
+
+
 _FEW = 40  # problems, that are packed before other processes have started
 
 
-class Cells(NamedTuple):
-    """The cells of a run in order, and the rules whose answers are shown."""
+class Columns(NamedTuple):
+    """The cells of a run in order, as they stand in an address, and the rules whose answers are shown."""
 
     keys: list[str]
     rules: list[str]
 
 
-def cell_key(cell: Mapping[str, Any]) -> str:
+def cell_key(cell: CellKey) -> str:
     """A cell in an address: `mcts-16`, `mcts-16-generated_tokens-500`."""
-    return "-".join(
-        [cell["searcher"], str(cell["n"]), *(f"{name}-{value:g}" for name, value in cell["budget"].items())]
-    )
+    return "-".join([cell.searcher, str(cell.n), *(f"{name}-{value:g}" for name, value in cell.limit)])
 
 
 def by_problem(results: Sequence[Result]) -> dict[str, list[Result]]:
     """Sorted by id, numbers in it by size: results stand in the order in which they ended."""
-    found: dict[str, list[Result]] = {}
+    problems: dict[str, list[Result]] = {}
     for result in results:
-        found.setdefault(result.problem, []).append(result)
-    return dict(sorted(found.items(), key=lambda item: _natural(item[0])))
+        problems.setdefault(result.problem, []).append(result)
+    return dict(sorted(problems.items(), key=lambda item: _natural(item[0])))
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]{1,18})", name)]
 
 
-def line(members: Sequence[Result], cells: Cells, pieces: Pieces) -> dict[str, Any]:
+def line(members: Sequence[Result], columns: Columns, pieces: Pieces) -> dict[str, Any]:
     """A problem in the list. `correct` has, by rule and cell, the mean over seeds (None: not known or not run);
     `failed` the cells of which some search failed, `silent` those without an answer.
     """
@@ -62,36 +63,30 @@ def line(members: Sequence[Result], cells: Cells, pieces: Pieces) -> dict[str, A
         "plain": first.question,
         "level": first.level,
         "gold": first.gold,
-        "correct": {rule: [_mean(by_cell.get(key, ()), rule) for key in cells.keys] for rule in cells.rules},
-        "failed": [i for i, key in enumerate(cells.keys) if any(r.error is not None for r in by_cell.get(key, ()))],
-        "silent": [i for i, key in enumerate(cells.keys) if any(r.no_answer for r in by_cell.get(key, ()))],
+        "correct": {rule: [_mean(by_cell.get(key, ()), rule) for key in columns.keys] for rule in columns.rules},
+        "failed": [i for i, key in enumerate(columns.keys) if any(r.error is not None for r in by_cell.get(key, ()))],
+        "silent": [i for i, key in enumerate(columns.keys) if any(r.no_answer for r in by_cell.get(key, ()))],
     }
 
 
 def _mean(members: Sequence[Result], rule: str) -> float | None:
-    held = [r for r in members if rule == ORACLE or rule in r.selections or r.error is not None or r.no_answer]
-    known = [value for result in held if (value := result.correct(rule)) is not None]
+    searched = [r for r in members if rule == ORACLE or rule in r.selections or r.error is not None or r.no_answer]
+    known = [value for result in searched if (value := result.correct(rule)) is not None]
     return round(sum(known) / len(known), 3) if known else None
 
 
 def details(
-    members: Sequence[Result], files: Mapping[str, Sequence[Path]], cells: Cells, reduction: Reduction | None
+    members: Sequence[Result], files: Mapping[str, Sequence[Path]], columns: Columns, reduction: Reduction | None
 ) -> dict[str, Any]:
-    """All that is known of a problem's searches, with their trees where `files` has them."""
+    """A problem's searches, with their trees where `files` has them."""
     pieces = Pieces()
     searches = [
         {
-            "cell": cells.keys.index(cell_key(result.cell)),
-            "seed": result.seed,
-            "selections": result.selections,
-            "oracle": result.oracle,
-            "stopped": result.stopped,
-            "error": result.error,
-            "ledger": result.ledger,
-            "distinct": result.distinct,
+            "cell": columns.keys.index(cell_key(result.cell)),
+            **{name: row[name] for name in _SHOWN},
             **_tree(result, files, reduction, pieces),
         }
-        for result in members
+        for result, row in ((result, result.to_json()) for result in members)
     ]
     return {"searches": searches, "texts": pieces.texts, "formulas": pieces.formulas}
 
@@ -100,11 +95,11 @@ def _tree(
     result: Result, files: Mapping[str, Sequence[Path]], reduction: Reduction | None, pieces: Pieces
 ) -> dict[str, Any]:
     """{"tree": ...}; {"unread": why} for a file that cannot be shown: one broken tree must not end a report."""
-    for path in files.get(tree_name(result.problem, result.cell, result.seed), ()):
+    for path in files.get(tree_name(result.key), ()):
         try:
             tree = Tree.loads(path.read_text("utf-8"))
             if tree.question == result.question:
-                return {"tree": shown(tree, result.gold, reduction, pieces)}
+                return {"tree": tree_data(tree, result.gold, reduction, pieces)}
         except Exception as error:
             return {"unread": f"{path.name} cannot be shown ({type(error).__name__}: {error})"}
     return {}
@@ -112,17 +107,17 @@ def _tree(
 
 def all_packed(
     problems: Sequence[Sequence[Result]],
-    cells: Cells,
+    columns: Columns,
     files: Mapping[str, Sequence[Path]],
     reduction: Reduction | None,
 ) -> Iterator[str]:
     """The details of each problem, packed, in order; many are shared out among processes."""
     if len(problems) < _FEW or not files:
-        yield from (packed(members, files, cells, reduction) for members in problems)
+        yield from (packed(members, files, columns, reduction) for members in problems)
         return
     pool = ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=_leave_interrupts_to_the_parent)
     try:
-        work = partial(packed, cells=cells, reduction=reduction)
+        work = partial(packed, columns=columns, reduction=reduction)
         yield from pool.map(work, problems, [_own(members, files) for members in problems], chunksize=4)
     finally:
         pool.shutdown(cancel_futures=True)
@@ -133,13 +128,13 @@ def _leave_interrupts_to_the_parent() -> None:
 
 
 def _own(members: Sequence[Result], files: Mapping[str, Sequence[Path]]) -> dict[str, Sequence[Path]]:
-    names = [tree_name(result.problem, result.cell, result.seed) for result in members]
+    names = [tree_name(result.key) for result in members]
     return {name: files[name] for name in names if name in files}
 
 
 def packed(
-    members: Sequence[Result], files: Mapping[str, Sequence[Path]], cells: Cells, reduction: Reduction | None
+    members: Sequence[Result], files: Mapping[str, Sequence[Path]], columns: Columns, reduction: Reduction | None
 ) -> str:
     """A problem's details as JSON, gzipped, in base64: what a page inflates when it is asked for."""
-    text = json.dumps(details(members, files, cells, reduction), separators=(",", ":"), allow_nan=False)
+    text = json.dumps(details(members, files, columns, reduction), separators=(",", ":"), allow_nan=False)
     return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()

@@ -23,7 +23,7 @@ _STATS = ("visits", "prior", "q", "count")
 Numbers = Mapping[Path, int]
 
 
-def shown(tree: Tree, gold: str | None, reduction: Reduction | None, pieces: Pieces) -> dict[str, Any]:
+def tree_data(tree: Tree, gold: str | None, reduction: Reduction | None, pieces: Pieces) -> dict[str, Any]:
     """The tree as columns, a value a node; answers and votes name each other by number.
 
     `parent` (-1: the root), `text` (a place in `pieces`), `score`, `state`, `at` (generated tokens at its birth, None:
@@ -108,10 +108,10 @@ def _populations(tree: Tree, numbers: Numbers) -> list[dict[str, Any]]:
     population was resampled: of each particle of the next one, its place in this one.
     """
     resampled = {event.data["step"]: event.data["ancestors"] for event in tree.events("resampling")}
-    found: list[dict[str, Any]] = []
+    populations: list[dict[str, Any]] = []
     for event in tree.events("population"):
         weights = normalise(np.array(event.data["log_weights"], dtype=np.float64))
-        found.append(
+        populations.append(
             {
                 "nodes": [numbers[tuple(path)] for path in event.data["nodes"]],
                 "weights": [_short(float(weight)) for weight in weights],
@@ -120,4 +120,4 @@ def _populations(tree: Tree, numbers: Numbers) -> list[dict[str, Any]]:
                 "ancestors": resampled.get(event.data["step"]),
             }
         )
-    return found
+    return populations

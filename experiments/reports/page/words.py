@@ -3,54 +3,52 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from experiments.analysis.cells import scale
+from experiments.analysis.cells import Cells
 from experiments.analysis.comparisons import Comparison, comparisons
 from experiments.analysis.curves import SCALE
 from experiments.errors import RunError
 from experiments.reports.page.figures import label
 from experiments.runs.axes import LABELS, SPENT, Axis
 from experiments.runs.grid import GREEDY
-from experiments.runs.results import Result
 from experiments.terminal import number
 
 
-def in_words(results: Sequence[Result], baseline: str, rules: Sequence[str], knob: str) -> Iterator[dict[str, Any]]:
+def in_words(cells: Cells, baseline: str, rules: Sequence[str], knob: str) -> Iterator[dict[str, Any]]:
     """A group for each rule and axis: its sentences, or why there are none.
 
-    `results` are complete; `knob` is what the searchers' scale is called: N, or a budget.
+    `cells` are complete; `knob` is what the searchers' scale is called: N, or a budget.
     """
-    problems = len({result.problem for result in results})
     for rule in rules:
         for axis in SPENT:
             compute = LABELS[Axis(axis)].partition(",")[0]
-            found = _found(lambda axis=axis, rule=rule: comparisons(results, baseline, Axis(axis), rule))
-            yield {"rule": rule, "axis": str(axis)} | _said(found, baseline, knob, problems, compute)
-        found = _found(lambda rule=rule: _at_equal_scale(results, baseline, rule))
-        yield {"rule": rule, "axis": SCALE} | _said(found, baseline, knob, problems)
+            compared = _compared(lambda axis=axis, rule=rule: comparisons(cells, baseline, Axis(axis), rule))
+            yield {"rule": rule, "axis": str(axis)} | _sentences(compared, baseline, knob, len(cells.problems), compute)
+        compared = _compared(lambda rule=rule: _at_equal_scale(cells, baseline, rule))
+        yield {"rule": rule, "axis": SCALE} | _sentences(compared, baseline, knob, len(cells.problems))
 
 
-def _found(compare: Callable[[], list[Comparison]]) -> list[Comparison] | str:
+def _compared(compare: Callable[[], list[Comparison]]) -> list[Comparison] | str:
     try:
         return compare()
     except RunError as error:
         return str(error)
 
 
-def _said(found: list[Comparison] | str, baseline: str, *names: Any) -> dict[str, Any]:
-    if isinstance(found, str):
-        return {"sentences": [], "nothing": found}
-    sentences = [{"verdict": one.verdict, "text": sentence(one, label(baseline), *names)} for one in found]
+def _sentences(compared: list[Comparison] | str, baseline: str, *names: Any) -> dict[str, Any]:
+    if isinstance(compared, str):
+        return {"sentences": [], "nothing": compared}
+    sentences = [{"verdict": one.verdict, "text": sentence(one, label(baseline), *names)} for one in compared]
     return {"sentences": sentences, "nothing": None}
 
 
-def _at_equal_scale(results: Sequence[Result], baseline: str, rule: str) -> list[Comparison]:
+def _at_equal_scale(cells: Cells, baseline: str, rule: str) -> list[Comparison]:
     """Every cell of the others against the baseline's cell of the same N, or budget."""
-    others = [result for result in results if result.cell["searcher"] != GREEDY]
-    scales = sorted({scale(result) for result in others if result.cell["searcher"] == baseline})
-    found: list[Comparison] = []
-    for n in scales or [1]:
-        found += comparisons([r for r in others if scale(r) == n], baseline, Axis.GENERATED_TOKENS, rule, n)
-    return found
+    scales = sorted({key.scale for key in cells.by_key if key.searcher == baseline})
+    compared: list[Comparison] = []
+    for n in scales or [1.0]:
+        same = cells.only(lambda key, n=n: key.searcher != GREEDY and key.scale == n)
+        compared += comparisons(same, baseline, Axis.GENERATED_TOKENS, rule, n)
+    return compared
 
 
 def sentence(one: Comparison, baseline: str, knob: str, problems: int, compute: str | None = None) -> str:

@@ -1,0 +1,15 @@
+"""What readers call the rules by which an answer is chosen."""
+
+from experiments.runs.results import ORACLE
+from search.answers.selection import Rule
+
+RULES = [*(rule.value for rule in Rule), ORACLE]
+"""In the order of a summary."""
+
+RULE_NAMES = {
+    Rule.WEIGHTED.value: "weighted vote",
+    Rule.BEST.value: "highest score",
+    Rule.MAJORITY.value: "majority",
+    Rule.PARTICLE.value: "particle weight",
+    ORACLE: "pass@N",
+}

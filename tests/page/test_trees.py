@@ -1,0 +1,52 @@
+"""Trees on the report's page: every step, vote, cut and population is that of the search."""
+
+import pytest
+
+from experiments.reports.page.formulas import Pieces
+from experiments.reports.page.trees import tree_data
+from experiments.reports.trees import best_path
+from policies.toy import Toy
+from scorers.toy import Toy as ToyScorer
+from search import Beam, ParticleFilter, Rule, Selection
+from tests.helpers import SEARCHERS
+from tests.helpers import run as search
+
+
+@pytest.mark.parametrize("name", SEARCHERS)
+def test_a_tree_is_shown_whole(name: str):
+    tree, pieces = search(SEARCHERS[name], Toy(), ToyScorer()), Pieces()
+    found, nodes = tree_data(tree, "1", None, pieces), list(tree.nodes())
+    columns = found["nodes"]
+    texts = [
+        "".join(p if isinstance(p, str) else pieces.formulas[p][0] for p in pieces.texts[t]) for t in columns["text"]
+    ]
+    assert texts == [node.step.text.strip("\n") for node in nodes if node.step]
+    assert columns["score"] == [pytest.approx(node.score, rel=1e-3) for node in nodes]
+    parents = [nodes[above].path if above >= 0 else () for above in columns["parent"]]
+    assert parents == [node.path[:-1] for node in nodes]
+    for rule, shares in found["rules"].items():
+        ballot = Selection(Rule(rule))(tree)
+        assert [found["answers"][vote[0]][0] for vote in shares["votes"]] == [vote.answer for vote in ballot.votes]
+        assert [nodes[i] for i in shares["path"]] == best_path(ballot)
+    assert found["answers"] and all(right == (text == "1") for text, right in found["answers"])
+    if name == "mcts":
+        assert columns["visits"] == [node.stats.get("visits") for node in nodes]
+
+
+def test_what_beam_search_cuts_is_what_it_did_not_keep():
+    tree = search(Beam(n=8, branch=2), Toy(), ToyScorer())
+    nodes, states = list(tree.nodes()), tree_data(tree, None, None, Pieces())["nodes"]["state"]
+    kept = {tuple(path) for event in tree.events("beam") for path in event.data["kept"]}
+    levels = len(tree.events("beam"))
+    cut = {node.path for node, state in zip(nodes, states, strict=True) if state == "cut"}
+    assert cut == {n.path for n in nodes if n.open and n.depth <= levels and n.path not in kept} and cut
+
+
+def test_populations_are_those_of_the_record():
+    tree = search(ParticleFilter(n=6), Toy(), ToyScorer())
+    nodes, found = list(tree.nodes()), tree_data(tree, None, None, Pieces())["populations"]
+    events = tree.events("population")
+    assert [[list(nodes[i].path) for i in one["nodes"]] for one in found] == [event.data["nodes"] for event in events]
+    resampled = {event.data["step"]: event.data["ancestors"] for event in tree.events("resampling")}
+    assert {step: one["ancestors"] for step, one in enumerate(found) if one["ancestors"]} == resampled and resampled
+    assert all(sum(one["weights"]) == pytest.approx(1, abs=2e-3) for one in found)
