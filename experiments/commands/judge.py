@@ -68,6 +68,9 @@ def main(overrides: Sequence[str] = ()) -> int:
     run: Judge = build(config)
     solutions: list[Solution] = run.data.load()
     check_ids(solutions)
+    stored = [s for s in solutions if s.scores is not None]
+    if run.stored and not stored:
+        raise RunError("stored=true: no solution in the file has scores; leave it out to ask the scorer")
     kind = Kind.CORRECTNESS if run.stored else run.scorer.kind
     if kind is Kind.RANKING:
         raise KindError("a ranking orders siblings only: its numbers do not compare saved solutions")
@@ -78,9 +81,6 @@ def main(overrides: Sequence[str] = ()) -> int:
     folder = begun or open_run_folder("judge", run.out, config, words, inputs)
     scores, cut_short = Scores(folder / SCORES), None
     if run.stored:
-        stored = [s for s in solutions if s.scores is not None]
-        if not stored:
-            raise RunError("stored=true: no solution in the file has scores; leave it out to ask the scorer")
         if missing := len(solutions) - len(stored):
             print(f"{missing} of {len(solutions)} solutions have no stored score for every step and are left out")
         scores.take_stored(stored)

@@ -114,7 +114,8 @@ def test_a_dead_engine_is_told_and_what_was_scored_is_kept(labelled: Path, capsy
     words = ["scorer=custom", "scorer.cls=tests.plugins:Mortal", "scorer.args.lives=4", "data=labelled"]
     words += [f"data.path={labelled}", "concurrency=1"]
     assert run("judge", *words, "out=run") == 1
-    assert "the engine has ended: 4 of 12 solutions are scored and kept; go on with" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "the engine has ended. Its log:\nlast words: 4 of 12 solutions are scored and kept; go on with" in told
     assert len(Path("run/scores.jsonl").read_text().splitlines()) == 4
 
 
