@@ -68,7 +68,9 @@ def main(overrides: Sequence[str] = ()) -> int:
     run: Judge = build(command.config)
     solutions: list[Solution] = run.data.load()
     check_ids(solutions)
-    stored = _stored(solutions) if run.stored else []
+    stored = [s for s in solutions if s.scores is not None]
+    if run.stored and not stored:
+        raise RunError("stored=true: no solution in the file has scores; leave it out to ask the scorer")
     kind = Kind.CORRECTNESS if run.stored else run.scorer.kind
     if kind is Kind.RANKING:
         raise KindError("a ranking orders siblings only: its numbers do not compare saved solutions")
@@ -77,6 +79,8 @@ def main(overrides: Sequence[str] = ()) -> int:
     folder = command.folder("judge", run.out, inputs, FREE, engines=() if run.stored else (run.scorer,))
     scores, stop = Scores(folder / SCORES), None
     if run.stored:
+        if missing := len(solutions) - len(stored):
+            print(f"{missing} of {len(solutions)} solutions have no stored score for every step and are left out")
         scores.take_stored(stored)
     else:
         stop = _score(run, [s for s in solutions if s.id not in scores.of], scores, folder / SCORES)
@@ -91,16 +95,6 @@ def _threshold(run: Judge, kind: Kind) -> Threshold | None:
     if isinstance(run.data, ProcessBench):
         return None
     return Threshold(0.0 if kind is Kind.ADDITIVE else HALF, "default")
-
-
-def _stored(solutions: Sequence[Solution]) -> list[Solution]:
-    """The solutions that have scores in the file; says how many have none. Raises RunError where all have none."""
-    stored = [solution for solution in solutions if solution.scores is not None]
-    if not stored:
-        raise RunError("stored=true: no solution in the file has scores; leave it out to ask the scorer")
-    if missing := len(solutions) - len(stored):
-        print(f"{missing} of {len(solutions)} solutions have no stored score for every step and are left out")
-    return stored
 
 
 def _score(run: Judge, pending: Sequence[Solution], scores: Scores, file: Path) -> Stop | None:

@@ -43,6 +43,7 @@ def test_a_perfect_scorer_is_perfect(labelled: Path, capsys: pytest.CaptureFixtu
     assert "100.0" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_that_was_cut_off_goes_on(labelled: Path, capsys: pytest.CaptureFixture[str]):
     words = ["judge", "scorer=checks", "data=labelled", f"data.path={labelled}", "out=run"]
     assert run(*words) == 0
@@ -63,6 +64,7 @@ def test_a_run_that_was_cut_off_goes_on(labelled: Path, capsys: pytest.CaptureFi
     assert "reduction sum is not defined for scores of kind correctness; choose from" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_does_not_go_on_with_an_edited_scorer(labelled: Path, capsys: pytest.CaptureFixture[str]):
     """Its scores would be of two scorers; one among an ensemble's members counts as well."""
     mine = labelled.with_name("edited.py")

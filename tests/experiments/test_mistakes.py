@@ -183,10 +183,10 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
-@pytest.mark.parametrize(("words", "said"), [row for rows in MISTAKES.values() for row in rows])
+@pytest.mark.parametrize(("words", "message"), [row for rows in MISTAKES.values() for row in rows])
 def test_a_mistake_is_one_line_that_says_what_is_valid(
     words: str,
-    said: str,
+    message: str,
     there: dict[str, Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -196,5 +196,5 @@ def test_a_mistake_is_one_line_that_says_what_is_valid(
     capsys.readouterr()
     assert run(*shlex.split(words.format(**there))) == 2
     out, err = capsys.readouterr()
-    assert said in err and err.startswith("stepsearch: ") and err.count("\n") == 1 and not out
+    assert message in err and err.startswith("stepsearch: ") and err.count("\n") == 1 and not out
     assert not list(tmp_path.iterdir())

@@ -30,7 +30,7 @@ WORDS += ["searchers=[best_of_n,beam,mcts]", "budgets=[1,4]", "search.mcts.in_fl
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None) -> Path:
     """A working folder with twelve problems; each request takes a while, so that a signal meets the sweep at work."""
     _problems([f"q{i}" for i in range(12)], tmp_path)
     monkeypatch.chdir(tmp_path)
