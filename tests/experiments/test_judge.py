@@ -78,7 +78,7 @@ def test_a_run_does_not_go_on_with_an_edited_scorer(labelled: Path, capsys: pyte
     for folder, knob in (("alone", "scorer.cls"), ("member", "scorer.members.1")):
         assert run("judge", f"run={folder}") == 2
         told = capsys.readouterr().err
-        assert f"run={folder} was begun with another {knob}: {mine} has changed; begin anew with out=" in told
+        assert f"run={folder} was started with another {knob}: {mine} has changed; start a new run with out=" in told
 
 
 def test_stored_scores_are_judged_and_what_has_none_is_counted(
@@ -117,7 +117,7 @@ def test_a_dead_engine_is_told_and_what_was_scored_is_kept(labelled: Path, capsy
     words += [f"data.path={labelled}", "concurrency=1"]
     assert run("judge", *words, "out=run") == 1
     told = capsys.readouterr().err
-    assert "the engine has ended. Its log:\nlast words: 4 of 12 solutions are scored and kept; go on with" in told
+    assert "the engine has ended. Its log:\nlast words: 4 of 12 solutions are scored and kept; resume with" in told
     assert len(Path("run/scores.jsonl").read_text().splitlines()) == 4
 
 

@@ -102,7 +102,7 @@ MISTAKES = {
         ("sweep policy=toy scorer=toy concurrency=0", "Sweep.concurrency is 0; it must be >= 1"),
         ("sweep policy=toy scorer=toy problems=jsonl", "problems.path: no file named"),
         ("sweep scorer=toy policy.model=./no_model_here", "no_model_here"),
-        ("sweep run=nowhere", "run=nowhere is no run that can go on"),
+        ("sweep run=nowhere", "run=nowhere cannot be resumed"),
         (
             "sweep policy=toy scorer=custom scorer.cls=tests.plugins:Ranking scorer.args.hated=x selection=best",
             "particle_filter: a particle filter cannot use scores of kind ranking",
