@@ -28,8 +28,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@
 
-test: $(INSTALLED) ## run the tests; ARGS="-m slow" the slow ones
-	$(BIN)/python -m pytest $(ARGS)
+test: $(INSTALLED) ## run the tests on all cores; ARGS="-m slow" the slow ones
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 # vLLM's CPU build asks for a torch that not every index has, and the torch add-ons that come along are made for another
 # one; with them it cannot be imported. On a machine with a GPU none of this is needed: pip install -e '.[vllm]'.

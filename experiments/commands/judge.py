@@ -68,7 +68,8 @@ def main(overrides: Sequence[str] = ()) -> int:
     run: Judge = build(command.config)
     solutions: list[Solution] = run.data.load()
     check_ids(solutions)
-    if run.stored and all(solution.scores is None for solution in solutions):
+    stored = [s for s in solutions if s.scores is not None]
+    if run.stored and not stored:
         raise RunError("stored=true: no solution in the file has scores; leave it out to ask the scorer")
     kind = Kind.CORRECTNESS if run.stored else run.scorer.kind
     if kind is Kind.RANKING:
@@ -78,7 +79,9 @@ def main(overrides: Sequence[str] = ()) -> int:
     folder = command.folder("judge", run.out, inputs, FREE, engines=() if run.stored else (run.scorer,))
     scores, stop = Scores(folder / SCORES), None
     if run.stored:
-        _take_stored(solutions, scores)
+        if missing := len(solutions) - len(stored):
+            print(f"{missing} of {len(solutions)} solutions have no stored score for every step and are left out")
+        scores.take_stored(stored)
     else:
         stop = _score(run, [s for s in solutions if s.id not in scores.of], scores, folder / SCORES)
     report(folder, [s for s in solutions if s.id in scores.of], scores, kind, _threshold(run, kind), reduction)
@@ -92,14 +95,6 @@ def _threshold(run: Judge, kind: Kind) -> Threshold | None:
     if isinstance(run.data, ProcessBench):
         return None
     return Threshold(0.0 if kind is Kind.ADDITIVE else HALF, "default")
-
-
-def _take_stored(solutions: Sequence[Solution], scores: Scores) -> None:
-    """Takes the scores that the file holds, and says how many solutions have none."""
-    stored = [solution for solution in solutions if solution.scores is not None]
-    if missing := len(solutions) - len(stored):
-        print(f"{missing} of {len(solutions)} solutions have no stored score for every step and are left out")
-    scores.take_stored(stored)
 
 
 def _score(run: Judge, pending: Sequence[Solution], scores: Scores, file: Path) -> Stop | None:

@@ -38,7 +38,7 @@ def check_kinds(searchers: Mapping[str, Searcher], scorer: Scorer, selection: Se
     reduction_for(scorer.kind, selection.reduction)
     if selection.rule is Rule.WEIGHTED:
         conversion(scorer.kind, Use.VOTE)
-    if selection.rule is Rule.PARTICLE and not any(getattr(s, "populations", False) for s in searchers.values()):
+    if selection.rule is Rule.PARTICLE and not any(getattr(s, "populations", True) for s in searchers.values()):
         raise KindError("selection=particle needs search=particle_filter; choose best, majority or weighted")
     for name, searcher in searchers.items():
         try:
