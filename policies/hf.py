@@ -28,7 +28,7 @@ class HF(Writing):
     @cached_property
     def engine(self) -> Any:
         from policies.engines.hf import choose_device
-        from policies.engines.hf_writer import generator
+        from policies.engines.hf_writer import shared_writer
 
         dtype, batch = ("float32", 1) if self.deterministic else (self.dtype, self.batch_size)
-        return generator(self.model, choose_device(self.device), dtype, batch, self.delimiter)
+        return shared_writer(self.model, choose_device(self.device), dtype, batch, self.delimiter)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from policies.engines.prompt import SYSTEM_PROMPT, encode_question
-from policies.engines.share import Engine, Room
+from policies.engines.share import Engine, Share
 from scorers.checkpoints.forms import Encoded, pieces
 from scorers.checkpoints.heads import Head
 from scorers.checkpoints.presets import check_preset
@@ -18,7 +18,7 @@ from search.tree.step import Step
 
 
 @dataclass(frozen=True)
-class Implicit(Room):
+class Implicit(Share):
     """beta x the sum, over a step's tokens, of log p(model) - log p(reference): an increment; a path's add up.
 
     "Free Process Rewards without Process Labels" (arXiv 2412.01981), proposition 3.1; EurusPRM.
@@ -48,7 +48,7 @@ class Implicit(Room):
     def __post_init__(self) -> None:
         check_knob(self, "beta", above=0)
         check_knob(self, "batch_size", least=1)
-        self.check_room()
+        self.check_share()
 
     @cached_property
     def readers(self) -> tuple[StepReader, StepReader]:
@@ -69,7 +69,7 @@ class Implicit(Room):
         if self.engine is Engine.VLLM:
             from scorers.checkpoints import vllm_reader
 
-            return vllm_reader.shared_reader(Head.LIKELIHOOD, model, self.dtype, self.room, None)
+            return vllm_reader.shared_reader(Head.LIKELIHOOD, model, self.dtype, self.share, None)
         from policies.engines.hf import choose_device
         from scorers.checkpoints import hf_reader
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import ClassVar
 
 from policies.engines.models import ModelError
-from policies.engines.share import Engine, Room
+from policies.engines.share import Engine, Share
 from scorers.checkpoints.forms import Form
 from scorers.checkpoints.heads import Head, Words
 from scorers.checkpoints.presets import check_preset
@@ -90,7 +90,7 @@ class RewardModel:
 
 
 @dataclass(frozen=True)
-class ServedRewardModel(RewardModel, Room):
+class ServedRewardModel(RewardModel, Share):
     """A reward model that vLLM runs, too."""
 
     engine: Engine = Engine.HF
@@ -98,11 +98,11 @@ class ServedRewardModel(RewardModel, Room):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check_room()
+        self.check_share()
 
     def _reader(self) -> StepReader:
         if self.engine is not Engine.VLLM:
             return super()._reader()
         from scorers.checkpoints import vllm_reader
 
-        return vllm_reader.shared_reader(self.head, self.model, self.dtype, self.room, self.words)
+        return vllm_reader.shared_reader(self.head, self.model, self.dtype, self.share, self.words)

@@ -28,7 +28,7 @@ from transformers import AutoModel, AutoModelForCausalLM
 
 from policies.engines.hf import choose_dtype, context_length, empty_model, load_config
 from policies.engines.models import ModelError, locate
-from policies.engines.share import Room
+from policies.engines.share import Share
 from search.errors import WorkerDied
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ CPU_BLOCK = 32  # tokens of a cache block on CPU: the smallest that its kernels 
 CPU_CACHE_GB = 1.0
 MOST_MEMORY = 0.95  # of a GPU, for all engines on it
 STEP_TOKENS = 8192  # that an engine computes at once, at least
-_shares: list[Room] = []  # of the engines that run on a GPU
+_shares: list[Share] = []  # of the engines that run on a GPU
 _servers: dict[Hashable, "Server"] = {}  # those that were started for policies and scorers
 
 
@@ -57,11 +57,11 @@ class Aborted(asyncio.CancelledError):
 class Server:
     """One engine. `runner` is generate or pooling; `stat_loggers` are told vLLM's own counts."""
 
-    def __init__(self, model: str, dtype: str, room: Room, runner: str, stat_loggers: Any = None) -> None:
+    def __init__(self, model: str, dtype: str, share: Share, runner: str, stat_loggers: Any = None) -> None:
         check_version()
-        self.model, self.room = model, room
-        self.context = min(context_length(load_config(model)), room.context or LONGEST)
-        args = _arguments(model, dtype, room, self.context, runner)
+        self.model, self.share = model, share
+        self.context = min(context_length(load_config(model)), share.context or LONGEST)
+        args = _arguments(model, dtype, share, self.context, runner)
         self._names, self._open = map(str, count()), True
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"vllm {model}", daemon=True)
@@ -70,7 +70,7 @@ class Server:
         atexit.register(self.close)
         others = set(active_children())
         try:
-            self.llm = self._wait(_start(args, room.gpu, stat_loggers))
+            self.llm = self._wait(_start(args, share.gpu, stat_loggers))
         except BaseException as error:
             for process in set(active_children()) - others:
                 process.kill()  # while it loads it hears nothing else
@@ -126,8 +126,8 @@ class Server:
             return
         self._open = False
         atexit.unregister(self.close)
-        if self.room in _shares:
-            _shares.remove(self.room)
+        if self.share in _shares:
+            _shares.remove(self.share)
         with suppress(Exception):
             self._wait(self._end(), seconds=30)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -144,13 +144,13 @@ class Server:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-def shared(model: str, dtype: str, room: Room, runner: str) -> Server:
-    """One engine for all policies, or all scorers, of the same model and room; a new one where it has ended."""
-    key = (model, dtype, room, runner)
+def shared(model: str, dtype: str, share: Share, runner: str) -> Server:
+    """One engine for all policies, or all scorers, of the same model and share; a new one where it has ended."""
+    key = (model, dtype, share, runner)
     if key not in _servers or not _servers[key].alive:
         if key in _servers:
             _servers.pop(key).close()
-        _servers[key] = Server(model, dtype, room, runner)
+        _servers[key] = Server(model, dtype, share, runner)
     return _servers[key]
 
 
@@ -213,7 +213,7 @@ def _installed(package: str) -> Version | None:
         return None
 
 
-def _arguments(model: str, dtype: str, room: Room, context: int, runner: str) -> dict[str, Any]:
+def _arguments(model: str, dtype: str, share: Share, context: int, runner: str) -> dict[str, Any]:
     """Of AsyncEngineArgs. Raises ModelError where the model does not fit its share."""
     _keep_log()
     from vllm.platforms import current_platform
@@ -224,7 +224,7 @@ def _arguments(model: str, dtype: str, room: Room, context: int, runner: str) ->
         "model": locate(model),
         "dtype": str(chosen).removeprefix("torch."),
         "max_model_len": context,
-        "max_num_seqs": room.max_num_seqs,
+        "max_num_seqs": share.max_num_seqs,
         # No prompt is longer, so each step of a PRM ends a reading; before 0.26 one that ends none may score wrongly.
         "max_num_batched_tokens": max(context, STEP_TOKENS),
         "enable_prefix_caching": True,
@@ -237,9 +237,9 @@ def _arguments(model: str, dtype: str, room: Room, context: int, runner: str) ->
     if not cpu:
         # A process that is forked beside the threads of another engine may find their locks held.
         os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
-        _check_share(model, room, _memory(current_platform, room.gpu), _weights(model, chosen, runner))
-        kept = {} if room.cache_gb is None else {"kv_cache_memory_bytes": int(room.cache_gb * 1e9)}
-        return {**common, **kept, "gpu_memory_utilization": room.gpu_memory}
+        _check_share(model, share, _memory(current_platform, share.gpu), _weights(model, chosen, runner))
+        kept = {} if share.cache_gb is None else {"kv_cache_memory_bytes": int(share.cache_gb * 1e9)}
+        return {**common, **kept, "gpu_memory_utilization": share.gpu_memory}
     from vllm.v1.executor.uniproc_executor import UniProcExecutor
 
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # else two engines bind to the same cores
@@ -250,7 +250,7 @@ def _arguments(model: str, dtype: str, room: Room, context: int, runner: str) ->
         **common,
         **whole,
         "block_size": CPU_BLOCK,
-        "kv_cache_memory_bytes": int((room.cache_gb or CPU_CACHE_GB) * 1e9),
+        "kv_cache_memory_bytes": int((share.cache_gb or CPU_CACHE_GB) * 1e9),
         "enforce_eager": True,
         "distributed_executor_backend": UniProcExecutor,  # else another process, which its engine waits for in a loop
     }
@@ -270,22 +270,22 @@ def _weights(model: str, dtype: torch.dtype, runner: str) -> int:
     return empty_model(maker.from_config, model).num_parameters() * dtype.itemsize
 
 
-def _check_share(model: str, room: Room, memory: int, weights: int) -> None:
+def _check_share(model: str, share: Share, memory: int, weights: int) -> None:
     """Before anything is loaded: the shares of one GPU of `memory` bytes, and what must fit into this one."""
-    taken = sum(other.gpu_memory for other in _shares if other.gpu == room.gpu)
-    if taken + room.gpu_memory > MOST_MEMORY + 1e-9:
+    taken = sum(other.gpu_memory for other in _shares if other.gpu == share.gpu)
+    if taken + share.gpu_memory > MOST_MEMORY + 1e-9:
         raise ModelError(
-            f"gpu_memory={room.gpu_memory} of model={model} does not fit on GPU {room.gpu}: {taken:.2f} of it is "
+            f"gpu_memory={share.gpu_memory} of model={model} does not fit on GPU {share.gpu}: {taken:.2f} of it is "
             f"taken, and {MOST_MEMORY} can be; lower policy.gpu_memory or scorer.gpu_memory, or choose another gpu"
         )
-    share, cache = room.gpu_memory * memory, (room.cache_gb or 0) * 1e9
-    if weights + cache > share:
-        kept = f" and cache_gb={room.cache_gb}" if cache else ""
+    allowed, cache = share.gpu_memory * memory, (share.cache_gb or 0) * 1e9
+    if weights + cache > allowed:
+        kept = f" and cache_gb={share.cache_gb}" if cache else ""
         raise ModelError(
-            f"model={model} has {weights / 1e9:.1f} GB of weights{kept}; gpu_memory={room.gpu_memory} of "
-            f"GPU {room.gpu} is {share / 1e9:.1f} GB: raise it, or take another gpu"
+            f"model={model} has {weights / 1e9:.1f} GB of weights{kept}; gpu_memory={share.gpu_memory} of "
+            f"GPU {share.gpu} is {allowed / 1e9:.1f} GB: raise it, or take another gpu"
         )
-    _shares.append(room)
+    _shares.append(share)
 
 
 async def _start(args: dict[str, Any], gpu: int, stat_loggers: Any) -> Any:

@@ -10,7 +10,7 @@ import torch
 
 from policies.engines import vllm as runtime
 from policies.engines.hf import ModelError, locate
-from policies.engines.share import Engine, Room
+from policies.engines.share import Engine, Share
 from scorers.checkpoints.vllm_reader import wanted
 from scorers.prm import PRM
 
@@ -28,16 +28,16 @@ def test_shares_of_a_gpu_that_do_not_fit_are_refused_with_the_numbers(monkeypatc
     monkeypatch.setattr(runtime, "_shares", [])
     memory, weights = 80 * 10**9, 3 * 10**9
     with pytest.raises(ModelError, match=r"model=m has 31\.0 GB of weights; gpu_memory=0\.3 of GPU 0 is 24\.0 GB"):
-        runtime._check_share("m", Room(gpu_memory=0.3), memory, 31 * 10**9)
+        runtime._check_share("m", Share(gpu_memory=0.3), memory, 31 * 10**9)
     with pytest.raises(ModelError, match=r"3\.0 GB of weights and cache_gb=22; gpu_memory=0\.3 of GPU 0 is 24\.0 GB"):
-        runtime._check_share("m", Room(gpu_memory=0.3, cache_gb=22), memory, weights)
-    runtime._check_share("m", Room(gpu_memory=0.55), memory, weights)
+        runtime._check_share("m", Share(gpu_memory=0.3, cache_gb=22), memory, weights)
+    runtime._check_share("m", Share(gpu_memory=0.55), memory, weights)
     with pytest.raises(
         ModelError, match=r"0\.55 of it is taken, and .* lower policy\.gpu_memory or scorer\.gpu_memory"
     ):
-        runtime._check_share("m", Room(gpu_memory=0.5), memory, weights)
-    runtime._check_share("m", Room(gpu_memory=0.5, gpu=1), memory, weights)
-    runtime._check_share("m", Room(gpu_memory=0.4), memory, weights)  # together 0.95, which may be taken
+        runtime._check_share("m", Share(gpu_memory=0.5), memory, weights)
+    runtime._check_share("m", Share(gpu_memory=0.5, gpu=1), memory, weights)
+    runtime._check_share("m", Share(gpu_memory=0.4), memory, weights)  # together 0.95, which may be taken
 
 
 def test_weights_are_counted_as_they_are_loaded():
