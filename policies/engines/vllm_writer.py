@@ -12,7 +12,8 @@ from policies.engines.hf import empty_model, generation_ends, load_tokenizer
 from policies.engines.meter import Meter
 from policies.engines.rows import Row, vocabulary
 from policies.engines.share import Share
-from policies.engines.vllm import Aborted, Server, sampling_params, shared
+from policies.engines.vllm import Aborted, Server, shared
+from policies.engines.vllm_requests import sampling_params
 from search.solve import search_id
 from search.tree.cost import NOTHING, Cost
 

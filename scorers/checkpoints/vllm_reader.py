@@ -14,7 +14,8 @@ from policies.engines.flops import Flops
 from policies.engines.hf import load_tokenizer
 from policies.engines.meter import Work
 from policies.engines.share import Share
-from policies.engines.vllm import Aborted, likelihood_params, pooling_params, shared, word_params
+from policies.engines.vllm import Aborted, shared
+from policies.engines.vllm_requests import likelihood_params, pooling_params, word_params
 from scorers.checkpoints.head_kinds import without_weights
 from scorers.checkpoints.heads import Head, Words
 from scorers.checkpoints.step_reader import StepReader

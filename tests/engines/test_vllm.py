@@ -133,8 +133,8 @@ def test_scores_that_others_cached_are_read_again():
 def test_scores_hold_under_memory_pressure(monkeypatch: pytest.MonkeyPatch):
     """A cache of 26 blocks and fifty readings at once, each admitted with its first block: most are preempted."""
     counted: Counter[str] = Counter()
-    arguments, parts = runtime._arguments, {"long_prefill_token_threshold": 32, "max_num_batched_tokens": 512}
-    monkeypatch.setattr(runtime, "_arguments", lambda *of: arguments(*of) | parts)
+    arguments, parts = runtime.engine_arguments, {"long_prefill_token_threshold": 32, "max_num_batched_tokens": 512}
+    monkeypatch.setattr(runtime, "engine_arguments", lambda *of: arguments(*of) | parts)
     monkeypatch.setattr(runtime, "Server", partial(runtime.Server, stat_loggers=[counter(counted)]))
     small = replace(JUDGE, cache_gb=0.006, context=512, max_num_seqs=64)
     paths = [path for seed in range(7, 12) for path in random_paths(seed)][:50]
