@@ -4,17 +4,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from policies.engines.precision import Precision
 from policies.engines.share import Share
 from policies.writing import Writing
 from search.errors import check_knob
 
 
 @dataclass(frozen=True)
-class VLLM(Share, Writing):
+class VLLM(Precision, Share, Writing):
     """Any causal language model that vLLM runs, from a local folder or the hub."""
-
-    dtype: str = "auto"
-    """auto (the checkpoint's, or float32 on a CPU that emulates it), float32, bfloat16 or float16"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
