@@ -23,8 +23,7 @@ from search.tree.step import End, Step
 from search.worst_cases import WorstCases
 
 GO_ON = Ask()
-DEEPEST = 10_000
-"""Steps of the longest path: where a policy never ends one, it is cut here."""
+DEEPEST = 10_000  # steps of the longest path: where a policy never ends one, it is cut here
 
 
 class Grower:
@@ -215,8 +214,7 @@ class Grower:
         return len(within) == len(nodes)
 
     async def _judge(self, node: Node) -> None:
-        line: list[Node] = []
-        above = node
+        line, above = list[Node](), node
         while above.parent is not None and above.birth is None:
             line.append(above)
             above = above.parent
