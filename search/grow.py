@@ -23,8 +23,7 @@ from search.tree.step import End, Step
 from search.worst_cases import WorstCases
 
 GO_ON = Ask()
-DEEPEST = 10_000
-"""Steps of the longest path: where a policy never ends one, it is cut here."""
+DEEPEST = 10_000  # steps of the longest path: where a policy never ends one, it is cut here
 
 
 class Grower:
@@ -92,11 +91,10 @@ class Grower:
             if fits:
                 return await self._request(node, indices, max_steps, merge, ask)
             spent = not await self._by_turns(node, indices, max_steps, merge, ask, ends)
-        ends = list(dict.fromkeys(ends))
         if spent:
-            await self._judge_within(ends)
+            await self._judge_within(list(dict.fromkeys(ends)))
             await self._stop()
-        return ends
+        return list(dict.fromkeys(ends))
 
     async def score(self, *nodes: Node) -> None:
         """Judges nodes, and those above them that are not yet judged: sets their scores and their births."""
@@ -118,21 +116,23 @@ class Grower:
                 ends = await self._request(node, node.reserve(1), None, False, ask)
             await self._judge_within(ends)
 
-    # requests of the policy
-
     async def _by_turns(
         self, node: Node, indices: range, max_steps: int | None, merge: bool, ask: Ask, ends: list[Node]
     ) -> bool:
-        """Asks for as many continuations at once as fit, or for one; adds them to `ends`. False once it is spent."""
+        """Asks for as many continuations at once as fit, or for one; adds them to `ends`. False once it is spent.
+
+        A policy that neither tells its worst case nor can be told a limit gets a single request.
+        """
         whole, worst = max_steps is None, self._worst.continuation(node, max_steps, ask)
         while indices:
-            if self._allowance.spent:
+            pending = self._worst.judging(ends) or NOTHING
+            if self._allowance.spent or min(self._allowance.left().minus(pending)) <= 0:
                 return False
-            count = int(min(len(indices), self._allowance.count(worst, whole)))
+            with self._allowance.busy(pending):
+                count = int(min(len(indices), self._allowance.count(worst, whole)))
             if not count and not whole and self._allowance.reserve != NOTHING:
                 await self.complete()
                 continue
-            # A policy that neither tells what it may cost nor can be limited gets one request, as it always did.
             count = count or (1 if worst or self._takes_ask else len(indices))
             ends += await self._request(node, indices[:count], max_steps, merge, self._told(ask, worst))
             indices = indices[count:]
@@ -176,7 +176,7 @@ class Grower:
         return list(dict.fromkeys(ends))
 
     def _write(self, node: Node, index: int, steps: Sequence[Step]) -> Node:
-        """Adds the steps below `node`. What has been charged by now is what their births will say of the policy."""
+        """Adds the steps below `node`; their births will say of the policy what has been charged by now."""
         for place, step in enumerate(steps):
             node = node.add(node.reserve(1).start if place else index, step)
             node.charged = self.tree.ledger
@@ -195,21 +195,26 @@ class Grower:
             known = self._keys[below] = derive(known, below.index)
         return known
 
-    # requests of the scorer
-
     async def _judge_within(self, nodes: Sequence[Node]) -> bool:
-        """Judges the nodes that lie within the budget; whether all do."""
+        """Judges the nodes that lie within the budget; whether all do.
+
+        Where that may exceed a limit on FLOPs, they are judged in their order, as far as it goes.
+        """
         within = [node for node in nodes if self._account.covers(node)]
-        with self._allowance.busy(self._worst.judging(within)):
-            if len(within) == 1:
-                await self._judge(within[0])  # without a task
-            else:
+        worst = self._worst.judging(within)
+        at_once = worst == NOTHING or self._allowance.count(worst, whole=True) >= 1
+        with self._allowance.busy(worst or NOTHING):
+            if at_once and len(within) > 1:
                 await together(*map(self._judge, within))
+            else:
+                for node in within:
+                    if not self._account.covers(node):
+                        return False
+                    await self._judge(node)
         return len(within) == len(nodes)
 
     async def _judge(self, node: Node) -> None:
-        line: list[Node] = []
-        above = node
+        line, above = list[Node](), node
         while above.parent is not None and above.birth is None:
             line.append(above)
             above = above.parent

@@ -28,9 +28,10 @@ class WorstCases:
             return None
         return Amount(1, tokens, cost.flops + judged.flops)
 
-    def judging(self, nodes: Sequence[Node]) -> Amount:
-        """Of judging nodes that are written; nothing where the scorer does not tell."""
+    def judging(self, nodes: Sequence[Node]) -> Amount | None:
+        """Of judging nodes that are written; None where FLOPs are limited and the scorer does not tell."""
         if not self._flops:
             return NOTHING
         costs = [worst_case(self._scorer, node, 0) for node in nodes]
-        return Amount(flops=sum(cost.flops or 0.0 for cost in costs if cost is not None))
+        flops = [None if cost is None else cost.flops for cost in costs]
+        return None if None in flops else Amount(flops=sum(each or 0.0 for each in flops))
