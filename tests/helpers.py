@@ -18,6 +18,7 @@ from search import (
     Extension,
     Kind,
     Ledger,
+    Node,
     ParticleFilter,
     Scored,
     Step,
@@ -26,6 +27,8 @@ from search import (
 )
 from search.protocols import Policy, Scorer
 from search.solve import Searcher
+from search.tree.event import to_plain
+from search.tree.node import Path
 
 T = TypeVar("T")
 
@@ -170,10 +173,14 @@ def now(request: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("it waited")
 
 
+def path(node: Node) -> Path:
+    return node.path
+
+
 def shape(tree: Tree, budget: Budget | None = None) -> dict[str, Any]:
     """All of a tree that must not depend on the order of answers. Births do depend on it."""
     nodes = {node.path: (node.step, node.score, node.stats) for node in tree.born(budget)}
-    return {"nodes": nodes, "record": [(event.name, event.data) for event in tree.record]}
+    return {"nodes": nodes, "record": [(event.name, to_plain(event.data, path)) for event in tree.record]}
 
 
 def timeless(ledger: Ledger | None) -> Ledger | None:

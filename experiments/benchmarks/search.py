@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from experiments.config.schema import from_words
+from experiments.config.schema import from_overrides
 from search import MCTS, Beam, BestOfN, Cost, End, Extension, Kind, Node, ParticleFilter, Scored, Searcher, Step, solve
 
 MOST_MICROSECONDS = 50.0  # a step, at n = 256 and depth 40
@@ -165,7 +165,7 @@ def broken_bounds(rows: Sequence[Measured]) -> list[str]:
 def main() -> None:
     full = "full" in sys.argv[1:]
     sys.argv[1:] = [word for word in sys.argv[1:] if word != "full"]
-    knobs, console = from_words(Knobs), Console()
+    knobs, console = from_overrides(Knobs), Console()
     if full:
         knobs.nodes = sys.maxsize
     gc.set_threshold(50_000, 20, 100)

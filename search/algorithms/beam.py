@@ -54,7 +54,7 @@ class Beam:
             if finished >= self.n or not candidates:
                 return
             kept = best(candidates, beam_values(candidates, grow.kind, reduction), self.n // self.ways)
-            grow.note("beam", kept=[list(node.path) for node in kept])
+            grow.note("beam", kept=kept)
             level = await self._next_level(grow, kept)
 
     async def _next_level(self, grow: Grower, kept: Sequence[Node]) -> list[Node]:

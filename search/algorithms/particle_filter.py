@@ -90,7 +90,7 @@ class ParticleFilter:
         grow.note(
             "population",
             step=step,
-            nodes=[list(particle.path) for particle in particles],
+            nodes=particles,
             log_weights=log_weights.tolist(),
             ess=effective_sample_size(log_weights),
             log_evidence=evidence,

@@ -88,7 +88,7 @@ def finished_leaves(tree: Tree, budget: Budget | None = None) -> list[Node]:
     """The voters, [N]: every finished leaf once; of a particle filter, the last population's finished particles."""
     populations = tree.events("population", budget)
     if populations:
-        last = [tree[tuple(path)] for path in populations[-1].data["nodes"]]
+        last: list[Node] = populations[-1].data["nodes"]
         return [node for node in last if node.finished]
     return [leaf for leaf in tree.leaves(budget) if leaf.finished]
 
@@ -138,4 +138,4 @@ def _particle(selection: Selection, tree: Tree, voters: Sequence[Node], budget: 
         raise KindError("the particle rule needs a particle filter's tree; choose best, majority or weighted")
     data = populations[-1].data
     weights = normalise(np.array(data["log_weights"], dtype=np.float64))
-    return weights[[tree[tuple(path)].finished for path in data["nodes"]]]
+    return weights[[node.finished for node in data["nodes"]]]

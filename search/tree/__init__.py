@@ -1,6 +1,7 @@
 """The tree that a search grows: steps and nodes, cost and budget, randomness, and what scores mean."""
 
+from search.tree.event import Event
 from search.tree.node import Node, Path
-from search.tree.tree import Event, Tree
+from search.tree.tree import Tree
 
 __all__ = ["Event", "Node", "Path", "Tree"]

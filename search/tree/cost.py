@@ -141,7 +141,11 @@ class Budget:
         """No limit is exceeded: a node born at this ledger belongs to the tree at this budget."""
         return all(value <= limit for value, limit in self._limited(ledger))
 
+    def limits(self) -> dict[str, float]:
+        """The figures of a ledger that are limited, and the most of each."""
+        return {name: limit for name, limit in vars(self).items() if limit is not None}
+
     def _limited(self, ledger: Ledger) -> list[tuple[float, float]]:
         if self.flops is not None and ledger.flops is None:
             raise ValueError("budget.flops is set, but the policy or the scorer does not tell its FLOPs: limit tokens")
-        return [(getattr(ledger, name), limit) for name, limit in vars(self).items() if limit is not None]
+        return [(getattr(ledger, name), limit) for name, limit in self.limits().items()]

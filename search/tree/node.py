@@ -1,6 +1,7 @@
 """A node: one step in a tree, with its score and what an algorithm keeps there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +11,7 @@ from search.tree.scores import Array, Reduction, reduce
 from search.tree.step import Step
 
 Path = tuple[int, ...]
+_NO_CHILDREN: Mapping[int, "Node"] = MappingProxyType({})
 
 
 class Owner(Protocol):
@@ -19,28 +21,62 @@ class Owner(Protocol):
     seed: int
     root: "Node"
 
+    def births_changed(self) -> None:
+        """A node's birth was set."""
+
 
 class Node:
     """One step in the tree; the root has none and depth zero.
 
     `path` (child indices from the root) is its identity. `score` is set once. `birth` is the search's ledger at the
     moment the node was judged, None before: only born nodes belong to the tree. `stats` is what an algorithm keeps per
-    node, as plain JSON.
+    node, as plain JSON. `sources` are the paths of other nodes whose text stood in the prompt that it was written from.
     """
 
     __slots__ = (
-        "_reserved", "birth", "charged", "children", "depth", "index", "parent", "score", "stats", "step", "tree",
+        "_birth", "_children", "_reserved", "_stats", "charged", "depth", "index", "parent", "score", "sources", "step",
+        "tree",
     )  # fmt: skip
 
     def __init__(self, tree: Owner, parent: "Node | None", index: int, step: Step | None) -> None:
         self.tree, self.parent, self.index, self.step = tree, parent, index, step
         self.depth: int = 0 if parent is None else parent.depth + 1
-        self.children: dict[int, Node] = {}
         self.score: float | None = None
-        self.birth: Ledger | None = None
+        self.sources: tuple[Path, ...] = ()
         self.charged: Ledger | None = None  # between writing and judging: the ledger when its request was charged
-        self.stats: dict[str, Any] = {}
+        self._birth: Ledger | None = None
+        self._children: dict[int, Node] | None = None  # most nodes of large trees need no dictionary of their own
+        self._stats: dict[str, Any] | None = None
         self._reserved = 0
+
+    @property
+    def birth(self) -> Ledger | None:
+        return self._birth
+
+    @birth.setter
+    def birth(self, ledger: Ledger | None) -> None:
+        self._birth = ledger
+        self.tree.births_changed()
+
+    @property
+    def children(self) -> Mapping[int, "Node"]:
+        """By index; `add` writes them."""
+        return _NO_CHILDREN if self._children is None else self._children
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        if self._stats is None:
+            self._stats = {}
+        return self._stats
+
+    @stats.setter
+    def stats(self, stats: dict[str, Any]) -> None:
+        self._stats = stats
+
+    @property
+    def has_stats(self) -> bool:
+        """Whether an algorithm keeps something here; the question makes no dictionary, as reading `stats` does."""
+        return bool(self._stats)
 
     @property
     def path(self) -> Path:
@@ -67,8 +103,11 @@ class Node:
         return "".join(step.text for step in self.steps())
 
     def token_ids(self) -> list[int]:
-        """The solution's tokens so far, without the question's."""
-        return [token for step in self.steps() for token in step.token_ids]
+        """The solution's tokens so far, without the question's and the end tokens of steps before the last."""
+        if self.step is None:
+            return []
+        before = [token for step in self.steps()[:-1] for token in step.inner_token_ids]
+        return [*before, *self.step.token_ids]
 
     @property
     def finished(self) -> bool:
@@ -104,6 +143,15 @@ class Node:
             node = node.children[index]
         return node
 
+    def has(self, path: Path) -> bool:
+        """Whether there is a descendant at `path` from here."""
+        node: Node | None = self
+        for index in path:
+            node = node.children.get(index)
+            if node is None:
+                return False
+        return True
+
     def reserve(self, n: int) -> range:
         """Takes the next n child indices: no two requests at one node get the same one."""
         first, self._reserved = self._reserved, self._reserved + n
@@ -113,7 +161,9 @@ class Node:
         """The child at a reserved index. Raises ValueError where the index is not reserved or is taken."""
         if index >= self._reserved or index in self.children:
             raise ValueError(f"child {index} of node {self.path} is not reserved, or exists")
-        child = self.children[index] = Node(self.tree, self, index, step)
+        if self._children is None:
+            self._children = {}
+        child = self._children[index] = Node(self.tree, self, index, step)
         return child
 
     def __repr__(self) -> str:

@@ -1,7 +1,11 @@
 """A step: the unit that a policy writes, a scorer judges and a tree holds."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+from search.tree.numbers import Integers, Reals
 
 
 class End(StrEnum):
@@ -18,6 +22,7 @@ class End(StrEnum):
 
 _FINISHED = frozenset({End.ANSWER, End.EOS})
 _OPEN = frozenset({End.DELIMITER, End.STEP_TOKENS})
+_set = object.__setattr__  # of a frozen step, at its birth
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +31,57 @@ class Step:
 
     `token_ids` are the policy's own and the ground truth of the path; `text` is what they decode to, the delimiter
     included and the end token left out. `logprobs` and `entropy` have one entry a token, in nats, of the raw model
-    (temperature 1, before top-p and top-k); `entropy` is None where the engine does not give it.
+    (temperature 1, before top-p and top-k), in single precision; `entropy` is None where the engine does not give it.
+    All three are kept as immutable sequences of four bytes a token; any sequence of numbers is accepted.
+
+    Not all tokens need be the policy's: first come those `given` to it, then what it wrote, of which the last `closing`
+    ones are end tokens, then those `observed`, which came from outside. `action` names what was asked for.
+
+    Raises ValueError, naming field, place and value, where a number is not finite, a token id is no integer of 32 bits
+    or the counts do not fit the tokens.
     """
 
     text: str
-    token_ids: tuple[int, ...] = ()
-    logprobs: tuple[float, ...] = ()
+    token_ids: Sequence[int] = ()
+    logprobs: Sequence[float] = ()
     end: End = End.DELIMITER
-    entropy: tuple[float, ...] | None = None
+    entropy: Sequence[float] | None = None
+    given: int = 0
+    observed: int = 0
+    closing: int = 0
+    action: str = ""
+
+    def __post_init__(self) -> None:
+        if type(self.token_ids) is not Integers:
+            _set(self, "token_ids", _packed("token_ids", Integers, self.token_ids))
+        if type(self.logprobs) is not Reals:
+            _set(self, "logprobs", _packed("logprobs", Reals, self.logprobs))
+        if self.entropy is not None and type(self.entropy) is not Reals:
+            _set(self, "entropy", _packed("entropy", Reals, self.entropy))
+        if self.given or self.observed or self.closing:
+            self._check_counts()
+
+    def _check_counts(self) -> None:
+        counts = {"given": self.given, "observed": self.observed, "closing": self.closing}
+        for name, count in counts.items():
+            if type(count) is not int or count < 0:
+                raise ValueError(f"Step.{name} is {count!r}; it must be a count of tokens")
+        if sum(counts.values()) > len(self.token_ids):
+            listed = ", ".join(f"{name} = {count}" for name, count in counts.items())
+            raise ValueError(f"Step.token_ids has {len(self.token_ids)} tokens, fewer than {listed}")
+
+    @property
+    def written(self) -> slice:
+        """Where the tokens stand that the policy itself wrote: `step.logprobs[step.written]`."""
+        return slice(self.given, len(self.token_ids) - self.observed)
+
+    @property
+    def inner_token_ids(self) -> Sequence[int]:
+        """The tokens without the end tokens: what stays of the step once the path goes on after it."""
+        if not self.closing:
+            return self.token_ids
+        last = len(self.token_ids) - self.observed
+        return (*self.token_ids[: last - self.closing], *self.token_ids[last:])
 
     @property
     def finished(self) -> bool:
@@ -52,3 +100,12 @@ class Step:
 
     def __str__(self) -> str:
         return self.text
+
+
+def _packed(field: str, kind: type[Integers] | type[Reals], values: Iterable[Any]) -> Sequence[Any]:
+    try:
+        return kind(values)
+    except ValueError as error:
+        raise ValueError(f"Step.{field}{error}") from None
+    except TypeError:
+        raise ValueError(f"Step.{field} is {values!r}; it must be a sequence of numbers") from None

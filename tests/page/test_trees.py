@@ -36,7 +36,7 @@ def test_a_tree_is_shown_whole(name: str):
 def test_what_beam_search_cuts_is_what_it_did_not_keep():
     tree = search(Beam(n=8, branch=2), Toy(), ToyScorer())
     nodes, states = list(tree.nodes()), tree_data(tree, None, None, Pieces())["nodes"]["state"]
-    kept = {tuple(path) for event in tree.events("beam") for path in event.data["kept"]}
+    kept = {node.path for event in tree.events("beam") for node in event.data["kept"]}
     levels = len(tree.events("beam"))
     cut = {node.path for node, state in zip(nodes, states, strict=True) if state == "cut"}
     assert cut == {n.path for n in nodes if n.open and n.depth <= levels and n.path not in kept} and cut
@@ -46,7 +46,7 @@ def test_populations_are_those_of_the_record():
     tree = search(ParticleFilter(n=6), Toy(), ToyScorer())
     nodes, found = list(tree.nodes()), tree_data(tree, None, None, Pieces())["populations"]
     events = tree.events("population")
-    assert [[list(nodes[i].path) for i in one["nodes"]] for one in found] == [event.data["nodes"] for event in events]
+    assert [[nodes[i] for i in one["nodes"]] for one in found] == [event.data["nodes"] for event in events]
     resampled = {event.data["step"]: event.data["ancestors"] for event in tree.events("resampling")}
     assert {step: one["ancestors"] for step, one in enumerate(found) if one["ancestors"]} == resampled and resampled
     assert all(sum(one["weights"]) == pytest.approx(1, abs=2e-3) for one in found)

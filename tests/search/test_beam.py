@@ -14,7 +14,7 @@ from tests.worlds import By, Short, Walk, by_text, chain, leaf, leaves, place, w
 
 def kept(tree: Tree) -> list[list[tuple[int, ...]]]:
     """The paths that were continued, by level."""
-    return [[tuple(path) for path in event.data["kept"]] for event in tree.events("beam")]
+    return [[node.path for node in event.data["kept"]] for event in tree.events("beam")]
 
 
 def texts(tree: Tree, paths: Sequence[tuple[int, ...]]) -> list[str]:

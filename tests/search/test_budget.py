@@ -20,7 +20,8 @@ from search import (
 )
 from search.algorithms.mcts import Value
 from search.solve import Searcher
-from tests.helpers import PARALLEL, Counted, Delayed, OneAtATime, run
+from search.tree.event import to_plain
+from tests.helpers import PARALLEL, Counted, Delayed, OneAtATime, path, run
 from tests.worlds import UNEVEN, Values, Walk, chain, leaf, world
 
 SERIAL: dict[str, Searcher] = {
@@ -47,7 +48,9 @@ def read(tree: Tree, budget: Budget | None) -> dict[str, Any]:
     return {
         "nodes": {node.path: (node.step, node.score, policy_part(node.birth)) for node in tree.born(budget)},
         "record": [
-            (event.name, event.data, policy_part(event.birth)) for name in names for event in tree.events(name, budget)
+            (event.name, to_plain(event.data, path), policy_part(event.birth))
+            for name in names
+            for event in tree.events(name, budget)
         ],
         "answers": [Selection(rule)(tree, budget).answer for rule in rules],
     }

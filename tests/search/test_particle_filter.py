@@ -67,7 +67,7 @@ def test_telescoping_weights_by_hand(seed: int) -> None:
     log_weights, before = [0.0] * 6, [()] * 6
     ancestry = {data["step"]: data["ancestors"] for data in resamplings(tree)}
     for population in populations(tree):
-        paths = [tuple(path) for path in population["nodes"]]
+        paths = [node.path for node in population["nodes"]]
         for i, (old, new) in enumerate(zip(before, paths, strict=True)):
             assert new == old or new[:-1] == old
             values = [psi(tree[path].score or 0) if path else 0.0 for path in (new, old)]
@@ -82,14 +82,14 @@ def test_telescoping_weights_by_hand(seed: int) -> None:
             log_weights = [0.0] * 6
         before = paths
     assert ancestry, "no step was resampled: choose another seed"
-    assert all(tree[tuple(path)].finished for path in populations(tree)[-1]["nodes"])
+    assert all(node.finished for node in populations(tree)[-1]["nodes"])
 
 
 def test_current_weights_are_those_of_the_latest_score() -> None:
     search = ParticleFilter(6, Weighting.CURRENT, temperature=2.0)
     tree = run(search, Walk(root=UNEVEN), Values(root=UNEVEN), seed=3)
     for population in populations(tree):
-        expected = [psi(tree[tuple(path)].score or 0) / 2.0 for path in population["nodes"]]
+        expected = [psi(node.score or 0) / 2.0 for node in population["nodes"]]
         assert population["log_weights"] == pytest.approx(expected)
         assert population["log_evidence"] is None
     assert len(resamplings(tree)) == len(populations(tree)) - 1 == 2, "it resamples at every step but the last"
@@ -112,7 +112,7 @@ def test_finished_particles_absorb_and_compete() -> None:
         root = world(leaf(1, early, 0.5), chain("a", 3, leaf(2, 0.5), 0.5))
         tree = run(ParticleFilter(8, threshold=1.0), Walk(root=root), Values(root=root))
         first, last = populations(tree)[0]["nodes"], populations(tree)[-1]["nodes"]
-        share = [sum(tree[tuple(path)].step.text == "\\boxed{1}" for path in paths) for paths in (first, last)]  # type: ignore[union-attr]
+        share = [sum(node.step.text == "\\boxed{1}" for node in nodes) for nodes in (first, last)]  # type: ignore[union-attr]
         assert 0 < share[0] < 8
         assert share[1] > share[0] if kept else share[1] == 0
         assert not any(node.children for node in tree.nodes() if node.finished)
@@ -124,7 +124,7 @@ def test_answers_use_the_weights_before_the_last_resampling() -> None:
     search = ParticleFilter(8, threshold=1.0, resampling=Scheme.MULTINOMIAL)
     tree = run(search, Walk(root=root), Values(root=root), Budget(generated_tokens=8), seed=6)
     assert tree.stopped == "budget" and len(populations(tree)) == len(resamplings(tree)) == 1
-    paths = [tuple(path) for path in populations(tree)[0]["nodes"]]
+    paths = [node.path for node in populations(tree)[0]["nodes"]]
     weights = normalise(np.array(populations(tree)[0]["log_weights"]))
     expected: dict[str, float] = {}
     for path, weight in zip(paths, weights, strict=True):

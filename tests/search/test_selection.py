@@ -12,7 +12,7 @@ from tests.search.trees import tree_of
 
 
 def populate(tree: Tree, paths: Sequence[tuple[int, ...]], log_weights: Sequence[float], samples: int = 0) -> None:
-    data = {"nodes": [list(path) for path in paths], "log_weights": list(log_weights)}
+    data = {"nodes": [tree[tuple(path)] for path in paths], "log_weights": list(log_weights)}
     tree.record.append(Event("population", Ledger(samples=samples), data))
 
 

@@ -50,7 +50,7 @@ def test_a_step_tells_its_probability_and_the_cost_counts_steps() -> None:
         place = policy.world
         for step in steps:
             place = place.children[step.token_ids[0]]
-            assert step.logprobs == (math.log(place.probability),) and step.text == place.text
+            assert step.logprobs == pytest.approx((math.log(place.probability),)) and step.text == place.text
         assert [step.finished for step in steps] == [False, False, False, True]
     assert extension.cost == (8, 2, 0, 1, 10.0) and extension.question_tokens == 1
 

@@ -91,7 +91,7 @@ def test_json_keeps_gaps_entropy_and_any_text() -> None:
     steps = [
         Step("\ud83d", (1, 2), (-0.1, -1e-17), End.STEP_TOKENS, (0.1, 2 / 3)),
         Step("", (), (), End.EOS, None),
-        Step("\x1b\u2028", (2**31,), (-700.0,), End.CONTEXT, ()),
+        Step("\x1b\u2028", (2**31 - 1,), (-700.0,), End.CONTEXT, ()),
     ]
     for index, step in zip((4, 1, 3), steps, strict=True):
         tree.root.add(index, step).stats |= {"q": None, "prior": 0.1 + 0.2, "rollout": True}
@@ -120,7 +120,7 @@ def test_graph_has_the_trees_edges_and_goes_through_graphml(tmp_path: Path) -> N
     assert isinstance(graph, nx.DiGraph) and nx.is_arborescence(graph)
     assert set(graph.edges) == {(names[node.parent], names[node]) for node in tree.nodes() if node.parent}
     assert set(graph.nodes) == set(names.values())
-    assert graph.nodes["0"]["score"] == tree[0,].score and graph.nodes["0"]["visits"] == tree[0,].stats["visits"]
+    assert graph.nodes["0"]["score"] == tree[0,].score and graph.nodes["0"]["stats.visits"] == tree[0,].stats["visits"]
     nx.write_graphml(graph, tmp_path / "tree.graphml")
     again = nx.read_graphml(tmp_path / "tree.graphml")
     assert set(again.edges) == set(graph.edges)

@@ -14,13 +14,13 @@ from search.algorithms.resampling import normalise
 from search.answers.boxes import boxed
 from search.answers.equivalence import equivalent
 from search.answers.selection import Ballot, Selection, allowed_rules
-from search.tree import Node, Path, Tree
+from search.tree import Node, Tree
 from search.tree.scores import Reduction
 
 _STATS = ("visits", "prior", "q", "count")
 
 
-Numbers = Mapping[Path, int]
+Numbers = Mapping[Node, int]
 
 
 def tree_data(tree: Tree, gold: str | None, reduction: Reduction | None, pieces: Pieces) -> dict[str, Any]:
@@ -30,16 +30,16 @@ def tree_data(tree: Tree, gold: str | None, reduction: Reduction | None, pieces:
     not judged within the budget), `answer`, and those of visits, prior, q and count that the search kept.
     """
     nodes = list(tree.nodes())
-    numbers = {node.path: number for number, node in enumerate(nodes)}
+    numbers = {node: number for number, node in enumerate(nodes)}
     answers = _Answers(gold)
-    born = {node.path for node in tree.born()}
+    born = set(tree.born())
     cut = _cut(tree)
     columns: dict[str, list[Any]] = {
-        "parent": [numbers.get(node.path[:-1], -1) for node in nodes],
+        "parent": [numbers.get(node.parent, -1) if node.parent else -1 for node in nodes],
         "text": [pieces(node.step.text.strip("\n") if node.step else "") for node in nodes],
         "score": [_short(node.score) for node in nodes],
         "state": [_state(node, cut) for node in nodes],
-        "at": [node.birth.generated_tokens if node.birth and node.path in born else None for node in nodes],
+        "at": [node.birth.generated_tokens if node.birth and node in born else None for node in nodes],
         "answer": [answers(boxed(node.text())) if node.finished else None for node in nodes],
     }
     for name in _STATS:
@@ -76,31 +76,31 @@ def _short(value: float | None) -> float | None:
     return value if value is None or isinstance(value, int) else float(f"{value:.4g}")
 
 
-def _state(node: Node, cut: set[Path]) -> str:
+def _state(node: Node, cut: set[Node]) -> str:
     if node.finished or node.truncated:
         assert node.step is not None
         return "finished" if node.finished else f"truncated: {node.step.end.replace('_', ' ')}"
-    if node.path in cut:
+    if node in cut:
         return "cut"
     return "inner" if node.children else "open"
 
 
-def _cut(tree: Tree) -> set[Path]:
+def _cut(tree: Tree) -> set[Node]:
     """The open nodes that beam search or a particle filter did not go on with."""
-    kept = [{tuple(path) for path in event.data["kept"]} for event in tree.events("beam")]
-    ends = {node.path for node in tree.born() if node.open and not node.children}
-    cut = {path for path in ends if len(path) <= len(kept) and path not in kept[len(path) - 1]}
+    kept: list[set[Node]] = [set(event.data["kept"]) for event in tree.events("beam")]
+    ends = {node for node in tree.born() if node.open and not node.children}
+    cut = {node for node in ends if node.depth <= len(kept) and node not in kept[node.depth - 1]}
     populations = tree.events("population")
     if populations:
-        last = {tuple(path) for path in populations[-1].data["nodes"]}
-        cut |= {tuple(path) for event in populations[:-1] for path in event.data["nodes"]} & ends - last
+        last: set[Node] = set(populations[-1].data["nodes"])
+        cut |= {node for event in populations[:-1] for node in event.data["nodes"]} & ends - last
     return cut
 
 
 def _votes(ballot: Ballot, numbers: Numbers, answers: _Answers) -> dict[str, Any]:
     """`votes`: [answer, weight, leaves], heaviest first; `path`: the nodes that lead to the answer."""
-    votes = [[answers(v.answer), _short(v.weight), [numbers[leaf.path] for leaf in v.leaves]] for v in ballot.votes]
-    return {"votes": votes, "path": [numbers[node.path] for node in best_path(ballot)]}
+    votes = [[answers(v.answer), _short(v.weight), [numbers[leaf] for leaf in v.leaves]] for v in ballot.votes]
+    return {"votes": votes, "path": [numbers[node] for node in best_path(ballot)]}
 
 
 def _populations(tree: Tree, numbers: Numbers) -> list[dict[str, Any]]:
@@ -113,7 +113,7 @@ def _populations(tree: Tree, numbers: Numbers) -> list[dict[str, Any]]:
         weights = normalise(np.array(event.data["log_weights"], dtype=np.float64))
         populations.append(
             {
-                "nodes": [numbers[tuple(path)] for path in event.data["nodes"]],
+                "nodes": [numbers[node] for node in event.data["nodes"]],
                 "weights": [_short(float(weight)) for weight in weights],
                 "ess": _short(event.data["ess"]),
                 "log_evidence": _short(event.data["log_evidence"]),
