@@ -1,0 +1,1 @@
+"""What people run: the commands, and the problem sets, configs, runs, analyses and reports behind them."""

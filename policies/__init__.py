@@ -1,0 +1,1 @@
+"""Policies write steps: Transformers, vLLM, and a toy with known probabilities."""

@@ -1,0 +1,1 @@
+"""Scorers judge steps: reward models, checks, critics, ensembles, and a user's own class."""

@@ -1,4 +1,4 @@
-"""stepsearch: the tree, the protocols, the algorithms and the selection of an answer. Imports no model library."""
+"""Test-time search: the tree, the protocols, the algorithms and the choice of an answer, without any model library."""
 
 from search.algorithms.beam import Beam
 from search.algorithms.best_of_n import BestOfN

@@ -26,7 +26,8 @@ class Searcher(Protocol):
     attributes may say more, each False where it is missing:
     `independent`: its leaves are independent samples, and any k of n are a run of k;
     `anytime`: it finishes leaves as it goes, and its tree holds the answer at any smaller budget;
-    `populations`: it notes populations with log-weights, by which the particle rule weighs answers.
+    `populations`: it notes populations with log-weights, by which the particle rule weighs answers (unknown where it is
+    missing).
     """
 
     @property

@@ -1,11 +1,16 @@
 """Fixtures. Imports stand inside them: tests without a model start at once."""
 
+import os
 import signal
 import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import configuration, settings
+
+# One thread for each test process and its children: the models are so small that threads which wait for each other
+# cost ten times the work as soon as anything else runs on the machine. Torch reads it when it is first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A shell that starts the tests in the background has Ctrl-C ignored, which the processes of a test would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)

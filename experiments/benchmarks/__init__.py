@@ -1,1 +1,1 @@
-"""The engines against others, and a sweep that is killed; run by make."""
+"""Measures the engines against others; `make bench-local` and `make bench-vllm` run it."""

@@ -1,1 +1,1 @@
-"""One file a command: its help, its knobs and `main`."""
+"""One file per command: its help, its knobs and `main`."""

@@ -23,7 +23,8 @@ from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.reports.tables import comparisons_table
 from experiments.runs.axes import Axis
-from experiments.runs.results import folder_of, read_results
+from experiments.runs.folder import given_folder
+from experiments.runs.results import read_results
 from experiments.terminal import screen
 
 
@@ -44,7 +45,7 @@ class Compare:
 
 def main(overrides: Sequence[str] = ()) -> int:
     knobs: Compare = build(compose(Compare, overrides))
-    cells = Cells.of(read_results(folder_of("compare", knobs.run))).complete()
+    cells = Cells.of(read_results(given_folder(knobs))).complete()
     rule = knobs.selection.rule.value
     screen().print(
         comparisons_table(

@@ -4,7 +4,7 @@ usage: stepsearch curves run=DIR [key=value ...]
 
 Reads results.jsonl of the run folder and writes curves.png and curves.svg beside it, and where there are independent
 samples samples.png and samples.svg: every rule over the number of samples. Greedy decoding, the majority and
-pass@N of Best-of-N are drawn for reference; thin lines are what a tree search would have answered, had its largest run
+pass@N of Best-of-N are paths for reference; thin lines are what a tree search would have answered, had its largest run
 ended earlier. Bands are 95 % intervals, by bootstrap over problems; the seeds of one problem are averaged first.
 
     stepsearch curves run=runs/demo
@@ -23,7 +23,8 @@ from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError, one_of
 from experiments.runs.axes import SPENT
-from experiments.runs.results import folder_of, read_results
+from experiments.runs.folder import given_folder
+from experiments.runs.results import read_results
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Curves:
     axes: list[str] = field(default_factory=lambda: [*AXES])
     """a panel each: generated_tokens, computed_tokens, unique_tokens, flops, calls, n"""
     name: str = "curves"
-    """of the two files, which end in .png and .svg"""
+    """name of the two files, without .png and .svg"""
 
     def __post_init__(self) -> None:
         for name in self.axes:
@@ -50,15 +51,15 @@ def main(overrides: Sequence[str] = ()) -> int:
     from experiments.reports.curves import draw_run, draw_samples  # loads matplotlib
 
     curves: Curves = build(compose(Curves, overrides))
-    folder = folder_of("curves", curves.run)
+    folder = given_folder(curves)
     results = read_results(folder)
-    drawn = draw_samples(folder, results)
+    paths = draw_samples(folder, results)
     try:
-        drawn += draw_run(folder, Cells.of(results), curves.selection.rule, curves.name, curves.axes)
+        paths += draw_run(folder, Cells.of(results), curves.selection.rule, curves.name, curves.axes)
     except RunError as error:
-        if not drawn:
+        if not paths:
             raise
         print(f"no {curves.name}: {error}", file=sys.stderr)
-    for path in drawn:
+    for path in paths:
         print(path)
     return 0

@@ -1,10 +1,10 @@
-"""What fewer samples would have done: every budget k up to n from one run of n independent samples a problem.
+"""What fewer samples would have achieved: every budget k up to n from one run of n independent samples a problem.
 
 usage: stepsearch estimate run=DIR [key=value ...]
 
 Prints by k, and writes to estimates.csv with 95 % intervals over problems: pass@k, G-Pass@k and mG-Pass@k (arXiv
 2412.13147), the accuracy of the highest score, the majority and the score-weighted vote. Votes are means over random
-subsets, with the standard error that this adds; all else is exact. `stepsearch curves` draws them.
+subsets, with the standard error that this adds; the rest is exact. `stepsearch curves` draws them.
 
     stepsearch estimate run=runs/bigbench
     stepsearch estimate run=runs/bigbench k=[1,3,10] share=0.75 draws=1000
@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from experiments.analysis.estimates import Subsets, estimates, independent
 from experiments.config.compose import compose
 from experiments.config.schema import build
-from experiments.errors import RunError
+from experiments.errors import writing
 from experiments.reports.tables import estimates_table, write_estimates
-from experiments.runs.results import folder_of, read_results
+from experiments.runs.folder import given_folder
+from experiments.runs.results import read_results
 from experiments.terminal import screen
 from search.errors import check_knob
 
@@ -32,15 +33,15 @@ class Estimate:
     run: str | None = None
     """the run folder of a sweep, or of `stepsearch import`"""
     searcher: str = "best_of_n"
-    """whose samples; they must be independent"""
+    """the searcher whose samples are used; they must be independent"""
     k: list[int] | None = None
-    """numbers of samples; 1, 2, 4, ... and all where null"""
+    """numbers of samples; null: 1, 2, 4, ... and all"""
     share: float = 0.5
-    """G-Pass@k: least share of k samples that must be right"""
+    """G-Pass@k: the least share of k samples that must be right"""
     draws: int = 1000
     """random subsets for each vote of each problem"""
     seed: int = 0
-    """of the subsets"""
+    """seed of the random subsets"""
 
     def __post_init__(self) -> None:
         check_knob(self, "share", least=0, most=1)
@@ -50,13 +51,11 @@ class Estimate:
 
 def main(overrides: Sequence[str] = ()) -> int:
     knobs: Estimate = build(compose(Estimate, overrides))
-    folder = folder_of("estimate", knobs.run)
+    folder = given_folder(knobs)
     results = independent(read_results(folder), knobs.searcher)
     rows = estimates(results, Subsets(knobs.k, knobs.share, knobs.draws, knobs.seed))
     screen().print(estimates_table(rows, results))
-    try:
+    with writing(folder / FILE):
         write_estimates(rows, folder / FILE)
-    except OSError as error:
-        raise RunError(f"{folder / FILE} cannot be written: {error.strerror}") from error
     print(folder / FILE)
     return 0

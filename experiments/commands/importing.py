@@ -1,11 +1,11 @@
-"""Makes a run of samples that were written elsewhere, so that curves, estimates and reports can be made of them.
+"""Makes a run of samples that were written elsewhere, for curves, estimates and reports.
 
 usage: stepsearch import data.path=FILE [key=value ...]
 
 Reads one problem a line: `problem`, `answer`, `completions` and, where a scorer judged them, `scores`, a list of step
 scores for each completion (the form of search-and-learn's output; also `samples`, objects with `completion`, `tokens`
-and `prm_scores`). Answers are read and graded here, not taken from the file. Where a problem has a sample without
-scores, only the majority and pass@N are known of it.
+and `prm_scores`). Answers are read and graded here, not taken from the file. A problem with a sample that has no
+scores gets only the majority and pass@N.
 
     stepsearch import data.path=completions.jsonl selection.reduction=last out=runs/llama
     stepsearch curves run=runs/llama
@@ -39,11 +39,11 @@ class Import:
     data: Any = None
     selection: Any = None
     searcher: str = INDEPENDENT
-    """what wrote them; only those of best_of_n count as independent samples"""
+    """searcher that wrote the samples; only those of best_of_n count as independent"""
     seed: int = 0
-    """that they were written with: it tells this run's samples from another's"""
+    """seed that the samples were written with; it tells them from those of other runs"""
     out: str | None = None
-    """run folder; runs/import-<time> where null"""
+    """run folder; null: runs/import-<time>"""
 
     def __post_init__(self) -> None:
         if self.searcher not in GROUPS["search"]:

@@ -27,8 +27,8 @@ from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError
 from experiments.reports.plan import accuracy_line, chart, commands, gain_line, table, write
 from experiments.runs.axes import Axis
-from experiments.runs.folder import config_of
-from experiments.runs.results import folder_of, read_results
+from experiments.runs.folder import config_of, given_folder
+from experiments.runs.results import read_results
 from experiments.terminal import screen
 from search.errors import check_knob
 
@@ -44,9 +44,9 @@ class Plan:
     axis: Axis = Axis.GENERATED_TOKENS
     """compute: generated_tokens, computed_tokens (policy and scorer), unique_tokens, flops or calls"""
     difficulty: str | None = None
-    """folder of another run, whose samples tell how hard each problem is; null: the set's own levels"""
+    """folder of another run, whose pass rates say how hard each problem is; null: the set's own levels"""
     seed: int = 0
-    """of the halves"""
+    """seed of the halves"""
     selection: Any = None
 
     def __post_init__(self) -> None:
@@ -58,7 +58,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     knobs: Plan = build(compose(Plan, overrides))
     if knobs.budget is None:
         raise ConfigError("plan needs a run and a budget per problem: run=DIR budget=1000")
-    folder = folder_of("plan", knobs.run)
+    folder = given_folder(knobs)
     cells = Cells.of(read_results(folder)).complete()
     world = grid(cells, knobs.axis, knobs.selection.rule.value)
     levels = levels_of(cells, world.problems, knobs.difficulty)
@@ -80,7 +80,7 @@ def main(overrides: Sequence[str] = ()) -> int:
 
 
 def levels_of(cells: Cells, problems: Sequence[str], difficulty: str | None) -> np.ndarray:
-    """[P] of texts. Raises RunError where the difficulty was estimated on the samples that are measured."""
+    """The level of each problem, [P] texts. Raises RunError where it was estimated on the samples that are measured."""
     if difficulty is None:
         own = own_levels(cells.results, problems)
         if own is None:

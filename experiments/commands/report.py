@@ -20,7 +20,8 @@ from typing import IO
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import RunError
-from experiments.runs.results import folder_of, read_results
+from experiments.runs.folder import given_folder
+from experiments.runs.results import read_results
 
 NAME = "report.html"
 
@@ -32,16 +33,16 @@ class Report:
     run: str | None = None
     """the run folder of a sweep"""
     out: str | None = None
-    """the page; report.html in the run folder where null"""
+    """file of the page; null: report.html in the run folder"""
     baseline: str = "best_of_n"
     """the searcher that the others are compared with"""
     trees: bool = True
-    """put the trees into the page; without them that of a very large sweep stays small"""
+    """put the trees into the page; without them the page of a very large sweep stays small"""
 
 
 def main(overrides: Sequence[str] = ()) -> int:
     report: Report = build(compose(Report, overrides))
-    folder = folder_of("report", report.run)
+    folder = given_folder(report)
     results = read_results(folder)
     out = Path(report.out).expanduser() if report.out else folder / NAME
     with whole_file(out) as file:
@@ -54,9 +55,9 @@ def main(overrides: Sequence[str] = ()) -> int:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that is there whole or not at all: written beside its place and moved there at the end.
+    """A file that appears only once it is complete: it is written beside its place and moved there at the end.
 
-    Raises RunError where it cannot be written, before anything else is done.
+    Raises RunError, before anything else is done, where it cannot be written.
     """
     if path.is_dir():
         raise RunError(f"out={path} is a folder; name a file")

@@ -4,8 +4,8 @@ usage: stepsearch sweep [key=value ...]
 
 Every searcher's knobs stand at search.<name>.*; `searchers` says which of them run, and a greedy cell always does.
 The run folder gets results.jsonl (a line as each search ends), summary.csv, the curves, config.yaml and versions.json.
-Of a searcher whose samples are independent only the largest budget runs; the smaller ones are read off it. Ctrl-C keeps
-what has ended, and so does a killed process; `run=FOLDER` goes on where it stopped.
+Where a searcher's samples are independent only its largest budget runs; smaller ones are read off it. After Ctrl-C, or
+when the process is killed, what has ended is kept; `run=FOLDER` resumes the sweep.
 
     stepsearch sweep problems.limit=20
     stepsearch sweep problems.limit=20 seeds=[0,1,2]
@@ -17,8 +17,6 @@ what has ended, and so does a killed process; `run=FOLDER` goes on where it stop
     stepsearch sweep policy=toy scorer=toy searchers=[custom] search.custom.cls=mine:MySearcher search.custom.args.n=3
 """
 
-import asyncio
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -30,23 +28,23 @@ from rich.console import Console
 
 from experiments.analysis.cells import Cells
 from experiments.config.schema import build
-from experiments.errors import INTERRUPTED, ConfigError, RunError, one_of
+from experiments.errors import ConfigError, one_of
 from experiments.problems.sets import Problem
 from experiments.reports.sweep import draw, report
 from experiments.reports.trackers import Tracking, check_tracker, track
 from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint_of, fingerprints
-from experiments.runs.folder import asked, check_same, open_run_folder
+from experiments.runs.folder import invocation
 from experiments.runs.grid import Budgets, Cell, cells, jobs, names
-from experiments.runs.preflight import check_kinds, load_engines
+from experiments.runs.preflight import check_kinds
 from experiments.runs.progress import SweepProgress
-from experiments.runs.recorder import Recorder, TooManyErrors
+from experiments.runs.recorder import Recorder
 from experiments.runs.results import RESULTS, read_results
-from experiments.runs.stopping import TERMINATED, terminable
-from experiments.terminal import plain_lines
-from search.errors import KnobError, WorkerDied, check_knob
+from experiments.runs.stopping import Stop, until_stopped
+from experiments.runs.tree_files import TREES
+from search.errors import KnobError, check_knob
 
-FREE = ("concurrency", "max_errors", "tracker")  # knobs that change nothing of what has been done
+FREE = ("concurrency", "max_errors", "tracker")  # knobs that a resumed run may change
 
 
 @dataclass(frozen=True)
@@ -61,12 +59,12 @@ class Sweep:
     searchers: list[str] = field(default_factory=lambda: ["best_of_n", "beam", "mcts", "particle_filter"])
     """which searchers run; their knobs stand at search.<name>.*"""
     budgets: list[int] | None = None
-    """values of each searcher's scale knob (n, simulations); [1,4,16] where null and no budget.* is a list"""
+    """values of each searcher's scale knob (n, simulations); null: [1,4,16] where no budget.* is a list"""
     budget: Budgets = field(default_factory=Budgets)
     seeds: list[int] = field(default_factory=lambda: [0])
-    """every search is run once with each: the same seed, the same samples"""
+    """every search runs once with each seed; the same seed gives the same samples"""
     concurrency: int | None = None
-    """searches in flight at most; null: as many as the policy's engine takes sequences, or 256"""
+    """most searches in flight; null: as many as the policy's engine takes sequences, or 256"""
     max_errors: int | None = None
     """stop when more searches than this have failed; null: never"""
     trees: bool = False
@@ -74,9 +72,9 @@ class Sweep:
     tracker: Tracking | None = None
     """also send the summary to tensorboard, mlflow or wandb, each an extra"""
     out: str | None = None
-    """run folder; runs/sweep-<time> where null"""
+    """run folder; null: runs/sweep-<time>"""
     run: str | None = None
-    """folder of a run that was cut off, to go on with; nothing else need be given"""
+    """folder of a run to resume; nothing else need be given"""
 
     def __post_init__(self) -> None:
         check_knob(self, "concurrency", least=1)
@@ -86,61 +84,49 @@ class Sweep:
 
 
 def main(overrides: Sequence[str] = ()) -> int:
-    config, words, begun = asked(Sweep, overrides)
-    run = build_sweep(config)
+    command = invocation(Sweep, overrides)
+    run = build_sweep(command.config)
     check_tracker(run.tracker)
     problems: list[Problem] = run.problems.load()
     grid = cells(run.search, run.policy, run.budgets, run.budget)
     check_kinds(run.search, run.scorer, run.selection)
-    named = {"policy": run.policy, "scorer": run.scorer}
-    inputs = {"problems": fingerprint_of(asdict(problem) for problem in problems), **fingerprints(**named)}
-    if begun:
-        check_same(begun, config, inputs, free=FREE)
-    load_engines(run.policy, run.scorer)
-    folder = begun or open_run_folder("sweep", run.out, config, words, inputs)
-    cut_short = _search(run, problems, grid, folder)
+    models = fingerprints(policy=run.policy, scorer=run.scorer)
+    inputs = {"problems": fingerprint_of(asdict(problem) for problem in problems), **models}
+    folder = command.folder("sweep", run.out, inputs, FREE, engines=(run.policy, run.scorer))
+    stop = _search(run, problems, grid, folder)
     results = read_results(folder) if (folder / RESULTS).stat().st_size else []
     ended = Cells.of(results)
     if results:
         rows = report(folder, ended, run.selection.rule)
-        track(run.tracker, folder, config, rows)
-    if cut_short is not None:
-        return cut_short
+        track(run.tracker, folder, command.config, rows)
+    if stop:
+        return stop.code
     draw(folder, ended, run.selection.rule)
     return int(all(result.error for result in results))
 
 
-def _search(run: Sweep, problems: Sequence[Problem], grid: Sequence[Cell], folder: Path) -> int | None:
-    """Runs what has not ended yet, a line of results each; the exit code where it was cut short."""
+def _search(run: Sweep, problems: Sequence[Problem], grid: Sequence[Cell], folder: Path) -> Stop | None:
+    """Runs the searches that have no result yet, and writes a line of results for each; says so where it is stopped."""
     with appending(folder / RESULTS) as lines:
         before = read_results(folder) if (folder / RESULTS).stat().st_size else []
         done = {result.key for result in before}
-        errors_left = math.inf if run.max_errors is None else run.max_errors - sum(bool(r.error) for r in before)
         todo = [name for name in names(problems, grid, run.seeds) if name.key not in done]
+        errors = sum(result.error is not None for result in before)
         progress = SweepProgress(len(todo), Console(stderr=True))
-        recorder = Recorder(lines, folder / "trees" if run.trees else None, run.selection, progress, errors_left)
-        # One that waits for its scores asks for nothing: this many searches keep the policy's batch full, or nearly.
+        trees = folder / TREES if run.trees else None
+        recorder = Recorder(lines, trees, run.selection, progress, run.max_errors, errors)
+        # A search that waits for its scores sends no request: this many keep the policy's batch about full.
         concurrency = run.concurrency or getattr(run.policy, "max_num_seqs", 256)
-        try:
-            with progress:
-                asyncio.run(terminable(recorder.run(jobs(todo, run.scorer), concurrency)))
-            return None
-        except KeyboardInterrupt:
-            why, code = "interrupted", INTERRUPTED
-        except asyncio.CancelledError:
-            why, code = "terminated", TERMINATED
-        except (WorkerDied, RunError) as error:
-            why, code = plain_lines(str(error)), 1
-        except TooManyErrors:
-            why, code = f"more than max_errors={run.max_errors} searches have failed", 1
-    ended, of = progress.done + len(done), progress.total + len(done)
-    kept = f"{ended} of {of} searches had ended and are kept; run={folder} goes on; short ones end first"
-    print(f"{why}: {kept}", file=sys.stderr)
-    return code
+        with progress:
+            stop = until_stopped(recorder.run(jobs(todo, run.scorer), concurrency))
+    if stop:
+        ended = f"{progress.done + len(done)} of {progress.total + len(done)} searches had ended and are kept"
+        print(f"{stop.why}: {ended}; resume with run={folder}; short searches end first", file=sys.stderr)
+    return stop
 
 
 def build_sweep(config: DictConfig) -> Sweep:
-    """The sweep with those searchers that run; the others are not built. Raises ConfigError for an unknown one."""
+    """The sweep with the searchers that run; the others are not built. Raises ConfigError for an unknown one."""
     names = list(config.searchers)
     for name in names:
         if name not in config.search:

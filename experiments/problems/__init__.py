@@ -1,1 +1,1 @@
-"""What is asked: generated arithmetic, files, published sets, and saved solutions with labels."""
+"""Generated arithmetic, files, published problem sets, and saved solutions with labels."""

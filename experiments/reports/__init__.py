@@ -1,1 +1,1 @@
-"""What people look at: tables, pictures, trackers, a page."""
+"""What people look at: tables, pictures, trackers and an HTML page."""

@@ -1,1 +1,1 @@
-"""A run: its folder, the searches that fill it, and a line of results for each."""
+"""A run: its folder, the searches that fill it, and one line of results for each search."""

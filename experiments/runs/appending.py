@@ -1,63 +1,63 @@
-"""A file that one process appends whole lines to."""
+"""A file that a single process appends whole lines to."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from experiments.errors import RunError
+
+from experiments.errors import RunError, writing
 
 _BLOCK = 4 << 20  # bytes read at once
 
 
 class Lines:
-    """A file that grows by whole lines, each in the hands of the system before the next is begun."""
+    """A file that grows by whole lines; each is handed to the operating system before the next one begins."""
 
     def __init__(self, file: FileIO, path: Path) -> None:
         self._file, self._path = file, path
 
     def append(self, line: str) -> None:
-        """Raises RunError where the line cannot be written; none of it is left behind then."""
+        """Raises RunError where the line cannot be written; the file then keeps no part of it."""
         size, rest = self._file.seek(0, os.SEEK_END), memoryview(line.encode() + b"\n")
-        try:
-            while rest:
-                rest = rest[self._file.write(rest) or 0 :]
-        except OSError as error:
-            self._file.truncate(size)
-            raise RunError(f"{self._path} cannot be written: {error.strerror}") from error
+        with writing(self._path):
+            try:
+                while rest:
+                    rest = rest[self._file.write(rest) or 0 :]
+            except OSError:
+                self._file.truncate(size)
+                raise
 
 
 @contextmanager
 def appending(path: Path) -> Iterator[Lines]:
-    """The file, to write lines to by this process alone; a last line that was cut off is taken away.
+    """Opens the file for this process alone, to append lines to; an incomplete last line is removed.
 
-    Raises RunError where another process is writing to it, or where it cannot be written at all.
+    Raises RunError where another process is writing to the file, or where it cannot be opened for writing.
     """
-    try:
+    with writing(path):
         file = FileIO(path, "a+")
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror}") from error
     with file:
         _lock(file, path)
-        file.truncate(_whole(file))
+        file.truncate(_end_of_lines(file))
         yield Lines(file, path)
 
 
-def _whole(file: FileIO) -> int:
-    """Bytes up to the end of the last whole line."""
+def _end_of_lines(file: FileIO) -> int:
+    """The number of bytes up to the end of the last complete line."""
     end = file.seek(0, os.SEEK_END)
     while end:
         start = max(0, end - _BLOCK)
         file.seek(start)
-        found = file.read(end - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
+        place = file.read(end - start).rfind(b"\n")
+        if place >= 0:
+            return start + place + 1
         end = start
     return 0
 
 
 def _lock(file: FileIO, path: Path) -> None:
-    """Until the file is closed, however the process ends; on systems that have such locks."""
+    """Locks the file until it is closed, or until the process ends; does nothing on systems without file locks."""
     try:
         import fcntl
     except ImportError:
@@ -66,5 +66,3 @@ def _lock(file: FileIO, path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise RunError(f"{path} is being written to by another process; wait for it, or stop it") from None
-
-

@@ -1,35 +1,30 @@
-"""What tells a model, a file and a version of the code from another."""
+"""Fingerprints of models, files and records, and the versions of the code: do two runs read and run the same?"""
 
 import hashlib
 import json
 import platform
 import subprocess
-from collections.abc import Iterable
-from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-
-_SAMPLED = 4 << 20  # bytes of a file's beginning, and of its end, that tell it from another
-
-
+_SAMPLED = 4 << 20  # bytes that are hashed at the beginning and at the end of a file
 _PACKAGES = ("stepsearch", "torch", "transformers", "tokenizers", "numpy", "vllm")
 
 
 def fingerprints(**owners: Any) -> dict[str, str]:
-    """Of the models behind policies and scorers: {"policy.model": ...}; none for one that has no model."""
-    found = {name: model for owner in owners for name, model in _models(owner, owners[owner])}
-    if not found:
+    """Fingerprints of the models behind policies and scorers, by knob: {"policy.model": ...}."""
+    models = {name: model for owner in owners for name, model in _models(owner, owners[owner])}
+    if not models:
         return {}
     from policies.engines.models import locate
 
-    return {name: fingerprint(locate(model)) for name, model in found.items()}
+    return {name: fingerprint(locate(model)) for name, model in models.items()}
 
 
 def _models(name: str, owner: Any) -> Iterator[tuple[str, str]]:
-    """The knobs that name a model, those of an ensemble's members among them, and what they name."""
+    """Each knob that names a model, with the model's name; an ensemble's members are included."""
     for knob in ("model", "reference"):
         if isinstance(model := getattr(owner, knob, None), str):
             yield f"{name}.{knob}", model
@@ -38,28 +33,32 @@ def _models(name: str, owner: Any) -> Iterator[tuple[str, str]]:
 
 
 def fingerprint_of(records: Iterable[dict[str, Any]]) -> str:
+    """A hash of records that JSON can hold."""
     return hashlib.sha256(json.dumps(list(records)).encode()).hexdigest()
 
 
 def fingerprint(path: str | Path) -> str:
-    """Of a file or a model's folder: a hash of names, sizes and first and last megabytes; a hub's name is its own."""
+    """A hash of the names, sizes, first and last megabytes of a file or of a model folder's files.
+
+    What is no path here, a model on a hub, has its name as fingerprint.
+    """
     path = Path(path).expanduser()
     if not path.exists():
         return str(path)
     files = sorted([*path.glob("*.json"), *path.glob("*.safetensors")]) if path.is_dir() else [path]
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for file in files:
         size = file.stat().st_size
-        found.update(f"{file.name} {size} ".encode())
+        digest.update(f"{file.name} {size} ".encode())
         with file.open("rb") as content:
-            found.update(content.read(_SAMPLED))
+            digest.update(content.read(_SAMPLED))
             content.seek(max(0, size - _SAMPLED))
-            found.update(content.read(_SAMPLED))
-    return found.hexdigest()
+            digest.update(content.read(_SAMPLED))
+    return digest.hexdigest()
 
 
 def versions() -> dict[str, Any]:
-    """What the figures of a run may depend on; null for a package that is not installed."""
+    """The versions that the figures of a run may depend on; null for a package that is not installed."""
     packages = {name: _version(name) for name in _PACKAGES}
     return {"python": platform.python_version(), **packages, "platform": platform.platform(), "commit": commit()}
 
@@ -72,19 +71,11 @@ def _version(package: str) -> str | None:
 
 
 def commit() -> str | None:
-    """The commit of the checkout that this code runs from, `+` behind it where files differ; None outside of one."""
+    """The commit of the checkout that this code runs from, followed by `+` where files differ; None outside of one."""
     home = Path(__file__).resolve().parents[2]
-
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(home), *words], capture_output=True, text=True, check=True
-        ).stdout.strip()
-
+    checkout = ["git", f"--git-dir={home / '.git'}", f"--work-tree={home}"]  # of this project, never of a folder above
+    command = [*checkout, "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
     try:
-        if Path(git("rev-parse", "--show-toplevel")) != home:
-            return None
-        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
-
-

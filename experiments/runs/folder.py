@@ -3,42 +3,87 @@
 import difflib
 import json
 import time
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-from typing import NamedTuple
-from omegaconf import DictConfig
-from omegaconf import OmegaConf
-from yaml import YAMLError
-from experiments.errors import RunError
-from experiments.config.custom import sources
-from experiments.config.compose import compose
-from experiments.runs.fingerprints import fingerprint
-from experiments.runs.fingerprints import versions
+from typing import Any, NamedTuple
 
+from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
+
+from experiments.config.compose import compose
+from experiments.config.custom import sources
+from experiments.errors import OURS, ConfigError, RunError
+from experiments.runs.fingerprints import fingerprint, versions
+from experiments.runs.preflight import load_engines
 
 _COMMAND, _CONFIG, _INPUTS, _VERSIONS = "command.json", "config.yaml", "inputs.json", "versions.json"
 FILES = (_COMMAND, _CONFIG, _VERSIONS, _INPUTS)
+_HOME = Path(__file__).resolve().parents[2]
+
+
+class Invocation(NamedTuple):
+    """A command line: the config, the overrides it is composed of, and the folder of the run to resume, if any."""
+
+    config: DictConfig
+    overrides: list[str]
+    resumed: Path | None
+
+    def folder(
+        self,
+        command: str,
+        out: str | None,
+        inputs: Mapping[str, str],
+        free: Sequence[str] = (),
+        engines: Sequence[Any] = (),
+    ) -> Path:
+        """The folder of the resumed run, checked by `check_same`, or a new one.
+
+        The models behind `engines` are loaded before a new folder is made: where one cannot be loaded, none is made.
+        """
+        if self.resumed:
+            check_same(self.resumed, self.config, inputs, free)
+        load_engines(*engines)
+        return self.resumed or open_run_folder(command, out, self.config, self.overrides, inputs)
+
+
+def invocation(knobs: type, overrides: Sequence[str]) -> Invocation:
+    """Composes what a command line asks for. With `run=` the overrides of that run come first, then those given now.
+
+    Raises ConfigError, and RunError where the folder named by `run=` holds no run.
+    """
+    folders = [override.removeprefix("run=") for override in overrides if override.startswith("run=")]
+    if not folders:
+        return Invocation(compose(knobs, overrides), list(overrides), None)
+    folder = Path(folders[-1]).expanduser()
+    both = [*_overrides_of(folder), *(override for override in overrides if not override.startswith("run="))]
+    return Invocation(compose(knobs, both), both, folder)
+
+
+def _overrides_of(folder: Path) -> list[str]:
+    """The command line of a run. Raises RunError where there is none."""
+    try:
+        return json.loads((folder / _COMMAND).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"run={folder} cannot be resumed: {folder / _COMMAND} cannot be read") from error
 
 
 def open_run_folder(
-    command: str, out: str | None, config: DictConfig, words: Sequence[str], inputs: Mapping[str, str]
+    command: str, out: str | None, config: DictConfig, overrides: Sequence[str], inputs: Mapping[str, str]
 ) -> Path:
-    """Makes the folder of a run and writes down all it is made of. Raises RunError where it holds lines of a run.
+    """Makes the folder of a new run and writes its command line, config, inputs and versions.
 
-    `words` are the command line's, `inputs` the fingerprints of what is read, by name; those of the user's own classes
-    are added.
+    `inputs` are the fingerprints of what is read, by name; those of the user's own classes are added. Raises RunError
+    where the folder holds the results of another run or cannot be written.
     """
-    inputs = {**inputs, **{name: fingerprint(file) for name, file in sources(config).items()}}
+    inputs = {**inputs, **{name: fingerprint(file) for name, file in _own_classes(config).items()}}
     folder = Path(out).expanduser() if out else _unused(Path("runs") / f"{command}-{time.strftime('%Y%m%d-%H%M%S')}")
     if any(folder.glob("*.jsonl")):
         raise RunError(
-            f"out={folder} holds the results of another run; name another folder, or go on with run={folder}"
+            f"out={folder} holds the results of another run; name another folder, or resume it: run={folder}"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / _COMMAND).write_text(json.dumps(list(words)) + "\n", "utf-8")
+        (folder / _COMMAND).write_text(json.dumps(list(overrides)) + "\n", "utf-8")
         (folder / _CONFIG).write_text(OmegaConf.to_yaml(config), "utf-8")
         (folder / _INPUTS).write_text(json.dumps(inputs, indent=2) + "\n", "utf-8")
         (folder / _VERSIONS).write_text(json.dumps(versions(), indent=2) + "\n", "utf-8")
@@ -47,75 +92,70 @@ def open_run_folder(
     return folder
 
 
-class Asked(NamedTuple):
-    """A config, the words it is made of, and the folder of the run that is gone on with, if one is."""
-
-    config: DictConfig
-    words: list[str]
-    begun: Path | None
-
-
-def asked(knobs: type, overrides: Sequence[str]) -> Asked:
-    """What a command line asks for; the words of a run that is gone on with (`run=`) come before those given now.
-
-    Raises ConfigError, and RunError where that folder is no run's.
-    """
-    runs = [word.removeprefix("run=") for word in overrides if word.startswith("run=")]
-    if not runs:
-        return Asked(compose(knobs, overrides), list(overrides), None)
-    folder = Path(runs[-1]).expanduser()
-    words = [*_words_of(folder), *(word for word in overrides if not word.startswith("run="))]
-    return Asked(compose(knobs, words), words, folder)
-
-
-def _words_of(folder: Path) -> list[str]:
-    """The command line of a run that is to go on. Raises RunError where there is none."""
-    try:
-        return json.loads((folder / _COMMAND).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"run={folder} is no run that can go on: {folder / _COMMAND} cannot be read") from error
+def given_folder(knobs: Any) -> Path:
+    """The folder that the knob `run` of a command names. Raises ConfigError where it is not given."""
+    if not knobs.run:
+        raise ConfigError(f"{type(knobs).__name__.lower()} needs the folder of a sweep: run=DIR")
+    return Path(knobs.run).expanduser()
 
 
 def config_of(folder: Path) -> dict[str, Any]:
-    """What a run was composed of; empty where it is not known."""
+    """The config that a run was composed of; empty where it cannot be read."""
     try:
-        held: Any = OmegaConf.to_container(OmegaConf.load(folder / _CONFIG))
+        config: Any = OmegaConf.to_container(OmegaConf.load(folder / _CONFIG))
     except (OSError, ValueError, YAMLError):
         return {}
-    return held if isinstance(held, dict) else {}
+    return config if isinstance(config, dict) else {}
 
 
 def check_same(folder: Path, config: DictConfig, inputs: Mapping[str, str], free: Sequence[str] = ()) -> None:
-    """Raises RunError, with the difference, where config, inputs or the user's own classes are not those that the run
-    began with.
+    """Raises RunError, with the difference, unless a run was started with this config, these inputs and the user's own
+    classes as they are now.
 
-    `free` are knobs that change nothing of what has been done.
+    `free` are the knobs that may differ: they change nothing in the results that are already there.
     """
     try:
-        began, read = (folder / _CONFIG).read_text("utf-8"), json.loads((folder / _INPUTS).read_text("utf-8"))
+        started, read = (folder / _CONFIG).read_text("utf-8"), json.loads((folder / _INPUTS).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(f"run={folder} was cut off while it was being made; begin anew with out=") from error
-    before, after = (_without(free, text) for text in (began, OmegaConf.to_yaml(config)))
-    if changed := [line for line in difflib.ndiff(before.splitlines(), after.splitlines()) if line[0] in "-+"]:
-        raise RunError(f"run={folder} was begun with another config; begin anew with out=:\n" + "\n".join(changed))
+        raise RunError(f"run={folder} was cut off before it started; start a new run with out=") from error
+    before, after = (_comparable(OmegaConf.to_container(c), free) for c in (OmegaConf.create(started), config))
+    if changed := [line for line in difflib.ndiff(before, after) if line[0] in "-+"]:
+        raise RunError(
+            f"run={folder} was started with another config; start a new run with out=:\n" + "\n".join(changed)
+        )
     changed = [name for name in inputs if inputs[name] != read.get(name)]
-    edited = [(name, file) for name, file in sources(config).items() if fingerprint(file) != read.get(name)]
+    edited = [(name, file) for name, file in _own_classes(config).items() if fingerprint(file) != read.get(name)]
     if changed := [*changed, *(f"{name}: {file} has changed" for name, file in edited)]:
-        raise RunError(f"run={folder} was begun with another {' and '.join(changed)}; begin anew with out=")
+        raise RunError(f"run={folder} was started with another {' and '.join(changed)}; start a new run with out=")
 
 
-def _without(knobs: Sequence[str], text: str) -> str:
-    """A config's YAML without some of its knobs."""
-    held: Any = OmegaConf.to_container(OmegaConf.create(text))
-    return OmegaConf.to_yaml(OmegaConf.create({knob: value for knob, value in held.items() if knob not in knobs}))
+def _comparable(config: Any, free: Sequence[str]) -> list[str]:
+    """The lines of a config's YAML, keys in order, without the `free` knobs and without the modules of classes.
+
+    A class that has moved to another module is still the same one, so a run outlives the move.
+    """
+    knobs = {name: value for name, value in config.items() if name not in free}
+    return OmegaConf.to_yaml(OmegaConf.create(_without_modules(knobs)), sort_keys=True).splitlines()
+
+
+def _without_modules(node: Any) -> Any:
+    if isinstance(node, dict):
+        node = {key: _without_modules(value) for key, value in node.items()}
+        return {**node, "_target_": node["_target_"].rpartition(".")[2]} if "_target_" in node else node
+    return [_without_modules(item) for item in node] if isinstance(node, list) else node
+
+
+def _own_classes(config: DictConfig) -> dict[str, Path]:
+    """The files of the user's own classes, by knob. Our packages are left out: `versions` records their commit."""
+    packages = [_HOME / package for package in OURS]
+    files = sources(config).items()
+    return {name: file for name, file in files if not any(map(file.resolve().is_relative_to, packages))}
 
 
 def _unused(folder: Path) -> Path:
-    """The folder, or the same name with the first free number behind it."""
-    number, free = 1, folder
-    while free.exists():
+    """The folder, or the same name followed by the first unused number."""
+    number, unused = 1, folder
+    while unused.exists():
         number += 1
-        free = folder.with_name(f"{folder.name}-{number}")
-    return free
-
-
+        unused = folder.with_name(f"{folder.name}-{number}")
+    return unused

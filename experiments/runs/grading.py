@@ -1,4 +1,4 @@
-"""From a solved tree to a line of results: answers by every rule, samples, earlier ends. Only here does gold meet a tree."""
+"""From a tree to a line of results: answers by every rule, samples, earlier ends. Only here does gold meet a tree."""
 
 import math
 from collections import Counter
@@ -192,5 +192,3 @@ def _read(solved: Solved, gold: str | None, reduction: Reduction | None) -> _Rea
         sharing=sharing(tree) if independent else None,
         anytime=anytime(tree, gold, reduction) if gold is not None and getattr(searcher, "anytime", False) else None,
     )
-
-

@@ -91,7 +91,8 @@ def cells(
 ) -> list[Cell]:
     """The greedy cell, then every searcher at each of the budgets, or under each of the swept limits.
 
-    Only the largest budget is run where samples are independent and unlimited; smaller ones are read off it. Raises KnobError where both are swept, or where a searcher's own bounds forbid a value.
+    Only the largest budget is run where samples are independent and unlimited; smaller ones are read off it. Raises
+    KnobError where both are swept, or where a searcher's own bounds forbid a value.
     """
     if budgets and budget.points:
         (name,) = budget.lists
@@ -157,5 +158,3 @@ def jobs(work: Iterable[Name], scorer: Scorer) -> Iterator[Job]:
     for name in work:
         cell = name.cell
         yield Job(name.problem.question, cell.search, cell.policy, scorer, cell.budget, name.seed, name)
-
-

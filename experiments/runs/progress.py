@@ -2,13 +2,9 @@
 
 import time
 from types import TracebackType
-from rich.console import Console
-from rich.progress import BarColumn
-from rich.progress import MofNCompleteColumn
-from rich.progress import Progress
-from rich.progress import TextColumn
-from rich.progress import TimeRemainingColumn
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 _QUIET_SECONDS = 30.0  # between two lines where there is no terminal
 
@@ -59,5 +55,3 @@ class SweepProgress:
         left = seconds / self.done * (self.total - self.done)
         when = f"{left:.0f} s left" if self.done < self.total else f"in {seconds:.0f} s"
         self._console.print(f"{self.done}/{self.total} {self._things}, {rate}, {when}", highlight=False)
-
-

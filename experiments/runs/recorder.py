@@ -1,33 +1,28 @@
-"""Runs a sweep's searches and keeps each as it ends: judged, written and flushed before the next is looked at."""
+"""Runs a sweep's searches; each is graded, written and flushed as it ends."""
 
 import asyncio
-import math
 from collections.abc import Iterable
 from contextlib import aclosing
 from pathlib import Path
-from search.errors import WorkerDied
-from search.answers.selection import Selection
-from search.solve import Job
-from search.solve import Solved
-from search.solve import solve_all
+
+from experiments.errors import RunError
 from experiments.runs.appending import Lines
+from experiments.runs.grading import failed, judge
 from experiments.runs.grid import Name
 from experiments.runs.progress import SweepProgress
-from experiments.runs.grading import failed
-from experiments.runs.tree_files import file_name
-from experiments.runs.grading import judge
-from experiments.runs.tree_files import write_tree
+from experiments.runs.tree_files import file_name, write_tree
+from search.answers.selection import Selection
+from search.errors import WorkerDied
+from search.solve import Job, Solved, solve_all
 
-
-_JUDGED_AT_ONCE = 64  # searches that have ended and whose trees are still held
-
-
-class TooManyErrors(RuntimeError):
-    """More searches failed than the user allows."""
+_JUDGED_AT_ONCE = 64  # ended searches that are being graded, whose trees are still in memory
 
 
 class Recorder:
-    """Writes a line of results for each search, and its tree where `trees` names a folder; keeps none of them."""
+    """Writes a line of results for each search, and its tree where `trees` names a folder; keeps none in memory.
+
+    The run ends where more than `max_errors` searches have failed, the `errors` of the resumed run included.
+    """
 
     def __init__(
         self,
@@ -35,48 +30,51 @@ class Recorder:
         trees: Path | None,
         selection: Selection,
         progress: SweepProgress,
-        errors_left: float = math.inf,
+        max_errors: int | None = None,
+        errors: int = 0,
     ) -> None:
         self._lines, self._trees, self._selection, self._progress = lines, trees, selection, progress
-        self._errors_left = errors_left
+        self._max_errors, self._errors = max_errors, errors
 
     async def run(self, work: Iterable[Job], concurrency: int) -> None:
-        """Runs all jobs. Cancelled, it still keeps the searches that had ended; so too where an engine dies.
+        """Runs all jobs. Where it is cancelled or an engine dies, the searches that have ended are still written.
 
-        Raises WorkerDied where one does: no other search would fare better, and none is written down as failed;
-        RunError where a result cannot be written; TooManyErrors.
+        Raises RunError where a result cannot be written or too many searches have failed, and WorkerDied where an
+        engine has died: the other searches would fail as well, so none of them is written as failed.
         """
-        keeping: set[asyncio.Task[None]] = set()
+        writing: set[asyncio.Task[None]] = set()
         late: list[Solved] = []
         try:
             async with aclosing(solve_all(work, concurrency, late)) as ended:  # pyright: ignore[reportArgumentType]
                 async for solved in ended:
                     if isinstance(solved.error, WorkerDied):
                         raise solved.error
-                    keeping.add(asyncio.create_task(self._keep(solved)))
-                    if len(keeping) >= _JUDGED_AT_ONCE:
-                        await asyncio.wait(keeping, return_when=asyncio.FIRST_COMPLETED)
-                    for task in [task for task in keeping if task.done()]:
-                        keeping.remove(task)
+                    writing.add(asyncio.create_task(self._write(solved)))
+                    if len(writing) >= _JUDGED_AT_ONCE:
+                        await asyncio.wait(writing, return_when=asyncio.FIRST_COMPLETED)
+                    for task in [task for task in writing if task.done()]:
+                        writing.remove(task)
                         task.result()
-                    if self._errors_left < 0:
-                        raise TooManyErrors
+                    if self._max_errors is not None and self._errors > self._max_errors:
+                        raise RunError(f"more than max_errors={self._max_errors} searches have failed")
         finally:
-            found = [solved for solved in late if not isinstance(solved.error, WorkerDied)]
-            await asyncio.gather(*keeping, *map(self._keep, found))
+            ended_late = [solved for solved in late if not isinstance(solved.error, WorkerDied)]
+            await asyncio.gather(*writing, *map(self._write, ended_late))
 
-    async def _keep(self, solved: Solved) -> None:
+    async def _write(self, solved: Solved) -> None:
         name: Name = solved.job.name
         problem, cell = name.problem, name.cell
         result = await asyncio.to_thread(judge, solved, problem, cell.key, self._selection.reduction, cell.smaller)
-        if self._trees is not None:
-            try:
+        try:
+            if self._trees is not None:
                 write_tree(self._trees / file_name(name), solved.tree)
-            except ValueError as failure:  # a number in it is none
-                result = failed(result, failure)
-        self._lines.append(result.dumps())
-        self._errors_left -= result.error is not None
+            line = result.dumps()
+        except RunError:
+            raise
+        except ValueError as error:  # a cost or a score is NaN or infinite
+            result = failed(result, error)
+            line = result.dumps()
+        self._lines.append(line)
+        self._errors += result.error is not None
         correct = result.correct(self._selection.rule.value)
         self._progress.ended(solved.tree.ledger.generated_tokens, result.error is not None, correct)
-
-

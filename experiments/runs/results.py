@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.errors import ConfigError, RunError
+from experiments.errors import RunError
 from search.tree.cost import Ledger
 
 RESULTS = "results.jsonl"
@@ -175,13 +175,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(inner) for name, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
-
-
-def folder_of(command: str, run: str | None) -> Path:
-    """The folder that `run=` names. Raises ConfigError where it is missing."""
-    if not run:
-        raise ConfigError(f"{command} needs the folder of a sweep: run=DIR")
-    return Path(run).expanduser()
 
 
 def read_results(folder: Path) -> list[Result]:

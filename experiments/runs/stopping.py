@@ -1,19 +1,42 @@
-"""SIGTERM ends a command as Ctrl-C does: what has ended is kept, and the engines are closed."""
+"""Runs the work of a command until it is done or stopped: by Ctrl-C, by SIGTERM, or by an error that ends the run."""
 
 import asyncio
 import signal
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
+
+from experiments.errors import INTERRUPTED, RunError
+from experiments.terminal import plain_lines
+from search.errors import WorkerDied
+
+TERMINATED = 128 + signal.SIGTERM  # the exit code that shells give
 
 
-TERMINATED = 128 + signal.SIGTERM  # exit code, as shells have it
+class Stop(NamedTuple):
+    """Why the work was stopped before its end, and the exit code."""
+
+    why: str
+    code: int
 
 
-async def terminable(work: Coroutine[Any, Any, None]) -> None:
-    """Awaits `work`; SIGTERM cancels it, and CancelledError is then raised.
+def until_stopped(work: Coroutine[Any, Any, None]) -> Stop | None:
+    """Runs `work` to its end; returns None then, else why it was stopped. Any other error is raised."""
+    try:
+        asyncio.run(_terminable(work))
+        return None
+    except KeyboardInterrupt:
+        return Stop("interrupted", INTERRUPTED)
+    except asyncio.CancelledError:
+        return Stop("terminated", TERMINATED)
+    except (WorkerDied, RunError) as error:
+        return Stop(plain_lines(str(error)), 1)
 
-    Outside of the main thread, and on systems that have no such signal, it only awaits.
+
+async def _terminable(work: Coroutine[Any, Any, None]) -> None:
+    """Awaits `work`; SIGTERM cancels it as Ctrl-C does, and CancelledError is then raised.
+
+    Outside of the main thread, and on systems without this signal, it only awaits.
     """
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
@@ -24,5 +47,3 @@ async def terminable(work: Coroutine[Any, Any, None]) -> None:
     finally:
         with suppress(NotImplementedError, RuntimeError, ValueError):
             loop.remove_signal_handler(signal.SIGTERM)
-
-

@@ -1,0 +1,1 @@
+"""Trains and evaluates the small policy and the small PRM."""

@@ -1,1 +1,1 @@
-"""What reads a reward model's checkpoint: heads, the forms of their input, the readers, presets by name."""
+"""Reads the checkpoints of reward models: their heads, input formats, readers and presets by name."""

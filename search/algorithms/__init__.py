@@ -1,1 +1,1 @@
-"""The algorithms, a file each, and their kernels."""
+"""The search algorithms, one per file, and their numeric kernels."""

@@ -31,6 +31,7 @@ class Beam:
     """from a path's scores to its value; the scorer kind's own where None"""
 
     scale = "n"  # the knob that a list of budgets sets
+    populations = False  # it notes none that the particle rule could weigh
 
     def __post_init__(self) -> None:
         check_knob(self, "n", least=1)

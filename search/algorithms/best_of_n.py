@@ -18,6 +18,7 @@ class BestOfN:
     """whole solutions"""
 
     scale = "n"  # the knob that a list of budgets sets
+    populations = False  # it notes none that the particle rule could weigh
     independent = True  # n samples tell what any fewer of them would have done
 
     def __post_init__(self) -> None:

@@ -60,6 +60,7 @@ class MCTS:
     """from a path's scores to its value; the scorer kind's own where None"""
 
     scale = "simulations"  # the knob that a list of budgets sets
+    populations = False  # it notes none that the particle rule could weigh
     anytime = True  # its tree tells what any smaller budget would have found
 
     def __post_init__(self) -> None:

@@ -1,1 +1,1 @@
-"""Final answers: the box, when two are equal, and which one a tree answers."""
+"""Final answers: how they are found in a text, when two are equal, and which one a tree gives."""

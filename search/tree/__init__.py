@@ -1,4 +1,4 @@
-"""The tree that a search grows and what it costs: steps, nodes, ledger and budget, randomness, what scores mean."""
+"""The tree that a search grows: steps and nodes, cost and budget, randomness, and what scores mean."""
 
 from search.tree.node import Node, Path
 from search.tree.tree import Event, Tree

@@ -23,7 +23,7 @@ from search.solve import search_id
 from search.tree.randomness import key
 from tests.command_line import result_lines, stopped
 from tests.models import CONTEXT, QUESTIONS, extend, full_pass, ids_of, random_paths, run_all, save_random, vllm
-from tests.scorers.test_reward_formats import QUESTION, TEXTS, make
+from tests.scorers.formats import QUESTION, TEXTS, make
 
 POLICY = VLLM(dtype="float32", context=CONTEXT)  # the same engine as the contract suite's
 JUDGE = PRM(engine=Engine.VLLM, dtype="float32", context=CONTEXT)

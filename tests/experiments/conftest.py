@@ -27,8 +27,16 @@ def write(tmp_path: Path):
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with five problems."""
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are composed and named, and left empty: to paint them takes most of a small run's time."""
+    from matplotlib.figure import Figure
+
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, **_: Path(path).touch())
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None) -> Path:
+    """A working folder with five problems; the pictures of its sweeps are not painted."""
     write_problems(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -46,7 +54,7 @@ def toy_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def copied(toy_sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def copied(toy_sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None) -> Path:
     """A copy of that folder as the working folder, to write to."""
     shutil.copytree(toy_sweep, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)

@@ -1,6 +1,7 @@
 """`stepsearch estimate` and `stepsearch import`: real samples made elsewhere, and what cannot be estimated."""
 
 import csv
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -82,14 +83,25 @@ def test_a_failed_search_counts_as_wrong(tmp_path: Path):
     assert figures(tmp_path / "run")[4, "pass@k"] == 0.5
 
 
+FIRST = {1: 0.385, 4: 0.6059, 16: 0.84}
+"""Pass@k of the first 25 problems, as Math-Verify judged them when this was written."""
+PUBLISHED = {1: 0.424, 4: 0.623, 16: 0.790}
+"""Of all 100, by plain string matching, as it was published with the data; Math-Verify accepts a few answers more."""
+
+
 @real
-def test_pass_at_k_of_a_real_run(tmp_path: Path):
-    """100 MATH-500 problems, 16 samples of a real Llama: by plain string matching 0.424, 0.623 and 0.790 were
-    published with the data; Math-Verify also accepts answers that are written otherwise.
-    """
+@pytest.mark.parametrize(
+    ("problems", "known", "more"),
+    [(25, FIRST, 1e-4), pytest.param(100, PUBLISHED, 0.03, marks=pytest.mark.slow)],
+    ids=["25", "100"],
+)
+def test_pass_at_k_of_a_real_run(problems: int, known: dict[int, float], more: float, tmp_path: Path):
+    """MATH-500 problems, 16 samples of a real Llama."""
+    lines = gzip.decompress((RUNS / "llama3b_awq_q100_n16.jsonl.gz").read_bytes()).splitlines(keepends=True)
+    (tmp_path / "first.jsonl").write_bytes(b"".join(lines[:problems]))
     out = tmp_path / "run"
-    assert run("import", f"data.path={RUNS / 'llama3b_awq_q100_n16.jsonl.gz'}", f"out={out}") == 0
+    assert run("import", f"data.path={tmp_path / 'first.jsonl'}", f"out={out}") == 0
     assert run("estimate", f"run={out}", "draws=20") == 0
     found = figures(out)
-    for k, published in ((1, 0.424), (4, 0.623), (16, 0.790)):
-        assert published <= found[k, "pass@k"] <= published + 0.03, k
+    for k, value in known.items():
+        assert value - 1e-4 <= found[k, "pass@k"] <= value + more, k

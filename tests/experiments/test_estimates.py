@@ -14,6 +14,8 @@ from experiments.runs.results import CellKey, Result, Sharing, read_results
 from search import Ledger
 from tests.command_line import RIGHT, TOY, run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 COSTS = ("generated_tokens", "unique_tokens", "prompt_tokens_computed", "samples", "policy_calls")
 SHARED = ("scorer_tokens_computed", "scorer_tokens_cached", "scorer_calls", "flops", "scorer_flops")
 

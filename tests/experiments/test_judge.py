@@ -43,6 +43,7 @@ def test_a_perfect_scorer_is_perfect(labelled: Path, capsys: pytest.CaptureFixtu
     assert "100.0" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_that_was_cut_off_goes_on(labelled: Path, capsys: pytest.CaptureFixture[str]):
     words = ["judge", "scorer=checks", "data=labelled", f"data.path={labelled}", "out=run"]
     assert run(*words) == 0
@@ -63,6 +64,7 @@ def test_a_run_that_was_cut_off_goes_on(labelled: Path, capsys: pytest.CaptureFi
     assert "reduction sum is not defined for scores of kind correctness; choose from" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_does_not_go_on_with_an_edited_scorer(labelled: Path, capsys: pytest.CaptureFixture[str]):
     """Its scores would be of two scorers; one among an ensemble's members counts as well."""
     mine = labelled.with_name("edited.py")
@@ -76,7 +78,7 @@ def test_a_run_does_not_go_on_with_an_edited_scorer(labelled: Path, capsys: pyte
     for folder, knob in (("alone", "scorer.cls"), ("member", "scorer.members.1")):
         assert run("judge", f"run={folder}") == 2
         told = capsys.readouterr().err
-        assert f"run={folder} was begun with another {knob}: {mine} has changed; begin anew with out=" in told
+        assert f"run={folder} was started with another {knob}: {mine} has changed; start a new run with out=" in told
 
 
 def test_stored_scores_are_judged_and_what_has_none_is_counted(
@@ -114,7 +116,8 @@ def test_a_dead_engine_is_told_and_what_was_scored_is_kept(labelled: Path, capsy
     words = ["scorer=custom", "scorer.cls=tests.plugins:Mortal", "scorer.args.lives=4", "data=labelled"]
     words += [f"data.path={labelled}", "concurrency=1"]
     assert run("judge", *words, "out=run") == 1
-    assert "the engine has ended: 4 of 12 solutions are scored and kept; go on with" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "the engine has ended. Its log:\nlast words: 4 of 12 solutions are scored and kept; resume with" in told
     assert len(Path("run/scores.jsonl").read_text().splitlines()) == 4
 
 

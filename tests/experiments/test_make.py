@@ -70,7 +70,7 @@ def test_every_folder_and_file_of_tests_is_there_and_has_tests():
     paths = re.findall(r"\b(tests/\S+)", MAKEFILE)
     assert "tests/page" in paths
     for path in paths:
-        files = [ROOT / path] if path.endswith(".py") else list((ROOT / path).glob("test_*.py"))
+        files = list(ROOT.glob(path if path.endswith(".py") else f"{path}/test_*.py"))
         assert files and all("def test_" in file.read_text() for file in files), path
 
 

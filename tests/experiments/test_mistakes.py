@@ -102,7 +102,7 @@ MISTAKES = {
         ("sweep policy=toy scorer=toy concurrency=0", "Sweep.concurrency is 0; it must be >= 1"),
         ("sweep policy=toy scorer=toy problems=jsonl", "problems.path: no file named"),
         ("sweep scorer=toy policy.model=./no_model_here", "no_model_here"),
-        ("sweep run=nowhere", "run=nowhere is no run that can go on"),
+        ("sweep run=nowhere", "run=nowhere cannot be resumed"),
         (
             "sweep policy=toy scorer=custom scorer.cls=tests.plugins:Ranking scorer.args.hated=x selection=best",
             "particle_filter: a particle filter cannot use scores of kind ranking",
@@ -183,10 +183,10 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
-@pytest.mark.parametrize(("words", "said"), [row for rows in MISTAKES.values() for row in rows])
+@pytest.mark.parametrize(("words", "message"), [row for rows in MISTAKES.values() for row in rows])
 def test_a_mistake_is_one_line_that_says_what_is_valid(
     words: str,
-    said: str,
+    message: str,
     there: dict[str, Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -196,5 +196,5 @@ def test_a_mistake_is_one_line_that_says_what_is_valid(
     capsys.readouterr()
     assert run(*shlex.split(words.format(**there))) == 2
     out, err = capsys.readouterr()
-    assert said in err and err.startswith("stepsearch: ") and err.count("\n") == 1 and not out
+    assert message in err and err.startswith("stepsearch: ") and err.count("\n") == 1 and not out
     assert not list(tmp_path.iterdir())

@@ -30,7 +30,7 @@ WORDS += ["searchers=[best_of_n,beam,mcts]", "budgets=[1,4]", "search.mcts.in_fl
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None) -> Path:
     """A working folder with twelve problems; each request takes a while, so that a signal meets the sweep at work."""
     _problems([f"q{i}" for i in range(12)], tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -95,7 +95,7 @@ def test_sigterm_is_as_gentle_as_ctrl_c(interrupts: signal.Handlers, here: Path)
     before = partial(signal.signal, signal.SIGINT, interrupts)
     ended = stopped(WORDS, here, signal.SIGTERM, lambda: len(_lines()) >= 5, preexec_fn=before)
     assert ended.returncode == 143 and "Traceback" not in ended.stderr
-    assert f"terminated: {len(_lines())} of 72 searches had ended and are kept; run=run goes on" in ended.stderr
+    assert f"terminated: {len(_lines())} of 72 searches had ended and are kept; resume with run=run" in ended.stderr
     assert Path("run/summary.csv").exists()
 
 
@@ -111,7 +111,7 @@ def test_a_full_disk_stops_the_sweep_and_loses_no_line(here: Path):
     assert process.returncode == 1 and "Traceback" not in err
     kept = _lines()
     assert "run/results.jsonl cannot be written: File too large" in err
-    assert f"{len(kept)} of 72 searches had ended and are kept; run=run goes on" in err
+    assert f"{len(kept)} of 72 searches had ended and are kept; resume with run=run" in err
     assert 5 < len(kept) < 72 and all(json.loads(line) for line in kept)
     assert run("sweep", "run=run") == 0
     assert _lines()[: len(kept)] == kept and len(_lines()) == 72
@@ -186,4 +186,4 @@ def test_a_run_that_was_killed_while_it_was_being_made(name: str, here: Path, ca
     assert run(*WORDS, "budgets=[1]", "searchers=[beam]") == 0
     Path("run", name).unlink()
     assert run("sweep", "run=run") == 2
-    assert "run=run was cut off while it was being made; begin anew with out=" in capsys.readouterr().err
+    assert "run=run was cut off before it started; start a new run with out=" in capsys.readouterr().err

@@ -42,9 +42,13 @@ def test_trees_and_results_of_searches_that_have_ended_are_let_go(here: Path, mo
         return result
 
     monkeypatch.setattr(recorder, "judge", count)
+    gc.freeze()  # what is there already, torch above all, need not be searched each time
     many = [json.dumps({"question": f"q{i}", "answer": RIGHT, "level": 0}) for i in range(150)]
     Path("toy.jsonl").write_text("\n".join(many))
-    assert sweep("searchers=[best_of_n]", "budgets=[2]", "concurrency=4") == 0
+    try:
+        assert sweep("searchers=[best_of_n]", "budgets=[2]", "concurrency=4") == 0
+    finally:
+        gc.unfreeze()
     assert len(trees) == 300, "greedy, too"
     assert max(alive) <= 2 * (64 + 2 * 4)
 

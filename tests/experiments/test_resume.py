@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
+import yaml
 
 from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint
@@ -26,12 +27,31 @@ def test_a_run_that_was_cut_off_goes_on(copied: Path, capsys: pytest.CaptureFixt
 def test_another_sweep_does_not_go_on_in_its_folder(copied: Path, capsys: pytest.CaptureFixture[str]):
     assert run("sweep", "run=run", "seeds=[3]") == 2
     told = capsys.readouterr().err
-    assert "run=run was begun with another config" in told and "- - 0" in told and "+ - 3" in told
+    assert "run=run was started with another config" in told and "- - 0" in told and "+ - 3" in told
     Path("toy.jsonl").write_text(Path("toy.jsonl").read_text().replace("q4", "q5"))
     assert run("sweep", "run=run") == 2
-    assert "run=run was begun with another problems" in capsys.readouterr().err
+    assert "run=run was started with another problems" in capsys.readouterr().err
     assert run("sweep", "run=run", "policy.branch=2") == 2, "a knob of the policy that it was begun with"
     assert "+   branch: 2" in capsys.readouterr().err
+
+
+def test_a_run_begun_before_classes_moved_resumes(copied: Path, capsys: pytest.CaptureFixture[str]):
+    """Its config has the knobs in another order and names the modules of that time."""
+    whole, config = timeless(), Path("run/config.yaml")
+    old = yaml.safe_load(config.read_text())
+    old["_target_"] = "experiments.sweep.Sweep"
+    old["problems"]["_target_"] = "experiments.problems.Jsonl"
+    old["search"]["beam"]["_target_"] = "search.beam.Beam"
+    old["budget"]["_target_"] = "experiments.cells.Budgets"
+    config.write_text(yaml.safe_dump(dict(reversed(old.items())), sort_keys=False))
+    Path("run/results.jsonl").write_text("\n".join(result_lines(Path("run"))[:7]) + "\n")
+    assert run("sweep", "run=run") == 0
+    assert timeless() == whole
+    old["scorer"]["_target_"] = "scorers.toy.Other"
+    config.write_text(yaml.safe_dump(old))
+    capsys.readouterr()
+    assert run("sweep", "run=run") == 2, "another class"
+    assert "-   _target_: Other\n+   _target_: Toy" in capsys.readouterr().err
 
 
 def test_a_sweep_does_not_go_on_with_an_edited_searcher(here: Path, capsys: pytest.CaptureFixture[str]):

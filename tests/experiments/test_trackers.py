@@ -18,7 +18,7 @@ WORDS = ("searchers=[best_of_n]", "budgets=[1,4]", "selection=majority")
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None) -> None:
     """A working folder with two problems, and no tracker's own settings."""
     (tmp_path / "toy.jsonl").write_text("\n".join(json.dumps({"question": q, "answer": RIGHT}) for q in ("q0", "q1")))
     monkeypatch.chdir(tmp_path)

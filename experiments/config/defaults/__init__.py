@@ -1,1 +1,1 @@
-"""The experiments' YAML files; the knobs themselves are dataclasses (see `experiments.registry`)."""
+"""The YAML files of the commands; the knobs are dataclasses (see `experiments.config.registry`)."""

@@ -1,1 +1,1 @@
-"""What `stepsearch report` writes: the data of a run, the templates, styles and scripts of its page."""
+"""The HTML page of `stepsearch report`: its data, templates, styles and scripts."""
