@@ -19,7 +19,7 @@ from experiments.config.compose import compose
 from experiments.config.custom import find
 from experiments.config.help import command_help
 from experiments.config.knobs import Knob, knobs
-from experiments.config.registry import GROUPS, load
+from experiments.config.registry import GROUPS
 from experiments.config.schema import build, from_overrides
 from experiments.errors import ConfigError
 from experiments.runs.grid import Budgets
@@ -41,7 +41,7 @@ CHOICES = [
 def test_every_choice_composes_and_builds_with_its_own_defaults(group: str, choice: str):
     command = {"problems": Sweep, "data": Judge}.get(group, Solve)
     built = build(compose(command, [f"{group}={choice}"])[group])
-    expected = Selection(Rule(choice)) if group == "selection" else load(GROUPS[group][choice])()
+    expected = Selection(Rule(choice)) if group == "selection" else GROUPS[group][choice]()
     assert built == expected and type(built) is type(expected)
 
 
@@ -111,16 +111,16 @@ def test_the_help_has_every_choice_and_every_knob_with_its_prose(command: type):
     text = command_help(command)
     config = compose(command)
     for group in {place for place in GROUPS if place in config}:
-        for choice, target in GROUPS[group].items():
+        for choice, cls in GROUPS[group].items():
             assert choice in text
-            for knob in knobs(target):
-                assert knob.prose, f"{target}.{knob.name} has no line of prose"
+            for knob in knobs(cls):
+                assert knob.prose, f"{cls.__name__}.{knob.name} has no line of prose"
                 assert f".{knob.name}=" in text and " ".join(knob.prose.split()[:4]) in " ".join(text.split())
 
 
 def test_the_help_shows_the_defaults_that_hold():
     for group, choice in CHOICES:
-        instance = Selection() if group == "selection" else load(GROUPS[group][choice])()
+        instance = Selection() if group == "selection" else GROUPS[group][choice]()
         for knob in knobs(GROUPS[group][choice]):
             value = getattr(instance, knob.name)
             value = value.name.lower() if isinstance(value, Enum) else value
