@@ -16,7 +16,7 @@ from rich.table import Table
 
 from experiments.analysis.step_metrics import Judged, auc, up_to_first_error
 from experiments.analysis.uncertainty import interval
-from experiments.config.schema import from_overrides
+from experiments.config.script import from_overrides
 from experiments.problems import arithmetic
 from experiments.problems.published import Bigbench
 from experiments.runs.grading import correctness
@@ -33,14 +33,23 @@ from search.answers.boxes import boxed
 @dataclass
 class Knobs:
     problems: int = 100
+    """unseen problems"""
     n: int = 16
+    """samples a problem"""
     max_level: int = 2
+    """groups in the hardest problem"""
     seed: int = 1_000_003
-    file: str | None = None  # of BIG-bench's multistep arithmetic, instead of generated problems
+    """seed of the problems and of the samples"""
+    file: str | None = None
+    """BIG-bench's multistep arithmetic, instead of generated problems"""
     threads: int = 2
+    """torch's threads"""
     policy: str = "tiny"
+    """folder or hub name of the policy"""
     scorer: str = "tiny-prm"
+    """folder or hub name of the PRM"""
     engine: Engine = Engine.HF
+    """what runs both models"""
 
 
 def unseen(knobs: Knobs) -> list[arithmetic.Group]:

@@ -3,12 +3,12 @@
 import subprocess
 import sys
 from enum import Enum
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
-from omegaconf.errors import ConfigKeyError
 
 from experiments.commands.curves import Curves
 from experiments.commands.judge import Judge
@@ -20,7 +20,8 @@ from experiments.config.custom import find
 from experiments.config.help import command_help
 from experiments.config.knobs import Knob, knobs
 from experiments.config.registry import GROUPS
-from experiments.config.schema import build, from_overrides
+from experiments.config.schema import build
+from experiments.config.script import from_overrides
 from experiments.errors import ConfigError
 from experiments.runs.grid import Budgets
 from experiments.tiny.evaluate import Knobs
@@ -179,9 +180,39 @@ def test_a_bound_of_a_plug_in_is_reported():
         build(compose(Solve, ["search=custom", "search.cls=search:BestOfN", "search.args.n=0"])["search"])
 
 
-def test_a_script_reads_its_knobs_as_a_command_does(monkeypatch: pytest.MonkeyPatch):
+def test_a_script_reads_its_knobs_as_a_command_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     monkeypatch.setattr(sys, "argv", ["evaluate", "engine=vllm", "n=4"])
     assert from_overrides(Knobs) == Knobs(engine=Engine.VLLM, n=4)
-    monkeypatch.setattr(sys, "argv", ["evaluate", "egnine=vllm"])
-    with pytest.raises(ConfigKeyError, match="egnine"):
-        from_overrides(Knobs)
+    for word, message in {
+        "egnine=vllm": "egnine: no such knob; this command has problems, n,",
+        "nn=4": "Did you mean n?",
+        "engine=vlm": "engine=vlm: Invalid value 'vlm'",
+        "n=many": "n=many: Value 'many'",
+        "n": "'n' is no knob; write key=value",
+    }.items():
+        monkeypatch.setattr(sys, "argv", ["a/evaluate.py", word])
+        with pytest.raises(SystemExit) as ended:
+            from_overrides(Knobs)
+        shown = capsys.readouterr().err
+        assert ended.value.code == 2 and shown.startswith("evaluate: ") and message in shown
+        assert shown.count("\n") == 1
+
+
+SCRIPTS = ["tiny.evaluate", "tiny.holdout", "tiny.label_quality", "tiny.train_policy", "tiny.train_prm"]
+
+
+@pytest.mark.parametrize("script", [*SCRIPTS, "benchmarks.local", "benchmarks.vllm"])
+def test_a_script_describes_itself_and_each_of_its_knobs(
+    script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    module = import_module(f"experiments.{script}")
+    monkeypatch.setattr(sys, "argv", [script, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        module.main()
+    shown = capsys.readouterr().out
+    assert not ended.value.code and shown.startswith(str(module.__doc__).strip())
+    assert f"python -m experiments.{script}" in shown
+    for knob in knobs(module.Knobs):
+        assert knob.prose and f"  {knob.name}={knob.default}" in shown
