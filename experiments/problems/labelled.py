@@ -16,7 +16,7 @@ from pathlib import Path
 
 from experiments.problems.hub import HubSet
 from experiments.problems.json_lines import Line, ProblemError, files, is_numbers, read_lines
-from experiments.problems.solution import Solution
+from experiments.problems.solution import Solution, check_ids
 from search.errors import check_knob
 
 SUBSETS = ("gsm8k", "math", "olympiadbench", "omnimath")  # of ProcessBench, in the paper's order
@@ -41,7 +41,7 @@ class ProcessBench:
         names = sorted(
             subsets, key=lambda name: (name not in SUBSETS, SUBSETS.index(name) if name in SUBSETS else name)
         )
-        return [self._solution(name, line) for name in names for line in subsets[name][: self.limit]]
+        return check_ids([self._solution(name, line) for name in names for line in subsets[name][: self.limit]])
 
     def _subsets(self) -> dict[str, list[Line]]:
         """Lines by the name of their subset, which is that of its file."""
