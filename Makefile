@@ -28,8 +28,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@
 
-test: $(INSTALLED) ## run the tests; ARGS="-m slow" the slow ones
-	$(BIN)/python -m pytest $(ARGS)
+test: $(INSTALLED) ## run the tests on all cores; ARGS="-m slow" the slow ones
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 # vLLM's CPU build asks for a torch that not every index has, and the torch add-ons that come along are made for another
 # one; with them it cannot be imported. On a machine with a GPU none of this is needed: pip install -e '.[vllm]'.
@@ -68,7 +68,7 @@ format: $(INSTALLED) ## mend what ruff can mend
 	$(BIN)/ruff format
 
 bench-local: $(INSTALLED) ## tokens a second against Transformers' own generate
-	$(BIN)/python -m experiments.benchmarks.local
+	$(BIN)/python -m experiments.benchmarks.local $(ARGS)
 
 demo: $(INSTALLED) ## solve one problem with MCTS, then sweep all four searchers and draw the curve
 	$(BIN)/stepsearch solve "((-3 - -5 * -2 + 6) * (0 + -5 * 7 * 8)) =" search=mcts show=tree

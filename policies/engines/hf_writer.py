@@ -22,7 +22,7 @@ from policies.engines.sampling import draw
 from search.tree.cost import NOTHING, Cost
 
 
-class Generator:
+class HFWriter:
     """A causal language model behind a queue; `meter` counts what it spends."""
 
     def __init__(self, model: str, device: str, dtype: str, batch_size: int, delimiter: str) -> None:
@@ -145,6 +145,6 @@ def causal_model(model: str, device: str, dtype: str) -> Any:
 
 
 @lru_cache(maxsize=8)
-def generator(model: str, device: str, dtype: str, batch_size: int, delimiter: str) -> Generator:
+def shared_writer(model: str, device: str, dtype: str, batch_size: int, delimiter: str) -> HFWriter:
     """One runtime a model, shared by all policies of the same knobs."""
-    return Generator(model, device, dtype, batch_size, delimiter)
+    return HFWriter(model, device, dtype, batch_size, delimiter)

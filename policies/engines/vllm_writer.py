@@ -11,8 +11,9 @@ from policies.engines.flops import Flops
 from policies.engines.hf import empty_model, generation_ends, load_tokenizer
 from policies.engines.meter import Meter
 from policies.engines.rows import Row, vocabulary
-from policies.engines.share import Room
-from policies.engines.vllm import Aborted, Server, sampling_params, shared
+from policies.engines.share import Share
+from policies.engines.vllm import Aborted, Server, shared
+from policies.engines.vllm_requests import sampling_params
 from search.solve import search_id
 from search.tree.cost import NOTHING, Cost
 
@@ -103,9 +104,9 @@ def _cached(output: Any) -> int:
     return output.num_cached_tokens or 0
 
 
-def writer(model: str, dtype: str, room: Room, delimiter: str) -> VLLMWriter:
+def shared_writer(model: str, dtype: str, share: Share, delimiter: str) -> VLLMWriter:
     """One writer, shared by all policies of the same knobs while its engine is alive."""
-    return _writer(shared(model, dtype, room, "generate"), delimiter)
+    return _writer(shared(model, dtype, share, "generate"), delimiter)
 
 
 @lru_cache(maxsize=8)

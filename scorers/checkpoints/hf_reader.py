@@ -13,7 +13,7 @@ from policies.engines.batching import Batcher, Ticket
 from policies.engines.flops import Flops
 from policies.engines.hf import context_length, load_tokenizer, turn
 from policies.engines.meter import Work
-from scorers.checkpoints.head_kinds import load
+from scorers.checkpoints.head_kinds import Checkpoint, load
 from scorers.checkpoints.heads import Head, Words
 from scorers.checkpoints.step_reader import StepReader
 from search.protocols import Scored
@@ -40,7 +40,7 @@ class HFReader(StepReader):
         super().__init__(load_tokenizer(model))
         self.device = device
         ids = None if words is None else words.ids(self.tokenizer)
-        self.decoder, self.score, parameters = load(head, model, device, dtype, ids)
+        self.decoder, self.score, parameters = load(head, Checkpoint(model, device, dtype, ids))
         self.masks = not _is_causal(self.decoder)
         self.context = context_length(self.decoder.config)
         self.flops = Flops.of(self.decoder, parameters)

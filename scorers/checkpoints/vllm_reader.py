@@ -13,8 +13,9 @@ from typing import Any
 from policies.engines.flops import Flops
 from policies.engines.hf import load_tokenizer
 from policies.engines.meter import Work
-from policies.engines.share import Room
-from policies.engines.vllm import Aborted, likelihood_params, pooling_params, shared, word_params
+from policies.engines.share import Share
+from policies.engines.vllm import Aborted, shared
+from policies.engines.vllm_requests import likelihood_params, pooling_params, word_params
 from scorers.checkpoints.head_kinds import without_weights
 from scorers.checkpoints.heads import Head, Words
 from scorers.checkpoints.step_reader import StepReader
@@ -28,11 +29,11 @@ TRIES = 3  # with the cache skipped, before a reading is given up
 class VLLMReader(StepReader):
     """A reward model on vLLM; a subclass says how it is asked."""
 
-    def __init__(self, head: Head, model: str, dtype: str, room: Room, runner: str) -> None:
+    def __init__(self, head: Head, model: str, dtype: str, share: Share, runner: str) -> None:
         super().__init__(load_tokenizer(model))
         empty = without_weights(head, model)
         self.flops = Flops.of(empty.base_model, _head_parameters(empty))
-        self.server = shared(model, dtype, room, runner)
+        self.server = shared(model, dtype, share, runner)
         self.context = self.server.context - 1  # before 0.32, a full context's last token might never come
 
     async def read(self, ids: list[int], places: list[int]) -> Scored:
@@ -78,8 +79,8 @@ class Reading(Work):
 class RowReader(VLLMReader):
     """A classifier: two classes, of which the second's probability is the score, or one number."""
 
-    def __init__(self, head: Head, model: str, dtype: str, room: Room) -> None:
-        super().__init__(head, model, dtype, room, "pooling")
+    def __init__(self, head: Head, model: str, dtype: str, share: Share) -> None:
+        super().__init__(head, model, dtype, share, "pooling")
         self.probabilities = head is not Head.OUTCOME
 
     async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
@@ -116,8 +117,8 @@ def wanted(output: Any, places: list[int], probabilities: bool = True) -> list[f
 class WordReader(VLLMReader):
     """A language model that answers with one of two words: the first one's share of both words' probability."""
 
-    def __init__(self, model: str, dtype: str, room: Room, words: Words) -> None:
-        super().__init__(Head.WORDS, model, dtype, room, "generate")
+    def __init__(self, model: str, dtype: str, share: Share, words: Words) -> None:
+        super().__init__(Head.WORDS, model, dtype, share, "generate")
         self.words = words.ids(self.tokenizer)
 
     async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
@@ -139,8 +140,8 @@ class WordReader(VLLMReader):
 class LikelihoodReader(VLLMReader):
     """Log-probabilities of stretches of a text: `read(ids, ends)` gives one for each pair of neighbouring ends."""
 
-    def __init__(self, model: str, dtype: str, room: Room) -> None:
-        super().__init__(Head.LIKELIHOOD, model, dtype, room, "generate")
+    def __init__(self, model: str, dtype: str, share: Share) -> None:
+        super().__init__(Head.LIKELIHOOD, model, dtype, share, "generate")
 
     async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
         output = await self.server.generate(ids, likelihood_params(), salt)
@@ -162,15 +163,15 @@ def _head_parameters(empty: Any) -> int:
     return sum(weight.numel() for weight in empty.parameters()) - empty.base_model.num_parameters()
 
 
-def shared_reader(head: Head, model: str, dtype: str, room: Room, words: Words | None) -> VLLMReader:
+def shared_reader(head: Head, model: str, dtype: str, share: Share, words: Words | None) -> VLLMReader:
     """One reader, shared by all scorers of the same knobs while its engine is alive."""
-    if not _reader(head, model, dtype, room, words).server.alive:
+    if not _reader(head, model, dtype, share, words).server.alive:
         _reader.cache_clear()
-    return _reader(head, model, dtype, room, words)
+    return _reader(head, model, dtype, share, words)
 
 
 @lru_cache(maxsize=4)
-def _reader(head: Head, model: str, dtype: str, room: Room, words: Words | None) -> VLLMReader:
+def _reader(head: Head, model: str, dtype: str, share: Share, words: Words | None) -> VLLMReader:
     if head is Head.LIKELIHOOD:
-        return LikelihoodReader(model, dtype, room)
-    return RowReader(head, model, dtype, room) if words is None else WordReader(model, dtype, room, words)
+        return LikelihoodReader(model, dtype, share)
+    return RowReader(head, model, dtype, share) if words is None else WordReader(model, dtype, share, words)
