@@ -47,11 +47,11 @@ class Completions:
                 f"{line.where}: field 'scores' must have a list, or null, for each of {len(texts)} texts"
             )
         tokens = tokens if isinstance(tokens, list) and len(tokens) == len(texts) else [None] * len(texts)
-        for place, (text, given, count) in enumerate(zip(texts, scores, tokens, strict=True)):
+        for place, (text, values, count) in enumerate(zip(texts, scores, tokens, strict=True)):
             steps = text.split(self.delimiter)
-            if given is not None and len(given) == len(steps) + 1:
+            if values is not None and len(values) == len(steps) + 1:
                 steps.append("")  # the delimiter at its end was lost in saving
-            fits = given is not None and len(given) == len(steps)
+            fits = values is not None and len(values) == len(steps)
             yield Solution(
                 id=f"{_name(line)}/{place}",
                 group="all",
@@ -59,7 +59,7 @@ class Completions:
                 steps=tuple(steps),
                 right=(None,) * len(steps),
                 answer=line.text("", "answer"),
-                scores=tuple(given) if given is not None and fits else None,
+                scores=tuple(values) if values is not None and fits else None,
                 level=line.label("", "level") if line.record.get("level") is not None else None,
                 tokens=count if isinstance(count, int) and count > 0 else None,
             )
@@ -73,7 +73,7 @@ def _name(line: Line) -> str:
 def _list(value: object) -> Any:
     """A list of numbers, also one that was written as text; None for anything else."""
     try:
-        found = json.loads(value) if isinstance(value, str) else value
+        parsed = json.loads(value) if isinstance(value, str) else value
     except ValueError:
         return None
-    return found if is_numbers([found]) else None
+    return parsed if is_numbers([parsed]) else None

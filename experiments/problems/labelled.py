@@ -47,8 +47,8 @@ class ProcessBench:
         """Lines by the name of their subset, which is that of its file."""
         if not self.path:
             return {name: list(HubSet("Qwen/ProcessBench", name).lines(self.revision, "data")) for name in SUBSETS}
-        found = map(Path, files(self.path, ".json", ".json.gz", group="data"))
-        return {path.name.partition(".")[0]: _array(path) for path in found}
+        paths = map(Path, files(self.path, ".json", ".json.gz", group="data"))
+        return {path.name.partition(".")[0]: _array(path) for path in paths}
 
     def _solution(self, subset: str, line: Line) -> Solution:
         steps, label = line.texts("", "steps"), line.value("", "label")
@@ -78,16 +78,16 @@ class PRMBench:
         check_knob(self, "limit", least=1)
 
     def load(self) -> list[Solution]:
-        found: dict[str, Solution] = {}  # an example stands in several files
+        solutions: dict[str, Solution] = {}  # several files hold the same example
         for file in files(self.path, ".jsonl", ".jsonl.gz", group="data") if self.path else [""]:
             for number, line in enumerate(read_lines(file, "data")):
                 if number == self.limit:
                     break
                 solution = self._solution(line)
-                found.setdefault(solution.id, solution)
-        if not found:
+                solutions.setdefault(solution.id, solution)
+        if not solutions:
             raise ProblemError(f"data.path={self.path}: no example in it; PRMBench has one JSON object a line")
-        return list(found.values())
+        return list(solutions.values())
 
     def _solution(self, line: Line) -> Solution:
         """`error_steps` count from one."""
