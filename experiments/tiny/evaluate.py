@@ -105,8 +105,8 @@ async def detection(knobs: Knobs) -> dict[str, float]:
     scorer, rng = PRM(model=knobs.scorer, engine=knobs.engine), random.Random(knobs.seed)
     rates: dict[str, float] = {}
     for kind in KINDS:
-        found = [corrupt(tree, kind, rng) for tree in unseen(knobs)]
-        pairs = [(arithmetic.question(t), c) for t, c in zip(unseen(knobs), found, strict=True) if c]
+        corruptions = [corrupt(tree, kind, rng) for tree in unseen(knobs)]
+        pairs = [(arithmetic.question(t), c) for t, c in zip(unseen(knobs), corruptions, strict=True) if c]
         reads = [scorer.score(q, [Step(s) for s in c.steps[: c.first_wrong + 1]], c.first_wrong) for q, c in pairs]
         scored = await asyncio.gather(*reads)
         rates[kind] = float(np.mean([s.scores[0] < 0.5 for s in scored])) if scored else float("nan")

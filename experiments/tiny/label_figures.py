@@ -40,21 +40,21 @@ def figures(kind: str, choosing: Sequence[Tree], trees: Sequence[Tree], n: int) 
     return Figures(kind, threshold, values)
 
 
-def picture(found: Sequence[Figures], path: Path) -> None:
+def picture(rows: Sequence[Figures], path: Path) -> None:
     """A panel a figure, a row a kind of label, with its interval."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     canvas = Figure(figsize=(9, 2.6), layout="constrained")
     FigureCanvasAgg(canvas)
-    axes = canvas.subplots(1, len(found[0].values), sharey=True)
-    places = np.arange(len(found))[::-1]
-    for panel, name in zip(axes, found[0].values, strict=True):
-        values, intervals = zip(*(figure.values[name] for figure in found), strict=True)
+    axes = canvas.subplots(1, len(rows[0].values), sharey=True)
+    places = np.arange(len(rows))[::-1]
+    for panel, name in zip(axes, rows[0].values, strict=True):
+        values, intervals = zip(*(figure.values[name] for figure in rows), strict=True)
         low, high = np.array(intervals).T
         panel.errorbar(values, places, xerr=[values - low, high - values], fmt="o", color="#0072B2", capsize=3)
         panel.set_title(name, fontsize=10)
         panel.grid(axis="x", color="#e4e4e4")
         panel.spines[["top", "right"]].set_visible(False)
-    axes[0].set_yticks(places, [figure.kind for figure in found])
+    axes[0].set_yticks(places, [figure.kind for figure in rows])
     canvas.savefig(path, dpi=150)

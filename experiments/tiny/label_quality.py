@@ -102,8 +102,8 @@ def labels(kind: str, solution: Estimated, flip: float, rng: random.Random) -> l
         return solution.shares
     if kind == "consensus" and first_wrong(hard) != first_wrong(judge):
         return None
-    found = {"exact": exact, "hard": hard, "judge": judge, "consensus": hard}[kind]
-    return list(map(float, found[: first_wrong(found) + 1]))
+    right = {"exact": exact, "hard": hard, "judge": judge, "consensus": hard}[kind]
+    return list(map(float, right[: first_wrong(right) + 1]))
 
 
 def first_wrong(right: Sequence[bool]) -> int:
@@ -159,15 +159,15 @@ async def rescored(trees: Sequence[Tree], scorer: PRM) -> list[Tree]:
 # what is shown
 
 
-def show(found: Sequence[Figures], solutions: Sequence[Estimated], knobs: Knobs, console: Console) -> None:
+def show(rows: Sequence[Figures], solutions: Sequence[Estimated], knobs: Knobs, console: Console) -> None:
     title = (
         f"{len(solutions)} solutions to train on, {knobs.steps} steps; {knobs.unseen} unseen problems of level 1 to "
         f"{knobs.max_level}, N = {knobs.n}, seed {knobs.seed}"
     )
     table = Table(title=title)
-    for column in ("labels", "solutions", "labels that are wrong", *found[0].values):
+    for column in ("labels", "solutions", "labels that are wrong", *rows[0].values):
         table.add_column(column)
-    for figure in found:
+    for figure in rows:
         kept, wrong = label_errors(figure.kind, solutions, knobs)
         cells = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, (low, high) in figure.values.values()]
         table.add_row(figure.kind, str(kept), f"{wrong:.3f}", *cells)
@@ -215,10 +215,10 @@ def main() -> None:
     searcher = Completed(knobs.samples, knobs.completions)
     asyncio.run(complete(questions, searcher, policy, knobs.seed, work / "solutions.jsonl"))
     solutions = read(work / "solutions.jsonl")
-    found = asyncio.run(measure(knobs, policy, base, solutions))
-    show(found, solutions, knobs, Console())
-    (work / "figures.json").write_text(json.dumps([figure._asdict() for figure in found], indent=1))
-    picture(found, Path(knobs.picture))
+    rows = asyncio.run(measure(knobs, policy, base, solutions))
+    show(rows, solutions, knobs, Console())
+    (work / "figures.json").write_text(json.dumps([figure._asdict() for figure in rows], indent=1))
+    picture(rows, Path(knobs.picture))
 
 
 if __name__ == "__main__":
