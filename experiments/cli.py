@@ -21,38 +21,27 @@ from typing import NamedTuple
 from experiments.errors import INTERRUPTED, ConfigError, is_message, one_of
 
 HELP = ("-h", "--help")
-
-
 CFG = "--cfg"
 
 
 class Command(NamedTuple):
-    """A subcommand: a module with `main`, its dataclass of knobs, and a line for the list of commands."""
+    """A subcommand: a module with `main` and a dataclass of knobs named after the command, and a line for the list."""
 
     module: str
-    knobs: str
     summary: str
     question: bool = False  # the first word is a question, taken off before anything is read as key=value
 
 
 COMMANDS = {
-    "solve": Command(
-        "experiments.commands.solve", "Solve", "search one question; print answer, votes, cost and tree", True
-    ),
-    "sweep": Command(
-        "experiments.commands.sweep", "Sweep", "searchers x budgets x problems; write results, summary and curves"
-    ),
-    "import": Command("experiments.commands.importing", "Import", "make a run of samples that were written elsewhere"),
-    "curves": Command("experiments.commands.curves", "Curves", "draw a sweep's accuracy against what it spent"),
-    "estimate": Command("experiments.commands.estimate", "Estimate", "pass@k, G-Pass@k and votes of k from n samples"),
-    "compare": Command("experiments.commands.compare", "Compare", "compare a sweep's searchers at equal compute"),
-    "plan": Command("experiments.commands.plan", "Plan", "which searcher to use at a budget, by level of difficulty"),
-    "report": Command(
-        "experiments.commands.report", "Report", "make one HTML page of a sweep: curves, problems, trees"
-    ),
-    "judge": Command(
-        "experiments.commands.judge", "Judge", "judge a scorer on labelled solutions and as the best of N"
-    ),
+    "solve": Command("experiments.commands.solve", "search one question; print answer, votes, cost and tree", True),
+    "sweep": Command("experiments.commands.sweep", "searchers x budgets x problems; write results, summary and curves"),
+    "import": Command("experiments.commands.importing", "make a run of samples that were written elsewhere"),
+    "curves": Command("experiments.commands.curves", "draw a sweep's accuracy against what it spent"),
+    "estimate": Command("experiments.commands.estimate", "pass@k, G-Pass@k and votes of k from n samples"),
+    "compare": Command("experiments.commands.compare", "compare a sweep's searchers at equal compute"),
+    "plan": Command("experiments.commands.plan", "which searcher to use at a budget, by level of difficulty"),
+    "report": Command("experiments.commands.report", "make one HTML page of a sweep: curves, problems, trees"),
+    "judge": Command("experiments.commands.judge", "judge a scorer on labelled solutions and as the best of N"),
 }
 
 
@@ -75,7 +64,7 @@ def _dispatch(words: Sequence[str]) -> int:
     if command.question and rest and rest[0] not in (*HELP, CFG):
         question, rest = rest[:1], rest[1:]
     module = import_module(command.module)
-    knobs: type = getattr(module, command.knobs)
+    knobs: type = getattr(module, name.capitalize())
     if any(word in HELP for word in rest):
         from experiments.config.help import command_help
 

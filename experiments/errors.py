@@ -6,11 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
-
-
 OURS = ("search", "policies", "scorers", "experiments")
-
-
 _FOLDER = Path(__file__).resolve().parents[1]
 
 
@@ -34,8 +30,8 @@ def writing(path: Path) -> Iterator[None]:
 def is_message(error: BaseException) -> bool:
     """Whether the error's text alone tells a user what to do.
 
-    So it is with every error class of ours, and with a plain ValueError raised by our code. Anything else is a
-    defect, ours or a plug-in's, and wants its traceback.
+    This holds for each error class of ours, and for a plain ValueError raised by our code. Any other error is a defect,
+    ours or a plug-in's, and keeps its traceback.
     """
     if type(error).__module__.partition(".")[0] in OURS:
         return True

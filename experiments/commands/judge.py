@@ -25,7 +25,7 @@ from experiments.analysis.judgement import HALF, Threshold, judgement
 from experiments.config.schema import build
 from experiments.errors import RunError
 from experiments.problems.labelled import ProcessBench
-from experiments.problems.solution import Solution, check_ids
+from experiments.problems.solution import Solution
 from experiments.runs.appending import Lines, appending
 from experiments.runs.fingerprints import fingerprint_of, fingerprints
 from experiments.runs.folder import invocation
@@ -67,7 +67,6 @@ def main(overrides: Sequence[str] = ()) -> int:
     command = invocation(Judge, overrides)
     run: Judge = build(command.config)
     solutions: list[Solution] = run.data.load()
-    check_ids(solutions)
     stored = [s for s in solutions if s.scores is not None]
     if run.stored and not stored:
         raise RunError("stored=true: no solution in the file has scores; leave it out to ask the scorer")

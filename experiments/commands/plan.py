@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from experiments.analysis.cells import Cells
-from experiments.analysis.optimal import ONE_LEVEL, cross_fitted, grid, own_levels, quintiles, settings
+from experiments.analysis.optimal import ONE_LEVEL, Grid, choose, cross_fitted, grid, own_levels, quintiles, settings
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError
@@ -65,8 +65,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     optimal = cross_fitted(world, levels, knobs.budget, knobs.seed)
     single = cross_fitted(world, np.full(len(levels), ONE_LEVEL), knobs.budget, knobs.seed)
     if optimal is None or single is None:
-        cheapest = world.cost.mean(1).min()
-        raise RunError(f"budget={knobs.budget:g}: no cell of this run is so cheap; the cheapest spends {cheapest:,.0f}")
+        raise RunError(_why_none(world, levels, knobs))
     chosen = settings(world, levels, knobs.budget)
     screen().print(table(chosen, levels, optimal, knobs.budget, knobs.axis, cells.seeds))
     lines = [accuracy_line("one setting for all", single)]
@@ -77,6 +76,16 @@ def main(overrides: Sequence[str] = ()) -> int:
     for path in write(folder, world, levels, drawn):
         print(path)
     return 0
+
+
+def _why_none(world: Grid, levels: np.ndarray, knobs: Plan) -> str:
+    """Why no setting can be chosen on one half and measured on the other: the budget, or levels of one problem each."""
+    if choose(world, np.ones(len(levels), dtype=bool), knobs.budget or 0) is None:
+        cheapest = world.cost.mean(1).min()
+        return f"budget={knobs.budget:g}: no cell of this run is so cheap; the cheapest spends {cheapest:,.0f}"
+    count = f"{len(levels)} problems" if len(levels) > 1 else "one problem"
+    remedy = "sweep more problems, or leave out difficulty=" if knobs.difficulty else "sweep more problems"
+    return f"no level has two problems, one to choose on and one to measure on (the run has {count}); {remedy}"
 
 
 def levels_of(cells: Cells, problems: Sequence[str], difficulty: str | None) -> np.ndarray:

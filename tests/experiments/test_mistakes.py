@@ -148,6 +148,7 @@ MISTAKES = {
     ],
     "judge": [
         ("judge scorer=checks data.path={twins}/math.json", "2 solutions are called math/a"),
+        ("judge scorer=checks data=completions data.path={twins}/samples.jsonl", "2 problems are called u"),
         ("judge scorer=checks data=completions data.path={empty}/results.jsonl", "holds no solution"),
         ("judge scorer=checks data.path={run}/nowhere", "nowhere: no such file"),
         ("judge scorer=checks data.path={empty}", "no .json or .json.gz file in it"),

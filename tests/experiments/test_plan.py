@@ -118,6 +118,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
+def test_levels_of_one_problem_each_are_named_as_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write_results(tmp_path / "run", [result(p, "beam", 1, 1.0, 30.0) for p in range(4)])
+    write_results(tmp_path / "other", [sampled(p, p / 4, seed=1) for p in range(4)])
+    assert run("plan", f"run={tmp_path / 'run'}", "budget=1000", f"difficulty={tmp_path / 'other'}") == 2
+    message = "no level has two problems, one to choose on and one to measure on (the run has 4 problems); "
+    assert f"{message}sweep more problems, or leave out difficulty=\n" in capsys.readouterr().err
+    assert run("plan", f"run={tmp_path / 'run'}", "budget=20", f"difficulty={tmp_path / 'other'}") == 2
+    assert "budget=20: no cell of this run is so cheap; the cheapest spends 30" in capsys.readouterr().err
+
+
 def test_the_command_names_searcher_and_knobs(folder: Path, capsys: pytest.CaptureFixture[str]):
     assert run("plan", f"run={folder}", "budget=400") == 0
     out = capsys.readouterr().out
