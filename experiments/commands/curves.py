@@ -1,11 +1,11 @@
-"""Draws a sweep: accuracy against what was spent, on any axes, a line for each searcher.
+"""Draws a sweep's accuracy against its compute: a panel for each axis, a line for each searcher.
 
 usage: stepsearch curves run=DIR [key=value ...]
 
-Reads results.jsonl of the run folder and writes curves.png and curves.svg beside it, and where there are independent
-samples samples.png and samples.svg: every rule over the number of samples. Greedy decoding, the majority and
-pass@N of Best-of-N are paths for reference; thin lines are what a tree search would have answered, had its largest run
-ended earlier. Bands are 95 % intervals, by bootstrap over problems; the seeds of one problem are averaged first.
+Reads results.jsonl of the run folder and writes curves.png and curves.svg beside it. Where samples are independent,
+samples.png and samples.svg show every selection rule over the number of samples. Greedy decoding and the majority and
+pass@N of Best-of-N are drawn for reference. Thin lines show what a tree search would have answered if its largest run
+had ended earlier. Bands are 95 % bootstrap intervals over problems; the seeds of a problem are averaged first.
 
     stepsearch curves run=runs/demo
     stepsearch curves run=runs/demo selection=majority name=majority
@@ -35,9 +35,9 @@ class Curves:
     """the run folder of a sweep, or of `stepsearch import`"""
     selection: Any = None
     axes: list[str] = field(default_factory=lambda: [*AXES])
-    """a panel each: generated_tokens, computed_tokens, unique_tokens, flops, calls, n"""
+    """one panel for each axis: generated_tokens, computed_tokens, unique_tokens, flops, calls, n"""
     name: str = "curves"
-    """name of the two files, without .png and .svg"""
+    """name of the two files, without the endings .png and .svg"""
 
     def __post_init__(self) -> None:
         for name in self.axes:

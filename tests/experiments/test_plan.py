@@ -33,7 +33,7 @@ def test_the_best_setting_of_each_level_is_found():
     assert single is not None and optimal is not None
     assert (single.accuracy, single.cost.mean()) == (0.5, 10), "of equals the cheapest"
     assert (optimal.accuracy, optimal.cost.mean()) == (1.0, 55)
-    assert cross_fitted(known(), LEVELS, 9) is None, "no setting is so cheap"
+    assert cross_fitted(known(), LEVELS, 9) is None, "every setting costs more"
 
 
 def test_equals_go_to_the_cheapest_and_the_budget_holds():

@@ -87,7 +87,7 @@ def test_ctrl_c_keeps_what_has_ended(here: Path):
     ended = stopped(["sweep", *words], here, signal.SIGINT, lambda: len(result_lines(here / "run")) >= 3)
     assert ended.returncode == 130 and "Traceback" not in ended.stderr
     assert 3 <= len(lines()) < 20
-    assert f"interrupted: {len(lines())} of 20 searches had ended and are kept" in ended.stderr
+    assert f"interrupted: {len(lines())} of 20 searches had ended and are saved" in ended.stderr
     counted = {(row["searcher"], row["n"]): int(row["problems"]) for row in summary()}
     assert sum(counted.values()) == len(lines())
 

@@ -11,7 +11,7 @@ from experiments.analysis.cells import Cells
 from experiments.analysis.comparisons import Cell, Comparison, comparisons
 from experiments.analysis.curves import chart
 from experiments.analysis.uncertainty import Interval
-from experiments.commands.report import whole_file
+from experiments.commands.report import atomic_file
 from experiments.reports.page.figures import AXES, curves
 from experiments.reports.page.words import sentence
 from experiments.runs.axes import Axis
@@ -97,7 +97,7 @@ def test_a_report_that_fails_leaves_the_old_page(tmp_path: Path):
     page.write_text("old")
 
     def broken_off() -> None:
-        with whole_file(page) as file:
+        with atomic_file(page) as file:
             file.write(b"half")
             raise KeyboardInterrupt
 
