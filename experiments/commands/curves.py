@@ -22,7 +22,7 @@ from experiments.analysis.curves import AXES, SCALE
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError, one_of
-from experiments.runs.axes import SPENT
+from experiments.runs.axes import AXIS_COST
 from experiments.runs.folder import given_folder
 from experiments.runs.results import read_results
 
@@ -41,10 +41,10 @@ class Curves:
 
     def __post_init__(self) -> None:
         for name in self.axes:
-            if name not in (*SPENT, SCALE):
-                raise ConfigError(f"axes: no such axis {name!r}; choose from {one_of([*SPENT, SCALE], str(name))}")
+            if name not in (*AXIS_COST, SCALE):
+                raise ConfigError(f"axes: no such axis {name!r}; choose from {one_of([*AXIS_COST, SCALE], str(name))}")
         if not self.axes:
-            raise ConfigError(f"axes: name at least one of {one_of([*SPENT, SCALE])}")
+            raise ConfigError(f"axes: name at least one of {one_of([*AXIS_COST, SCALE])}")
 
 
 def main(overrides: Sequence[str] = ()) -> int:

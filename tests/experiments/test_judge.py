@@ -78,7 +78,8 @@ def test_a_run_does_not_go_on_with_an_edited_scorer(labelled: Path, capsys: pyte
     for folder, knob in (("alone", "scorer.cls"), ("member", "scorer.members.1")):
         assert run("judge", f"run={folder}") == 2
         told = capsys.readouterr().err
-        assert f"run={folder} was started with another {knob}: {mine} has changed; start a new run with out=" in told
+        changed = f"run={folder} was started with different inputs: {knob}: {mine} has changed; start a new run"
+        assert changed in told
 
 
 def test_stored_scores_are_judged_and_what_has_none_is_counted(

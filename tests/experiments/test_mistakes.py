@@ -124,7 +124,7 @@ MISTAKES = {
     ],
     "estimate": [
         ("estimate run=nowhere", "nowhere/results.jsonl: no such file"),
-        ("estimate run={samples} k=[1,5]", "Estimate.k has 5; this run tells of 1 to 2 samples a problem"),
+        ("estimate run={samples} k=[1,5]", "Estimate.k has 5; this run has 2 samples a problem, so k can be 1 to 2"),
         ("estimate run={beam} searcher=beam", "its solutions depend on each other"),
         ("estimate run={beam}", "searcher=best_of_n: not in this run; choose from beam"),
     ],
