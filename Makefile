@@ -68,7 +68,7 @@ format: $(INSTALLED) ## mend what ruff can mend
 	$(BIN)/ruff format
 
 bench-local: $(INSTALLED) ## tokens a second against Transformers' own generate
-	$(BIN)/python -m experiments.benchmarks.local
+	$(BIN)/python -m experiments.benchmarks.local $(ARGS)
 
 demo: $(INSTALLED) ## solve one problem with MCTS, then sweep all four searchers and draw the curve
 	$(BIN)/stepsearch solve "((-3 - -5 * -2 + 6) * (0 + -5 * 7 * 8)) =" search=mcts show=tree

@@ -4,22 +4,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from policies.engines.precision import Repeatable
 from policies.writing import Writing
 from search.errors import check_knob
 
 
 @dataclass(frozen=True)
-class HF(Writing):
+class HF(Repeatable, Writing):
     """Any causal language model, from a local folder or the hub."""
-
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1, ..."""
-    dtype: str = "auto"
-    """auto (the checkpoint's, or float32 on a CPU that emulates it), float32, bfloat16 or float16"""
-    batch_size: int = 128
-    """most sequences in one batch"""
-    deterministic: bool = False
-    """fp32 and one sequence a batch: runs are equal to the last bit, and slow"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -28,7 +20,7 @@ class HF(Writing):
     @cached_property
     def engine(self) -> Any:
         from policies.engines.hf import choose_device
-        from policies.engines.hf_writer import generator
+        from policies.engines.hf_writer import shared_writer
 
-        dtype, batch = ("float32", 1) if self.deterministic else (self.dtype, self.batch_size)
-        return generator(self.model, choose_device(self.device), dtype, batch, self.delimiter)
+        knobs = self.embedded
+        return shared_writer(self.model, choose_device(knobs.device), knobs.dtype, knobs.batch_size, self.delimiter)

@@ -1,28 +1,26 @@
-"""A policy on vLLM: what a GPU runs; vLLM's CPU build runs the same."""
+"""A policy on vLLM, for GPUs; vLLM's CPU build runs it too."""
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from policies.engines.share import Room
+from policies.engines.precision import Precision
+from policies.engines.share import Share
 from policies.writing import Writing
 from search.errors import check_knob
 
 
 @dataclass(frozen=True)
-class VLLM(Room, Writing):
+class VLLM(Precision, Share, Writing):
     """Any causal language model that vLLM runs, from a local folder or the hub."""
-
-    dtype: str = "auto"
-    """auto (the checkpoint's, or float32 on a CPU that emulates it), float32, bfloat16 or float16"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check_room()
+        self.check_share()
         check_knob(self, "temperature", most=2)
 
     @cached_property
     def engine(self) -> Any:
-        from policies.engines.vllm_writer import writer
+        from policies.engines.vllm_writer import shared_writer
 
-        return writer(self.model, self.dtype, self.room, self.delimiter)
+        return shared_writer(self.model, self.dtype, self.share, self.delimiter)

@@ -7,9 +7,11 @@ from functools import cached_property
 from typing import Any
 
 from policies.engines.ends import Limits
+from policies.engines.precision import Embedded
 from policies.engines.prompt import encode_question
 from policies.engines.rows import Row, Sampling
-from policies.engines.share import Engine, Room
+from policies.engines.share import Engine, Share
+from scorers.model_scorer import ModelScorer
 from search.answers.boxes import boxed
 from search.errors import KnobError, ScoreError, check_knob
 from search.protocols import Scored
@@ -37,7 +39,7 @@ _VERDICTS = {"right": 1.0, "correct": 1.0, "yes": 1.0, "wrong": 0.0, "incorrect"
 
 
 @dataclass(frozen=True)
-class Critic(Room):
+class Critic(Share, Embedded, ModelScorer):
     """The share of its critiques that call the step right; the tokens that it writes are on the ledger.
 
     One that ends without a verdict has no vote. R-PRM (arXiv 2503.21295) and other generative verifiers judge so.
@@ -61,12 +63,7 @@ class Critic(Room):
     """before the prompt"""
     seed: int = 0
     """names the critiques: the same seed, the same ones"""
-    dtype: str = "auto"
-    """auto (the checkpoint's, or float32 on a CPU that emulates it), float32, bfloat16 or float16"""
-    device: str = "auto"
-    """hf: auto, cpu, cuda, cuda:1, ..."""
     batch_size: int = 64
-    """hf: most critiques in one batch"""
 
     kind = Kind.CORRECTNESS
 
@@ -74,7 +71,7 @@ class Critic(Room):
         for knob in ("samples", "max_tokens", "batch_size"):
             check_knob(self, knob, least=1)
         check_knob(self, "temperature", least=0, most=2)
-        self.check_room()
+        self.check_share()
         missing = [name for name in ("question", "earlier", "step") if f"{{{name}}}" not in self.prompt]
         if missing:
             raise KnobError(
@@ -83,32 +80,31 @@ class Critic(Room):
 
     @cached_property
     def writer(self) -> Any:
-        if not self.model:
-            raise KnobError("scorer.model: name a folder or a hub model")
+        self.check_model()
         if self.engine is Engine.VLLM:
-            from policies.engines.vllm_writer import writer
+            from policies.engines.vllm_writer import shared_writer
 
-            return writer(self.model, self.dtype, self.room, _WHOLE)
+            return shared_writer(self.model, self.dtype, self.share, _WHOLE)
         from policies.engines.hf import choose_device
-        from policies.engines.hf_writer import generator
+        from policies.engines.hf_writer import shared_writer
 
-        return generator(self.model, choose_device(self.device), self.dtype, self.batch_size, _WHOLE)
+        return shared_writer(self.model, choose_device(self.device), self.dtype, self.batch_size, _WHOLE)
 
     def load(self) -> None:
-        """Loads the model, which else happens at the first request."""
+        """Loads the model, which would otherwise happen at the first request."""
         _ = self.writer
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         """Raises ScoreError where no critique of a step has a verdict, ValueError where a prompt leaves no room."""
         texts = [step.text.removesuffix(self.delimiter).strip() for step in steps]
-        judged = await together(*(self._judge(question, texts[: place + 1]) for place in range(since, len(texts))))
-        return Scored([share for share, _ in judged], sum((cost for _, cost in judged), NOTHING))
+        shares = await together(*(self._judge(question, texts[: place + 1]) for place in range(since, len(texts))))
+        return Scored([share for share, _ in shares], sum((cost for _, cost in shares), NOTHING))
 
     async def _judge(self, question: str, texts: Sequence[str]) -> tuple[float, Cost]:
-        """Of the last of these steps."""
+        """The share of critiques that call the last of these steps right, and its cost."""
         parts = {"question": question, "earlier": "\n\n".join(texts[:-1]) or "(none)", "step": texts[-1]}
-        asked = re.sub(r"\{(question|earlier|step)\}", lambda found: parts[found[1]], self.prompt)
-        prompt = list(encode_question(self.writer.tokenizer, asked, self.system_prompt))
+        request = re.sub(r"\{(question|earlier|step)\}", lambda match: parts[match[1]], self.prompt)
+        prompt = list(encode_question(self.writer.tokenizer, request, self.system_prompt))
         if len(prompt) >= self.writer.context:
             raise ValueError(f"a step to judge takes {len(prompt)} tokens; {self.model} holds {self.writer.context}")
         limits = Limits(max_steps=self.max_tokens, max_step_tokens=self.max_tokens, max_tokens=self.max_tokens)
@@ -128,6 +124,6 @@ class Critic(Room):
 
 
 def read(critique: str) -> float | None:
-    """The verdict in its last box, which holds nothing else; None where there is none."""
-    found = _TEXT.sub(r"\1", boxed(critique) or "").strip(" .").lower()
-    return _VERDICTS.get(found)
+    """The verdict in its last box, which holds it alone; None where there is none."""
+    word = _TEXT.sub(r"\1", boxed(critique) or "").strip(" .").lower()
+    return _VERDICTS.get(word)

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from policies.engines.precision import Embedded
 from policies.engines.prompt import SYSTEM_PROMPT, encode_question
-from policies.engines.share import Engine, Room
+from policies.engines.share import Engine, Share
 from scorers.checkpoints.forms import Encoded, pieces
 from scorers.checkpoints.heads import Head
 from scorers.checkpoints.presets import check_preset
 from scorers.checkpoints.step_reader import StepReader
+from scorers.model_scorer import ModelScorer
 from search.errors import KnobError, check_knob
 from search.protocols import Scored
 from search.tasks import together
@@ -18,7 +20,7 @@ from search.tree.step import Step
 
 
 @dataclass(frozen=True)
-class Implicit(Room):
+class Implicit(Share, Embedded, ModelScorer):
     """beta x the sum, over a step's tokens, of log p(model) - log p(reference): an increment; a path's add up.
 
     "Free Process Rewards without Process Labels" (arXiv 2412.01981), proposition 3.1; EurusPRM.
@@ -36,23 +38,18 @@ class Implicit(Room):
     """between two steps; its tokens belong to the step before"""
     system_prompt: str = SYSTEM_PROMPT
     """dropped by chat templates that have none"""
-    dtype: str = "auto"
-    """auto (the checkpoint's, or float32 on a CPU that emulates it), float32, bfloat16 or float16"""
-    device: str = "auto"
-    """hf: auto, cpu, cuda, cuda:1, ..."""
     batch_size: int = 64
-    """hf: most solutions in one batch"""
 
     kind = Kind.ADDITIVE
 
     def __post_init__(self) -> None:
         check_knob(self, "beta", above=0)
         check_knob(self, "batch_size", least=1)
-        self.check_room()
+        self.check_share()
 
     @cached_property
     def readers(self) -> tuple[StepReader, StepReader]:
-        """Of the model and of the reference. Raises KnobError and ModelError where the two do not fit together."""
+        """The readers of model and reference. Raises KnobError and ModelError where the two do not fit together."""
         from scorers.checkpoints.head_kinds import check
 
         check_preset(Head.LIKELIHOOD, self.model, self)
@@ -69,7 +66,7 @@ class Implicit(Room):
         if self.engine is Engine.VLLM:
             from scorers.checkpoints import vllm_reader
 
-            return vllm_reader.shared_reader(Head.LIKELIHOOD, model, self.dtype, self.room, None)
+            return vllm_reader.shared_reader(Head.LIKELIHOOD, model, self.dtype, self.share, None)
         from policies.engines.hf import choose_device
         from scorers.checkpoints import hf_reader
 
@@ -77,7 +74,7 @@ class Implicit(Room):
         return hf_reader.shared_reader(Head.LIKELIHOOD, model, device, self.dtype, self.batch_size)
 
     def load(self) -> None:
-        """Loads the models, which else happens at the first request."""
+        """Loads the models, which would otherwise happen at the first request."""
         _ = self.readers
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:

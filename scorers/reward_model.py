@@ -6,33 +6,25 @@ from functools import cached_property
 from typing import ClassVar
 
 from policies.engines.models import ModelError
-from policies.engines.share import Engine, Room
+from policies.engines.precision import Repeatable
+from policies.engines.share import Engine, Share
 from scorers.checkpoints.forms import Form
 from scorers.checkpoints.heads import Head, Words
 from scorers.checkpoints.presets import check_preset
 from scorers.checkpoints.step_reader import StepReader
-from search.errors import KnobError, check_knob
+from scorers.model_scorer import ModelScorer
+from search.errors import check_knob
 from search.protocols import Scored
 from search.tree.scores import Kind
 from search.tree.step import Step
 
 
 @dataclass(frozen=True)
-class RewardModel:
+class RewardModel(Repeatable, ModelScorer):
     """A reward model; what a subclass adds is its head, what it was trained to read, and what its number means."""
 
-    model: str = ""
-    """a folder, or a hub name"""
     delimiter: str = "\n\n"
     """stripped from a step's text before it is read"""
-    dtype: str = "auto"
-    """auto (the checkpoint's, or float32 on a CPU that emulates it), float32, bfloat16 or float16"""
-    device: str = "auto"
-    """hf: auto, cpu, cuda, cuda:1, ..."""
-    batch_size: int = 128
-    """hf: most solutions in one batch"""
-    deterministic: bool = False
-    """hf: fp32 and one solution a batch: runs are equal to the last bit, and slow"""
 
     kind = Kind.CORRECTNESS
     head: ClassVar[Head]
@@ -56,8 +48,7 @@ class RewardModel:
         from policies.engines.hf import load_tokenizer
         from scorers.checkpoints.head_kinds import check
 
-        if not self.model:
-            raise KnobError("scorer.model: name a folder or a hub model")
+        self.check_model()
         check_preset(self.head, self.model, self)
         check(self.head, self.model)
         try:
@@ -70,11 +61,12 @@ class RewardModel:
         from policies.engines.hf import choose_device
         from scorers.checkpoints import hf_reader
 
-        dtype, batch = ("float32", 1) if self.deterministic else (self.dtype, self.batch_size)
-        return hf_reader.shared_reader(self.head, self.model, choose_device(self.device), dtype, batch, self.words)
+        knobs = self.embedded
+        device = choose_device(knobs.device)
+        return hf_reader.shared_reader(self.head, self.model, device, knobs.dtype, knobs.batch_size, self.words)
 
     def load(self) -> None:
-        """Loads the model, which else happens at the first request."""
+        """Loads the model, which would otherwise happen at the first request."""
         _ = self.reader
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
@@ -90,7 +82,7 @@ class RewardModel:
 
 
 @dataclass(frozen=True)
-class ServedRewardModel(RewardModel, Room):
+class ServedRewardModel(Share, RewardModel):
     """A reward model that vLLM runs, too."""
 
     engine: Engine = Engine.HF
@@ -98,11 +90,11 @@ class ServedRewardModel(RewardModel, Room):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check_room()
+        self.check_share()
 
     def _reader(self) -> StepReader:
         if self.engine is not Engine.VLLM:
             return super()._reader()
         from scorers.checkpoints import vllm_reader
 
-        return vllm_reader.shared_reader(self.head, self.model, self.dtype, self.room, self.words)
+        return vllm_reader.shared_reader(self.head, self.model, self.dtype, self.share, self.words)

@@ -18,7 +18,7 @@ from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaLis
 
 from experiments.config.schema import from_overrides
 from experiments.problems.sets import Arithmetic
-from policies.engines.hf_writer import Generator
+from policies.engines.hf_writer import HFWriter
 from policies.engines.prompt import encode_question
 from policies.hf import HF
 from scorers.self_certainty import SelfCertainty
@@ -74,7 +74,7 @@ def plain(policy: HF, questions: list[str], n: int, seed: int) -> Run:
     return Run(sum(_generate(engine, batch, policy.max_tokens) for batch in batches), time.perf_counter() - start)
 
 
-def _generate(engine: Generator, prompts: list[list[int]], max_tokens: int) -> int:
+def _generate(engine: HFWriter, prompts: list[list[int]], max_tokens: int) -> int:
     tokenizer, ends = engine.tokenizer, sorted(engine.vocabulary.end_ids)
     batch = tokenizer.pad({"input_ids": prompts}, padding_side="left", return_tensors="pt").to(engine.device)
     knobs = GenerationConfig(
@@ -94,7 +94,7 @@ def _generate(engine: Generator, prompts: list[list[int]], max_tokens: int) -> i
 class BoxAtStepEnd(StoppingCriteria):
     """Stops a row at a delimiter that ends a step with a box; counts the tokens of rows that have not ended."""
 
-    def __init__(self, engine: Generator, width: int, ends: list[int]) -> None:
+    def __init__(self, engine: HFWriter, width: int, ends: list[int]) -> None:
         self._tokenizer, self._width = engine.tokenizer, width
         self._delimiters = torch.tensor(sorted(engine.vocabulary.delimiter_ids), device=engine.device)
         self._ends = torch.tensor(ends, device=engine.device)

@@ -14,7 +14,7 @@ class Engine(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Room:
+class Share:
     """Where a vLLM engine runs and how much it may take; no effect on other engines."""
 
     gpu: int = 0
@@ -28,7 +28,7 @@ class Room:
     context: int | None = None
     """vLLM: tokens of question and solution at most; null: the model's, up to 32768"""
 
-    def check_room(self) -> None:
+    def check_share(self) -> None:
         """Raises KnobError where one of these knobs is out of bounds."""
         check_knob(self, "gpu", least=0)
         check_knob(self, "gpu_memory", above=0, most=0.95)
@@ -37,6 +37,6 @@ class Room:
         check_knob(self, "context", least=2)
 
     @property
-    def room(self) -> "Room":
+    def share(self) -> "Share":
         """These knobs alone."""
-        return Room(**{knob.name: getattr(self, knob.name) for knob in fields(Room)})
+        return Share(**{knob.name: getattr(self, knob.name) for knob in fields(Share)})

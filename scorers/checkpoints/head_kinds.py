@@ -1,4 +1,4 @@
-"""From a reward model's last hidden states to scores: which checkpoint has which head, and how it is read."""
+"""The kinds of heads: which checkpoints have them, and how they turn a decoder's last hidden states into scores."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,135 +18,174 @@ from scorers.checkpoints.heads import Head
 from scorers.checkpoints.qwen2_prm import Qwen2ForProcessRewardModel, Qwen2ForRewardModel
 
 
+class Checkpoint(NamedTuple):
+    """What to load, and how. `words` are the token ids for right and wrong, which only Head.WORDS reads."""
+
+    model: str
+    device: str
+    dtype: str
+    words: tuple[int, int] | None = None
+
+    def weights(self, model_class: Any) -> Any:
+        """A model of the class. Raises ModelError as `load_weights` does."""
+        return load_weights(model_class, self.model, self.device, self.dtype)
+
+
 class Loaded(NamedTuple):
-    """A decoder, what makes scores, [n], of its last hidden states, [n, H], and how many parameters that has."""
+    """A decoder, the function from its last hidden states [n, H] to scores [n], and that head's parameter count."""
 
     decoder: Any
     score: Callable[[Tensor], Tensor]
     head_parameters: int
 
 
-def fits(head: Head, architecture: str) -> bool:
-    """Whether a checkpoint of this architecture can have the head."""
-    match head:
-        case Head.PRM:
-            return architecture == "Qwen2ForProcessRewardModel"
-        case Head.TOKENS:
-            return architecture.endswith("ForTokenClassification")
-        case Head.OUTCOME:
-            return architecture.endswith("ForSequenceClassification") or architecture == "Qwen2ForRewardModel"
-        case Head.WORDS | Head.LIKELIHOOD:
-            return architecture.endswith("ForCausalLM")
-        case Head.VALUE:
-            return architecture.endswith(("ForCausalLM", "ForPrmModel", "ForRewardModel"))
+class HeadKind(NamedTuple):
+    """One kind of head: `fits` tells by a checkpoint's architecture, `reads` says so in words.
+
+    `load` loads a checkpoint; `empty` makes its model without weights, to count parameters.
+    """
+
+    fits: Callable[[str], bool]
+    reads: str
+    load: Callable[[Checkpoint], Loaded]
+    empty: Callable[[str], Any]
 
 
 def check(head: Head, model: str) -> None:
-    """Raises ModelError, with the config that covers it, where the checkpoint is of another kind."""
+    """Raises ModelError, with the scorer that reads it, where the checkpoint is of another kind."""
     name = _architecture(model)
-    if fits(head, name):
+    if _KINDS[head].fits(name):
         return
-    other = next((kind for kind in Head if fits(kind, name)), None)
-    hint = f"; scorer={other} reads it" if other else f"; scorer={head} reads {_READS[head]}"
+    other = next((other for other, kind in _KINDS.items() if kind.fits(name)), None)
+    hint = f"; scorer={other} reads it" if other else f"; scorer={head} reads {_KINDS[head].reads}"
     raise ModelError(f"model={model} is a {name}{hint}")
+
+
+def load(head: Head, checkpoint: Checkpoint) -> Loaded:
+    """Raises ModelError where the checkpoint is of another kind or lacks weights."""
+    check(head, checkpoint.model)
+    return _KINDS[head].load(checkpoint)
+
+
+def without_weights(head: Head, model: str) -> Any:
+    """A checkpoint's model with empty weights, to count parameters."""
+    return _KINDS[head].empty(model)
 
 
 def _architecture(model: str) -> str:
     return (load_config(model).architectures or ["model that names no architecture"])[0]
 
 
-_READS = {
-    Head.PRM: "Qwen2ForProcessRewardModel",
-    Head.TOKENS: "*ForTokenClassification",
-    Head.WORDS: "*ForCausalLM that answers with a word",
-    Head.LIKELIHOOD: "*ForCausalLM",
-    Head.VALUE: "checkpoints with v_head.summary weights",
-    Head.OUTCOME: "*ForSequenceClassification and Qwen2ForRewardModel",
-}
+def _ends(*endings: str) -> Callable[[str], bool]:
+    return lambda architecture: architecture.endswith(endings)
 
 
-def load(head: Head, model: str, device: str, dtype: str, words: tuple[int, int] | None) -> Loaded:
-    """`words` are the tokens for right and wrong, which only Head.WORDS reads."""
-    check(head, model)
-    return _LOADERS[head](model, device, dtype, words)
+def _empty(maker: Any) -> Callable[[str], Any]:
+    return lambda model: empty_model(maker, model)
 
 
-def without_weights(head: Head, model: str) -> Any:
-    """A checkpoint's model with empty weights, to count them."""
-    makers = {Head.PRM: Qwen2ForProcessRewardModel, Head.TOKENS: AutoModelForTokenClassification.from_config}
-    if head is Head.OUTCOME:
-        name = _architecture(model)
-        kind = AutoModelForSequenceClassification.from_config
-        return empty_model(Qwen2ForRewardModel if name == "Qwen2ForRewardModel" else kind, model)
-    return empty_model(makers.get(head, AutoModelForCausalLM.from_config), model)
-
-
-def _prm(model: str, device: str, dtype: str, _: Any) -> Loaded:
-    loaded = load_weights(Qwen2ForProcessRewardModel, model, device, dtype)
+def _prm(checkpoint: Checkpoint) -> Loaded:
+    loaded = checkpoint.weights(Qwen2ForProcessRewardModel)
     return Loaded(loaded.model, lambda hidden: loaded.score(hidden).float().softmax(-1)[:, 1], _count(loaded.score))
 
 
-def _tokens(model: str, device: str, dtype: str, _: Any) -> Loaded:
-    loaded = load_weights(AutoModelForTokenClassification, model, device, dtype)
+def _tokens(checkpoint: Checkpoint) -> Loaded:
+    loaded = checkpoint.weights(AutoModelForTokenClassification)
     classes: nn.Module = getattr(loaded, "score", None) or loaded.classifier
-    if loaded.config.num_labels != 2:
-        raise ModelError(f"model={model} has {loaded.config.num_labels} labels; a step is wrong (0) or right (1)")
+    labels = loaded.config.num_labels
+    if labels != 2:
+        raise ModelError(f"model={checkpoint.model} has {labels} labels; a step is wrong (0) or right (1)")
     return Loaded(loaded.base_model, lambda hidden: classes(hidden).float().softmax(-1)[:, 1], _count(classes))
 
 
-def _words(model: str, device: str, dtype: str, words: tuple[int, int] | None) -> Loaded:
-    assert words is not None
-    loaded = load_weights(AutoModelForCausalLM, model, device, dtype)
-    rows = loaded.get_output_embeddings().weight[list(words)]
+def _words(checkpoint: Checkpoint) -> Loaded:
+    assert checkpoint.words is not None
+    loaded = checkpoint.weights(AutoModelForCausalLM)
+    rows = loaded.get_output_embeddings().weight[list(checkpoint.words)]
     return Loaded(loaded.base_model, lambda hidden: (hidden @ rows.T).float().softmax(-1)[:, 0], rows.numel())
 
 
-def _likelihood(model: str, device: str, dtype: str, _: Any) -> Loaded:
+def _likelihood(checkpoint: Checkpoint) -> Loaded:
     """Its scores are log-probabilities, [n, vocabulary]."""
-    loaded = load_weights(AutoModelForCausalLM, model, device, dtype)
+    loaded = checkpoint.weights(AutoModelForCausalLM)
     rows = loaded.get_output_embeddings().weight
     return Loaded(loaded.base_model, lambda hidden: (hidden @ rows.T).float().log_softmax(-1), rows.numel())
 
 
-def _value(model: str, device: str, dtype: str, _: Any) -> Loaded:
-    weights = _extra(model, ("v_head.summary.weight", "v_head.summary.bias"))
-    loaded = load_weights(AutoModelForCausalLM, model, device, dtype)
-    weight, bias = (part.to(device, torch.float32) for part in weights)
+def _value(checkpoint: Checkpoint) -> Loaded:
+    weights = _stored(checkpoint.model, ("v_head.summary.weight", "v_head.summary.bias"))
+    loaded = checkpoint.weights(AutoModelForCausalLM)
+    weight, bias = (part.to(checkpoint.device, torch.float32) for part in weights)
     return Loaded(loaded.base_model, lambda hidden: (hidden.float() @ weight.T + bias).sigmoid()[:, 0], weight.numel())
 
 
-def _outcome(model: str, device: str, dtype: str, _: Any) -> Loaded:
-    name = _architecture(model)
-    kind = Qwen2ForRewardModel if name == "Qwen2ForRewardModel" else AutoModelForSequenceClassification
-    loaded = load_weights(kind, model, device, dtype)
+def _outcome(checkpoint: Checkpoint) -> Loaded:
+    model, name = checkpoint.model, _architecture(checkpoint.model)
+    is_qwen = name == "Qwen2ForRewardModel"
+    loaded = checkpoint.weights(Qwen2ForRewardModel if is_qwen else AutoModelForSequenceClassification)
     head: nn.Module | None = getattr(loaded, "score", None)
     if head is None:
         raise ModelError(f"model={model} is a {name} that judges by more than one layer on its last token")
-    if loaded.config.num_labels != 1 and name != "Qwen2ForRewardModel":
+    if loaded.config.num_labels != 1 and not is_qwen:
         raise ModelError(f"model={model} has {loaded.config.num_labels} labels; an outcome is one number")
     return Loaded(loaded.base_model, lambda hidden: head(hidden).float()[:, 0], _count(head))
 
 
-_LOADERS = {
-    Head.PRM: _prm,
-    Head.TOKENS: _tokens,
-    Head.WORDS: _words,
-    Head.LIKELIHOOD: _likelihood,
-    Head.VALUE: _value,
-    Head.OUTCOME: _outcome,
-}
+def _empty_outcome(model: str) -> Any:
+    is_qwen = _architecture(model) == "Qwen2ForRewardModel"
+    return empty_model(Qwen2ForRewardModel if is_qwen else AutoModelForSequenceClassification.from_config, model)
 
 
 def _count(module: nn.Module) -> int:
     return sum(weight.numel() for weight in module.parameters())
 
 
-def _extra(model: str, names: tuple[str, ...]) -> list[Tensor]:
-    """Weights of a checkpoint that its architecture does not name. Raises ModelError where there are none."""
-    found: dict[str, Tensor] = {}
-    for file in sorted(folder_of_weights(model).glob("*.safetensors")):
-        with safe_open(file, "pt") as held:
-            found |= {name: held.get_tensor(name) for name in names if name in held.keys()}  # noqa: SIM118
-    if missing := [name for name in names if name not in found]:
-        raise ModelError(f"model={model} lacks {missing[0]}; scorer=value_head reads {_READS[Head.VALUE]}")
-    return [found[name] for name in names]
+def _stored(model: str, names: tuple[str, ...]) -> list[Tensor]:
+    """Weights that the checkpoint's architecture does not name. Raises ModelError where one is missing."""
+    tensors: dict[str, Tensor] = {}
+    for path in sorted(folder_of_weights(model).glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            tensors |= {name: file.get_tensor(name) for name in names if name in file.keys()}  # noqa: SIM118
+    if missing := [name for name in names if name not in tensors]:
+        raise ModelError(f"model={model} lacks {missing[0]}; scorer=value_head reads {_KINDS[Head.VALUE].reads}")
+    return [tensors[name] for name in names]
+
+
+_EMPTY_CAUSAL = _empty(AutoModelForCausalLM.from_config)
+
+# `check` suggests the first kind that fits.
+_KINDS = {
+    Head.PRM: HeadKind(
+        fits=lambda architecture: architecture == "Qwen2ForProcessRewardModel",
+        reads="Qwen2ForProcessRewardModel",
+        load=_prm,
+        empty=_empty(Qwen2ForProcessRewardModel),
+    ),
+    Head.TOKENS: HeadKind(
+        fits=_ends("ForTokenClassification"),
+        reads="*ForTokenClassification",
+        load=_tokens,
+        empty=_empty(AutoModelForTokenClassification.from_config),
+    ),
+    Head.WORDS: HeadKind(
+        fits=_ends("ForCausalLM"),
+        reads="*ForCausalLM that answers with a word",
+        load=_words,
+        empty=_EMPTY_CAUSAL,
+    ),
+    Head.VALUE: HeadKind(
+        fits=_ends("ForCausalLM", "ForPrmModel", "ForRewardModel"),
+        reads="checkpoints with v_head.summary weights",
+        load=_value,
+        empty=_EMPTY_CAUSAL,
+    ),
+    Head.LIKELIHOOD: HeadKind(fits=_ends("ForCausalLM"), reads="*ForCausalLM", load=_likelihood, empty=_EMPTY_CAUSAL),
+    Head.OUTCOME: HeadKind(
+        fits=lambda architecture: (
+            architecture.endswith("ForSequenceClassification") or architecture == "Qwen2ForRewardModel"
+        ),
+        reads="*ForSequenceClassification and Qwen2ForRewardModel",
+        load=_outcome,
+        empty=_empty_outcome,
+    ),
+}

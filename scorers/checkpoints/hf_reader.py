@@ -13,7 +13,7 @@ from policies.engines.batching import Batcher, Ticket
 from policies.engines.flops import Flops
 from policies.engines.hf import context_length, load_tokenizer, turn
 from policies.engines.meter import Work
-from scorers.checkpoints.head_kinds import load
+from scorers.checkpoints.head_kinds import Checkpoint, load
 from scorers.checkpoints.heads import Head, Words
 from scorers.checkpoints.step_reader import StepReader
 from search.protocols import Scored
@@ -24,7 +24,7 @@ PADDING = 1.2  # most padded tokens for each real one
 
 @dataclass(eq=False)
 class Reading(Work):
-    """Token ids to read and the positions whose scores are wanted."""
+    """Token ids to read, and the positions to score."""
 
     ids: list[int]
     tags: list[int]
@@ -40,7 +40,7 @@ class HFReader(StepReader):
         super().__init__(load_tokenizer(model))
         self.device = device
         ids = None if words is None else words.ids(self.tokenizer)
-        self.decoder, self.score, parameters = load(head, model, device, dtype, ids)
+        self.decoder, self.score, parameters = load(head, Checkpoint(model, device, dtype, ids))
         self.masks = not _is_causal(self.decoder)
         self.context = context_length(self.decoder.config)
         self.flops = Flops.of(self.decoder, parameters)
@@ -115,13 +115,13 @@ class LikelihoodReader(HFReader):
         hidden = self._hidden(readings)
         for row, reading in enumerate(readings):
             first, last = reading.tags[0], reading.tags[-1]
-            foretold = self.score(hidden[row, first - 1 : last - 1])
-            found = [float(foretold[place, token]) for place, token in enumerate(reading.ids[first:last])]
-            reading.scores = [sum(found[a - first : b - first]) for a, b in pairwise(reading.tags)]
+            predicted = self.score(hidden[row, first - 1 : last - 1])
+            logprobs = [float(predicted[place, token]) for place, token in enumerate(reading.ids[first:last])]
+            reading.scores = [sum(logprobs[a - first : b - first]) for a, b in pairwise(reading.tags)]
 
 
 def _is_causal(decoder: Any) -> bool:
-    """Whether no token sees what stands behind it, padding among it: attention without a mask is much faster."""
+    """Whether no token attends to later ones or to padding: attention without a mask is then exact and much faster."""
     parts = [part.is_causal for part in decoder.modules() if hasattr(part, "is_causal")]
     return bool(parts) and all(parts) and getattr(decoder.config, "is_causal", True)
 
@@ -141,6 +141,6 @@ def split(lengths: Sequence[int], waste: float) -> Iterator[slice]:
 def shared_reader(
     head: Head, model: str, device: str, dtype: str, batch_size: int, words: Words | None = None
 ) -> HFReader:
-    """One runtime a model, shared by all scorers of the same knobs."""
+    """One reader, shared by all scorers of the same knobs."""
     kind = LikelihoodReader if head is Head.LIKELIHOOD else HFReader
     return kind(head, model, device, dtype, batch_size, words)

@@ -14,7 +14,7 @@ from transformers import (
 
 from policies.engines import hf_writer
 from policies.engines.ends import Limits
-from policies.engines.hf_writer import Generator
+from policies.engines.hf_writer import HFWriter
 from policies.engines.rows import Row, Sampling
 from policies.hf import HF
 from search.tree.step import End
@@ -22,9 +22,9 @@ from tests.models import ids_of, pause_at, row
 
 
 @pytest.fixture
-def engine(random_policy: str) -> Generator:
+def engine(random_policy: str) -> HFWriter:
     """A fresh engine that no other test has used."""
-    return Generator(random_policy, "cpu", "float32", 8, "\n\n")
+    return HFWriter(random_policy, "cpu", "float32", 8, "\n\n")
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, ids: list[int]) -> None:
@@ -44,7 +44,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, ids: list[int]) -> None:
     ],
 )
 def test_steps_end_by_the_shared_rule(
-    engine: Generator, monkeypatch: pytest.MonkeyPatch, text: str, knobs: dict[str, int], cut: list[End]
+    engine: HFWriter, monkeypatch: pytest.MonkeyPatch, text: str, knobs: dict[str, int], cut: list[End]
 ):
     ids = engine.tokenizer.encode(text)
     scripted(monkeypatch, ids)
@@ -65,7 +65,7 @@ def test_every_end_id_of_the_checkpoint_ends_a_solution(random_policy: str, tmp_
     assert HF(str(tmp_path)).engine.vocabulary.end_ids == {300, 301, own}
 
 
-def test_a_poison_row_fails_alone_and_the_others_start_afresh(engine: Generator):
+def test_a_poison_row_fails_alone_and_the_others_start_afresh(engine: HFWriter):
     good = [row([5, 6, 7, seed], seed) for seed in range(3)]
     poison = row([10**6])
 
@@ -78,7 +78,7 @@ def test_a_poison_row_fails_alone_and_the_others_start_afresh(engine: Generator)
     assert engine.meter.abandoned.generated == 0
 
 
-def test_a_failure_in_mid_batch_is_counted_as_abandoned(engine: Generator):
+def test_a_failure_in_mid_batch_is_counted_as_abandoned(engine: HFWriter):
     """The first batch fails at its third token; each of its two rows is then written again, by itself."""
     calls = iter(range(100))
 
@@ -96,7 +96,7 @@ def test_a_failure_in_mid_batch_is_counted_as_abandoned(engine: Generator):
     assert all(len(ids_of(one.steps)) == one.cost.generated for one in rows if one.cost)
 
 
-def test_a_cancelled_row_stops_at_its_next_token_and_disturbs_nobody(engine: Generator):
+def test_a_cancelled_row_stops_at_its_next_token_and_disturbs_nobody(engine: HFWriter):
     alone = row([5, 6, 7], 1)
     asyncio.run(engine.write([alone]))
     doomed, other = row([5, 6, 8], 2), row([5, 6, 7], 1)
@@ -115,7 +115,7 @@ def test_a_cancelled_row_stops_at_its_next_token_and_disturbs_nobody(engine: Gen
     assert engine.meter.total.generated == before.generated + doomed.cost.generated + len(ids_of(other.steps))
 
 
-def test_cancelling_all_rows_ends_the_batch(engine: Generator):
+def test_cancelling_all_rows_ends_the_batch(engine: HFWriter):
     """What Ctrl-C does: the thread is done within a token, so that the interpreter can leave."""
     rows = [row([5, 6, seed], seed, 5000, max_step_tokens=5000) for seed in range(3)]
 
@@ -153,7 +153,7 @@ def test_ctrl_c_ends_the_process_within_a_token(random_policy: str):
     assert 5 <= process.stdout.count("token") < 50
 
 
-def test_a_row_that_starts_beyond_its_limits_still_ends(engine: Generator):
+def test_a_row_that_starts_beyond_its_limits_still_ends(engine: HFWriter):
     one = Row([5, 6], 0, Sampling(), Limits(max_tokens=10), 3, 12, None)
     asyncio.run(engine.write([one]))
     assert len(ids_of(one.steps)) == 1 and one.steps[0].truncated

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from policies.engines.hf_writer import Generator
+from policies.engines.hf_writer import HFWriter
 from policies.hf import HF
 from scorers.checkpoints.forms import token_id
 from scorers.prm import PRM, STEP_TAG
@@ -26,7 +26,7 @@ class Count:
         self.real = self.padded = self.prompts = 0
         self.flops, self._engine = 0.0, engine
         self.read: list[tuple[int, ...]] = []
-        model = engine.model if isinstance(engine, Generator) else engine.decoder
+        model = engine.model if isinstance(engine, HFWriter) else engine.decoder
         self._hook = model.register_forward_pre_hook(self._pass, with_kwargs=True)
 
     def _pass(self, module: Any, args: tuple[Any, ...], inputs: dict[str, Any]) -> None:
@@ -40,7 +40,7 @@ class Count:
         self.prompts += len(ids) * fresh
         for row, length, computed in zip(ids, mask.sum(1).tolist(), new.sum(1).tolist(), strict=True):
             tag = token_id(self._engine.tokenizer, STEP_TAG)
-            heads = 1 if isinstance(self._engine, Generator) else int((row == tag).sum())
+            heads = 1 if isinstance(self._engine, HFWriter) else int((row == tag).sum())
             self.flops += self._engine.flops.forward(length - computed, computed, heads)
             if fresh:
                 self.read.append(tuple(row[: int(length)].tolist()))

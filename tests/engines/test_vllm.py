@@ -13,7 +13,7 @@ import pytest
 from transformers import Qwen2ForCausalLM
 
 from policies.engines import vllm as runtime
-from policies.engines.share import Engine, Room
+from policies.engines.share import Engine, Share
 from policies.vllm import VLLM
 from scorers.critic import Critic
 from scorers.implicit import Implicit
@@ -23,7 +23,7 @@ from search.solve import search_id
 from search.tree.randomness import key
 from tests.command_line import result_lines, stopped
 from tests.models import CONTEXT, QUESTIONS, extend, full_pass, ids_of, random_paths, run_all, save_random, vllm
-from tests.scorers.test_reward_formats import QUESTION, TEXTS, make
+from tests.scorers.formats import QUESTION, TEXTS, make
 
 POLICY = VLLM(dtype="float32", context=CONTEXT)  # the same engine as the contract suite's
 JUDGE = PRM(engine=Engine.VLLM, dtype="float32", context=CONTEXT)
@@ -133,8 +133,8 @@ def test_scores_that_others_cached_are_read_again():
 def test_scores_hold_under_memory_pressure(monkeypatch: pytest.MonkeyPatch):
     """A cache of 26 blocks and fifty readings at once, each admitted with its first block: most are preempted."""
     counted: Counter[str] = Counter()
-    arguments, parts = runtime._arguments, {"long_prefill_token_threshold": 32, "max_num_batched_tokens": 512}
-    monkeypatch.setattr(runtime, "_arguments", lambda *of: arguments(*of) | parts)
+    arguments, parts = runtime.engine_arguments, {"long_prefill_token_threshold": 32, "max_num_batched_tokens": 512}
+    monkeypatch.setattr(runtime, "engine_arguments", lambda *of: arguments(*of) | parts)
     monkeypatch.setattr(runtime, "Server", partial(runtime.Server, stat_loggers=[counter(counted)]))
     small = replace(JUDGE, cache_gb=0.006, context=512, max_num_seqs=64)
     paths = [path for seed in range(7, 12) for path in random_paths(seed)][:50]
@@ -153,8 +153,8 @@ def test_the_meter_is_vllms_own_count():
     from policies.engines.vllm_writer import VLLMWriter
 
     counted: Counter[str] = Counter()
-    room = Room(context=CONTEXT, cache_gb=0.2)
-    server = runtime.Server("tiny", "float32", room, "generate", stat_loggers=[counter(counted)])
+    share = Share(context=CONTEXT, cache_gb=0.2)
+    server = runtime.Server("tiny", "float32", share, "generate", stat_loggers=[counter(counted)])
     writer = VLLMWriter(server, "\n\n")
     policy = replace(POLICY)
     policy.__dict__["engine"] = writer
@@ -176,7 +176,7 @@ def test_an_engines_death_is_a_clear_error():
     from policies.engines.vllm_writer import VLLMWriter
 
     before = children()
-    writer = VLLMWriter(runtime.Server("tiny", "float32", Room(context=CONTEXT, cache_gb=0.2), "generate"), "\n\n")
+    writer = VLLMWriter(runtime.Server("tiny", "float32", Share(context=CONTEXT, cache_gb=0.2), "generate"), "\n\n")
     policy = replace(POLICY)
     policy.__dict__["engine"] = writer
     assert ids_of(extend(policy, QUESTIONS[1], [1]).continuations[0])
@@ -191,11 +191,11 @@ def test_an_engines_death_is_a_clear_error():
 
 @vllm
 def test_an_engine_that_has_ended_is_started_anew():
-    room = Room(context=256, cache_gb=0.05)
-    first = runtime.shared("tiny", "float32", room, "generate")
-    assert runtime.shared("tiny", "float32", room, "generate") is first
+    share = Share(context=256, cache_gb=0.05)
+    first = runtime.shared("tiny", "float32", share, "generate")
+    assert runtime.shared("tiny", "float32", share, "generate") is first
     first.close()
-    second = runtime.shared("tiny", "float32", room, "generate")
+    second = runtime.shared("tiny", "float32", share, "generate")
     assert second is not first and second.alive
     second.close()
 

@@ -8,47 +8,47 @@ from typing import Any
 import pytest
 import torch
 
-from policies.engines import vllm as runtime
+from policies.engines import vllm, vllm_arguments
 from policies.engines.hf import ModelError, locate
-from policies.engines.share import Engine, Room
-from scorers.checkpoints.vllm_reader import wanted
+from policies.engines.share import Engine, Share
+from scorers.checkpoints.vllm_reader import scores_at
 from scorers.prm import PRM
 
 
 def test_a_vllm_that_is_missing_or_too_old_is_a_clear_error(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(runtime, "_installed", lambda package: None)
+    monkeypatch.setattr(vllm_arguments, "_installed", lambda package: None)
     with pytest.raises(ModelError, match=r"vLLM is not installed: pip install"):
-        runtime.check_version()
-    monkeypatch.setattr(runtime, "_installed", lambda package: runtime.Version("0.9.1"))
+        vllm_arguments.check_version()
+    monkeypatch.setattr(vllm_arguments, "_installed", lambda package: vllm_arguments.Version("0.9.1"))
     with pytest.raises(ModelError, match=r"vLLM 0\.9\.1 is installed; stepsearch needs 0\.20 or newer"):
-        runtime.check_version()
+        vllm_arguments.check_version()
 
 
 def test_shares_of_a_gpu_that_do_not_fit_are_refused_with_the_numbers(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(runtime, "_shares", [])
+    monkeypatch.setattr(vllm_arguments, "_shares", [])
     memory, weights = 80 * 10**9, 3 * 10**9
     with pytest.raises(ModelError, match=r"model=m has 31\.0 GB of weights; gpu_memory=0\.3 of GPU 0 is 24\.0 GB"):
-        runtime._check_share("m", Room(gpu_memory=0.3), memory, 31 * 10**9)
+        vllm_arguments.take_share("m", Share(gpu_memory=0.3), memory, 31 * 10**9)
     with pytest.raises(ModelError, match=r"3\.0 GB of weights and cache_gb=22; gpu_memory=0\.3 of GPU 0 is 24\.0 GB"):
-        runtime._check_share("m", Room(gpu_memory=0.3, cache_gb=22), memory, weights)
-    runtime._check_share("m", Room(gpu_memory=0.55), memory, weights)
+        vllm_arguments.take_share("m", Share(gpu_memory=0.3, cache_gb=22), memory, weights)
+    vllm_arguments.take_share("m", Share(gpu_memory=0.55), memory, weights)
     with pytest.raises(
         ModelError, match=r"0\.55 of it is taken, and .* lower policy\.gpu_memory or scorer\.gpu_memory"
     ):
-        runtime._check_share("m", Room(gpu_memory=0.5), memory, weights)
-    runtime._check_share("m", Room(gpu_memory=0.5, gpu=1), memory, weights)
-    runtime._check_share("m", Room(gpu_memory=0.4), memory, weights)  # together 0.95, which may be taken
+        vllm_arguments.take_share("m", Share(gpu_memory=0.5), memory, weights)
+    vllm_arguments.take_share("m", Share(gpu_memory=0.5, gpu=1), memory, weights)
+    vllm_arguments.take_share("m", Share(gpu_memory=0.4), memory, weights)  # together 0.95, which may be taken
 
 
 def test_weights_are_counted_as_they_are_loaded():
     """The small policy's file holds 0.8 M numbers; float32 takes four bytes of each."""
-    half, whole = (runtime._weights("tiny", dtype, "generate") for dtype in (torch.bfloat16, torch.float32))
+    half, whole = (vllm_arguments._weights("tiny", dtype, "generate") for dtype in (torch.bfloat16, torch.float32))
     assert whole == 2 * half and 1.6e6 < half < 1.8e6
-    assert 7.0e6 < runtime._weights("tiny-prm", torch.bfloat16, "pooling") < 7.3e6
+    assert 7.0e6 < vllm_arguments._weights("tiny-prm", torch.bfloat16, "pooling") < 7.3e6
 
 
 def test_a_prm_that_cannot_be_read_starts_no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(runtime, "Server", lambda *_: pytest.fail("an engine was started"))
+    monkeypatch.setattr(vllm, "Server", lambda *_: pytest.fail("an engine was started"))
     with pytest.raises(ModelError, match="scorer=lm_head_prm reads it"):
         PRM(model="tiny", engine=Engine.VLLM).load()
     copytree(locate("tiny-prm"), tmp_path / "prm")
@@ -65,7 +65,7 @@ def test_rows_of_the_wrong_number_or_value_are_refused():
             prompt_token_ids=ids, num_cached_tokens=4, outputs=SimpleNamespace(data=torch.tensor(rows))
         )
 
-    assert wanted(output([[0.75, 0.25]] * 6), [5, 9]) == [0.25, 0.25]
-    assert wanted(output([[0.75, 0.25]] * 6), [3, 9]) is None, "a wanted tag was cached"
-    assert wanted(output([[0.75, 0.25]] * 8), [9]) is None, "two rows too many"
-    assert wanted(output([[0.75, float("nan")]] * 6), [9]) is None
+    assert scores_at(output([[0.75, 0.25]] * 6), [5, 9]) == [0.25, 0.25]
+    assert scores_at(output([[0.75, 0.25]] * 6), [3, 9]) is None, "a wanted tag was cached"
+    assert scores_at(output([[0.75, 0.25]] * 8), [9]) is None, "two rows too many"
+    assert scores_at(output([[0.75, float("nan")]] * 6), [9]) is None

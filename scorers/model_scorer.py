@@ -1,0 +1,18 @@
+"""The knob that all scorers with a language model share."""
+
+from dataclasses import dataclass
+
+from search.errors import KnobError
+
+
+@dataclass(frozen=True)
+class ModelScorer:
+    """A scorer that asks a language model."""
+
+    model: str = ""
+    """a folder, or a hub name"""
+
+    def check_model(self) -> None:
+        """Raises KnobError where no model is named."""
+        if not self.model:
+            raise KnobError("scorer.model: name a folder or a hub model")
