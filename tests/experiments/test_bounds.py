@@ -68,7 +68,7 @@ BOUNDS: list[tuple[Callable[..., Any], str, Any, str]] = [
     (Judge, "concurrency", 0, "Judge.concurrency is 0"),
     (Sweep, "concurrency", 0, "Sweep.concurrency is 0"),
     (Sweep, "max_errors", -1, "Sweep.max_errors is -1"),
-    (Sweep, "seeds", [], "Sweep.seeds is []; give at least one, and each of them once"),
+    (Sweep, "seeds", [], "Sweep.seeds is []; give at least one seed, and each only once"),
     (Sweep, "seeds", [1, 1], "Sweep.seeds is [1, 1]"),
 ]
 
