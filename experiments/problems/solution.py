@@ -80,4 +80,4 @@ def check_distinct(names: Iterable[str], plural: str) -> None:
     """Raises ProblemError if a name is repeated; `plural` says what the names are of."""
     for name, count in Counter(names).most_common(1):
         if count > 1:
-            raise ProblemError(f"data.path: {count} {plural} are called {name}; give each an id of its own")
+            raise ProblemError(f"data.path: {count} {plural} are called {name}; give each a unique id")
