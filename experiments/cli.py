@@ -21,68 +21,59 @@ from typing import NamedTuple
 from experiments.errors import INTERRUPTED, ConfigError, is_message, one_of
 
 HELP = ("-h", "--help")
-
-
 CFG = "--cfg"
 
 
 class Command(NamedTuple):
-    """A subcommand: a module with `main`, its dataclass of knobs, and a line for the list of commands."""
+    """A subcommand: a module with `main` and a dataclass of knobs named after the command, and a line for the list."""
 
     module: str
-    knobs: str
     summary: str
-    question: bool = False  # the first word is a question, taken off before anything is read as key=value
+    question: bool = False  # the first argument is a question; only the rest is read as key=value
 
 
 COMMANDS = {
-    "solve": Command(
-        "experiments.commands.solve", "Solve", "search one question; print answer, votes, cost and tree", True
-    ),
+    "solve": Command("experiments.commands.solve", "search one question; print its answer, votes, cost and tree", True),
     "sweep": Command(
-        "experiments.commands.sweep", "Sweep", "searchers x budgets x problems; write results, summary and curves"
+        "experiments.commands.sweep", "run searchers x budgets x problems; write results, summary and curves"
     ),
-    "import": Command("experiments.commands.importing", "Import", "make a run of samples that were written elsewhere"),
-    "curves": Command("experiments.commands.curves", "Curves", "draw a sweep's accuracy against what it spent"),
-    "estimate": Command("experiments.commands.estimate", "Estimate", "pass@k, G-Pass@k and votes of k from n samples"),
-    "compare": Command("experiments.commands.compare", "Compare", "compare a sweep's searchers at equal compute"),
-    "plan": Command("experiments.commands.plan", "Plan", "which searcher to use at a budget, by level of difficulty"),
-    "report": Command(
-        "experiments.commands.report", "Report", "make one HTML page of a sweep: curves, problems, trees"
-    ),
-    "judge": Command(
-        "experiments.commands.judge", "Judge", "judge a scorer on labelled solutions and as the best of N"
-    ),
+    "import": Command("experiments.commands.importing", "make a run folder from samples generated elsewhere"),
+    "curves": Command("experiments.commands.curves", "draw a sweep's accuracy against its compute"),
+    "estimate": Command("experiments.commands.estimate", "pass@k, G-Pass@k and votes of k, estimated from n samples"),
+    "compare": Command("experiments.commands.compare", "compare a sweep's searchers at equal compute"),
+    "plan": Command("experiments.commands.plan", "choose a searcher for a budget, by level of difficulty"),
+    "report": Command("experiments.commands.report", "make one HTML page of a sweep: curves, problems, trees"),
+    "judge": Command("experiments.commands.judge", "evaluate a scorer on labelled solutions and in Best-of-N"),
 }
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code: 0, 2 for a wrong command line, 130 after Ctrl-C."""
-    words = sys.argv[1:] if words is None else list(words)
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # last, so that no file of the user's hides one of ours
-    return guarded(lambda: _dispatch(words))
+        sys.path.append(os.getcwd())  # last, so that no user file shadows a module of this project
+    return guarded(lambda: _dispatch(arguments))
 
 
-def _dispatch(words: Sequence[str]) -> int:
-    if not words or words[0] in HELP:
+def _dispatch(arguments: Sequence[str]) -> int:
+    if not arguments or arguments[0] in HELP:
         print(_overview())
-        return 0 if words else 2
-    name, *rest = words
+        return 0 if arguments else 2
+    name, *rest = arguments
     if name not in COMMANDS:
-        raise ConfigError(f"{name!r} is no command; choose from {one_of(COMMANDS, name)}")
+        raise ConfigError(f"no such command {name!r}; choose from {one_of(COMMANDS, name)}")
     command, question = COMMANDS[name], []
     if command.question and rest and rest[0] not in (*HELP, CFG):
         question, rest = rest[:1], rest[1:]
     module = import_module(command.module)
-    knobs: type = getattr(module, command.knobs)
-    if any(word in HELP for word in rest):
+    knobs: type = getattr(module, name.capitalize())
+    if any(argument in HELP for argument in rest):
         from experiments.config.help import command_help
 
         print(command_help(knobs))
         return 0
     if CFG in rest:
-        _print_config(knobs, [word for word in rest if word != CFG])
+        _print_config(knobs, [argument for argument in rest if argument != CFG])
         return 0
     return module.main(*question, overrides=rest)
 
@@ -111,13 +102,13 @@ def _overview() -> str:
 
 
 def guarded(run: Callable[[], int]) -> int:
-    """Runs a command; an error that is a message becomes one line, any other one keeps its traceback."""
+    """Runs a command; returns its exit code. An error written for the user is one line, others keep a traceback."""
     try:
         return run()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has gone
+    except BrokenPipeError:  # the reader of standard output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     except Exception as error:

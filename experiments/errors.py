@@ -1,4 +1,4 @@
-"""Errors that the commands raise, and which of all errors are written for the user."""
+"""The errors that commands raise, and the test for errors whose message is written for the user."""
 
 import difflib
 from collections.abc import Iterable, Iterator
@@ -6,11 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
-
-
 OURS = ("search", "policies", "scorers", "experiments")
-
-
 _FOLDER = Path(__file__).resolve().parents[1]
 
 
@@ -19,12 +15,12 @@ class ConfigError(ValueError):
 
 
 class RunError(ValueError):
-    """A run folder or a file cannot be used; the message names it and the way out."""
+    """A run folder or a file cannot be used; the message names it and says what to do."""
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns an OSError of the block into a RunError that names the file and the reason."""
+    """Turns an OSError in the block into a RunError that names the file and the reason."""
     try:
         yield
     except OSError as error:
@@ -34,8 +30,8 @@ def writing(path: Path) -> Iterator[None]:
 def is_message(error: BaseException) -> bool:
     """Whether the error's text alone tells a user what to do.
 
-    So it is with every error class of ours, and with a plain ValueError raised by our code. Anything else is a
-    defect, ours or a plug-in's, and wants its traceback.
+    This holds for the error classes of this project and for a plain ValueError that its code raises. Any other error
+    is a defect, in this project or in a plug-in, and needs its traceback.
     """
     if type(error).__module__.partition(".")[0] in OURS:
         return True
@@ -49,7 +45,7 @@ def is_message(error: BaseException) -> bool:
 
 
 def one_of(valid: Iterable[str], wrong: str = "") -> str:
-    """The valid names in words, with a suggestion where the wrong one is close to one of them."""
+    """The valid names, separated by commas, with a suggestion where one of them is close to the wrong name."""
     names = list(valid)
     near = difflib.get_close_matches(wrong, names, n=1)
     return ", ".join(names) + (f". Did you mean {near[0]}?" if near else "")

@@ -1,4 +1,4 @@
-"""What a model wrote, and numbers, made fit for a terminal. Text from models is never trusted."""
+"""Formats model output and numbers for a terminal. Text from models is never trusted."""
 
 import sys
 
@@ -6,7 +6,7 @@ from rich.console import Console
 
 
 def screen() -> Console:
-    """Standard output; wide enough for our tables where it is no terminal."""
+    """A console on standard output; it is 120 columns wide where standard output is not a terminal."""
     return Console() if sys.stdout.isatty() else Console(width=120)
 
 
@@ -17,12 +17,12 @@ def plain(text: str) -> str:
 
 
 def plain_lines(text: str) -> str:
-    """As `plain`, line breaks kept."""
+    """The text of `plain`, with line breaks kept."""
     return "\n".join(map(plain, text.splitlines()))
 
 
 def number(value: float | None) -> str:
-    """A cost in words: `unknown` for None, whole numbers with commas, large ones in scientific notation."""
+    """A cost as text: `unknown` for None, integers with commas, large numbers in scientific notation."""
     if value is None:
         return "unknown"
     if abs(value) >= 1e7:
@@ -31,12 +31,12 @@ def number(value: float | None) -> str:
 
 
 def exact(value: float) -> str:
-    """A number as one would type it, none of its digits lost; whole ones without a point."""
+    """All digits of a number, as typed on a command line; integers have no decimal point."""
     return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def percent(share: float | None, sign: str = "") -> str:
-    """Per cent to one digit: `unknown` for None, `-` for NaN; `sign` is a format's, "+" or none."""
+    """A percentage to one decimal: `unknown` for None, `-` for NaN; `sign` is a format flag, "+" or empty."""
     if share is None:
         return "unknown"
     return "-" if share != share else f"{100 * share:{sign}.1f}"

@@ -1,4 +1,4 @@
-"""A policy on vLLM: what a GPU runs; vLLM's CPU build runs the same."""
+"""A policy on vLLM, for GPUs; vLLM's CPU build runs it too."""
 
 from dataclasses import dataclass
 from functools import cached_property

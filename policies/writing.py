@@ -22,7 +22,7 @@ class Writer(Protocol):
     meter: Meter
 
     async def write(self, rows: Sequence[Row]) -> None:
-        """Fills in steps and cost of all rows. Cancelled, they stop at their next token."""
+        """Fills in steps and cost of all rows. A cancelled write stops at the next token."""
         ...
 
 
@@ -64,11 +64,11 @@ class Writing:
         raise NotImplementedError
 
     def load(self) -> None:
-        """Loads the model, which else happens at the first request."""
+        """Loads the model, which would otherwise happen at the first request."""
         _ = self.engine
 
     async def extend(self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int]) -> Extension:
-        """Raises ValueError where the question leaves the context no room."""
+        """Raises ValueError where question and path fill the context."""
         question = encode_question(self.engine.tokenizer, node.tree.question, self.system_prompt)
         path = node.token_ids()
         if len(question) + len(path) >= self.engine.context:

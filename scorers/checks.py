@@ -28,7 +28,7 @@ _relation = Equivalence(seconds=2.0, workers=2)
 
 
 class Verdict(StrEnum):
-    """Of a claim or a step."""
+    """The outcome of checking a claim or a step."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -49,20 +49,21 @@ class Checks:
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         worth = {Verdict.PASS: 1.0, Verdict.FAIL: 0.0, Verdict.UNKNOWN: self.unknown}
-        found = await asyncio.to_thread(lambda: [check(question, step.text) for step in steps[since:]])
-        return Scored([worth[verdict] for verdict in found], Cost(calls=0))
+        verdicts = await asyncio.to_thread(lambda: [check(question, step.text) for step in steps[since:]])
+        return Scored([worth[verdict] for verdict in verdicts], Cost(calls=0))
 
 
 def check(question: str, text: str) -> Verdict:
-    """Of one step. It blocks while expressions are computed: 2 s of processor time each at most, and no new claim is
-    looked at after SECONDS.
+    """The verdict on one step. Blocks while expressions are computed, each for at most 2 s of processor time.
+
+    No new claim is checked after SECONDS.
     """
-    stop, found = time.monotonic() + SECONDS, set[Verdict]()
+    stop, verdicts = time.monotonic() + SECONDS, set[Verdict]()
     for claim in claims(text):
-        found.update(_verdicts(question, claim))
-        if Verdict.FAIL in found or time.monotonic() > stop:
+        verdicts.update(_verdicts(question, claim))
+        if Verdict.FAIL in verdicts or time.monotonic() > stop:
             break
-    return next((verdict for verdict in (Verdict.FAIL, Verdict.PASS) if verdict in found), Verdict.UNKNOWN)
+    return next((verdict for verdict in (Verdict.FAIL, Verdict.PASS) if verdict in verdicts), Verdict.UNKNOWN)
 
 
 def _verdicts(question: str, claim: Claim) -> Iterator[Verdict]:
@@ -77,18 +78,18 @@ def _holds(claim: Claim) -> Verdict:
     left, right = map(_relation.value, claim)
     if left is None or right is None:
         return Verdict.UNKNOWN
-    places = [len(found[1]) for side in claim if (found := _DECIMAL.fullmatch(side))]
+    places = [len(match[1]) for side in claim if (match := _DECIMAL.fullmatch(side))]
     # Rounding and cutting off move a number by less than one in its last place.
     allowed = max([1e-9 * max(abs(left), abs(right), 1), *((1 - 1e-6) * 10.0**-count for count in places)])
     return Verdict.PASS if abs(left - right) <= allowed else Verdict.FAIL
 
 
 def _put_back(question: str, claim: Claim) -> Claim | None:
-    """The question's equation with the claim's number for its variable; None where question or claim is another."""
+    """The question's equation with the claim's number for its variable; None where they do not fit."""
     if not (_LETTER.fullmatch(claim.left) and Claim(claim.right, "0").numeric):
         return None
-    equations = [found for found in claims(question) if not found.numeric]
+    equations = [equation for equation in claims(question) if not equation.numeric]
     if len(equations) != 1 or set(_LETTER.findall(" = ".join(equations[0]))) != {claim.left}:
         return None
     sides = [latex(_LETTER.sub(lambda _: f"({claim.right})", side)) for side in equations[0]]
-    return found if (found := Claim(*sides)).numeric else None
+    return solved if (solved := Claim(*sides)).numeric else None

@@ -65,12 +65,12 @@ def claims(text: str) -> Iterator[Claim]:
 def _parts(text: str) -> Iterator[tuple[str, bool]]:
     """The text cut into prose and formulas; what is opened and never closed is prose."""
     start, closer = 0, ""
-    for found in _DELIMITER.finditer(text):
-        if closer and found[0] != closer:
+    for match in _DELIMITER.finditer(text):
+        if closer and match[0] != closer:
             continue
-        yield text[start : found.start()], bool(closer)
-        closer = "" if closer else _CLOSED_BY.get(found[0], found[0].replace("begin", "end"))
-        start = found.end()
+        yield text[start : match.start()], bool(closer)
+        closer = "" if closer else _CLOSED_BY.get(match[0], match[0].replace("begin", "end"))
+        start = match.end()
     yield text[start:], False
 
 
@@ -82,15 +82,15 @@ def _in_formula(formula: str) -> Iterator[Claim]:
 
 def _in_prose(text: str) -> Iterator[Claim]:
     text = _BULLET.sub("", text)
-    for found in _RUN.finditer(text):
+    for match in _RUN.finditer(text):
         run, before, after = (
-            found[0].strip(),
-            text[max(found.start() - 1, 0) : found.start()],
-            text[found.end() : found.end() + 1],
+            match[0].strip(),
+            text[max(match.start() - 1, 0) : match.start()],
+            text[match.end() : match.end() + 1],
         )
-        glued = not found[0][:1].isspace() and before.isalnum()  # f(2 + 1), x2 + 1
-        torn = glued or (run[:1] in tuple("+-*/×·÷^)") and (before.isalnum() or before in tuple(")}]'\"")))
-        if "=" in run and not torn and not (after.isalpha() or after in tuple("\\{_")) and run[-1] != "=":
+        is_glued = not match[0][:1].isspace() and before.isalnum()  # f(2 + 1), x2 + 1
+        is_torn = is_glued or (run[:1] in tuple("+-*/×·÷^)") and (before.isalnum() or before in tuple(")}]'\"")))
+        if "=" in run and not is_torn and not (after.isalpha() or after in tuple("\\{_")) and run[-1] != "=":
             yield from (claim for claim in _pairs(run) if any(map(_COMPUTES.search, claim)))
 
 

@@ -54,10 +54,10 @@ def check_scorer(scorer: object, cases: Sequence[Case] | None = None, tolerance:
     for `since`; the same for a step when later ones follow, unless the scorer says `prefix_consistent = False`; a cost
     that is not negative. Numbers may differ by `tolerance` (times their size above 1), which half precision needs.
     """
-    found = asyncio.run(violations(scorer, CASES if cases is None else cases, tolerance))
-    if found:
-        broken = "".join(f"\n- {line}" for line in dict.fromkeys(found))
-        raise ConformanceError(f"{type(scorer).__name__} breaks its promises:{broken}")
+    failures = asyncio.run(violations(scorer, CASES if cases is None else cases, tolerance))
+    if failures:
+        lines = "".join(f"\n- {line}" for line in dict.fromkeys(failures))
+        raise ConformanceError(f"{type(scorer).__name__} breaks its promises:{lines}")
 
 
 async def violations(scorer: object, cases: Sequence[Case], tolerance: float) -> list[str]:
@@ -70,7 +70,7 @@ async def violations(scorer: object, cases: Sequence[Case], tolerance: float) ->
             await examiner.since(place, case, scores)
             if getattr(scorer, "prefix_consistent", True):
                 await examiner.prefixes(place, case, scores)
-    return examiner.found
+    return examiner.failures
 
 
 @dataclass
@@ -79,7 +79,7 @@ class _Examiner:
 
     scorer: Scorer
     tolerance: float
-    found: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
     async def ask(self, place: int, case: Case, how: str, since: int = 0) -> list[float] | None:
         """The scores of a case, or None where that failed. An outcome scorer is asked about the last step alone."""
@@ -91,36 +91,36 @@ class _Examiner:
             scores = [float(score) for score in scored.scores]
             check_scores(self.scorer.kind, scores, len(case.steps) - since)
         except Exception as error:
-            self.found.append(f"case {place} ({case.question[:40]!r}), {how}: {type(error).__name__}: {error}")
+            self.failures.append(f"case {place} ({case.question[:40]!r}), {how}: {type(error).__name__}: {error}")
             return None
         if min(scored.cost[:4]) < 0 or (scored.cost.flops or 0) < 0:
-            self.found.append(f"case {place}, {how}: its cost is negative: {scored.cost}")
+            self.failures.append(f"case {place}, {how}: its cost is negative: {scored.cost}")
         if tuple(steps) != case.steps:
-            self.found.append(f"case {place}, {how}: it changed the list of steps that it was given")
+            self.failures.append(f"case {place}, {how}: it changed the list of steps that it was given")
         return scores
 
     async def among_others(self, cases: Sequence[Case], alone: Sequence[list[float] | None]) -> None:
         """All cases twice at the same time, last first."""
         places = list(reversed(range(len(cases)))) * 2
         async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(self.ask(place, cases[place], "among others")) for place in places]
-        for place, task in sorted(zip(places, asked, strict=True), key=lambda pair: pair[0]):
+            tasks = [group.create_task(self.ask(place, cases[place], "among others")) for place in places]
+        for place, task in sorted(zip(places, tasks, strict=True), key=lambda pair: pair[0]):
             self.compare(f"case {place}: among others at the same time", task.result(), alone[place])
 
     async def since(self, place: int, case: Case, scores: list[float]) -> None:
         for since in range(1, len(case.steps)):
-            asked = await self.ask(place, case, f"since={since}", since)
-            self.compare(f"case {place}: with since={since}", asked, scores[since:])
+            other = await self.ask(place, case, f"since={since}", since)
+            self.compare(f"case {place}: with since={since}", other, scores[since:])
 
     async def prefixes(self, place: int, case: Case, scores: list[float]) -> None:
         for count in range(1, len(case.steps)):
-            asked = await self.ask(place, Case(case.question, case.steps[:count]), f"its first {count} steps")
-            self.compare(f"case {place}: before later steps follow its first {count}", asked, scores[:count])
+            other = await self.ask(place, Case(case.question, case.steps[:count]), f"its first {count} steps")
+            self.compare(f"case {place}: before later steps follow its first {count}", other, scores[:count])
 
     def compare(self, what: str, one: list[float] | None, other: list[float] | None) -> None:
         if one is None or other is None:
             return
         for step, (a, b) in enumerate(zip(one, other, strict=True), 1):
             if abs(a - b) > self.tolerance * max(1, abs(b)):
-                self.found.append(f"{what}, step {step} has {a:.6g} and not {b:.6g}")
+                self.failures.append(f"{what}, step {step} has {a:.6g} and not {b:.6g}")
                 return

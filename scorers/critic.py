@@ -91,20 +91,20 @@ class Critic(Share, Embedded, ModelScorer):
         return shared_writer(self.model, choose_device(self.device), self.dtype, self.batch_size, _WHOLE)
 
     def load(self) -> None:
-        """Loads the model, which else happens at the first request."""
+        """Loads the model, which would otherwise happen at the first request."""
         _ = self.writer
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         """Raises ScoreError where no critique of a step has a verdict, ValueError where a prompt leaves no room."""
         texts = [step.text.removesuffix(self.delimiter).strip() for step in steps]
-        judged = await together(*(self._judge(question, texts[: place + 1]) for place in range(since, len(texts))))
-        return Scored([share for share, _ in judged], sum((cost for _, cost in judged), NOTHING))
+        shares = await together(*(self._judge(question, texts[: place + 1]) for place in range(since, len(texts))))
+        return Scored([share for share, _ in shares], sum((cost for _, cost in shares), NOTHING))
 
     async def _judge(self, question: str, texts: Sequence[str]) -> tuple[float, Cost]:
-        """Of the last of these steps."""
+        """The share of critiques that call the last of these steps right, and its cost."""
         parts = {"question": question, "earlier": "\n\n".join(texts[:-1]) or "(none)", "step": texts[-1]}
-        asked = re.sub(r"\{(question|earlier|step)\}", lambda found: parts[found[1]], self.prompt)
-        prompt = list(encode_question(self.writer.tokenizer, asked, self.system_prompt))
+        request = re.sub(r"\{(question|earlier|step)\}", lambda match: parts[match[1]], self.prompt)
+        prompt = list(encode_question(self.writer.tokenizer, request, self.system_prompt))
         if len(prompt) >= self.writer.context:
             raise ValueError(f"a step to judge takes {len(prompt)} tokens; {self.model} holds {self.writer.context}")
         limits = Limits(max_steps=self.max_tokens, max_step_tokens=self.max_tokens, max_tokens=self.max_tokens)
@@ -124,6 +124,6 @@ class Critic(Share, Embedded, ModelScorer):
 
 
 def read(critique: str) -> float | None:
-    """The verdict in its last box, which holds nothing else; None where there is none."""
-    found = _TEXT.sub(r"\1", boxed(critique) or "").strip(" .").lower()
-    return _VERDICTS.get(found)
+    """The verdict in its last box, which holds it alone; None where there is none."""
+    word = _TEXT.sub(r"\1", boxed(critique) or "").strip(" .").lower()
+    return _VERDICTS.get(word)

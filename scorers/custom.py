@@ -5,9 +5,9 @@
             return [1 / (1 + len(step.text)) for step in steps]
 
 `score` returns one number for every step. It may be a coroutine; a plain one runs in a thread, one call at a time.
-`score_many(pairs)`, a list of (question, steps), is asked instead where there is one: it gets what waits as a batch.
-`kind` says what the numbers mean (correctness where it is left out). Who wants to say what a call costs, or to judge
-only what is new, writes the whole protocol: `async def score(self, question, steps, since)`, which returns Scored.
+`score_many(pairs)`, a list of (question, steps), is called instead where there is one, with all waiting pairs.
+`kind` says what the numbers mean (correctness where it is left out). To report the cost of a call, or to judge
+only new steps, write the full protocol: `async def score(self, question, steps, since)`, which returns Scored.
 """
 
 import inspect
@@ -43,8 +43,8 @@ def adapt(scorer: object) -> Scorer:
         raise ScorerError(f"{name} has no method `score`: write `def score(self, question, steps)`")
     if inspect.iscoroutinefunction(score) and _takes(score, "", [], 0):
         return Full(name, kind, score)
-    wanted = "(question, steps), or a coroutine of (question, steps, since)"
-    _check(f"{name}.score", score, wanted, False, ["", []])
+    expected = "(question, steps), or a coroutine of (question, steps, since)"
+    _check(f"{name}.score", score, expected, False, ["", []])
     if inspect.iscoroutinefunction(score):
         return Plain(name, kind, score)
     return Many(name, kind, lambda pairs: [score(*pair) for pair in pairs], 1)
@@ -52,7 +52,7 @@ def adapt(scorer: object) -> Scorer:
 
 @dataclass(frozen=True)
 class Full:
-    """The whole protocol, with its answer checked."""
+    """A scorer that implements the full protocol; its answers are checked."""
 
     name: str
     kind: Kind
@@ -103,15 +103,15 @@ def numbers(name: str, kind: Kind, answer: Any, steps: int) -> list[float]:
     Raises ScoreError where there are more or fewer, or what was returned is not a list of numbers.
     """
     try:
-        found = [float(number) for number in answer]
+        values = [float(number) for number in answer]
     except (TypeError, ValueError) as error:
-        wanted = f"return a list of {steps} numbers"
-        raise ScoreError(f"{name} returned {answer!r:.60} for {steps} steps: {wanted}") from error
-    if kind is Kind.OUTCOME and len(found) == 1:
-        found = [found[0]] * steps
-    if len(found) != steps:
-        raise ScoreError(f"{name} returned {len(found)} numbers for {steps} steps: return one for every step")
-    return found
+        expected = f"return a list of {steps} numbers"
+        raise ScoreError(f"{name} returned {answer!r:.60} for {steps} steps: {expected}") from error
+    if kind is Kind.OUTCOME and len(values) == 1:
+        values = [values[0]] * steps
+    if len(values) != steps:
+        raise ScoreError(f"{name} returned {len(values)} numbers for {steps} steps: return one for every step")
+    return values
 
 
 def _kind(scorer: object) -> Kind:
@@ -130,11 +130,11 @@ def _batch_size(scorer: object) -> int:
     return size
 
 
-def _check(method: str, function: Any, wanted: str, is_wrong: bool, arguments: Sequence[Any]) -> None:
+def _check(method: str, function: Any, expected: str, is_wrong: bool, arguments: Sequence[Any]) -> None:
     if is_wrong or not callable(function) or not _takes(function, *arguments):
         signature = inspect.signature(function) if callable(function) else f" = {function!r}"
         kind = "a coroutine " if inspect.iscoroutinefunction(function) else ""
-        raise ScorerError(f"{method} is {kind}{signature}: it must be {wanted}")
+        raise ScorerError(f"{method} is {kind}{signature}: it must be {expected}")
 
 
 def _takes(function: Callable[..., Any], *arguments: Any) -> bool:

@@ -65,7 +65,7 @@ class Ensemble:
                 raise KindError(f"{type(member).__name__} is of kind {member.kind}; an ensemble takes scores of steps")
 
     def load(self) -> None:
-        """Loads the members' models, which else happens at the first request."""
+        """Loads the members' models, which would otherwise happen at the first request."""
         for member in self.of:
             if hasattr(type(member), "load"):
                 member.load()  # pyright: ignore[reportAttributeAccessIssue]
@@ -73,15 +73,15 @@ class Ensemble:
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         if self.rule is Combine.TIERED:
             return await self._tiered(question, steps, since)
-        asked = await together(*(self._ask(member, question, steps, since) for member in self.of))
-        combined = _COMBINE[self.rule](np.array([scored.scores for scored in asked]))
-        cost = asked[0].cost
-        for scored in asked[1:]:
+        answers = await together(*(self._ask(member, question, steps, since) for member in self.of))
+        combined = _COMBINE[self.rule](np.array([scored.scores for scored in answers]))
+        cost = answers[0].cost
+        for scored in answers[1:]:
             cost += scored.cost
         return Scored(combined.tolist(), cost)
 
     async def _tiered(self, question: str, steps: Sequence[Step], since: int) -> Scored:
-        """The next member is asked while a step is unsure, and judges the unsure ones alone."""
+        """Each next member judges only the steps that are still unsure."""
         scores, cost = np.full(len(steps) - since, np.nan), Cost(calls=0)
         for member in self.of:
             unsure = np.isnan(scores) | ((scores > self.low) & (scores < self.high))

@@ -49,7 +49,7 @@ class Implicit(Share, Embedded, ModelScorer):
 
     @cached_property
     def readers(self) -> tuple[StepReader, StepReader]:
-        """Of the model and of the reference. Raises KnobError and ModelError where the two do not fit together."""
+        """The readers of model and reference. Raises KnobError and ModelError where the two do not fit together."""
         from scorers.checkpoints.head_kinds import check
 
         check_preset(Head.LIKELIHOOD, self.model, self)
@@ -74,7 +74,7 @@ class Implicit(Share, Embedded, ModelScorer):
         return hf_reader.shared_reader(Head.LIKELIHOOD, model, device, self.dtype, self.batch_size)
 
     def load(self) -> None:
-        """Loads the models, which else happens at the first request."""
+        """Loads the models, which would otherwise happen at the first request."""
         _ = self.readers
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:

@@ -66,7 +66,7 @@ class RewardModel(Repeatable, ModelScorer):
         return hf_reader.shared_reader(self.head, self.model, device, knobs.dtype, knobs.batch_size, self.words)
 
     def load(self) -> None:
-        """Loads the model, which else happens at the first request."""
+        """Loads the model, which would otherwise happen at the first request."""
         _ = self.reader
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:

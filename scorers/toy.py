@@ -17,7 +17,7 @@ from search.tree.step import Step
 
 @dataclass(frozen=True)
 class Toy:
-    """The probability that the toy policy, going on from a step, ends right. Knobs as the policy's name the world."""
+    """The probability that the toy policy ends right from a step on. The world's knobs are the policy's."""
 
     branch: int = 3
     """branches of every place"""

@@ -147,8 +147,7 @@ class Grower:
 
     async def _request(self, node: Node, indices: range, max_steps: int | None, merge: bool, ask: Ask) -> list[Node]:
         """One request: checks what came back, writes it into the tree and charges each continuation by itself."""
-        n, parent = len(indices), self._key(node)
-        seeds = [derive(parent, index) for index in indices]
+        n, seeds = len(indices), self._seeds(node, indices)
         more: dict[str, Any] = {} if ask == GO_ON else {"ask": ask}  # older policies know no `ask`
         extension = await self._account.policy(self._policy.extend(node, n, max_steps, seeds, **more))
         check_extension(extension, n, max_steps, node)
@@ -183,6 +182,13 @@ class Grower:
         if node.finished and self._account.covers(node):
             self._finished, self._allowance.reserve = True, NOTHING
         return node
+
+    def _seeds(self, node: Node, indices: range) -> list[int]:
+        """A key for each continuation of the node."""
+        if self.tree.draws == 1:
+            return [key(self.tree.seed, self.tree.question, node.path, index) for index in indices]
+        parent = self._key(node)
+        return [derive(parent, index) for index in indices]
 
     def _key(self, node: Node) -> int:
         """The node's key: of its parent's and its index, down from that of the search."""

@@ -14,6 +14,7 @@ from search.protocols import Policy, Scorer
 from search.tasks import first_error, pool
 from search.tree import Tree
 from search.tree.cost import Budget, BudgetSpent
+from search.tree.tree import DRAWS
 
 search_id: ContextVar[str | None] = ContextVar("search_id", default=None)
 """Names the running search to an engine whose cache outlives it, so that a search is charged what it costs alone."""
@@ -105,6 +106,8 @@ class Job:
     budget: Budget = field(default_factory=Budget)
     seed: int = 0
     name: Any = None
+    draws: int = DRAWS
+    """how random draws are keyed (`Tree.draws`)"""
 
 
 class Solved(NamedTuple):
@@ -131,7 +134,7 @@ async def solve_all(
 
 
 async def _run(job: Job) -> Solved:
-    tree = Tree(job.question, job.seed)
+    tree = Tree(job.question, job.seed, draws=job.draws)
     try:
         if not job.question.strip():
             raise ValueError("the question is empty")

@@ -1,4 +1,4 @@
-"""Best-of-N over saved solutions: what each rule of selection makes of the scores."""
+"""Best-of-N over saved solutions: the accuracy of each selection rule."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -67,7 +67,7 @@ def _by_rule(tree: Tree, solutions: Sequence[Solution], reduction: Reduction) ->
 
 
 def _by_label(tree: Tree, solutions: Sequence[Solution], reduction: Reduction) -> dict[str, float]:
-    """One question whose solutions are labelled, but not all have an answer to vote with: a solution is chosen."""
+    """One question with labelled solutions, some without an answer: rules choose a solution instead of an answer."""
     alone = [float(is_right(solution)) for solution in solutions]
     values = [leaf.value(reduction) or 0.0 for leaf in tree.leaves()]
     best = [right for right, value in zip(alone, values, strict=True) if value == max(values)]
@@ -75,7 +75,7 @@ def _by_label(tree: Tree, solutions: Sequence[Solution], reduction: Reduction) -
 
 
 def _grader(solutions: Sequence[Solution]) -> Callable[[str], bool]:
-    """What decides whether an answer is right: the gold answer, else the labels of the solutions."""
+    """Decides whether an answer is right: by the gold answer, or by the solutions' labels where there is no gold."""
     gold = solutions[0].answer
     if gold is not None:
         return lambda answer: equivalent(answer, gold)
@@ -88,7 +88,7 @@ def _answer(solution: Solution) -> str | None:
 
 
 def is_right(solution: Solution) -> bool:
-    """By its label, else by its answer; a solution without an answer is wrong."""
+    """Judged by the label or, where there is none, by the answer. A solution without an answer is wrong."""
     if solution.answer_right is not None:
         return solution.answer_right
     answer = _answer(solution)

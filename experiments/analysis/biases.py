@@ -1,4 +1,4 @@
-"""The biases of Best-of-N with a PRM, as numbers."""
+"""Measures of the biases of Best-of-N with a PRM."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ import numpy as np
 from experiments.analysis.best_of_n import is_right
 from experiments.problems.solution import Solution
 
-PLACES = 10  # bins of the place of the lowest score
+PLACES = 10  # bins of the lowest score's position
 
 
 class Biases(NamedTuple):
@@ -16,8 +16,8 @@ class Biases(NamedTuple):
 
     `right_but_doubted`: share of the solutions with a right answer that have a step scored wrong. `tolerated`: share of
     the solutions with a right answer and a wrong step in which no step is scored wrong. `lowest_is_last`: share of
-    solutions whose lowest score is the last step's; `lowest` is the histogram of its place, from first step to last.
-    Equal scores share. NaN where there is no such solution.
+    solutions whose lowest score is the last step's; `lowest` is the histogram of its position, from first step to last.
+    Equal lowest scores share. NaN where there is no such solution.
     """
 
     right_but_doubted: float
@@ -46,12 +46,12 @@ def _share(values: Iterable[float]) -> float:
 
 
 def _lowest(scores: Sequence[float]) -> np.ndarray:
-    """Each step's share in being the lowest, [S]."""
+    """Each step's share of the lowest score, [S]: 1 / m for each of m tied steps, 0 for the others."""
     is_lowest = np.asarray(scores) == min(scores)
     return is_lowest / is_lowest.sum()
 
 
 def _binned(shares: np.ndarray) -> np.ndarray:
-    """The shares of steps, [S], by tenths of the way from first step to last, [PLACES]."""
+    """The shares of steps, [S], summed by tenths of the way from first step to last, [PLACES]."""
     bins = np.minimum((np.linspace(0, 1, len(shares)) * PLACES).astype(int), PLACES - 1)
     return np.bincount(bins, weights=shares, minlength=PLACES)

@@ -1,4 +1,4 @@
-"""Results by cell, and which of them can be compared: what all analyses share."""
+"""Results by cell, and the subset that can be compared; used by all analyses."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _ORDER = (GREEDY, "best_of_n", "beam", "mcts", "particle_filter", "custom")
 
 @dataclass(frozen=True)
 class Cells:
-    """The results of a run by cell; `Cells.of` adds the cells that are read off larger ones."""
+    """The results of a run by cell; `Cells.of` adds the cells that are estimated from larger ones."""
 
     results: Sequence[Result]
 
@@ -28,7 +28,7 @@ class Cells:
 
     @cached_property
     def searches(self) -> list[Result]:
-        """The results that were run, not read off others."""
+        """The results of searches that were run, without estimates."""
         return [result for result in self.results if result.estimated_from is None]
 
     @cached_property
@@ -41,7 +41,7 @@ class Cells:
 
     @cached_property
     def rules(self) -> dict[str, list[str]]:
-        """By searcher, the rules that some tree of it allows, and the oracle."""
+        """By searcher, the rules that at least one of its trees allows, and the oracle."""
         rules: dict[str, set[str]] = {}
         for result in self.results:
             rules.setdefault(result.cell.searcher, {ORACLE}).update(result.selections)
@@ -49,7 +49,7 @@ class Cells:
 
     @cached_property
     def searchers(self) -> list[str]:
-        """In order, without greedy decoding."""
+        """The searchers in order, without greedy decoding."""
         return list(dict.fromkeys(key.searcher for key in self.by_key if key.searcher != GREEDY))
 
     @cached_property
@@ -84,7 +84,7 @@ def _searches(results: Iterable[Result]) -> set[tuple[str, int]]:
 
 def correct_by_problem(members: Iterable[Result], rule: str) -> dict[str, float]:
     """Mean correctness of each problem under a rule, over the seeds that it was searched with; problems without gold
-    are left out. Means and intervals are over problems: seeds of one problem are no further problems.
+    are left out. Means and intervals are over problems; seeds do not count as more problems.
     """
     correct: dict[str, list[float]] = {}
     for member in members:
@@ -94,6 +94,6 @@ def correct_by_problem(members: Iterable[Result], rule: str) -> dict[str, float]
 
 
 def mean(values: Sequence[float | None]) -> float | None:
-    """None where one of them is unknown."""
+    """The mean; None where a value is unknown."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if len(known) == len(values) else None

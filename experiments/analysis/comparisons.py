@@ -1,4 +1,4 @@
-"""Is a searcher better than the baseline that spends as much? Cells against cells, problem by problem."""
+"""Compares searchers with a baseline at the same cost, cell by cell over the same problems."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,14 +8,14 @@ import numpy as np
 from experiments.analysis.cells import Cells, correct_by_problem, mean
 from experiments.analysis.uncertainty import Interval, interval, p_value
 from experiments.errors import RunError, one_of
-from experiments.runs.axes import SPENT, Axis
+from experiments.runs.axes import AXIS_COST, Axis
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import Result
 
 NEAR = 1.02  # costs that differ by less are equal
 
 
-SIGNIFICANT = 0.05  # below it, signs so unequal are not put down to chance
+SIGNIFICANT = 0.05  # p-values below it are significant
 
 
 class Cell(NamedTuple):
@@ -28,11 +28,11 @@ class Cell(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A cell against the baseline at the same cost; all but `cell` are None where the baseline never spent as much, or
-    as little.
+    """A cell against the baseline at the same cost. All fields but `cell` are None where that cost is outside the
+    baseline's range.
 
-    `difference` of the mean correctness with its 95 % interval over problems, the `p_value` of a paired permutation
-    test, and on how many problems either is the better one.
+    `difference` is that of the mean correctness, with its 95 % interval over problems; `p_value` is from a paired
+    permutation test; `better` and `worse` count the problems on which the cell is better or worse.
     """
 
     cell: Cell
@@ -68,7 +68,7 @@ def comparisons(cells: Cells, baseline: str, axis: Axis, rule: str, n: float | N
         return [compared(cell, fixed.correct) for cell in known if cell is not fixed]
     others = [cell for cell in known if cell.searcher not in (baseline, GREEDY)]
     if not others:
-        raise RunError(f"there is no searcher but {baseline} to compare by {rule}")
+        raise RunError(f"no searcher but {baseline} has answers chosen by {rule}")
     return [compared(cell, at_cost(base, cell.cost)) for cell in others]
 
 
@@ -81,17 +81,17 @@ def _missing(cells: Cells, baseline: str, axis: Axis, rule: str) -> str:
 
 
 def _cell(members: Sequence[Result], axis: Axis, rule: str) -> Cell:
-    """Seeds of one problem are averaged."""
+    """The correctness and mean cost of a cell; the seeds of a problem are averaged."""
     by_problem = correct_by_problem(members, rule)
     correct = np.array([by_problem[problem] for problem in sorted(by_problem)])
-    cost = mean([SPENT[axis](member.ledger) for member in members]) or 0
+    cost = mean([AXIS_COST[axis](member.ledger) for member in members]) or 0
     return Cell(members[0].cell.searcher, members[0].scale, cost, correct)
 
 
 def at_cost(cells: Sequence[Cell], cost: float) -> np.ndarray | None:
-    """Correctness by problem, [P], at `cost`, between the two cells around it; None outside of them. Sorted by cost.
+    """Correctness by problem, [P], at `cost`, interpolated between the two nearest cells; None outside their range.
 
-    A cost that is less than 2 % beyond the first or the last cell is that cell's.
+    `cells` are sorted by cost. A cost at most 2 % beyond the first or last cell takes that cell's correctness.
     """
     first, last = cells[0].cost, cells[-1].cost
     if first / NEAR <= cost <= last * NEAR:

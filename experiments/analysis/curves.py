@@ -11,7 +11,7 @@ from experiments.analysis.fewer_samples import largest
 from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.uncertainty import interval
 from experiments.errors import RunError
-from experiments.runs.axes import LABELS, SPENT, Axis
+from experiments.runs.axes import AXIS_COST, LABELS, Axis
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import ORACLE, Mark, Result
 from search.answers.selection import Rule
@@ -26,7 +26,7 @@ Place = Callable[[Result], float | None]
 
 
 class Point(NamedTuple):
-    """A cell in the chart: where it stands on each axis (None: unknown), and its accuracy with its interval."""
+    """A cell in the chart: its position on each axis (None: unknown), and its accuracy with its interval."""
 
     places: tuple[float | None, ...]  # [axes]
     accuracy: float
@@ -47,7 +47,7 @@ class Panel(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """All that is drawn: axes, a line for each searcher, their earlier ends, the references, the caption's facts."""
+    """The data of a chart: axes, a line for each searcher, their earlier ends, the references, the caption's facts."""
 
     axes: list[Panel]
     lines: list[Line]
@@ -60,7 +60,7 @@ class Chart(NamedTuple):
 
 
 def chart(cells: Cells, rule: Rule, axes: Sequence[str] = AXES) -> Chart:
-    """What is drawn of complete cells. Raises RunError where no searcher's answers were chosen by the rule."""
+    """The chart of complete cells. Raises RunError where no searcher's answers were chosen by the rule."""
     places = [place_on(axis) for axis in axes]
     allowed = [name for name in cells.searchers if rule.value in cells.rules[name]]
     lines = [line for name in allowed if (line := Line(name, points(cells, name, rule.value, places))).points]
@@ -111,8 +111,8 @@ def panels(cells: Cells, axes: Sequence[str]) -> list[Panel]:
 
 
 def place_on(axis: str) -> Place:
-    """Where a result stands on an axis."""
-    return lambda result: result.scale if axis == SCALE else SPENT[axis](result.ledger)
+    """A function from a result to its position on an axis."""
+    return lambda result: result.scale if axis == SCALE else AXIS_COST[axis](result.ledger)
 
 
 def points(cells: Cells, searcher: str, rule: str, places: Sequence[Place]) -> list[Point]:
@@ -132,10 +132,10 @@ def greedy_accuracy(cells: Cells, rule: str) -> float | None:
 
 
 def earlier(cells: Cells, searcher: str, rule: str, axes: Sequence[str]) -> Line:
-    """What the searcher's largest run would have answered, had the budget ended earlier.
+    """The accuracy of the searcher's largest run if its budget had ended earlier.
 
-    At each of some budgets, the mean of what each problem had spent by then, and the accuracy. There are no points
-    where the trees do not tell.
+    Each point is a budget: the mean cost of the problems up to it, and the accuracy. There are no points where the
+    results have no anytime marks.
     """
     unlimited = [members for key, members in cells.by_key.items() if key.searcher == searcher and not key.limit]
     members = [result for result in unlimited[-1] if result.anytime is not None or result.error] if unlimited else []
@@ -143,9 +143,9 @@ def earlier(cells: Cells, searcher: str, rule: str, axes: Sequence[str]) -> Line
     for place, axis in enumerate(axes if members else ()):
         if axis == SCALE:
             continue
-        costs = [SPENT[axis](result.ledger) for result in members]
+        costs = [AXIS_COST[axis](result.ledger) for result in members]
         totals = np.array([np.nan if cost is None else cost for cost in costs], dtype=np.float64)
-        first = [_spent(mark, axis) for result in members for mark in (result.anytime or ())[:1]]
+        first = [_cost(mark, axis) for result in members for mark in (result.anytime or ())[:1]]
         if np.isnan(totals).any() or not first:
             continue
         for budget in np.geomspace(max(min(first), 1), totals.max(), _MOMENTS):
@@ -156,12 +156,12 @@ def earlier(cells: Cells, searcher: str, rule: str, axes: Sequence[str]) -> Line
 
 
 def ended_at(result: Result, axis: str, rule: str, budget: float) -> float:
-    """Correctness had the search ended once it had spent `budget` on the axis; wrong before its first answer."""
-    before = [mark.correct for mark in result.anytime or () if _spent(mark, axis) <= budget]
+    """Correctness if the search had ended at `budget` on the axis; wrong before its first answer."""
+    before = [mark.correct for mark in result.anytime or () if _cost(mark, axis) <= budget]
     return before[-1].get(rule, 0.0) if before else 0.0
 
 
-def _spent(mark: Mark, axis: str) -> float:
-    """Infinite where it is unknown."""
-    spent = mark.spent[axis]
-    return math.inf if spent is None else spent
+def _cost(mark: Mark, axis: str) -> float:
+    """The cost at a mark; infinite where it is unknown."""
+    cost = mark.spent[axis]
+    return math.inf if cost is None else cost

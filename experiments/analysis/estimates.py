@@ -1,4 +1,4 @@
-"""What k of a run's n independent samples would have done, a row for each k."""
+"""Estimates of pass@k and votes for k of a run's n independent samples, a row for each metric and k."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -50,7 +50,7 @@ class Row(NamedTuple):
 def independent(results: Sequence[Result], searcher: str) -> list[Result]:
     """A searcher's cell of most independent samples, problems with gold answers. Raises RunError where it has none.
 
-    Failed searches are among them.
+    Failed searches are included.
     """
     names = sorted({result.cell.searcher for result in results})
     if searcher not in names:
@@ -58,14 +58,12 @@ def independent(results: Sequence[Result], searcher: str) -> list[Result]:
     cell = next((members for members in largest(results) if members[0].cell.searcher == searcher), None)
     if cell is None and any(result.samples for result in results if result.cell.searcher == searcher):
         raise RunError(
-            f"searcher={searcher}: a budget cut its searches, and the samples that were left are the short ones; "
-            "sweep it without budget.*"
+            f"searcher={searcher}: a budget cut its searches, so only short samples are left; sweep it without budget.*"
         )
     if cell is None:
         raise RunError(
-            f"searcher={searcher}: its solutions depend on each other (they share steps, and which of them went on was "
-            "decided among all), so that fewer of them would have been others; only independent samples, as those of "
-            "best_of_n, tell what fewer would have done. Run it at a smaller N instead"
+            f"searcher={searcher}: its solutions depend on each other, so a subset of them is not a smaller search; "
+            "estimates need independent samples, such as those of best_of_n. Run it at a smaller N instead"
         )
     with_gold = [result for result in cell if result.gold is not None]
     if not with_gold:
@@ -79,7 +77,7 @@ def estimates(results: Sequence[Result], subsets: Subsets) -> list[Row]:
     rows: list[Row] = []
     for k in subsets.k or doublings(n):
         if not 1 <= k <= n:
-            raise KnobError(f"Estimate.k has {k}; this run tells of 1 to {n} samples a problem")
+            raise KnobError(f"Estimate.k has {k}; this run has {n} samples a problem, so k can be 1 to {n}")
         for name, metric in metrics(subsets, k).items():
             by_problem: dict[str, list[Expected]] = {}
             known = False
@@ -101,7 +99,7 @@ def _mean(by_problem: Sequence[Sequence[Expected]]) -> tuple[float, Interval, fl
 
 
 def metrics(subsets: Subsets, k: int) -> dict[str, Metric]:
-    """By name, as the columns of the table are called."""
+    """The metrics at k, by their names in the table."""
     return {
         "pass@k": partial(_counted, lambda n, c: pass_at_k(n, c, k)),
         f"G-Pass@k ({subsets.share:g})": partial(_counted, lambda n, c: g_pass_at_k(n, c, k, subsets.share)),

@@ -1,4 +1,4 @@
-"""What k of n independent samples would have cost: expected values over all subsets of k."""
+"""The expected cost of k of n independent samples, over all subsets of k."""
 
 import math
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ class Tokens(NamedTuple):
 
 
 def expected_cost(ledger: Ledger, n: int, k: int, sharing: Sharing | None = None) -> Ledger:
-    """The ledger of k of n samples, from that of all n. What is unknown stays so; seconds are known of all n alone.
+    """The ledger of k of n samples, from that of all n. Unknown costs stay unknown; seconds are known only for k = n.
 
-    Without `sharing` the scorer's part grows with k.
+    Without `sharing` the scorer's cost is proportional to k.
     """
     costs = _Costs(Ledger._make(math.nan if value is None else value for value in ledger), n, sharing)
     every, prompt, read = costs.ledger, costs.prompt(k), costs.read(k)
@@ -36,7 +36,7 @@ def expected_cost(ledger: Ledger, n: int, k: int, sharing: Sharing | None = None
         "scorer_calls": every.scorer_calls * costs.scored(k),
         "flops": scorer_flops + (every.flops - every.scorer_flops) * _ratio(*policy_tokens),  # pyright: ignore
         "scorer_flops": scorer_flops,
-        "seconds": every.seconds if k == n else math.nan,  # samples are written side by side
+        "seconds": every.seconds if k == n else math.nan,  # samples are generated in parallel
     }
     return Ledger._make(None if math.isnan(value := values[name]) else value for name in Ledger._fields)
 

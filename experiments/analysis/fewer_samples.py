@@ -1,8 +1,8 @@
-"""The cells that one run of independent samples stands for: results at every smaller N, without running it.
+"""Estimates results at every smaller N from one run of independent samples.
 
-Where a searcher's samples are independent, any k of its n would have been a run of k. So only its largest cell is run;
-the others are read off it, a result for each problem and seed, with expected correctness in place of right or wrong:
-less noise than a run of k, from the same samples.
+Where a searcher's samples are independent, any k of its n samples are a valid run of k. So only its largest cell runs;
+the others are estimated from it, a result for each problem and seed, with expected correctness in place of right or
+wrong. Such an estimate has less variance than a run of k.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ def with_estimates(results: Sequence[Result]) -> list[Result]:
 
 
 def largest(results: Sequence[Result]) -> list[list[Result]]:
-    """The cell of most samples of every searcher whose samples are independent; failed searches are among them.
+    """The cell of most samples of every searcher whose samples are independent; failed searches are included.
 
     Greedy decoding is left out, and so is a cell in which a budget cut some search: only its short samples remain.
     """
@@ -51,7 +51,7 @@ def largest(results: Sequence[Result]) -> list[list[Result]]:
 
 
 def at(result: Result, k: int) -> Result:
-    """What k of a result's samples would have given: means over all subsets, or over random ones for the votes."""
+    """The expected result of k of its samples: means over all subsets, or over random subsets for the votes."""
     samples = result.samples or []
     n = len(samples) or result.cell.n
     size = min(k, n)

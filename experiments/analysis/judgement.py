@@ -1,4 +1,4 @@
-"""The numbers of `stepsearch judge`: what a scorer's numbers on saved solutions say of the scorer."""
+"""The numbers of `stepsearch judge`: the quality of a scorer, from its scores of saved solutions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,13 +57,13 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class Judgement:
-    """All numbers; what the data do not tell is None or empty."""
+    """All numbers; those that the data do not determine are None or empty."""
 
     solutions: int
     errors: int
     threshold: Threshold
     groups: list[Group]
-    pooled: Group | None  # all groups' solutions together; None where there is but one
+    pooled: Group | None  # all groups' solutions together; None where there is only one
     dimensions: dict[str, float]  # PRMBench's: the mean PRMScore of their categories
     average_f1: float | None  # None where a group has no F1
     curve: list[Bin]
@@ -124,7 +124,7 @@ def _judged(solution: Solution, scores: Mapping[str, Sequence[float]]) -> Judged
 
 
 def choose(judged: Mapping[str, Sequence[Judged]]) -> Threshold:
-    """As ProcessBench does: the one of highest F1 on the first group serves all; a half where there is but one."""
+    """The threshold of highest F1 on the first group, used for all (as in ProcessBench); 0.5 with a single group."""
     name = next(iter(judged), "")
     has_both = {each.first_wrong is None for each in judged.get(name, [])} == {True, False}
     if len(judged) < 2 or not has_both:

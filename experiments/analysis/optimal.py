@@ -1,7 +1,7 @@
 """Compute-optimal search: the best searcher and N for each level of difficulty (arXiv 2408.03314, section 3).
 
-What is best is chosen on one half of the problems and measured on the other, both ways, so that no figure rewards a
-choice for its luck on the problems it was made on.
+The best setting is chosen on one half of the problems and measured on the other, both ways (cross-fitting), so the
+estimates are not biased by the choice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from experiments.analysis.cells import Cells, correct_by_problem
 from experiments.analysis.fewer_samples import largest
 from experiments.analysis.uncertainty import Interval, interval
 from experiments.errors import RunError
-from experiments.runs.axes import SPENT
+from experiments.runs.axes import AXIS_COST
 from experiments.runs.results import CellKey, Result
 from search.tree.randomness import generator
 
@@ -30,7 +30,7 @@ class Grid(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What a policy of choice gave on problems that it was not chosen on, [P] each."""
+    """Correctness and cost of the chosen settings, each on problems that it was not chosen on, [P] each."""
 
     correct: np.ndarray
     cost: np.ndarray
@@ -45,7 +45,7 @@ class Measured(NamedTuple):
 
 
 def grid(cells: Cells, axis: str, rule: str) -> Grid:
-    """The settings of complete cells. Raises RunError where nothing is known."""
+    """The settings of complete cells. Raises RunError where no setting has the rule and a known cost."""
     rows: list[tuple[CellKey, dict[str, float], dict[str, float]]] = []
     for key, members in cells.by_key.items():
         costs = _costs(members, axis)
@@ -59,10 +59,10 @@ def grid(cells: Cells, axis: str, rule: str) -> Grid:
 
 
 def _costs(members: Sequence[Result], axis: str) -> dict[str, float] | None:
-    """Mean cost of each problem; None where one is not known."""
+    """Mean cost of each problem; None where any cost is unknown."""
     costs: dict[str, list[float]] = {}
     for member in members:
-        if (cost := SPENT[axis](member.ledger)) is None:
+        if (cost := AXIS_COST[axis](member.ledger)) is None:
             return None
         costs.setdefault(member.problem, []).append(cost)
     return {problem: float(np.mean(values)) for problem, values in costs.items()}
@@ -100,11 +100,11 @@ def quintiles(results: Sequence[Result], questions: Mapping[str, str]) -> np.nda
 
 
 def halves(levels: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Which half each problem is in, [P] of 0 and 1: every level is dealt out evenly, at random."""
+    """Which half each problem is in, [P] of 0 and 1: every level is split evenly, at random."""
     half = np.zeros(len(levels), dtype=int)
     for level in np.unique(levels):
-        of = np.flatnonzero(levels == level)
-        half[generator("halves", seed, str(level)).permutation(of)] = np.arange(len(of)) % 2
+        members = np.flatnonzero(levels == level)
+        half[generator("halves", seed, str(level)).permutation(members)] = np.arange(len(members)) % 2
     return half
 
 
@@ -112,8 +112,8 @@ def choose(grid: Grid, where: np.ndarray, budget: float, among: np.ndarray | Non
     """The setting of highest accuracy on the problems `where`, [P] of booleans, among those whose mean cost is within
     the budget; the cheapest of equals. None where there is none, or no problem.
 
-    What a setting costs is taken from the problems `among`, which may be more than `where`: it tells nothing of who is
-    right.
+    The cost of a setting is its mean over the problems `among`, which may be more than `where`: costs do not depend on
+    correctness.
     """
     if not where.any():
         return None

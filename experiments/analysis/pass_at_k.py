@@ -1,7 +1,7 @@
-"""What n independent samples of a problem say of every smaller number k of them: one run, all budgets.
+"""Estimates for every number k of samples from n independent samples of a problem.
 
-A subset of k is drawn without replacement, every one equally likely, so that each figure is unbiased for k <= n. n is
-the number of samples, c of them are right.
+Subsets of k are drawn uniformly without replacement, so each estimate is unbiased for k <= n. n is the number of
+samples, c of them are right.
 """
 
 import math

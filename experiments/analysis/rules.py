@@ -1,4 +1,4 @@
-"""What readers call the rules by which an answer is chosen."""
+"""The selection rules, and their names for readers."""
 
 from experiments.runs.results import ORACLE
 from search.answers.selection import Rule

@@ -69,8 +69,8 @@ class F1(NamedTuple):
 
 
 class FirstErrors(NamedTuple):
-    """What a scorer made of solutions, [P] each: which have no wrong step, in which the first wrong step (or that there
-    is none) was found, and which count: those labelled whole, or up to their first wrong step.
+    """A scorer's predictions on solutions, booleans [P] each. `right`: the solution has no wrong step. `hit`: its first
+    wrong step, or that there is none, was predicted. `counted`: every step is labelled, up to the first wrong one.
     """
 
     right: np.ndarray
@@ -78,7 +78,7 @@ class FirstErrors(NamedTuple):
     counted: np.ndarray
 
     def f1(self, chosen: np.ndarray | slice = slice(None)) -> F1:
-        """Of the chosen solutions. NaN where all are right, or all are wrong."""
+        """The F1 of the chosen solutions. NaN where all are right, or all are wrong."""
         counted = self.counted[chosen]
         right, hit = self.right[chosen][counted], self.hit[chosen][counted]
         if right.all() or not right.any():
@@ -104,9 +104,9 @@ def step_f1(solutions: Sequence[Judged], threshold: float) -> F1:
 
 
 def best_threshold(solutions: Sequence[Judged]) -> float:
-    """The one of highest F1; ProcessBench chooses it on other problems than it reports.
+    """The threshold of highest F1; ProcessBench chooses it on other problems than those it reports.
 
-    Of probabilities among 0.01, 0.02, ..., 0.99; of other scores among their own hundredths (quantiles).
+    Candidates are 0.01, 0.02, ..., 0.99 for probabilities, and the percentiles of the scores otherwise.
     """
     scores = np.array([score for each in solutions for score in each.scores])
     is_share = len(scores) == 0 or (scores.min() >= 0 and scores.max() <= 1)

@@ -1,4 +1,4 @@
-"""From results to a table: a row for each cell and selection rule, as CSV, and a shorter one for the screen."""
+"""Summarises results as rows, one for each cell and selection rule."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -35,8 +35,8 @@ Row = dict[str, Any]
 def summarise(cells: Cells) -> list[Row]:
     """A row for each cell and rule: accuracy with its interval, counts of searches, and costs, mean per search.
 
-    A failed search counts as wrong. What is unknown is None: FLOPs that a model does not tell, accuracy without gold,
-    how many answers are distinct where the cell was not run itself.
+    A failed search counts as wrong. Unknown values are None: FLOPs that a model does not report, accuracy without gold,
+    the number of distinct answers where the cell is an estimate.
     """
     rows: list[Row] = []
     for (searcher, n, limit), members in cells.by_key.items():
@@ -64,6 +64,6 @@ def _accuracy(members: Sequence[Result], rule: str) -> Row:
 
 
 def _distinct(members: Sequence[Result], name: str) -> float | None:
-    """Mean over the searches that have ended well."""
+    """Mean over the searches that did not fail."""
     known = [getattr(result.distinct, name) for result in members if result.distinct is not None]
     return float(np.mean(known)) if known else None

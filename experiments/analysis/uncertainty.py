@@ -20,7 +20,7 @@ class Interval(NamedTuple):
 def interval(values: Sequence[float], resamples: int = RESAMPLES, level: float = LEVEL, seed: int = SEED) -> Interval:
     """The central `level` of the means of resampled values, [P] with P >= 1.
 
-    The draws depend on P and the seed alone, so that two cells over the same problems are resampled alike.
+    The draws depend only on P and the seed, so two cells over the same problems are resampled alike.
     """
     array = np.asarray(values, dtype=np.float64)
     times, step = _times_drawn(len(array), resamples, seed), max(1, _CHUNK // len(array))
@@ -43,9 +43,9 @@ def _times_drawn(count: int, resamples: int, seed: int) -> np.ndarray:
 def interval_of(
     statistic: Callable[[np.ndarray], float], count: int, resamples: int = 2_000, level: float = LEVEL, seed: int = SEED
 ) -> Interval:
-    """As `interval`, of any statistic of resampled problems, whose indices it is given, [count]; NaN drop out.
+    """As `interval`, for any statistic of the indices of resampled problems, [count]; NaN are left out.
 
-    Both ends are NaN where it is never defined.
+    Both ends are NaN where the statistic is never defined.
     """
     rng = np.random.default_rng(seed)
     values = np.array([statistic(rng.integers(0, count, count)) for _ in range(resamples)])
@@ -62,9 +62,9 @@ PERMUTATIONS = 10_000
 
 
 def p_value(gain: np.ndarray, seed: int = 0) -> float:
-    """Two-sided, of a paired permutation test: each problem's difference, [P], might as well have the other sign.
+    """Two-sided p-value of a paired permutation test that flips the signs of the problems' differences, [P].
 
-    The observed signs count as one of the permutations (Phipson and Smyth 2010, equation 2), so that it is never 0.
+    The observed signs count as one of the permutations (Phipson and Smyth 2010, equation 2), so the p-value is never 0.
     """
     as_large = np.abs(_signs(len(gain), seed) @ gain) >= abs(gain.sum()) - 1e-9
     return float((1 + as_large.sum()) / (1 + PERMUTATIONS))

@@ -1,4 +1,4 @@
-"""Tokens a second of a whole Best-of-N against Transformers' own generate: python -m experiments.bench_local [n=16] ...
+"""Best-of-N against Transformers' own generate, in tokens a second: python -m experiments.benchmarks.local [n=16] ...
 
 Both write the same number of samples for the same prompts with the same model, dtype, batch size, temperature and stop
 rule (end token, or a step's end once the step holds a box). The plain side is given its batches sorted by length; ours
@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
-from experiments.config.schema import from_overrides
+from experiments.config.script import from_overrides
 from experiments.problems.sets import Arithmetic
 from policies.engines.hf_writer import HFWriter
 from policies.engines.prompt import encode_question
@@ -32,17 +32,25 @@ class Knobs:
     """What is measured."""
 
     problems: int = 100
+    """problems of the shipped set"""
     n: int = 16
+    """samples a problem"""
     runs: int = 5
+    """timed runs of each side; the medians are compared"""
     model: str = "tiny"
+    """folder or hub name of the model"""
     device: str = "auto"
+    """auto, cpu, cuda, cuda:1, ..."""
     dtype: str = "auto"
+    """auto, float32, bfloat16 or float16"""
     batch_size: int = 128
+    """most sequences in one batch"""
     max_tokens: int = 2048
+    """most tokens of a solution"""
 
 
 class Run(NamedTuple):
-    """Tokens written, up to each solution's end, and seconds."""
+    """Generated tokens, up to each solution's end, and seconds."""
 
     tokens: int
     seconds: float

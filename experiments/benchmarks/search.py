@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from experiments.config.schema import from_overrides
+from experiments.config.script import from_overrides
 from search import MCTS, Beam, BestOfN, Cost, End, Extension, Kind, Node, ParticleFilter, Scored, Searcher, Step, solve
 
 MOST_MICROSECONDS = 50.0  # a step, at n = 256 and depth 40

@@ -1,8 +1,8 @@
-"""What the search engine adds to vLLM, as ratios: python -m experiments.bench_vllm [problems=...] [runs=...]
+"""What the search engine adds to vLLM, as ratios: python -m experiments.benchmarks.vllm [problems=...] [runs=...]
 
 Small models, one process, a fixed seed. Tokens are counted against the least that vLLM's cache allows: what is new of
 each prompt, and what a cache of whole blocks must read again. Speeds are against the same requests sent straight into
-vLLM. Rows go to the screen and into `out` as they come; the exit code is 1 where a ratio is out of its bound.
+vLLM. Each row goes to the screen and into `out` at once; the exit code is 1 if a ratio is out of its bounds.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple, cast
@@ -19,7 +19,8 @@ from typing import Any, NamedTuple, cast
 import torch
 from rich.console import Console
 
-from experiments.config.schema import from_overrides
+from experiments.benchmarks.traffic import Request, Traffic, least
+from experiments.config.script import from_overrides
 from experiments.problems.sets import Arithmetic
 from policies.engines.share import Engine
 from policies.vllm import VLLM
@@ -33,12 +34,20 @@ from search.solve import Searcher
 
 @dataclass
 class Knobs:
+    """What is measured."""
+
     problems: int = 100
+    """problems of the shipped set"""
     n: int = 16
+    """samples, simulations or particles a problem"""
     runs: int = 5
+    """runs of what is timed; the medians are shown"""
     seed: int = 0
-    threads: int = 1  # of torch in this process, which computes nothing
+    """seed of the searches"""
+    threads: int = 1
+    """torch's threads in this process, which computes nothing"""
     out: str = "runs/bench_vllm.json"
+    """file that the rows are written to"""
 
 
 class Row(NamedTuple):
@@ -51,84 +60,11 @@ class Row(NamedTuple):
     note: str = ""
 
     @property
-    def held(self) -> bool:
+    def in_bounds(self) -> bool:
         return (self.least is None or self.ratio >= self.least) and (self.most is None or self.ratio <= self.most)
 
 
 # tokens against the least possible
-
-
-class Event(NamedTuple):
-    """A request began with these tokens, or had written up to these by its end."""
-
-    search: str
-    began: bool
-    ids: tuple[int, ...]
-
-
-class Request(NamedTuple):
-    """What is needed to send a request again."""
-
-    ids: Sequence[int]
-    params: Any
-    search: str
-
-
-@dataclass
-class Traffic:
-    """Listens to a server's requests."""
-
-    server: Any
-    method: str
-    events: list[Event] = field(default_factory=list)
-    sent: list[Request] = field(default_factory=list)
-
-    def __enter__(self) -> "Traffic":
-        plain = getattr(self.server, self.method)
-
-        async def listening(ids: Sequence[int], params: Any, salt: str) -> Any:
-            self.events.append(Event(salt, True, tuple(ids)))
-            self.sent.append(Request(list(ids), params, salt))
-            output = await plain(ids, params, salt)
-            if self.method == "generate":
-                written = output.outputs[0].token_ids[:-1]  # the last token was never read
-                self.events.append(Event(salt, False, (*ids, *written)))
-            return output
-
-        setattr(self.server, self.method, listening)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        delattr(self.server, self.method)
-
-
-class Least(NamedTuple):
-    """Prompt tokens that no earlier request of the same search had, and those before them in a block begun."""
-
-    new: int
-    rounding: int
-
-
-def least(events: Iterable[Event], block: int) -> Least:
-    """Tokens that had to be computed; a prompt's last token always has to be."""
-    tries: dict[str, dict[int, Any]] = defaultdict(dict)
-    new = rounding = 0
-    for event in events:
-        shared = _insert(tries[event.search], event.ids)
-        if event.began:
-            shared = min(shared, len(event.ids) - 1)
-            new += len(event.ids) - shared
-            rounding += shared % block
-    return Least(new, rounding)
-
-
-def _insert(trie: dict[int, Any], ids: Sequence[int]) -> int:
-    """How many tokens were there already."""
-    shared = 0
-    for token in ids:
-        shared += token in trie
-        trie = trie.setdefault(token, {})
-    return shared
 
 
 def token_rows(name: str, trees: Sequence[Tree], wrote: Traffic, read: Traffic, reader: Any) -> list[Row]:
@@ -254,20 +190,20 @@ def main() -> None:
         "MCTS": MCTS(simulations=knobs.n),
         "particle filter": ParticleFilter(knobs.n),
     }
-    told = Told(Console(width=160), knobs)
+    report = Report(Console(width=160), knobs)
     for name, searcher in searchers.items():
         with Traffic(writer, "generate") as wrote, Traffic(reader, "encode") as read:
             timed = run([Job(q, searcher, policy, prm, seed=knobs.seed) for q in questions], len(questions))
         steps = sum(node.stats.get("count", 1) for tree in timed.trees for node in tree.nodes())
-        told.add(*token_rows(name, timed.trees, wrote, read, prm.reader))
-        told.add(Row(f"{name}: microseconds of search code a generated step", timed.own_seconds / steps * 1e6))
-    told.add(*speed_rows(knobs, questions, policy, prm))
-    told.add(overlap_row(knobs, questions, policy, prm))
-    sys.exit(not all(row.held for row in told.rows))
+        report.add(*token_rows(name, timed.trees, wrote, read, prm.reader))
+        report.add(Row(f"{name}: microseconds of search code a generated step", timed.own_seconds / steps * 1e6))
+    report.add(*speed_rows(knobs, questions, policy, prm))
+    report.add(overlap_row(knobs, questions, policy, prm))
+    sys.exit(not all(row.in_bounds for row in report.rows))
 
 
-class Told:
-    """Prints rows as they come, and keeps them in the file: a run that is cut short loses what was in flight."""
+class Report:
+    """Prints each row when it is added, and writes all rows so far to the file."""
 
     def __init__(self, console: Console, knobs: Knobs) -> None:
         self.rows: list[Row] = []
@@ -279,8 +215,8 @@ class Told:
     def add(self, *rows: Row) -> None:
         for row in rows:
             bound = f"at least {row.least}" if row.least is not None else f"at most {row.most}" if row.most else ""
-            held = bound if row.held else f"{bound}: NOT HELD"
-            self._console.print(f"{row.what:70} {row.ratio:8,.3f}  {held:22} {row.note}", highlight=False)
+            verdict = bound if row.in_bounds else f"{bound}: NOT HELD"
+            self._console.print(f"{row.what:70} {row.ratio:8,.3f}  {verdict:22} {row.note}", highlight=False)
         self.rows += rows
         out = Path(self._knobs.out)
         out.parent.mkdir(parents=True, exist_ok=True)

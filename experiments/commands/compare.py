@@ -1,12 +1,12 @@
-"""Compares searchers at equal compute: is a searcher better than the baseline that spends as much?
+"""Compares searchers at equal compute: is a searcher better than the baseline at the same cost?
 
 usage: stepsearch compare run=DIR [key=value ...]
 
-Reads results.jsonl of the run folder. Each cell of the other searchers is compared, problem by problem, with what the
-baseline reaches at the same mean cost: interpolated between its two nearest cells on the logarithm of the cost, and
-never more than 2 % beyond its first or last one. `n=1` compares every cell with the baseline's cell of that N instead,
-whatever it costs. Where the 95 % interval of the difference holds 0, or p is not below 0.05, the verdict is that it
-cannot tell: on few problems the interval alone promises too much.
+Reads results.jsonl of the run folder. Each cell of the other searchers is compared, problem by problem, with the
+baseline's correctness at the same mean cost, interpolated between its two nearest cells on the logarithm of the cost.
+Costs more than 2 % beyond the baseline's first or last cell are not compared. `n=1` compares every cell with the
+baseline's cell of that N instead, at any cost. The verdict is "cannot tell" where the 95 % interval of the difference
+contains 0 or p is at least 0.05: on few problems the interval alone is too narrow.
 
     stepsearch compare run=runs/demo
     stepsearch compare run=runs/demo baseline=beam axis=flops selection=majority
@@ -39,7 +39,7 @@ class Compare:
     axis: Axis = Axis.GENERATED_TOKENS
     """compute: generated_tokens, computed_tokens (policy and scorer), unique_tokens, flops or calls"""
     n: float | None = None
-    """compare with the baseline's cell of this N (or swept budget), whatever it costs; null: at equal compute"""
+    """compare with the baseline's cell of this N (or swept budget), at any cost; null: at equal compute"""
     selection: Any = None
 
 

@@ -1,11 +1,11 @@
-"""Draws a sweep: accuracy against what was spent, on any axes, a line for each searcher.
+"""Draws a sweep's accuracy against its compute: a panel for each axis, a line for each searcher.
 
 usage: stepsearch curves run=DIR [key=value ...]
 
-Reads results.jsonl of the run folder and writes curves.png and curves.svg beside it, and where there are independent
-samples samples.png and samples.svg: every rule over the number of samples. Greedy decoding, the majority and
-pass@N of Best-of-N are paths for reference; thin lines are what a tree search would have answered, had its largest run
-ended earlier. Bands are 95 % intervals, by bootstrap over problems; the seeds of one problem are averaged first.
+Reads results.jsonl of the run folder and writes curves.png and curves.svg beside it. Where samples are independent,
+samples.png and samples.svg show every selection rule over the number of samples. Greedy decoding and the majority and
+pass@N of Best-of-N are drawn for reference. Thin lines show what a tree search would have answered if its largest run
+had ended earlier. Bands are 95 % bootstrap intervals over problems; the seeds of a problem are averaged first.
 
     stepsearch curves run=runs/demo
     stepsearch curves run=runs/demo selection=majority name=majority
@@ -22,7 +22,7 @@ from experiments.analysis.curves import AXES, SCALE
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError, one_of
-from experiments.runs.axes import SPENT
+from experiments.runs.axes import AXIS_COST
 from experiments.runs.folder import given_folder
 from experiments.runs.results import read_results
 
@@ -35,16 +35,16 @@ class Curves:
     """the run folder of a sweep, or of `stepsearch import`"""
     selection: Any = None
     axes: list[str] = field(default_factory=lambda: [*AXES])
-    """a panel each: generated_tokens, computed_tokens, unique_tokens, flops, calls, n"""
+    """one panel for each axis: generated_tokens, computed_tokens, unique_tokens, flops, calls, n"""
     name: str = "curves"
-    """name of the two files, without .png and .svg"""
+    """name of the two files, without the endings .png and .svg"""
 
     def __post_init__(self) -> None:
         for name in self.axes:
-            if name not in (*SPENT, SCALE):
-                raise ConfigError(f"axes: no such axis {name!r}; choose from {one_of([*SPENT, SCALE], str(name))}")
+            if name not in (*AXIS_COST, SCALE):
+                raise ConfigError(f"axes: no such axis {name!r}; choose from {one_of([*AXIS_COST, SCALE], str(name))}")
         if not self.axes:
-            raise ConfigError(f"axes: name at least one of {one_of([*SPENT, SCALE])}")
+            raise ConfigError(f"axes: name at least one of {one_of([*AXIS_COST, SCALE])}")
 
 
 def main(overrides: Sequence[str] = ()) -> int:

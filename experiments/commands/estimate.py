@@ -1,10 +1,10 @@
-"""What fewer samples would have achieved: every budget k up to n from one run of n independent samples a problem.
+"""Estimates what k samples would have achieved, for every k up to n, from n independent samples a problem.
 
 usage: stepsearch estimate run=DIR [key=value ...]
 
-Prints by k, and writes to estimates.csv with 95 % intervals over problems: pass@k, G-Pass@k and mG-Pass@k (arXiv
-2412.13147), the accuracy of the highest score, the majority and the score-weighted vote. Votes are means over random
-subsets, with the standard error that this adds; the rest is exact. `stepsearch curves` draws them.
+Prints for each k, and writes to estimates.csv with 95 % intervals over problems: pass@k, G-Pass@k and mG-Pass@k (arXiv
+2412.13147), and the accuracy of the highest score, the majority and the score-weighted vote. Votes are means over
+random subsets and have a standard error; the other estimates are exact. `stepsearch curves` draws them.
 
     stepsearch estimate run=runs/bigbench
     stepsearch estimate run=runs/bigbench k=[1,3,10] share=0.75 draws=1000
@@ -35,7 +35,7 @@ class Estimate:
     searcher: str = "best_of_n"
     """the searcher whose samples are used; they must be independent"""
     k: list[int] | None = None
-    """numbers of samples; null: 1, 2, 4, ... and all"""
+    """numbers of samples; null: 1, 2, 4, ... and n"""
     share: float = 0.5
     """G-Pass@k: the least share of k samples that must be right"""
     draws: int = 1000

@@ -1,11 +1,11 @@
-"""Makes a run of samples that were written elsewhere, for curves, estimates and reports.
+"""Makes a run folder from samples generated elsewhere, for curves, estimates and reports.
 
 usage: stepsearch import data.path=FILE [key=value ...]
 
-Reads one problem a line: `problem`, `answer`, `completions` and, where a scorer judged them, `scores`, a list of step
-scores for each completion (the form of search-and-learn's output; also `samples`, objects with `completion`, `tokens`
-and `prm_scores`). Answers are read and graded here, not taken from the file. A problem with a sample that has no
-scores gets only the majority and pass@N.
+Reads one problem a line, in search-and-learn's output format: `problem`, `answer`, `completions` and, where a scorer
+judged them, `scores`, a list of step scores for each completion. A list `samples` of objects with `completion`,
+`tokens` and `prm_scores` is read as well. Answers are extracted and graded here, not taken from the file. A problem
+with an unscored sample gets only the majority and pass@N.
 
     stepsearch import data.path=completions.jsonl selection.reduction=last out=runs/llama
     stepsearch curves run=runs/llama
@@ -39,9 +39,9 @@ class Import:
     data: Any = None
     selection: Any = None
     searcher: str = INDEPENDENT
-    """searcher that wrote the samples; only those of best_of_n count as independent"""
+    """searcher that generated the samples; only those of best_of_n count as independent"""
     seed: int = 0
-    """seed that the samples were written with; it tells them from those of other runs"""
+    """seed of the samples, which distinguishes them from those of other runs"""
     out: str | None = None
     """run folder; null: runs/import-<time>"""
 
@@ -54,15 +54,15 @@ def main(overrides: Sequence[str] = ()) -> int:
     config = compose(Import, overrides)
     knobs: Import = build(config)
     solutions: list[Solution] = knobs.data.load()
-    by_problem = [list(of) for _, of in groupby(solutions, lambda solution: solution.question)]
+    by_problem = [list(same) for _, same in groupby(solutions, lambda solution: solution.question)]
     n = min(map(len, by_problem), default=0)
     if not n:
         raise RunError("data.path: the file holds no completion")
-    names = Counter(problem_name(of[0]) for of in by_problem)
-    if (twice := names.most_common(1)[0])[1] > 1:
-        raise RunError(f"data.path: {twice[1]} problems are called {twice[0]}; give each an id of its own")
-    if left := sum(len(of) - n for of in by_problem):
-        print(f"the shortest problem has {n} completions; {left} others are left out, so that all have as many")
+    names = Counter(problem_name(samples[0]) for samples in by_problem)
+    if (repeated := names.most_common(1)[0])[1] > 1:
+        raise RunError(f"data.path: {repeated[1]} problems are called {repeated[0]}; give each a unique id")
+    if surplus := sum(len(samples) - n for samples in by_problem):
+        print(f"every problem keeps its first {n} completions, as many as the fewest; {surplus} others are left out")
     inputs = {"data": fingerprint_of(asdict(solution) for solution in solutions)}
     folder = open_run_folder("import", knobs.out, config, overrides, inputs)
     results: list[Result] = []

@@ -1,10 +1,10 @@
-"""How good is this scorer? At step level on labelled solutions, and at answer level as the best of N.
+"""Evaluates a scorer: at step level on labelled solutions, and at answer level in Best-of-N.
 
 usage: stepsearch judge data=SET data.path=PATH [key=value ...]
 
-Every solution is scored to its end. The run folder gets scores.jsonl (a line as each is scored), summary.json,
-summary.csv, judge.png, config.yaml and versions.json. `run=FOLDER` resumes the run; with `run=FOLDER threshold=0.3` or
-`reduction=last` its scores are judged again by that threshold or reduction.
+Every solution is scored to its end. The run folder gets scores.jsonl (a line for each solution as it is scored),
+summary.json, summary.csv, judge.png, config.yaml and versions.json. `run=FOLDER` resumes the run; adding
+`threshold=0.3` or `reduction=last` evaluates its scores with that threshold or reduction.
 
     stepsearch judge data=processbench data.path=processbench scorer=checks
     stepsearch judge data=prmbench data.path=prmbench/classified scorer.model=Qwen/Qwen2.5-Math-PRM-7B
@@ -25,7 +25,7 @@ from experiments.analysis.judgement import HALF, Threshold, judgement
 from experiments.config.schema import build
 from experiments.errors import RunError
 from experiments.problems.labelled import ProcessBench
-from experiments.problems.solution import Solution, check_ids
+from experiments.problems.solution import Solution
 from experiments.runs.appending import Lines, appending
 from experiments.runs.fingerprints import fingerprint_of, fingerprints
 from experiments.runs.folder import invocation
@@ -36,7 +36,7 @@ from experiments.terminal import plain, screen
 from search.errors import KindError, check_knob
 from search.tree.scores import Kind, Reduction, reduction_for
 
-FREE = ("threshold", "reduction", "concurrency")  # knobs that a resumed run may change
+CHANGEABLE = ("threshold", "reduction", "concurrency")  # knobs that a resumed run may change
 
 
 @dataclass(frozen=True)
@@ -46,18 +46,19 @@ class Judge:
     scorer: Any = None
     data: Any = None
     threshold: float | None = None
-    """a step below it counts as wrong; null: on ProcessBench that of highest F1 on the first subset, else 0.5 (of an
-    additive scorer 0)"""
+    """a step with a lower score counts as wrong; null: on ProcessBench the threshold of highest F1 on the first subset;
+    otherwise 0.5, or 0 for an additive scorer"""
     reduction: Reduction | None = None
-    """from a solution's scores to its vote in best of N: last, min, product, mean or sum; the kind's own where null"""
+    """turns a solution's scores into its vote in Best-of-N: last, min, product, mean or sum; null: the default of the
+    scorer's kind"""
     stored: bool = False
-    """judge the scores that the file holds instead of asking a scorer"""
+    """evaluate the scores in the file instead of calling a scorer"""
     concurrency: int = 256
-    """most solutions in flight"""
+    """maximum number of solutions in flight"""
     out: str | None = None
     """run folder; null: runs/judge-<time>"""
     run: str | None = None
-    """folder of a run to resume; nothing else need be given"""
+    """folder of a run to resume; its command line is reused"""
 
     def __post_init__(self) -> None:
         check_knob(self, "concurrency", least=1)
@@ -67,20 +68,19 @@ def main(overrides: Sequence[str] = ()) -> int:
     command = invocation(Judge, overrides)
     run: Judge = build(command.config)
     solutions: list[Solution] = run.data.load()
-    check_ids(solutions)
     stored = [s for s in solutions if s.scores is not None]
     if run.stored and not stored:
-        raise RunError("stored=true: no solution in the file has scores; leave it out to ask the scorer")
+        raise RunError("stored=true: no solution in the file has scores; leave stored out to call the scorer")
     kind = Kind.CORRECTNESS if run.stored else run.scorer.kind
     if kind is Kind.RANKING:
-        raise KindError("a ranking orders siblings only: its numbers do not compare saved solutions")
+        raise KindError("a ranking orders siblings only: its scores cannot compare saved solutions")
     reduction = reduction_for(kind, run.reduction)
     inputs = {"data": fingerprint_of(asdict(solution) for solution in solutions), **fingerprints(scorer=run.scorer)}
-    folder = command.folder("judge", run.out, inputs, FREE, engines=() if run.stored else (run.scorer,))
+    folder = command.folder("judge", run.out, inputs, CHANGEABLE, engines=() if run.stored else (run.scorer,))
     scores, stop = Scores(folder / SCORES), None
     if run.stored:
         if missing := len(solutions) - len(stored):
-            print(f"{missing} of {len(solutions)} solutions have no stored score for every step and are left out")
+            print(f"{missing} of {len(solutions)} solutions lack a stored score for some step and are left out")
         scores.take_stored(stored)
     else:
         stop = _score(run, [s for s in solutions if s.id not in scores.of], scores, folder / SCORES)
@@ -89,7 +89,7 @@ def main(overrides: Sequence[str] = ()) -> int:
 
 
 def _threshold(run: Judge, kind: Kind) -> Threshold | None:
-    """The threshold to judge by; None where it is chosen on the first subset."""
+    """The threshold between right and wrong steps; None where it is chosen on the first subset."""
     if run.threshold is not None:
         return Threshold(run.threshold, "given")
     if isinstance(run.data, ProcessBench):
@@ -98,14 +98,14 @@ def _threshold(run: Judge, kind: Kind) -> Threshold | None:
 
 
 def _score(run: Judge, pending: Sequence[Solution], scores: Scores, file: Path) -> Stop | None:
-    """Scores the pending solutions, and writes a line for each; says so where it is stopped."""
+    """Scores the pending solutions and writes a line for each; prints why where it is stopped."""
     progress = SweepProgress(len(pending), Console(stderr=True), "solutions")
     with appending(file) as lines, progress:
         note = partial(_note, scores, lines, progress)
         stop = until_stopped(score_all(run.scorer, pending, run.concurrency, note))
     if stop:
-        kept = f"{progress.done} of {progress.total} solutions are scored and kept"
-        print(f"{stop.why}: {kept}; resume with: stepsearch judge run={file.parent}", file=sys.stderr)
+        progress_text = f"{progress.done} of {progress.total} solutions are scored and saved"
+        print(f"{stop.why}: {progress_text}; resume with: stepsearch judge run={file.parent}", file=sys.stderr)
     return stop
 
 

@@ -1,12 +1,12 @@
-"""Which searcher to use at a budget, for each level of difficulty, and what it is expected to give.
+"""Chooses a searcher for a budget, for each level of difficulty, and measures its expected accuracy.
 
 usage: stepsearch plan run=DIR budget=B [key=value ...]
 
-Chooses, among the cells of a sweep whose mean cost is within the budget, the most accurate one for each level: the
-compute-optimal search of arXiv 2408.03314. What it is expected to give is measured on problems that it was not chosen
-on, in halves, both ways, and stands beside the best single setting, chosen and measured alike. Levels are the problem
-set's own, or fifths by the policy's pass rate in another run (`difficulty=`), whose seeds must be others. Writes
-plan.png and plan.svg, the same at every budget, and levels.csv, every cell's accuracy by level.
+Among the cells of a sweep whose mean cost is within the budget, chooses the most accurate one for each level: the
+compute-optimal search of arXiv 2408.03314. The expected accuracy is cross-fitted: a choice made on one half of the
+problems is measured on the other half, both ways. The best single setting is measured in the same way, for comparison.
+Levels are the problem set's own, or quintiles of the policy's pass rate in another run with other seeds
+(`difficulty=`). Writes plan.png and plan.svg, the curve over budgets, and levels.csv, every cell's accuracy by level.
 
     stepsearch plan run=runs/demo budget=1000
     stepsearch plan run=runs/demo budget=1e10 axis=flops
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from experiments.analysis.cells import Cells
-from experiments.analysis.optimal import ONE_LEVEL, cross_fitted, grid, own_levels, quintiles, settings
+from experiments.analysis.optimal import ONE_LEVEL, Grid, choose, cross_fitted, grid, own_levels, quintiles, settings
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError
@@ -40,13 +40,13 @@ class Plan:
     run: str | None = None
     """the run folder of a sweep"""
     budget: float | None = None
-    """what a problem may cost on average, on the axis"""
+    """limit on the mean cost of a problem, in units of the axis"""
     axis: Axis = Axis.GENERATED_TOKENS
     """compute: generated_tokens, computed_tokens (policy and scorer), unique_tokens, flops or calls"""
     difficulty: str | None = None
-    """folder of another run, whose pass rates say how hard each problem is; null: the set's own levels"""
+    """folder of another run whose pass rates give the difficulty of each problem; null: the set's own levels"""
     seed: int = 0
-    """seed of the halves"""
+    """random seed of the split into halves"""
     selection: Any = None
 
     def __post_init__(self) -> None:
@@ -65,8 +65,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     optimal = cross_fitted(world, levels, knobs.budget, knobs.seed)
     single = cross_fitted(world, np.full(len(levels), ONE_LEVEL), knobs.budget, knobs.seed)
     if optimal is None or single is None:
-        cheapest = world.cost.mean(1).min()
-        raise RunError(f"budget={knobs.budget:g}: no cell of this run is so cheap; the cheapest spends {cheapest:,.0f}")
+        raise RunError(_why_none(world, levels, knobs))
     chosen = settings(world, levels, knobs.budget)
     screen().print(table(chosen, levels, optimal, knobs.budget, knobs.axis, cells.seeds))
     lines = [accuracy_line("one setting for all", single)]
@@ -79,18 +78,28 @@ def main(overrides: Sequence[str] = ()) -> int:
     return 0
 
 
+def _why_none(world: Grid, levels: np.ndarray, knobs: Plan) -> str:
+    """Why no setting can be chosen on one half and measured on the other: the budget, or levels of one problem each."""
+    if choose(world, np.ones(len(levels), dtype=bool), knobs.budget or 0) is None:
+        cheapest = world.cost.mean(1).min()
+        return f"budget={knobs.budget:g}: every cell costs more; the cheapest costs {cheapest:,.0f}"
+    count = f"{len(levels)} problems" if len(levels) > 1 else "one problem"
+    remedy = "sweep more problems, or leave out difficulty=" if knobs.difficulty else "sweep more problems"
+    return f"no level has two problems, one to choose on and one to measure on (the run has {count}); {remedy}"
+
+
 def levels_of(cells: Cells, problems: Sequence[str], difficulty: str | None) -> np.ndarray:
-    """The level of each problem, [P] texts. Raises RunError where it was estimated on the samples that are measured."""
+    """The level of each problem, [P] strings. Raises RunError where both runs share a seed, and thus maybe samples."""
     if difficulty is None:
         own = own_levels(cells.results, problems)
         if own is None:
-            print("the problems have no levels: one level for all (difficulty=RUN takes fifths of the pass rate)")
+            print("the problems have no levels and share one (difficulty=RUN makes quintiles of the pass rate)")
         return np.full(len(problems), ONE_LEVEL) if own is None else own
     other = read_results(Path(difficulty).expanduser())
     if shared := {result.seed for result in other} & set(cells.seeds):
         raise RunError(
-            f"difficulty={difficulty}: both runs have seed {min(shared)}, so its samples may be the ones that are "
-            "measured, and luck would pass for ease; sweep searchers=[best_of_n] anew with other seeds"
+            f"difficulty={difficulty}: both runs have seed {min(shared)}; levels that are estimated on the measured "
+            "samples would be biased; run a sweep searchers=[best_of_n] with other seeds"
         )
     questions = {result.problem: result.question for result in cells.results}
     return quintiles(other, {problem: questions[problem] for problem in problems})

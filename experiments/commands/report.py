@@ -1,9 +1,9 @@
-"""Makes one HTML page of a sweep that works from disk, without a network: curves, table, comparisons, problems, trees.
+"""Makes one HTML page of a sweep, which needs no network: curves, table, comparisons, problems and trees.
 
 usage: stepsearch report run=DIR [key=value ...]
 
-Reads the run folder and writes report.html into it. The curves and the table are by every rule and on every axis; a
-problem leads to its searches, and a search to its votes and its tree, where the sweep kept trees (`trees=true`).
+Reads the run folder and writes report.html into it. Curves and table are available for every selection rule and axis.
+Each problem links to its searches; a search shows its votes, and its tree where the sweep saved trees (`trees=true`).
 
     stepsearch sweep problems.limit=20 trees=true out=runs/demo
     stepsearch report run=runs/demo
@@ -33,11 +33,11 @@ class Report:
     run: str | None = None
     """the run folder of a sweep"""
     out: str | None = None
-    """file of the page; null: report.html in the run folder"""
+    """output file; null: report.html in the run folder"""
     baseline: str = "best_of_n"
     """the searcher that the others are compared with"""
     trees: bool = True
-    """put the trees into the page; without them the page of a very large sweep stays small"""
+    """include the trees; without them the page of a very large sweep stays small"""
 
 
 def main(overrides: Sequence[str] = ()) -> int:
@@ -45,7 +45,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     folder = given_folder(report)
     results = read_results(folder)
     out = Path(report.out).expanduser() if report.out else folder / NAME
-    with whole_file(out) as file:
+    with atomic_file(out) as file:
         from experiments.reports.page.page import page  # loads Plotly and matplotlib
 
         file.write(page(folder, results, report.baseline, report.trees).encode("utf-8", "replace"))
@@ -54,10 +54,10 @@ def main(overrides: Sequence[str] = ()) -> int:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears only once it is complete: it is written beside its place and moved there at the end.
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears only once it is complete: it is written to a temporary file beside it and moved at the end.
 
-    Raises RunError, before anything else is done, where it cannot be written.
+    Raises RunError, before the block runs, where the file cannot be written.
     """
     if path.is_dir():
         raise RunError(f"out={path} is a folder; name a file")

@@ -1,9 +1,9 @@
-r"""Searches one question; prints the answer, the votes behind it, what it cost and, if asked, the tree.
+r"""Searches one question and prints its answer, the votes, the cost and, with show=tree, the tree.
 
 usage: stepsearch solve "QUESTION" [key=value ...]
        stepsearch solve - [key=value ...]          the question comes from standard input
 
-The question is the first word, whatever is in it. Ctrl-C prints the answer so far.
+The question is the first argument. Ctrl-C prints the answer so far.
 
     stepsearch solve "((5 + 2 * 1 - 6) + (5 + 3 - -2 * 2)) =" show=tree
     stepsearch solve "((3 + 4) * 2) =" search=beam search.n=8 selection=majority
@@ -53,13 +53,13 @@ class Solve:
     selection: Any = None
     budget: Budget = field(default_factory=Budget)
     seed: int = 0
-    """names the run: the same seed, the same samples"""
+    """random seed; the same seed gives the same samples"""
     show: Show = Show.ANSWER
-    """answer: the answer, its votes and its cost; tree: the tree, too"""
+    """answer: the answer, its votes and its cost; tree: the tree as well"""
     json: str | None = None
-    """file for the whole tree as JSON, which search.Tree.loads reads back"""
+    """output file for the tree as JSON, which search.Tree.loads reads back"""
     graphml: str | None = None
-    """file for the tree as GraphML"""
+    """output file for the tree as GraphML"""
 
 
 def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
@@ -67,7 +67,7 @@ def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
     run: Solve = build(compose(Solve, overrides))
     for name in (run.json, run.graphml):
         if name and not Path(name).expanduser().absolute().parent.is_dir():
-            raise RunError(f"{name}: there is no such folder to write to")
+            raise RunError(f"{name}: its folder does not exist")
     check_kinds({"search": run.search}, run.scorer, run.selection)
     tree = Tree(text, run.seed)
     interrupted = False
@@ -81,18 +81,18 @@ def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
     return INTERRUPTED if interrupted else 0
 
 
-def _question(given: str | None) -> str:
-    """The question itself. Raises ConfigError where there is none."""
-    if given is None:
+def _question(argument: str | None) -> str:
+    """The text of the question, read from standard input for `-`. Raises ConfigError where there is none."""
+    if argument is None:
         raise ConfigError(
             'solve needs a question: stepsearch solve "QUESTION" [key=value ...], or - for standard input'
         )
-    if re.match(r"(search|policy|scorer|selection|budget|seed|show|json|graphml)[.=]\S+$", given):
+    if re.match(r"(search|policy|scorer|selection|budget|seed|show|json|graphml)[.=]\S+$", argument):
         raise ConfigError(
-            f"{given!r} looks like a knob; the question comes first (or - to read it from standard input)"
+            f"{argument!r} looks like a knob; the question comes first (or - to read it from standard input)"
         )
     try:
-        text = sys.stdin.read() if given == "-" else given
+        text = sys.stdin.read() if argument == "-" else argument
         text.encode()
     except UnicodeError:
         raise ConfigError("the question is not valid UTF-8") from None
@@ -102,19 +102,19 @@ def _question(given: str | None) -> str:
 
 
 def report(tree: Tree, run: Solve, out: Console) -> None:
-    """Prints what the tree holds and writes the files asked for."""
+    """Prints the answer, votes and cost (and the tree where requested), and writes the requested files."""
     ballot = _ballot(tree, run.selection)
     if run.show is Show.TREE:
         out.print(draw(tree, ballot))
         out.print()
     if tree.stopped == "cancelled":
-        out.print("interrupted; this is what the search had found so far")
+        out.print("interrupted; the result so far:")
     elif tree.stopped == "budget":
         out.print("stopped at the budget")
     if ballot is None or ballot.answer is None:
         leaves = tree.leaves()
         cut = sum(leaf.truncated for leaf in leaves)
-        out.print(f"no answer: no solution finished with one ({len(leaves)} ended, {cut} of them cut by a limit)")
+        out.print(f"no answer: no solution finished with an answer ({len(leaves)} ended, {cut} of them cut by a limit)")
     else:
         out.print(f"answer: {plain(ballot.answer)}", markup=False, highlight=False, style="bold")
         out.print(votes_table(ballot))
@@ -126,7 +126,7 @@ def report(tree: Tree, run: Solve, out: Console) -> None:
 
 
 def _ballot(tree: Tree, selection: Selection) -> Ballot | None:
-    """The vote; None where a search that was cut short cannot hold this one."""
+    """The vote; None where the search was cut short before its tree allowed this rule."""
     if selection.rule not in allowed_rules(tree) and tree.stopped != "done":
         return None
     return selection(tree)

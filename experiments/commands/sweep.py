@@ -1,11 +1,11 @@
-r"""Searchers x budgets x problems in one process: what each unit of compute bought.
+r"""Runs searchers x budgets x problems in one process and measures what each unit of compute buys.
 
 usage: stepsearch sweep [key=value ...]
 
-Every searcher's knobs stand at search.<name>.*; `searchers` says which of them run, and a greedy cell always does.
+The knobs of each searcher are search.<name>.*; `searchers` names those that run, and greedy decoding always runs.
 The run folder gets results.jsonl (a line as each search ends), summary.csv, the curves, config.yaml and versions.json.
-Where a searcher's samples are independent only its largest budget runs; smaller ones are read off it. After Ctrl-C, or
-when the process is killed, what has ended is kept; `run=FOLDER` resumes the sweep.
+Where a searcher's samples are independent, only its largest budget runs; smaller ones are estimated from it. Searches
+that ended before Ctrl-C or a kill are saved; `run=FOLDER` resumes the sweep.
 
     stepsearch sweep problems.limit=20
     stepsearch sweep problems.limit=20 seeds=[0,1,2]
@@ -18,7 +18,7 @@ when the process is killed, what has ended is kept; `run=FOLDER` resumes the swe
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from experiments.reports.trackers import Tracking, check_tracker, track
 from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint_of, fingerprints
 from experiments.runs.folder import invocation
-from experiments.runs.grid import Budgets, Cell, cells, jobs, names
+from experiments.runs.grid import Budgets, Name, cells, jobs, names
 from experiments.runs.preflight import check_kinds
 from experiments.runs.progress import SweepProgress
 from experiments.runs.recorder import Recorder
@@ -44,7 +44,7 @@ from experiments.runs.stopping import Stop, until_stopped
 from experiments.runs.tree_files import TREES
 from search.errors import KnobError, check_knob
 
-FREE = ("concurrency", "max_errors", "tracker")  # knobs that a resumed run may change
+CHANGEABLE = ("concurrency", "max_errors", "tracker")  # knobs that a resumed run may change
 
 
 @dataclass(frozen=True)
@@ -57,30 +57,30 @@ class Sweep:
     problems: Any = None
     selection: Any = None
     searchers: list[str] = field(default_factory=lambda: ["best_of_n", "beam", "mcts", "particle_filter"])
-    """which searchers run; their knobs stand at search.<name>.*"""
+    """the searchers that run; their knobs are search.<name>.*"""
     budgets: list[int] | None = None
-    """values of each searcher's scale knob (n, simulations); null: [1,4,16] where no budget.* is a list"""
+    """values of each searcher's scale knob (n, simulations); null: [1,4,16] unless a budget.* is a list"""
     budget: Budgets = field(default_factory=Budgets)
     seeds: list[int] = field(default_factory=lambda: [0])
     """every search runs once with each seed; the same seed gives the same samples"""
     concurrency: int | None = None
-    """most searches in flight; null: as many as the policy's engine takes sequences, or 256"""
+    """maximum number of searches in flight; null: the policy engine's max_num_seqs, or 256 where it has none"""
     max_errors: int | None = None
     """stop when more searches than this have failed; null: never"""
     trees: bool = False
-    """keep every search's tree as JSON in the folder trees/"""
+    """save the tree of every search as JSON in the folder trees/"""
     tracker: Tracking | None = None
-    """also send the summary to tensorboard, mlflow or wandb, each an extra"""
+    """also send the summary to tensorboard, mlflow or wandb, each an optional install"""
     out: str | None = None
     """run folder; null: runs/sweep-<time>"""
     run: str | None = None
-    """folder of a run to resume; nothing else need be given"""
+    """folder of a run to resume; its command line is reused"""
 
     def __post_init__(self) -> None:
         check_knob(self, "concurrency", least=1)
         check_knob(self, "max_errors", least=0)
         if len(set(self.seeds)) < len(self.seeds) or not self.seeds:
-            raise KnobError(f"Sweep.seeds is {self.seeds}; give at least one, and each of them once")
+            raise KnobError(f"Sweep.seeds is {self.seeds}; give at least one seed, and each only once")
 
 
 def main(overrides: Sequence[str] = ()) -> int:
@@ -92,8 +92,10 @@ def main(overrides: Sequence[str] = ()) -> int:
     check_kinds(run.search, run.scorer, run.selection)
     models = fingerprints(policy=run.policy, scorer=run.scorer)
     inputs = {"problems": fingerprint_of(asdict(problem) for problem in problems), **models}
-    folder = command.folder("sweep", run.out, inputs, FREE, engines=(run.policy, run.scorer))
-    stop = _search(run, problems, grid, folder)
+    if command.draws > 1:
+        inputs["draws"] = str(command.draws)
+    folder = command.folder("sweep", run.out, inputs, CHANGEABLE, engines=(run.policy, run.scorer))
+    stop = _search(run, names(problems, grid, run.seeds), folder, command.draws)
     results = read_results(folder) if (folder / RESULTS).stat().st_size else []
     ended = Cells.of(results)
     if results:
@@ -105,34 +107,34 @@ def main(overrides: Sequence[str] = ()) -> int:
     return int(all(result.error for result in results))
 
 
-def _search(run: Sweep, problems: Sequence[Problem], grid: Sequence[Cell], folder: Path) -> Stop | None:
-    """Runs the searches that have no result yet, and writes a line of results for each; says so where it is stopped."""
+def _search(run: Sweep, all_names: Iterable[Name], folder: Path, draws: int) -> Stop | None:
+    """Runs the searches that have no result yet and writes a line for each; prints why where it is stopped."""
     with appending(folder / RESULTS) as lines:
         before = read_results(folder) if (folder / RESULTS).stat().st_size else []
         done = {result.key for result in before}
-        todo = [name for name in names(problems, grid, run.seeds) if name.key not in done]
+        todo = [name for name in all_names if name.key not in done]
         errors = sum(result.error is not None for result in before)
         progress = SweepProgress(len(todo), Console(stderr=True))
         trees = folder / TREES if run.trees else None
         recorder = Recorder(lines, trees, run.selection, progress, run.max_errors, errors)
-        # A search that waits for its scores sends no request: this many keep the policy's batch about full.
+        # A search that waits for scores sends no request: this many searches keep the policy's batch about full.
         concurrency = run.concurrency or getattr(run.policy, "max_num_seqs", 256)
         with progress:
-            stop = until_stopped(recorder.run(jobs(todo, run.scorer), concurrency))
+            stop = until_stopped(recorder.run(jobs(todo, run.scorer, draws), concurrency))
     if stop:
-        ended = f"{progress.done + len(done)} of {progress.total + len(done)} searches had ended and are kept"
-        print(f"{stop.why}: {ended}; resume with run={folder}; short searches end first", file=sys.stderr)
+        ended = f"{progress.done + len(done)} of {progress.total + len(done)} searches had ended and are saved"
+        print(f"{stop.why}: {ended}; resume with run={folder}; these results favour short searches", file=sys.stderr)
     return stop
 
 
 def build_sweep(config: DictConfig) -> Sweep:
-    """The sweep with the searchers that run; the others are not built. Raises ConfigError for an unknown one."""
+    """The sweep, built with only the searchers that run. Raises ConfigError for an unknown searcher."""
     names = list(config.searchers)
     for name in names:
         if name not in config.search:
             raise ConfigError(f"searchers: no such searcher {name!r}; choose from {one_of(config.search, str(name))}")
     if len(set(names)) < len(names) or not names:
-        raise ConfigError("searchers: name at least one, and each of them once")
+        raise ConfigError("searchers: name at least one searcher, and each only once")
     chosen = config.copy()
     chosen.search = {name: config.search[name] for name in names}
     return build(chosen)

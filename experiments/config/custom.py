@@ -18,6 +18,7 @@ from typing import Any, get_args
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import ConfigError, one_of
+from scorers.custom import adapt
 from search.protocols import Policy, Scorer
 from search.solve import Searcher
 
@@ -41,27 +42,24 @@ def policy(cls: str, args: Mapping[str, Any]) -> Policy:
 
 
 def scorer(cls: str, args: Mapping[str, Any]) -> Scorer:
-    """The user's object behind an adapter, which gives it what it leaves out of the protocol."""
-    made = make("scorer", cls, args)
-    from scorers.custom import adapt
-
-    return adapt(made)
+    """The user's object in an adapter that adds what it leaves out of the protocol."""
+    return adapt(make("scorer", cls, args))
 
 
 def _with_coroutine(group: str, cls: str, args: Mapping[str, Any], method: str) -> Any:
-    made = make(group, cls, args)
-    if not inspect.iscoroutinefunction(getattr(made, method.partition("(")[0], None)):
+    instance = make(group, cls, args)
+    if not inspect.iscoroutinefunction(getattr(instance, method.partition("(")[0], None)):
         raise ConfigError(f"{group}.cls={cls}: a {group} needs the method `async def {method}`")
-    return made
+    return instance
 
 
 def make(group: str, cls: str, args: Mapping[str, Any]) -> Any:
     """Calls the class with the arguments. Raises ConfigError where it is not found or does not take them."""
-    found = find(group, cls)
+    factory = find(group, cls)
     try:
-        parameters = inspect.signature(found).parameters
+        parameters = inspect.signature(factory).parameters
     except ValueError:  # written in C: it checks its arguments itself
-        return found(**args)
+        return factory(**args)
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     named = {n: p for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     for name in args:
@@ -73,7 +71,7 @@ def make(group: str, cls: str, args: Mapping[str, Any]) -> Any:
         if parameter.default is parameter.empty and name not in args:
             raise ConfigError(f"{group}.args.{name} is missing: {cls} takes {one_of(named)}; give {group}.args.{name}=")
     label = f"{group}.args"
-    return found(**{n: _member(f"{label}.{n}", named.get(n), value) for n, value in args.items()})
+    return factory(**{n: _member(f"{label}.{n}", named.get(n), value) for n, value in args.items()})
 
 
 def _member(label: str, parameter: inspect.Parameter | None, value: Any) -> Any:
@@ -89,7 +87,7 @@ def _member(label: str, parameter: inspect.Parameter | None, value: Any) -> Any:
 
 
 def find(group: str, cls: str) -> Callable[..., Any]:
-    """What `module:Class` names. Raises ConfigError that says where it was looked for."""
+    """The class that `module:Class` names. Raises ConfigError, which says where it was searched."""
     name, _, attribute = cls.partition(":")
     if not (name and attribute):
         raise ConfigError(f"{group}.cls={cls}: write module:Class, for example {group}.cls=mine:Mine")
@@ -103,21 +101,21 @@ def find(group: str, cls: str) -> Callable[..., Any]:
         raise ConfigError(
             f"{group}.cls={cls}: no module {name!r}; looked for {file} in {Path.cwd()}, then among what is installed"
         ) from error
-    found = getattr(module, attribute, None)
-    if not callable(found):
+    factory = getattr(module, attribute, None)
+    if not callable(factory):
         classes = [
             n for n, value in vars(module).items() if inspect.isclass(value) and value.__module__.startswith(name)
         ]
-        there = one_of(classes, attribute) or "no class"
-        raise ConfigError(f"{group}.cls={cls}: {module.__file__} has no class {attribute}; it has {there}")
-    return found
+        names = one_of(classes, attribute) or "no class"
+        raise ConfigError(f"{group}.cls={cls}: {module.__file__} has no class {attribute}; it has {names}")
+    return factory
 
 
 def source(group: str, cls: str) -> Path | None:
     """The file that `module:Class` is written in; None where that is not Python."""
-    found = find(group, cls)
+    factory = find(group, cls)
     try:
-        file = inspect.getsourcefile(found)
+        file = inspect.getsourcefile(factory)
     except TypeError:  # an object that can be called, or one written in C
         file = getattr(import_module(cls.partition(":")[0]), "__file__", None)
     return Path(file) if file else None
@@ -128,12 +126,12 @@ _OWN_CLASS = re.compile(r"(search|policy|scorer)(?:\.custom)?\.(?:cls|members\.\
 
 def sources(config: DictConfig) -> dict[str, Path]:
     """The files that the user's own classes are written in: {"scorer.cls": mine.py}, an ensemble's members too."""
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for name, value in _values("", OmegaConf.to_container(config)):
         knob = _OWN_CLASS.fullmatch(name)
         if knob and ":" in str(value) and (file := source(knob[1], value.partition("@")[0])):
-            found[name] = file
-    return found
+            paths[name] = file
+    return paths
 
 
 def _values(name: str, node: Any) -> Iterator[tuple[str, Any]]:

@@ -8,10 +8,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
 from experiments.config import custom
+from experiments.config.schema import build, schema
 from experiments.errors import ConfigError, one_of
+from scorers.checks import Checks
+from scorers.critic import Critic
 from scorers.ensemble import Combine, Ensemble
+from scorers.implicit import Implicit
+from scorers.outcome import Outcome
+from scorers.prm import PRM, LMHeadPRM, TokenClassification, ValueHead
+from scorers.self_certainty import SelfCertainty
+from scorers.toy import Toy
 from search.protocols import Scorer
+
+SCORERS: dict[str, type] = {
+    "prm": PRM,
+    "token_classification": TokenClassification,
+    "lm_head_prm": LMHeadPRM,
+    "value_head": ValueHead,
+    "outcome": Outcome,
+    "implicit": Implicit,
+    "judge": Critic,
+    "self": SelfCertainty,
+    "checks": Checks,
+    "toy": Toy,
+}
+"""The scorers that can be a member by name."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +62,7 @@ class Members:
 def ensemble(
     members: list[str], rule: Combine, low: float, high: float, unit: float, args: Mapping[str, Mapping[str, Any]]
 ) -> Ensemble:
-    """Raises ConfigError for a member or a knob that there is not, and where two members have one name."""
+    """Builds the members and joins them. Raises ConfigError for an unknown member or knob, and for a repeated name."""
     short = [name.rpartition("@" if "@" in name else ":")[2] for name in members]
     if twice := next((name for name in short if short.count(name) > 1), None):
         raise ConfigError(f"scorer.members: two are called {twice}; tell them apart as {twice}@one, {twice}@two")
@@ -54,25 +79,18 @@ def ensemble(
 
 
 def _member(name: str, knobs: dict[str, Any]) -> Scorer:
-    from experiments.config.registry import GROUPS, load
-    from experiments.config.schema import build, schema
-
     if ":" in name:
         return custom.scorer(name, knobs)
-    names = [choice for choice in GROUPS["scorer"] if choice not in ("custom", "ensemble")]
-    if name not in names:
+    if name not in SCORERS:
         raise ConfigError(
-            f"scorer.members: no such scorer {name!r}; choose from {one_of(names, name)}, or module:Class"
+            f"scorer.members: no such scorer {name!r}; choose from {one_of(SCORERS, name)}, or module:Class"
         )
-    made = load(GROUPS["scorer"][name])
-    valid = [knob.name for knob in fields(made) if knob.init]
+    cls = SCORERS[name]
+    valid = [knob.name for knob in fields(cls) if knob.init]
     for knob in knobs:
         if knob not in valid:
             raise ConfigError(f"scorer.args.{name}.{knob}: no such knob; {name} has {one_of(valid, knob)}")
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
     try:
-        return build(OmegaConf.merge(OmegaConf.structured(schema(made)), knobs))
+        return build(OmegaConf.merge(OmegaConf.structured(schema(cls)), knobs))
     except OmegaConfBaseException as error:
         raise ConfigError(f"scorer.args.{name}: {str(error).splitlines()[0]}") from error

@@ -1,37 +1,36 @@
 """The help texts: what a command does, its groups with their choices, and every knob with its default and its prose."""
 
+import sys
 import textwrap
 from collections.abc import Iterator
-from importlib import import_module
 
 from experiments.config.compose import default_choices
 from experiments.config.knobs import Knob, knobs, summary
 from experiments.config.registry import GROUPS
 
 WIDTH = 110
-
-
 _NAMES = 34  # columns of `key=default`, before its prose
+_CFG = Knob("--cfg", "", "print the composed config, run nothing")
 
 
-def command_help(knobs_class: type) -> str:
-    """The whole help of a command, given as its dataclass of knobs; its module's docstring stands first."""
-    name = f"{knobs_class.__module__}:{knobs_class.__name__}"
-    parts = [(import_module(knobs_class.__module__).__doc__ or "").strip()]
-    places = dict(default_choices(knobs_class.__name__.lower()))
-    own = [line for knob in knobs(name) if knob.name not in _nodes(places) for line in _lines(knob)]
-    parts.append(
-        "\n".join(["Knobs of the command:", *own, *_lines(Knob("--cfg", "", "print the composed config, run nothing"))])
-    )
-    parts.append("\n".join(["Choices:", *_choices(places)]))
+def command_help(command: type) -> str:
+    """The help of a command, given as its dataclass of knobs; its module's docstring stands first."""
+    places = dict(default_choices(command.__name__.lower()))
+    filled = {place.partition("@")[2].partition(".")[0] or place for place in places}
+    own = [knob for knob in knobs(command) if knob.name not in filled]
+    parts = [
+        module_docstring(command),
+        "\n".join(["Knobs of the command:", *knob_lines([*own, _CFG])]),
+        "\n".join(["Choices:", *_choices(places)]),
+    ]
     for place, default in places.items():
         parts += _group(place, default)
     return "\n\n".join(parts)
 
 
-def _nodes(places: dict[str, str]) -> set[str]:
-    """The knobs of a command that its groups fill."""
-    return {place.partition("@")[2].partition(".")[0] or place for place in places}
+def module_docstring(cls: type) -> str:
+    """The docstring of the module that defines the class."""
+    return (sys.modules[cls.__module__].__doc__ or "").strip()
 
 
 def _choices(places: dict[str, str]) -> Iterator[str]:
@@ -45,24 +44,26 @@ def _group(place: str, default: str) -> Iterator[str]:
     group, _, package = place.partition("@")
     shared = group == "selection"  # its choices differ in one default
     for choice in [default] if package or shared else GROUPS[group]:
-        target = GROUPS[group][choice]
+        cls = GROUPS[group][choice]
         heading = package or f"{group}={choice}"
-        lines = textwrap.wrap(f"{heading}: {summary(target)}", WIDTH)
-        for knob in knobs(target):
-            lines += _lines(knob, f"{package or group}.")
-        yield "\n".join(lines)
+        lines = textwrap.wrap(f"{heading}: {summary(cls)}", WIDTH)
+        yield "\n".join([*lines, *knob_lines(knobs(cls), f"{package or group}.")])
 
 
-def _lines(knob: Knob, prefix: str = "") -> Iterator[str]:
+def knob_lines(members: list[Knob], prefix: str = "") -> Iterator[str]:
     """`prefix.name=default`, then the prose, wrapped; a group of knobs gives the lines of each of its own."""
-    if knob.nested:
-        for inner in knobs(knob.nested):
-            yield from _lines(inner, f"{prefix}{knob.name}.")
-        return
+    for knob in members:
+        if knob.nested:
+            yield from knob_lines(knobs(knob.nested), f"{prefix}{knob.name}.")
+        else:
+            yield from _lines(knob, prefix)
+
+
+def _lines(knob: Knob, prefix: str) -> Iterator[str]:
     key = f"  {prefix}{knob.name}" + (f"={knob.default}" if knob.default else "")
     prose = knob.prose
     if not all(choice in prose for choice in knob.choices):
-        prose = f"{prose} ({' | '.join(knob.choices)})"
+        prose = f"{prose} ({' | '.join(knob.choices)})".lstrip()
     wrapped = textwrap.wrap(prose, WIDTH - _NAMES - 2) or [""]
     if len(key) >= _NAMES + 2:
         yield key

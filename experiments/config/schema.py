@@ -5,11 +5,9 @@ from dataclasses import MISSING, Field, field, fields, is_dataclass, make_datacl
 from enum import Enum
 from functools import cache
 from pkgutil import resolve_name
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
-
-T = TypeVar("T")
 
 
 def schema(knobs: type, target: str | None = None, **defaults: Any) -> type:
@@ -45,11 +43,6 @@ def lower_case(enumeration: type[Enum]) -> Any:
     OmegaConf reads and writes members by name.
     """
     return Enum(enumeration.__name__, {member.name.lower(): member for member in enumeration})
-
-
-def from_overrides(knobs: type[T]) -> T:
-    """A script's knobs, from the key=value overrides of its command line."""
-    return build(OmegaConf.merge(OmegaConf.structured(schema(knobs)), OmegaConf.from_cli()))
 
 
 def build(node: DictConfig | ListConfig) -> Any:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from experiments.problems.json_lines import Line, ProblemError, is_numbers, read_lines
-from experiments.problems.solution import Solution
+from experiments.problems.solution import Solution, check_distinct, check_ids
 from search.errors import check_knob
 
 
@@ -26,7 +26,9 @@ class Completions:
         check_knob(self, "limit", least=1)
 
     def load(self) -> list[Solution]:
-        return [s for line in islice(read_lines(self.path, "data"), self.limit) for s in self._solutions(line)]
+        lines = list(islice(read_lines(self.path, "data"), self.limit))
+        check_distinct(map(_name, lines), "problems")
+        return check_ids([solution for line in lines for solution in self._solutions(line)])
 
     def _solutions(self, line: Line) -> Iterator[Solution]:
         """Scores are taken where there is one a step, and left out where a run scored something else."""
@@ -45,28 +47,33 @@ class Completions:
                 f"{line.where}: field 'scores' must have a list, or null, for each of {len(texts)} texts"
             )
         tokens = tokens if isinstance(tokens, list) and len(tokens) == len(texts) else [None] * len(texts)
-        for place, (text, given, count) in enumerate(zip(texts, scores, tokens, strict=True)):
+        for place, (text, values, count) in enumerate(zip(texts, scores, tokens, strict=True)):
             steps = text.split(self.delimiter)
-            if given is not None and len(given) == len(steps) + 1:
+            if values is not None and len(values) == len(steps) + 1:
                 steps.append("")  # the delimiter at its end was lost in saving
-            fits = given is not None and len(given) == len(steps)
+            fits = values is not None and len(values) == len(steps)
             yield Solution(
-                id=f"{line.record.get('unique_id', line.number)}/{place}",
+                id=f"{_name(line)}/{place}",
                 group="all",
                 question=line.text("", "problem"),
                 steps=tuple(steps),
                 right=(None,) * len(steps),
                 answer=line.text("", "answer"),
-                scores=tuple(given) if given is not None and fits else None,
+                scores=tuple(values) if values is not None and fits else None,
                 level=line.label("", "level") if line.record.get("level") is not None else None,
                 tokens=count if isinstance(count, int) and count > 0 else None,
             )
 
 
+def _name(line: Line) -> str:
+    """The problem's own id, or the number of its line."""
+    return str(line.record.get("unique_id", line.number))
+
+
 def _list(value: object) -> Any:
     """A list of numbers, also one that was written as text; None for anything else."""
     try:
-        found = json.loads(value) if isinstance(value, str) else value
+        parsed = json.loads(value) if isinstance(value, str) else value
     except ValueError:
         return None
-    return found if is_numbers([found]) else None
+    return parsed if is_numbers([parsed]) else None

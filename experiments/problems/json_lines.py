@@ -81,10 +81,10 @@ def files(name: str, *endings: str, group: str = "problems") -> list[str]:
     path = Path(name).expanduser()
     if not path.is_dir():
         return [name]
-    found = sorted(str(file) for file in path.iterdir() if file.name.endswith(endings))
-    if not found:
+    names = sorted(str(file) for file in path.iterdir() if file.name.endswith(endings))
+    if not names:
         raise ProblemError(f"{group}.path={path}: no {' or '.join(endings)} file in it")
-    return found
+    return names
 
 
 def read_lines(name: str, group: str = "problems") -> Iterator[Line]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from experiments.problems.hub import HubSet
 from experiments.problems.json_lines import Line, ProblemError, files, is_numbers, read_lines
-from experiments.problems.solution import Solution
+from experiments.problems.solution import Solution, check_ids
 from search.errors import check_knob
 
 SUBSETS = ("gsm8k", "math", "olympiadbench", "omnimath")  # of ProcessBench, in the paper's order
@@ -41,14 +41,14 @@ class ProcessBench:
         names = sorted(
             subsets, key=lambda name: (name not in SUBSETS, SUBSETS.index(name) if name in SUBSETS else name)
         )
-        return [self._solution(name, line) for name in names for line in subsets[name][: self.limit]]
+        return check_ids([self._solution(name, line) for name in names for line in subsets[name][: self.limit]])
 
     def _subsets(self) -> dict[str, list[Line]]:
         """Lines by the name of their subset, which is that of its file."""
         if not self.path:
             return {name: list(HubSet("Qwen/ProcessBench", name).lines(self.revision, "data")) for name in SUBSETS}
-        found = map(Path, files(self.path, ".json", ".json.gz", group="data"))
-        return {path.name.partition(".")[0]: _array(path) for path in found}
+        paths = map(Path, files(self.path, ".json", ".json.gz", group="data"))
+        return {path.name.partition(".")[0]: _array(path) for path in paths}
 
     def _solution(self, subset: str, line: Line) -> Solution:
         steps, label = line.texts("", "steps"), line.value("", "label")
@@ -78,16 +78,16 @@ class PRMBench:
         check_knob(self, "limit", least=1)
 
     def load(self) -> list[Solution]:
-        found: dict[str, Solution] = {}  # an example stands in several files
+        solutions: dict[str, Solution] = {}  # several files hold the same example
         for file in files(self.path, ".jsonl", ".jsonl.gz", group="data") if self.path else [""]:
             for number, line in enumerate(read_lines(file, "data")):
                 if number == self.limit:
                     break
                 solution = self._solution(line)
-                found.setdefault(solution.id, solution)
-        if not found:
+                solutions.setdefault(solution.id, solution)
+        if not solutions:
             raise ProblemError(f"data.path={self.path}: no example in it; PRMBench has one JSON object a line")
-        return list(found.values())
+        return list(solutions.values())
 
     def _solution(self, line: Line) -> Solution:
         """`error_steps` count from one."""

@@ -1,7 +1,7 @@
-"""A saved solution and what is known of it; as the steps and the tree that a search would have made of it."""
+"""A saved solution, its labels and scores, and the steps and the tree that a search would have made of it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,14 +11,16 @@ from search.tree.cost import Ledger
 from search.tree.scores import Kind
 from search.tree.step import End, Step
 
+DELIMITER = "\n\n"
+
 
 @dataclass(frozen=True)
 class Solution:
-    """A solution and what is known of it.
+    """A saved solution of S steps.
 
-    `right` has a label a step: None where there is none. `answer_right` is None where it is not known. `scores` are
-    those that some scorer gave it before, `logprobs` those of its tokens, a list a step; `tokens` is how many it has,
-    `level` the question's difficulty.
+    `right` has a label per step, [S], None where unknown, as is `answer_right`. `scores` are stored ones, [S];
+    `logprobs` has a list of token log-probabilities per step, [S]; `tokens` counts all tokens of the solution; `level`
+    is the question's difficulty.
     """
 
     id: str
@@ -40,39 +42,42 @@ class LabelledSet(Protocol):
         ...
 
 
+def as_steps(solution: Solution) -> list[Step]:
+    """The steps as a policy would have written them, each but the last with its delimiter; token ids are unknown, 0."""
+    steps = []
+    for place, text in enumerate(solution.steps):
+        last = place == len(solution.steps) - 1
+        logprobs = solution.logprobs[place] if solution.logprobs else ()
+        text = text if last or text.endswith(DELIMITER) else text + DELIMITER
+        steps.append(Step(text, (0,) * len(logprobs), tuple(logprobs), End.EOS if last else End.DELIMITER))
+    return steps
+
+
 def as_tree(
     solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]], kind: Kind = Kind.CORRECTNESS
 ) -> Tree:
-    """The tree that Best-of-N would have grown, a chain a solution; an outcome's one score is the last step's."""
+    """The tree that Best-of-N would have grown, one chain per solution; an outcome's one score is the last step's."""
     tree = Tree(solutions[0].question, kind=kind)
     for solution in solutions:
-        node, given = tree.root, scores[solution.id]
-        missing = len(solution.steps) - len(given)
-        for place, text in enumerate(solution.steps):
-            last = place == len(solution.steps) - 1
-            step = Step(text if last else text + "\n\n", end=End.EOS if last else End.DELIMITER)
+        node, values = tree.root, scores[solution.id]
+        missing = len(solution.steps) - len(values)
+        for place, step in enumerate(as_steps(solution)):
             node = node.add(node.reserve(1).start, step)
-            node.score = given[place - missing] if place >= missing else None
+            node.score = values[place - missing] if place >= missing else None
             node.birth = Ledger()
     return tree
 
 
-def check_ids(solutions: Sequence[Solution]) -> None:
-    """Raises ProblemError where there is no solution, or two have one id: their scores could not be told apart."""
+def check_ids(solutions: list[Solution]) -> list[Solution]:
+    """The solutions. Raises ProblemError if there is none, or if two have one id: scores are stored by id."""
     if not solutions:
         raise ProblemError("data.path: the file holds no solution")
-    counts = Counter(solution.id for solution in solutions)
-    name, count = counts.most_common(1)[0]
-    if count > 1:
-        raise ProblemError(f"data.path: {count} solutions are called {name}; give each an id of its own")
+    check_distinct((solution.id for solution in solutions), "solutions")
+    return solutions
 
 
-def as_steps(solution: Solution) -> list[Step]:
-    """Steps as a policy would have written them; without tokens, for no policy did."""
-    found = []
-    for place, text in enumerate(solution.steps):
-        last = place == len(solution.steps) - 1
-        logprobs = solution.logprobs[place] if solution.logprobs else ()
-        text = text if last or text.endswith("\n\n") else text + "\n\n"
-        found.append(Step(text, (0,) * len(logprobs), tuple(logprobs), End.EOS if last else End.DELIMITER))
-    return found
+def check_distinct(names: Iterable[str], plural: str) -> None:
+    """Raises ProblemError if a name is repeated; `plural` says what the names are of."""
+    for name, count in Counter(names).most_common(1):
+        if count > 1:
+            raise ProblemError(f"data.path: {count} {plural} are called {name}; give each a unique id")

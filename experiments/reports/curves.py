@@ -78,7 +78,7 @@ def save(drawn: Chart, stem: Path) -> list[Path]:
 
 
 def draw(drawn: Chart) -> Canvas:
-    """The panels whose axis is known, a legend below them, and a caption that says what was compared."""
+    """A panel for each known axis, a legend below them, and a caption that describes the data."""
     known = _known_axes(drawn)
     width = max(3.7 * len(known) + 0.4, 6.0)
     canvas = Canvas(figsize=(width, 4.1), layout="constrained")
@@ -100,7 +100,7 @@ def draw(drawn: Chart) -> Canvas:
 
 
 def _known_axes(drawn: Chart) -> list[int]:
-    """The axes on which some point has a place."""
+    """The axes on which the position of some point is known."""
     return [i for i in range(len(drawn.axes)) if any(p.places[i] for line in drawn.lines for p in line.points)]
 
 
@@ -110,7 +110,7 @@ def caption(drawn: Chart) -> str:
     hidden = [panel.label for i, panel in enumerate(drawn.axes) if i not in _known_axes(drawn)]
     unknown = f"; not known: {', '.join(hidden)}" if hidden else ""
     words = f"{problems}, seed {seeds}; {drawn.chosen}; bands: 95 % bootstrap over problems{unknown}"
-    return words + "; thin: had its largest run ended earlier" * bool(drawn.earlier)
+    return words + "; thin lines: the largest run, ended earlier" * bool(drawn.earlier)
 
 
 def draw_panel(panel: Any, drawn: Chart, axis: int) -> None:
@@ -163,7 +163,7 @@ def _draw_earlier(panel: Any, line: Line, axis: int, unit: float) -> None:
 
 
 def ticks(values: Sequence[float], exact: bool) -> list[float]:
-    """At the values themselves where `exact` and they are few, else at powers of two, at most seven of them."""
+    """Tick positions: the values themselves where `exact` and there are at most eight; otherwise powers of two."""
     distinct = sorted(set(values))
     if exact and len(distinct) <= 8:
         return distinct

@@ -1,4 +1,4 @@
-"""A judgement for people: the tables and the files."""
+"""Prints a judgement as tables and writes its files."""
 
 import json
 from collections.abc import Iterator
@@ -128,7 +128,7 @@ def _spread(value: float, interval: Interval, sign: str = "") -> str:
 
 
 def as_json(judgement: Judgement) -> dict[str, Any]:
-    """Everything, NaN as null."""
+    """All numbers of a judgement; NaN becomes None."""
     answers = judgement.answers
     return {
         "solutions": judgement.solutions,

@@ -1,4 +1,4 @@
-"""A judgement as a picture: F1 by group, calibration, where the lowest score falls."""
+"""Draws a judgement: F1 by group, calibration, and the position of the lowest score."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ _PRM_SCORE: _Bars = [("PRMScore", lambda group: group.prm_score, _GREEN, "")]
 
 
 def draw(judgement: Judgement) -> Canvas:
-    """F1 or PRMScore by group, calibration, and where the lowest score falls; what is unknown has no panel."""
+    """F1 or PRMScore by group, calibration, and the position of the lowest score, each in a panel where it is known."""
     panels = [
         (bool(judgement.groups), _draw_groups),
         (bool(judgement.curve), _draw_calibration),
@@ -43,7 +43,7 @@ def draw(judgement: Judgement) -> Canvas:
 
 
 def _draw_groups(axes: Any, judgement: Judgement) -> None:
-    """F1 and both its accuracies; PRMScore where a group has none, for all its solutions are right, or all wrong."""
+    """F1 and its two accuracies; PRMScore instead where a group has no F1 (its solutions all right, or all wrong)."""
     has_f1 = all(group.f1.f1 == group.f1.f1 for group in judgement.groups)
     series = _F1 if has_f1 else _PRM_SCORE
     places, width = np.arange(len(judgement.groups)), 0.81 / len(series)
@@ -76,5 +76,5 @@ def _draw_calibration(axes: Any, judgement: Judgement) -> None:
 def _draw_lowest(axes: Any, judgement: Judgement) -> None:
     lowest = judgement.biases.lowest
     axes.bar((np.arange(len(lowest)) + 0.5) / len(lowest), lowest, 0.9 / len(lowest), color=_BLUE)
-    axes.set(xlim=(0, 1), xlabel="place of the lowest score, first step to last", ylabel="share of solutions")
-    axes.set_title(f"lowest step is the last: {percent(judgement.biases.lowest_is_last)} %", fontsize=9)
+    axes.set(xlim=(0, 1), xlabel="position of the lowest score, first step to last", ylabel="share of solutions")
+    axes.set_title(f"last step has the lowest score: {percent(judgement.biases.lowest_is_last)} %", fontsize=9)

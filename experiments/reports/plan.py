@@ -1,4 +1,4 @@
-"""A plan for people: the table, the sentences, the command lines that follow it, the files and the picture."""
+"""Presents a plan: the table, the sentences, the recommended command lines, the files and the picture."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,23 +30,23 @@ def table(
     axis: Axis,
     seeds: Sequence[int],
 ) -> Table:
-    """A row for each level: the choice on all its problems, and what choices made on a half gave on the other."""
+    """A row for each level: the setting chosen on all its problems, and the cross-fitted cost and accuracy."""
     title = f"at most {number(budget)} {LABELS[axis]} a problem; {len(levels)} problems, seed {listed(seeds)}"
     columns = ("problems", "searcher", "N", "cost", "expected %", "95 % interval")
     rows = new_table(title, "level", *columns, left=("searcher",))
     for level, setting in chosen.items():
-        of = levels == level
-        correct = optimal.correct[of]
+        in_level = levels == level
+        correct = optimal.correct[in_level]
         low, high = interval(correct.tolist())
-        cost = number(float(optimal.cost[of].mean()))
+        cost = number(float(optimal.cost[in_level].mean()))
         accuracy = (percent(float(correct.mean())), f"{100 * low:.0f} to {100 * high:.0f}")
-        rows.add_row(level, str(int(of.sum())), setting.searcher, number(setting.scale), cost, *accuracy)
+        rows.add_row(level, str(int(in_level.sum())), setting.searcher, number(setting.scale), cost, *accuracy)
     return rows
 
 
 def accuracy_line(what: str, measured: Measured) -> str:
     accuracy = f"{percent(measured.accuracy)} % (95 % interval {spread(measured.interval)})"
-    return f"{what}: {accuracy} for {number(float(measured.cost.mean()))} a problem, on problems not chosen on"
+    return f"{what}: {accuracy} at a cost of {number(float(measured.cost.mean()))} a problem, cross-fitted"
 
 
 def gain_line(optimal: Measured, single: Measured) -> str:
@@ -58,20 +58,20 @@ def gain_line(optimal: Measured, single: Measured) -> str:
 
 
 def commands(chosen: Mapping[str, CellKey], knobs: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The command line that searches so, for each level."""
-    lines = ["to search so:"]
+    """The command line of the chosen setting, for each level."""
+    lines = ["recommended searches:"]
     for level, setting in chosen.items():
         if setting.searcher not in knobs:
             greedy = "search=best_of_n search.n=1 policy.temperature=0"
             lines.append(f"  level {level}: {greedy if setting.searcher == GREEDY else setting.searcher}")
             continue
         own = dict(knobs[setting.searcher])
-        given = own.pop("args", None) or {}
+        arguments = own.pop("args", None) or {}
         if setting.searcher != "custom":
             own["simulations" if "simulations" in own else "n"] = setting.n
         limits = [f"budget.{name}={exact(value)}" for name, value in setting.limit]
         words = [f"search.{name}={_word(value)}" for name, value in own.items()]
-        words += [f"search.args.{name}={_word(value)}" for name, value in given.items()]
+        words += [f"search.args.{name}={_word(value)}" for name, value in arguments.items()]
         words += [f"(its scale at {setting.n})"] * (setting.searcher == "custom")
         lines.append(f"  level {level}: " + " ".join([f"search={setting.searcher}", *words, *limits]))
     return lines
@@ -96,17 +96,18 @@ def write(folder: Path, world: Grid, levels: np.ndarray, drawn: Chart) -> list[P
 
 def _rows(world: Grid, levels: np.ndarray) -> Iterator[list[object]]:
     for level in np.unique(levels):
-        of = levels == level
-        for setting, correct, cost in zip(world.settings, world.correct[:, of], world.cost[:, of], strict=True):
+        in_level = levels == level
+        figures = zip(world.settings, world.correct[:, in_level], world.cost[:, in_level], strict=True)
+        for setting, correct, cost in figures:
             limit = setting.scale if setting.limit else ""
             ends = interval(correct.tolist())
-            yield [level, setting.searcher, setting.n, limit, int(of.sum()), correct.mean(), *ends, cost.mean()]
+            yield [level, setting.searcher, setting.n, limit, int(in_level.sum()), correct.mean(), *ends, cost.mean()]
 
 
 def chart(world: Grid, levels: np.ndarray, axis: Axis, rule: Rule, seed: int, seeds: Sequence[int]) -> Chart:
     """The compute-optimal curve, that of one setting for all problems, and Best-of-N.
 
-    `seed` deals out the halves, `seeds` are those of the searches.
+    `seed` is that of the split into halves, `seeds` are those of the searches.
     """
 
     def line(name: str, points: Sequence[tuple[float, Measured]]) -> Line:

@@ -13,7 +13,7 @@ from search.answers.selection import Rule
 
 
 def report(folder: Path, cells: Cells, rule: Rule) -> list[Row]:
-    """Prints the summary's table and the first failure, writes the summary, and says where the files are; its rows."""
+    """Prints the summary, the first failure and the paths of the files; writes summary.csv and returns its rows."""
     rows = summarise(cells)
     screen().print(summary_table(rows, rule.value))
     failed = [result for result in cells.searches if result.error is not None]
@@ -30,7 +30,7 @@ def report(folder: Path, cells: Cells, rule: Rule) -> list[Row]:
 
 
 def draw(folder: Path, cells: Cells, rule: Rule) -> None:
-    """Draws the curves, or says why there are none."""
+    """Draws the curves and prints their paths, or prints why there are none."""
     from experiments.reports.curves import draw_run  # loads matplotlib
 
     try:

@@ -1,4 +1,4 @@
-"""Tables for the terminal, and the same as CSV."""
+"""Tables for the terminal, and the same data as CSV."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ def new_table(title: str, first: str, *others: str, left: Sequence[str] = ()) ->
 
 
 def spread(ends: Iterable[float], sign: str = "") -> str:
-    """An interval in per cent."""
+    """The ends of an interval as percentages."""
     return " to ".join(percent(end, sign) for end in ends)
 
 
@@ -58,7 +58,7 @@ def _swept(rows: Sequence[Row]) -> list[str]:
 
 
 def summary_table(rows: Sequence[Row], rule: str) -> Table:
-    """A row for each cell: accuracy in per cent by `rule` with its interval, by majority and pass@N, and what it cost.
+    """A row for each cell: accuracy in per cent by `rule` with its interval, by majority and pass@N, and its cost.
 
     Counts of problems without an answer, and of failed ones, are shown where there are any.
     """
@@ -111,7 +111,7 @@ def comparisons_table(
 
 
 def estimates_table(rows: Sequence[EstimateRow], results: Sequence[Result]) -> Table:
-    """A row for each k, per cent; intervals stand in the file."""
+    """A row for each k, in per cent; the CSV file has the intervals as well."""
     cells, n = Cells(results), max(len(result.samples or ()) for result in results)
     title = f"in %, of {n} independent samples of each of {len(cells.problems)} problems, seed {listed(cells.seeds)}"
     names = list(dict.fromkeys(row.metric for row in rows))

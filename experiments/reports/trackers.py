@@ -1,8 +1,8 @@
-"""Experiment trackers that a sweep's numbers can go to, each an extra: `stepsearch sweep tracker=mlflow`.
+"""Experiment trackers for the results of a sweep, each an optional install: `stepsearch sweep tracker=mlflow`.
 
     tensorboard     event files in the run folder's tensorboard/
-    mlflow          the server at MLFLOW_TRACKING_URI, or else the run folder's mlflow.db
-    wandb           the run folder's wandb/, sent at once only with WANDB_MODE=online; `wandb sync` sends it later
+    mlflow          the server at MLFLOW_TRACKING_URI, or by default the run folder's mlflow.db
+    wandb           the run folder's wandb/; uploaded at once with WANDB_MODE=online, otherwise by `wandb sync`
 
 A curve is named searcher/rule/accuracy or searcher/cost; its step is n, or the swept budget.
 """
@@ -30,14 +30,14 @@ _CELL = ("searcher", "n", "selection")
 
 
 class Tracker(Protocol):
-    """What a tracker of ours does; made of the run folder and the config, it keeps them with the figures."""
+    """A tracker, constructed from the run folder and the config, which it stores with the figures."""
 
     def log(self, figures: Mapping[str, float], step: int) -> None:
-        """Figures by name, at a step; a name may come again at another one."""
+        """Records figures by name at a step; each name may be recorded at several steps."""
         ...
 
     def close(self) -> None:
-        """Everything is written when this returns."""
+        """Writes everything before it returns."""
         ...
 
 
@@ -80,7 +80,7 @@ class WandB:
         self._run = library.init(
             project=_PROJECT, name=folder.name, dir=str(folder), config=config, mode=mode, settings=settings
         )
-        self._run.define_metric("*", step_metric="step")  # its own step may not go back, and ours does
+        self._run.define_metric("*", step_metric="step")  # W&B's own step may not decrease, and n does
 
     def log(self, figures: Mapping[str, float], step: int) -> None:
         self._run.log({**figures, "step": step})
@@ -102,13 +102,13 @@ def check_tracker(tracking: Tracking | None) -> None:
     if tracking is None:
         return
     name = tracking.name.lower()
-    found = find_spec(name)
-    if found is None or found.origin is None:  # without an origin it is a folder of that name in the working folder
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:  # without an origin it is a folder of that name in the working folder
         raise ConfigError(f"tracker={name}: {name} is not installed; pip install 'stepsearch[{name}]'")
 
 
 def track(tracking: Tracking | None, folder: Path, config: DictConfig, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Sends a summary's rows, once a sweep has ended; a tracker that fails is told of and loses nothing else."""
+    """Sends a summary's rows once a sweep has ended. The failure of a tracker is printed and affects nothing more."""
     if tracking is None:
         return
     plain: Any = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
@@ -118,24 +118,27 @@ def track(tracking: Tracking | None, folder: Path, config: DictConfig, rows: Seq
             tracker.log(figures, step)
         tracker.close()
     except Exception as error:  # whatever the library, its files and its server raise
-        print(f"tracker={tracking.name.lower()} failed, {folder} is whole: {error}", file=sys.stderr)
+        print(
+            f"tracker={tracking.name.lower()} failed, but the results in {folder} are complete: {error}",
+            file=sys.stderr,
+        )
 
 
 def curves(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, dict[str, float]]]:
-    """Step and known figures of each cell of a summary: accuracy with its interval by rule, and what it cost."""
-    found: dict[tuple[str, int], dict[str, float]] = {}
+    """Step and known figures of each cell of a summary: accuracy with its interval by rule, and its costs."""
+    by_cell: dict[tuple[str, int], dict[str, float]] = {}
     for row in rows:
         limits = [value for name, value in row.items() if name.startswith("budget_") and value is not None]
         figures = {f"{row['searcher']}/{row['selection']}/{name}": row[name] for name in _ACCURACY}
         others = [name for name in row if name not in (*_ACCURACY, *_CELL) and not name.startswith("budget_")]
         figures |= {f"{row['searcher']}/{name}": row[name] for name in others}
         known = {name: float(value) for name, value in figures.items() if isinstance(value, int | float)}
-        found.setdefault((row["searcher"], int(limits[0] if limits else row["n"])), {}).update(known)
-    return [(step, figures) for (_, step), figures in found.items()]
+        by_cell.setdefault((row["searcher"], int(limits[0] if limits else row["n"])), {}).update(known)
+    return [(step, figures) for (_, step), figures in by_cell.items()]
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Knobs as they are typed, `search.beam.n`, with their values."""
+    """Knobs as on the command line, `search.beam.n`, with their values."""
     for name, value in config.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")

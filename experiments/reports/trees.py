@@ -1,4 +1,4 @@
-"""A search's tree, its votes and its cost in a terminal. Text from models is never trusted."""
+"""Shows a search's tree, votes and cost in a terminal. Text from models is never trusted."""
 
 from collections.abc import Iterator
 
@@ -33,9 +33,9 @@ def cost_table(ledger: Ledger) -> Table:
 
 
 def draw(tree: Tree, ballot: Ballot | None) -> Drawing:
-    """The tree, a line a step: score, visits, marks, text. The path behind the answer is bold and has stars.
+    """The tree, a line a step: score, visits, marks, text. The path to the answer is bold and has stars.
 
-    A run of steps without a branch is drawn as one block, for a long solution would else leave the screen.
+    A run of steps without a branch is drawn as one block, so that a long solution is not indented off the screen.
     """
     best = {id(node) for node in best_path(ballot)}
     drawing = Drawing(Text(plain(tree.question), style="bold", no_wrap=True, overflow="ellipsis"))
@@ -70,7 +70,7 @@ def _children(node: Node) -> list[Node]:
 
 
 def _line(node: Node, best: bool) -> Text:
-    """One step: a star on the best path, its score, its visits, what it ended with, its text."""
+    """One step: a star on the best path, its score, its visits, how it ended, its text."""
     assert node.step is not None
     line = Text("* " if best else "  ", style="bold" if best else "")
     score = "unscored" if node.birth is None else "-" if node.score is None else f"{node.score:.3f}"

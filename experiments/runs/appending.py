@@ -1,4 +1,4 @@
-"""A file that a single process appends whole lines to."""
+"""A file to which a single process appends complete lines."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _BLOCK = 4 << 20  # bytes read at once
 
 
 class Lines:
-    """A file that grows by whole lines; each is handed to the operating system before the next one begins."""
+    """Appends complete lines; each is handed to the operating system before the next one is written."""
 
     def __init__(self, file: FileIO, path: Path) -> None:
         self._file, self._path = file, path

@@ -7,7 +7,7 @@ from search.tree.cost import Ledger
 
 
 class Axis(StrEnum):
-    """Each is a mean over problems; what a model does not tell is unknown, never 0."""
+    """A measure of compute, averaged over problems. A cost that a model does not report is unknown, never 0."""
 
     GENERATED_TOKENS = "generated_tokens"
     COMPUTED_TOKENS = "computed_tokens"
@@ -33,11 +33,11 @@ def _sum(*names: str) -> Callable[[Ledger], float | None]:
     return total
 
 
-SPENT: dict[str, Callable[[Ledger], float | None]] = {
+AXIS_COST: dict[str, Callable[[Ledger], float | None]] = {
     Axis.GENERATED_TOKENS: _sum("generated_tokens"),
     Axis.COMPUTED_TOKENS: _sum("generated_tokens", "prompt_tokens_computed", "scorer_tokens_computed"),
     Axis.UNIQUE_TOKENS: _sum("unique_tokens"),
     Axis.FLOPS: _sum("flops"),
     Axis.CALLS: _sum("policy_calls", "scorer_calls"),
 }
-"""By axis, what a ledger says; a generated token is computed once, when it is written."""
+"""By axis, a ledger's cost, None where it is unknown. A generated token counts as computed once."""

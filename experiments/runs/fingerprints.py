@@ -1,4 +1,4 @@
-"""Fingerprints of models, files and records, and the versions of the code: do two runs read and run the same?"""
+"""Fingerprints of models, files and records, and code versions: they tell whether two runs had the same inputs."""
 
 import hashlib
 import json
@@ -33,14 +33,14 @@ def _models(name: str, owner: Any) -> Iterator[tuple[str, str]]:
 
 
 def fingerprint_of(records: Iterable[dict[str, Any]]) -> str:
-    """A hash of records that JSON can hold."""
+    """A hash of records that are JSON-serialisable."""
     return hashlib.sha256(json.dumps(list(records)).encode()).hexdigest()
 
 
 def fingerprint(path: str | Path) -> str:
-    """A hash of the names, sizes, first and last megabytes of a file or of a model folder's files.
+    """A hash of the name, size, first and last 4 MiB of a file, or of each file of a model folder.
 
-    What is no path here, a model on a hub, has its name as fingerprint.
+    The fingerprint of a path that does not exist, such as a model on a hub, is its name.
     """
     path = Path(path).expanduser()
     if not path.exists():
@@ -58,7 +58,7 @@ def fingerprint(path: str | Path) -> str:
 
 
 def versions() -> dict[str, Any]:
-    """The versions that the figures of a run may depend on; null for a package that is not installed."""
+    """The versions that the results of a run may depend on; null for a package that is not installed."""
     packages = {name: _version(name) for name in _PACKAGES}
     return {"python": platform.python_version(), **packages, "platform": platform.platform(), "commit": commit()}
 
@@ -71,9 +71,9 @@ def _version(package: str) -> str | None:
 
 
 def commit() -> str | None:
-    """The commit of the checkout that this code runs from, followed by `+` where files differ; None outside of one."""
+    """The commit of the checkout that this code runs from, followed by `+` where files differ; None without one."""
     home = Path(__file__).resolve().parents[2]
-    checkout = ["git", f"--git-dir={home / '.git'}", f"--work-tree={home}"]  # of this project, never of a folder above
+    checkout = ["git", f"--git-dir={home / '.git'}", f"--work-tree={home}"]  # of this project, never of a parent folder
     command = [*checkout, "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

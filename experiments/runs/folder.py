@@ -1,4 +1,4 @@
-"""The folder of a run: its command line and full config, what it read, the versions it ran with."""
+"""The folder of a run: its command line, full config, input fingerprints and code versions."""
 
 import difflib
 import json
@@ -15,8 +15,10 @@ from experiments.config.custom import sources
 from experiments.errors import OURS, ConfigError, RunError
 from experiments.runs.fingerprints import fingerprint, versions
 from experiments.runs.preflight import load_engines
+from search.tree.tree import DRAWS
 
 _COMMAND, _CONFIG, _INPUTS, _VERSIONS = "command.json", "config.yaml", "inputs.json", "versions.json"
+_DRAWS = "draws"
 FILES = (_COMMAND, _CONFIG, _VERSIONS, _INPUTS)
 _HOME = Path(__file__).resolve().parents[2]
 
@@ -28,26 +30,36 @@ class Invocation(NamedTuple):
     overrides: list[str]
     resumed: Path | None
 
+    @property
+    def draws(self) -> int:
+        """How random draws are keyed (`Tree.draws`): in a resumed run, as it was when that run started."""
+        if self.resumed is None:
+            return DRAWS
+        try:
+            return int(json.loads((self.resumed / _INPUTS).read_text("utf-8")).get(_DRAWS, 1))
+        except (OSError, ValueError):
+            return DRAWS  # `folder` says what is wrong with the run
+
     def folder(
         self,
         command: str,
         out: str | None,
         inputs: Mapping[str, str],
-        free: Sequence[str] = (),
+        changeable: Sequence[str] = (),
         engines: Sequence[Any] = (),
     ) -> Path:
         """The folder of the resumed run, checked by `check_same`, or a new one.
 
-        The models behind `engines` are loaded before a new folder is made: where one cannot be loaded, none is made.
+        The models behind `engines` are loaded first, so a model that cannot be loaded leaves no new folder behind.
         """
         if self.resumed:
-            check_same(self.resumed, self.config, inputs, free)
+            check_same(self.resumed, self.config, inputs, changeable)
         load_engines(*engines)
         return self.resumed or open_run_folder(command, out, self.config, self.overrides, inputs)
 
 
 def invocation(knobs: type, overrides: Sequence[str]) -> Invocation:
-    """Composes what a command line asks for. With `run=` the overrides of that run come first, then those given now.
+    """Composes the config of a command line. With `run=`, that run's overrides come first and the new ones after them.
 
     Raises ConfigError, and RunError where the folder named by `run=` holds no run.
     """
@@ -72,7 +84,7 @@ def open_run_folder(
 ) -> Path:
     """Makes the folder of a new run and writes its command line, config, inputs and versions.
 
-    `inputs` are the fingerprints of what is read, by name; those of the user's own classes are added. Raises RunError
+    `inputs` are the fingerprints of the inputs, by name; those of the user's own classes are added. Raises RunError
     where the folder holds the results of another run or cannot be written.
     """
     inputs = {**inputs, **{name: fingerprint(file) for name, file in _own_classes(config).items()}}
@@ -93,7 +105,7 @@ def open_run_folder(
 
 
 def given_folder(knobs: Any) -> Path:
-    """The folder that the knob `run` of a command names. Raises ConfigError where it is not given."""
+    """The folder that the knob `run` of a command names. Raises ConfigError where it is missing."""
     if not knobs.run:
         raise ConfigError(f"{type(knobs).__name__.lower()} needs the folder of a sweep: run=DIR")
     return Path(knobs.run).expanduser()
@@ -108,33 +120,41 @@ def config_of(folder: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def check_same(folder: Path, config: DictConfig, inputs: Mapping[str, str], free: Sequence[str] = ()) -> None:
-    """Raises RunError, with the difference, unless a run was started with this config, these inputs and the user's own
-    classes as they are now.
+def check_same(folder: Path, config: DictConfig, inputs: Mapping[str, str], changeable: Sequence[str] = ()) -> None:
+    """Raises RunError with the difference unless the run was started with this config, these inputs and the same code
+    of the user's own classes.
 
-    `free` are the knobs that may differ: they change nothing in the results that are already there.
+    The knobs `changeable` may differ, because they do not affect existing results.
     """
     try:
-        started, read = (folder / _CONFIG).read_text("utf-8"), json.loads((folder / _INPUTS).read_text("utf-8"))
+        config_text, fingerprint_by_name = (
+            (folder / _CONFIG).read_text("utf-8"),
+            json.loads((folder / _INPUTS).read_text("utf-8")),
+        )
     except (OSError, ValueError) as error:
         raise RunError(f"run={folder} was cut off before it started; start a new run with out=") from error
-    before, after = (_comparable(OmegaConf.to_container(c), free) for c in (OmegaConf.create(started), config))
+    before, after = (
+        _comparable(OmegaConf.to_container(c), changeable) for c in (OmegaConf.create(config_text), config)
+    )
     if changed := [line for line in difflib.ndiff(before, after) if line[0] in "-+"]:
         raise RunError(
-            f"run={folder} was started with another config; start a new run with out=:\n" + "\n".join(changed)
+            f"run={folder} was started with a different config; start a new run with out=:\n" + "\n".join(changed)
         )
-    changed = [name for name in inputs if inputs[name] != read.get(name)]
-    edited = [(name, file) for name, file in _own_classes(config).items() if fingerprint(file) != read.get(name)]
+    changed = [name for name in inputs if inputs[name] != fingerprint_by_name.get(name)]
+    own = _own_classes(config).items()
+    edited = [(name, file) for name, file in own if fingerprint(file) != fingerprint_by_name.get(name)]
     if changed := [*changed, *(f"{name}: {file} has changed" for name, file in edited)]:
-        raise RunError(f"run={folder} was started with another {' and '.join(changed)}; start a new run with out=")
+        raise RunError(
+            f"run={folder} was started with different inputs: {', '.join(changed)}; start a new run with out="
+        )
 
 
-def _comparable(config: Any, free: Sequence[str]) -> list[str]:
-    """The lines of a config's YAML, keys in order, without the `free` knobs and without the modules of classes.
+def _comparable(config: Any, changeable: Sequence[str]) -> list[str]:
+    """The lines of a config's YAML, keys sorted, without the `changeable` knobs and without the modules of classes.
 
-    A class that has moved to another module is still the same one, so a run outlives the move.
+    A class that has moved to another module counts as the same, so older runs can be resumed.
     """
-    knobs = {name: value for name, value in config.items() if name not in free}
+    knobs = {name: value for name, value in config.items() if name not in changeable}
     return OmegaConf.to_yaml(OmegaConf.create(_without_modules(knobs)), sort_keys=True).splitlines()
 
 

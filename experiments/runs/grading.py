@@ -1,4 +1,4 @@
-"""From a tree to a line of results: answers by every rule, samples, earlier ends. Only here does gold meet a tree."""
+"""Grades a tree: answers by every rule, samples, anytime marks. No other module compares gold with a tree."""
 
 import math
 from collections import Counter
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.problems.sets import Problem
-from experiments.runs.axes import SPENT
+from experiments.runs.axes import AXIS_COST
 from experiments.runs.results import Answer, CellKey, Distinct, Mark, Result, Sample, Sharing
 from search.answers.boxes import boxed
 from search.answers.equivalence import equivalent, group
@@ -28,7 +28,7 @@ def votes(
     budget: Budget | None = None,
     rules: Sequence[Rule] | None = None,
 ) -> dict[str, Answer]:
-    """The answer of each rule, by default of all rules that the tree allows; None as correctness without gold."""
+    """The answer of each rule, by default of all rules that the tree allows. Correctness is None without gold."""
     answers: dict[str, Answer] = {}
     for rule in allowed_rules(tree) if rules is None else rules:
         ballot = Selection(rule, reduction)(tree, budget)
@@ -38,7 +38,7 @@ def votes(
 
 
 def correctness(ballot: Ballot, right: Callable[[str], bool]) -> float:
-    """The share of right answers among those that share the highest weight; 0 where there is no answer."""
+    """The share of right answers among those tied for the highest weight; 0 where there is no answer."""
     return float(np.mean([right(answer) for answer in ballot.tied])) if ballot.tied else 0.0
 
 
@@ -47,7 +47,7 @@ def is_right(answer: str, gold: str | None) -> bool:
 
 
 def samples(tree: Tree, gold: str | None, reduction: Reduction | None) -> list[Sample]:
-    """The leaves of a tree of independent samples, in their order."""
+    """The leaves of a tree of independent samples, in order."""
     leaves = tree.leaves()
     scores = [leaf.value(reduction_for(tree.kind, reduction)) for leaf in leaves]
     answers = [boxed(leaf.text()) if leaf.finished else None for leaf in leaves]
@@ -75,8 +75,8 @@ def _weights(tree: Tree, reduced: Sequence[float | None]) -> list[float | None]:
 def anytime(tree: Tree, gold: str, reduction: Reduction | None) -> list[Mark]:
     """What each rule would have answered at every smaller budget.
 
-    A mark stands at each birth of a finished leaf at which the correctness of some rule's answer changes, with what the
-    search had spent by then on every axis. Before the first mark there is no answer.
+    There is a mark for each birth of a finished leaf that changes the correctness of some rule's answer. It holds the
+    search's cost by then, on every axis. Before the first mark there is no answer.
     """
     births = {leaf.birth._replace(seconds=0) for leaf in tree.leaves() if leaf.finished and leaf.birth}
     marks: list[Mark] = []
@@ -84,19 +84,19 @@ def anytime(tree: Tree, gold: str, reduction: Reduction | None) -> list[Mark]:
         ended = replace(tree.budget, generated_tokens=max(birth.generated_tokens, 1), flops=birth.flops or None)
         correct = {rule: answer.correct or 0.0 for rule, answer in votes(tree, gold, reduction, ended).items()}
         if not marks or correct != marks[-1].correct:
-            marks.append(Mark({name: spent(birth) for name, spent in SPENT.items()}, correct))
+            marks.append(Mark({name: cost(birth) for name, cost in AXIS_COST.items()}, correct))
     return marks
 
 
 def _order(birth: Ledger) -> tuple[float, ...]:
-    """Births are snapshots of one ledger, which only grows."""
+    """A sort key for births, which are snapshots of one growing ledger."""
     return (birth.generated_tokens, birth.scorer_calls, birth.scorer_tokens_computed, birth.flops or 0.0)
 
 
 def sharing(tree: Tree) -> Sharing:
     """How often the independent samples of a tree repeat each other."""
     met: Counter[int] = Counter()
-    numbers: dict[tuple[int, str, tuple[int, ...]], int] = {}
+    numbers: dict[tuple[int, str, Sequence[int]], int] = {}
     sizes, ends, lengths = {0: 0}, Counter[int](), {0: 0}
     for leaf in tree.leaves():
         place, length = 0, 0
@@ -118,7 +118,7 @@ def sharing(tree: Tree) -> Sharing:
 def distinct(tree: Tree) -> Distinct:
     """How many different answers the finished leaves have, and how many different first steps the tree has.
 
-    A policy that is too sure of itself has few, and gains little from more samples.
+    An overconfident policy has few of both and gains little from more samples.
     """
     answers = [boxed(leaf.text()) for leaf in tree.leaves() if leaf.finished]
     return Distinct(len(group(answers)), len(set(map(_text, tree.root.children.values()))))
@@ -135,12 +135,12 @@ def judge(
     reduction: Reduction | None,
     smaller: Sequence[int] | None = None,
 ) -> Result:
-    """Blocks while answers are compared: call it in a thread."""
+    """The result of a search. Blocks while answers are compared: call it in a thread."""
     tree, error, read = solved.tree, solved.error, _Read()
     if error is None:
         try:
             read = _read(solved, problem.answer, reduction)
-        except Exception as failure:  # one tree that cannot be judged must not end the sweep
+        except Exception as failure:  # one tree that cannot be graded must not end the sweep
             error = failure
     result = Result(
         problem=problem.id,
@@ -159,19 +159,19 @@ def judge(
     try:
         result.dumps()
         return result
-    except ValueError as failure:  # a cost or a score that is no number
+    except ValueError as failure:  # a cost or a score is NaN or infinite
         return failed(result, failure)
 
 
 def failed(result: Result, error: Exception) -> Result:
-    """The result of a search that must be counted as failed, although it ended."""
+    """The result of a search that ended but counts as failed because of `error`."""
     ledger = Ledger._make(value if value is None or math.isfinite(value) else None for value in result.ledger)
     message = f"{type(error).__name__}: {error}"
     return replace(result, no_answer=False, ledger=ledger, error=message, **_Read()._asdict())
 
 
 class _Read(NamedTuple):
-    """What a result has from its tree; the defaults are those of a failed search."""
+    """The fields of a result that are read off its tree; the defaults are those of a failed search."""
 
     selections: dict[str, Answer] = {}  # noqa: RUF012 # never written to
     oracle: bool | None = None

@@ -1,4 +1,4 @@
-"""What a sweep runs: which searcher at which scale or budget, with which policy; and the jobs that this makes."""
+"""The cells of a sweep, each a searcher at a scale or budget with a policy, and the jobs made of them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -11,6 +11,7 @@ from search.errors import KnobError
 from search.protocols import Policy, Scorer
 from search.solve import Job, Searcher
 from search.tree.cost import Budget
+from search.tree.tree import DRAWS
 
 GREEDY = "greedy"
 
@@ -20,7 +21,7 @@ DEFAULT_BUDGETS = (1, 4, 16)
 
 @dataclass(frozen=True)
 class Budgets:
-    """Limits of every search; at most one of them is a list, which the sweep goes through."""
+    """Limits of every search. At most one is a list; the sweep runs every search with each of its values."""
 
     samples: Any = None
     """finished or truncated solutions"""
@@ -29,7 +30,7 @@ class Budgets:
     flops: Any = None
     """FLOPs of both models"""
     seconds: Any = None
-    """latency under the sweep's own load"""
+    """wall-clock seconds of a search, under the sweep's own load"""
 
     def __post_init__(self) -> None:
         if len(self.lists) > 1:
@@ -67,10 +68,10 @@ def _number(name: str, value: Any) -> float:
 
 @dataclass(frozen=True)
 class Cell:
-    """One setting, with all that runs it.
+    """One setting of a sweep, with the objects that run it.
 
-    `n` is what the searcher's scale knob holds, `limit` the swept budget (empty where n is swept), `smaller` the
-    numbers of independent samples that are read off it.
+    `n` is the value of the searcher's scale knob, `limit` the swept budget (empty where n is swept), `smaller` the
+    numbers of independent samples that are estimated from this cell.
     """
 
     searcher: str
@@ -91,7 +92,7 @@ def cells(
 ) -> list[Cell]:
     """The greedy cell, then every searcher at each of the budgets, or under each of the swept limits.
 
-    Only the largest budget is run where samples are independent and unlimited; smaller ones are read off it. Raises
+    Only the largest budget runs where samples are independent and unlimited; smaller ones are estimated from it. Raises
     KnobError where both are swept, or where a searcher's own bounds forbid a value.
     """
     if budgets and budget.points:
@@ -117,7 +118,7 @@ def cells(
 def rescaled(name: str, search: Searcher, n: int) -> Searcher:
     """The searcher with its scale knob at n. Raises KnobError where it has no such knob or does not allow n."""
     if not is_dataclass(search) or search.scale not in {knob.name for knob in fields(search)}:
-        raise KnobError(f"{name}: budgets set the knob that `scale` names; make the searcher a dataclass with it")
+        raise KnobError(f"{name}: budgets set the knob named by `scale`; make the searcher a dataclass that has it")
     try:
         return replace(search, **{search.scale: n})  # pyright: ignore[reportReturnType, reportArgumentType]
     except KnobError as error:
@@ -153,8 +154,8 @@ def names(problems: Sequence[Problem], grid: Sequence[Cell], seeds: Sequence[int
                     yield Name(place, problem, cell, seed)
 
 
-def jobs(work: Iterable[Name], scorer: Scorer) -> Iterator[Job]:
-    """What `solve_all` runs; the gold answer is not part of it."""
+def jobs(work: Iterable[Name], scorer: Scorer, draws: int = DRAWS) -> Iterator[Job]:
+    """The jobs for `solve_all`, without the gold answers."""
     for name in work:
         cell = name.cell
-        yield Job(name.problem.question, cell.search, cell.policy, scorer, cell.budget, name.seed, name)
+        yield Job(name.problem.question, cell.search, cell.policy, scorer, cell.budget, name.seed, name, draws)

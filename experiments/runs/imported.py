@@ -1,4 +1,4 @@
-"""Results of samples that were written elsewhere."""
+"""Results of samples that were generated elsewhere."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Checks before anything is spent: the models load, and searchers, scorer and selection fit together."""
+"""Checks before a run starts: the models load, and searchers, scorer and selection fit together."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from search.tree.scores import Use, conversion, reduction_for
 
 
 def load_engines(*owners: Any) -> None:
-    """Loads the models behind policies and scorers, which would otherwise happen at the first request."""
+    """Loads the models behind policies and scorers, which otherwise load at the first request."""
     for owner in owners:
         if hasattr(type(owner), "load"):
             owner.load()
@@ -33,7 +33,7 @@ class _Probe:
 def check_kinds(searchers: Mapping[str, Searcher], scorer: Scorer, selection: Selection) -> None:
     """Raises KindError where a searcher, the reduction or the vote cannot use the scorer's kind of score.
 
-    A searcher checks the kind before its first request, so each one runs that far.
+    A searcher checks the kind before its first request, so each one runs until that request.
     """
     reduction_for(scorer.kind, selection.reduction)
     if selection.rule is Rule.WEIGHTED:

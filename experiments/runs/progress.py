@@ -1,4 +1,4 @@
-"""How far a sweep is: a bar with rate, accuracy so far and time left on a terminal, a line now and then elsewhere."""
+"""Progress of a sweep: on a terminal a bar with rate, accuracy so far and time left, elsewhere a line at intervals."""
 
 import time
 from types import TracebackType
@@ -10,13 +10,13 @@ _QUIET_SECONDS = 30.0  # between two lines where there is no terminal
 
 
 class SweepProgress:
-    """Counts searches that ended; used as a context."""
+    """Counts the searches that ended; a context manager."""
 
     def __init__(self, total: int, console: Console, things: str = "searches") -> None:
         self.total, self.done, self.tokens, self.errors = total, 0, 0, 0
         self._judged, self._right = 0, 0.0
         self._console, self._things, self._started = console, things, time.monotonic()
-        self._spoken = self._started
+        self._last_line = self._started
         self._bar = Progress(
             TextColumn(things),
             BarColumn(),
@@ -39,7 +39,7 @@ class SweepProgress:
         self._bar.stop()
 
     def ended(self, tokens: int | None, failed: bool, correct: float | None = None) -> None:
-        """One more has ended, having generated so many tokens; None where that is no question, or not known."""
+        """Counts one more item that ended. `tokens` is the number it generated; None where it is unknown or unused."""
         self.done, self.tokens, self.errors = self.done + 1, self.tokens + (tokens or 0), self.errors + failed
         if correct is not None:
             self._judged, self._right = self._judged + 1, self._right + correct
@@ -49,9 +49,9 @@ class SweepProgress:
         rate += f", {100 * self._right / self._judged:.0f} % right" if self._judged else ""
         rate += f", {self.errors} failed" if self.errors else ""
         self._bar.update(self._task, advance=1, rate=rate)
-        if self._console.is_terminal or (self.done < self.total and now - self._spoken < _QUIET_SECONDS):
+        if self._console.is_terminal or (self.done < self.total and now - self._last_line < _QUIET_SECONDS):
             return
-        self._spoken = now
+        self._last_line = now
         left = seconds / self.done * (self.total - self.done)
         when = f"{left:.0f} s left" if self.done < self.total else f"in {seconds:.0f} s"
         self._console.print(f"{self.done}/{self.total} {self._things}, {rate}, {when}", highlight=False)

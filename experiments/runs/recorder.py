@@ -1,4 +1,4 @@
-"""Runs a sweep's searches; each is graded, written and flushed as it ends."""
+"""Runs a sweep's searches; each is graded and written as it ends."""
 
 import asyncio
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ _JUDGED_AT_ONCE = 64  # ended searches that are being graded, whose trees are st
 class Recorder:
     """Writes a line of results for each search, and its tree where `trees` names a folder; keeps none in memory.
 
-    The run ends where more than `max_errors` searches have failed, the `errors` of the resumed run included.
+    The run ends once more than `max_errors` searches have failed, including the `errors` of the resumed run.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Recorder:
         """Runs all jobs. Where it is cancelled or an engine dies, the searches that have ended are still written.
 
         Raises RunError where a result cannot be written or too many searches have failed, and WorkerDied where an
-        engine has died: the other searches would fail as well, so none of them is written as failed.
+        engine has died: all other searches would fail as well, so none of them is written as failed.
         """
         writing: set[asyncio.Task[None]] = set()
         late: list[Solved] = []

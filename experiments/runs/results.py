@@ -1,4 +1,4 @@
-"""One line of results for each search, and the file that holds them. JSON stays in this file; all others see types."""
+"""One line of results for each search, and the file of them. Only this module reads and writes their JSON."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +14,7 @@ ORACLE = "oracle"
 
 
 class CellKey(NamedTuple):
-    """One setting of a sweep: what the searcher's scale knob holds, and the swept budget, if one is swept."""
+    """One setting of a sweep: the value of the searcher's scale knob, and the swept budget, if any."""
 
     searcher: str
     n: int
@@ -43,7 +43,7 @@ class Key(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a rule of selection chose; `correct` is 0 or 1, a mean where answers tie, None without gold."""
+    """The answer chosen by a selection rule; `correct` is 0 or 1, a mean where answers tie, None without gold."""
 
     answer: str | None
     correct: float | None
@@ -63,23 +63,23 @@ class Sample(NamedTuple):
 
 
 class Sharing(NamedTuple):
-    """How often independent samples repeat each other; a scorer is not asked twice about the same text."""
+    """How often independent samples repeat each other, since a scorer scores the same text only once."""
 
     steps: list[tuple[int, int]]
-    """(m, tokens): so many tokens stand in steps whose path, itself included, m samples have in common"""
+    """(m, tokens): number of tokens in the steps that exactly m samples share, with the path before them"""
     solutions: list[tuple[int, int, int]]
-    """(m, count, tokens): `count` different solutions, `tokens` long in all, were each written m times"""
+    """(m, count, tokens): `count` different solutions, with `tokens` tokens in total, were each generated m times"""
 
 
 class Mark(NamedTuple):
-    """A moment at which some rule's answer changed: what the search had spent by axis, correctness by rule."""
+    """A moment at which the correctness of some rule changed: cost so far by axis, correctness by rule."""
 
     spent: dict[str, float | None]
     correct: dict[str, float]
 
 
 class Distinct(NamedTuple):
-    """How many answers of a tree differ, and how many of its first steps."""
+    """The numbers of different answers and of different first steps in a tree."""
 
     answers: int
     first_steps: int
@@ -87,7 +87,7 @@ class Distinct(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """What one search gave and what it cost; in memory only, also what a smaller cell would have given."""
+    """The outcome and cost of one search; in memory also the estimate for a smaller cell."""
 
     problem: str
     question: str
@@ -104,18 +104,18 @@ class Result:
     ledger: Ledger
     """None for a cost that is unknown, and for the seconds of a smaller cell"""
     error: str | None
-    """of a failed search, "Type: message"; nothing is read off its tree"""
+    """"Type: message" of a failed search, whose tree is not read"""
     distinct: Distinct | None = None
     samples: list[Sample] | None = None
     """where samples are independent and no budget cut them, in their order"""
     sharing: Sharing | None = None
     """where `samples` is known"""
     anytime: list[Mark] | None = None
-    """where the tree tells what a smaller budget would have given"""
+    """where the tree gives the answers at smaller budgets"""
     smaller: list[int] | None = None
-    """numbers of samples that were requested and are read off this result"""
+    """requested numbers of samples that are estimated from this result"""
     estimated_from: int | None = None
-    """the number of samples of the larger cell that this result is read off; never written to a file"""
+    """the number of samples in the larger cell that this result is estimated from; never written to a file"""
 
     @property
     def key(self) -> Key:
@@ -128,7 +128,7 @@ class Result:
     def correct(self, rule: str) -> float | None:
         """Correctness under a rule, or of the oracle; None without gold.
 
-        An error is wrong, and so is a tree that ended before the rule had an answer to choose.
+        A failed search is wrong, and so is a tree that ended before the rule had an answer.
         """
         if self.gold is None:
             return None

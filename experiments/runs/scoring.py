@@ -1,4 +1,4 @@
-"""Asks a scorer about saved solutions, and keeps each answer as it comes."""
+"""Scores saved solutions and saves each result as it arrives."""
 
 import json
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ SCORES = "scores.jsonl"
 
 
 class Scores:
-    """What the scorer said of each solution, by id: numbers a step, or an error; kept in a file as they come."""
+    """The scores of each solution, or its error, by id; saved in a file as they arrive."""
 
     def __init__(self, file: Path) -> None:
         self.of: dict[str, list[float]] = {}
@@ -26,12 +26,12 @@ class Scores:
                 self._take(json.loads(line))
 
     def add(self, file: Lines, entry: dict[str, Any]) -> None:
-        """Raises RunError where it cannot be written; it does not count then."""
+        """Saves an entry and counts it. Raises RunError where it cannot be written; it does not count then."""
         file.append(json.dumps(entry, allow_nan=False))
         self._take(entry)
 
     def take_stored(self, solutions: Iterable[Solution]) -> None:
-        """Those that the file holds, as if they had just been given: one that cannot be right is an error."""
+        """Takes the scores in the solutions' own file; a solution with invalid scores counts as an error."""
         for solution in solutions:
             scores = list(solution.scores or ())
             try:
@@ -70,7 +70,7 @@ async def score_all(scorer: Scorer, solutions: Iterable[Solution], concurrency: 
 
 
 async def score(scorer: Scorer, solution: Solution) -> list[float]:
-    """A number a step; of an outcome scorer the last step's alone. Raises ScoreError where they cannot be right."""
+    """One score a step, or the last step's alone for an outcome scorer. Raises ScoreError where scores are invalid."""
     steps = as_steps(solution)
     since = len(steps) - 1 if scorer.kind is Kind.OUTCOME else 0
     scored = await scorer.score(solution.question, steps, since)

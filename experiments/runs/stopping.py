@@ -10,7 +10,7 @@ from experiments.errors import INTERRUPTED, RunError
 from experiments.terminal import plain_lines
 from search.errors import WorkerDied
 
-TERMINATED = 128 + signal.SIGTERM  # the exit code that shells give
+TERMINATED = 128 + signal.SIGTERM  # the exit code in shells
 
 
 class Stop(NamedTuple):
@@ -21,7 +21,7 @@ class Stop(NamedTuple):
 
 
 def until_stopped(work: Coroutine[Any, Any, None]) -> Stop | None:
-    """Runs `work` to its end; returns None then, else why it was stopped. Any other error is raised."""
+    """Runs `work`; returns None if it ran to its end, or why it was stopped. Any other error is raised."""
     try:
         asyncio.run(_terminable(work))
         return None
@@ -36,7 +36,7 @@ def until_stopped(work: Coroutine[Any, Any, None]) -> Stop | None:
 async def _terminable(work: Coroutine[Any, Any, None]) -> None:
     """Awaits `work`; SIGTERM cancels it as Ctrl-C does, and CancelledError is then raised.
 
-    Outside of the main thread, and on systems without this signal, it only awaits.
+    Outside the main thread, and on systems without this signal, SIGTERM is not handled.
     """
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None

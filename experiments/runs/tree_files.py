@@ -1,4 +1,4 @@
-"""The trees that a sweep keeps: what their files are called, and where they are."""
+"""The tree files of a sweep: their names and their folder."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ TREES = "trees"
 
 
 def file_name(name: Name) -> str:
-    """The name of a tree's file; the problem's place keeps two apart whose safe or shortened ids are the same."""
+    """The name of a tree's file. The problem's place distinguishes ids that are equal once made safe and shortened."""
     return f"{name.place:05d}-{tree_name(name.key)}"
 
 
@@ -25,7 +25,7 @@ def tree_name(key: Key) -> str:
 
 
 def write_tree(path: Path, tree: Tree) -> None:
-    """Raises RunError where it cannot be written."""
+    """Writes a tree as JSON. Raises RunError where it cannot be written."""
     try:
         path.parent.mkdir(exist_ok=True)
         path.write_text(tree.dumps(), "utf-8")
@@ -34,7 +34,7 @@ def write_tree(path: Path, tree: Tree) -> None:
 
 
 def tree_files(folder: Path) -> dict[str, list[Path]]:
-    """The trees of a run by `tree_name`; those of ids that are alike share a name."""
+    """The tree files of a run by `tree_name`; problems with similar ids may share a name."""
     files: dict[str, list[Path]] = {}
     for path in sorted((folder / TREES).glob("*.json")):
         files.setdefault(path.name.partition("-")[2], []).append(path)

@@ -42,14 +42,14 @@ class Estimated(NamedTuple):
 
 def estimated(tree: Tree, n: int) -> list[Estimated]:
     """Reads off the tree that `Completed` grew: a path's own next step is child 0, completions are the others."""
-    found = []
+    solutions = []
     for index in range(n):
         line = [tree.root.children[index]]
         while line[-1].children:
             line.append(line[-1].children[0])
         shares = [_share(tree, node) for node in line]
-        found.append(Estimated(tree.question, [node.step.text for node in line if node.step], shares))
-    return found
+        solutions.append(Estimated(tree.question, [node.step.text for node in line if node.step], shares))
+    return solutions
 
 
 def _share(tree: Tree, node: Node) -> float:

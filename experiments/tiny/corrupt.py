@@ -19,6 +19,20 @@ from experiments.problems.arithmetic import (
     value,
     written,
 )
+from experiments.tiny.changes import (
+    Path,
+    group_at,
+    group_paths,
+    innermost,
+    item_at,
+    near,
+    negated,
+    number_paths,
+    other_digit,
+    other_number,
+    other_operator,
+    replaced,
+)
 
 
 @dataclass(frozen=True)
@@ -56,45 +70,45 @@ Wrong = tuple[str, Item] | None
 def wrong_result(before: Group, rng: random.Random) -> Wrong:
     """The calculation itself is wrong, and what it gave goes into the expression."""
     line, after, path = _reduced(before)
-    result = _at(after, path)
+    result = item_at(after, path)
     assert isinstance(result, int)
-    wrong = rng.choice((_other_digit, _near, _negated))(result, rng)
+    wrong = rng.choice((other_digit, near, negated))(result, rng)
     head, _, _ = line.rpartition(" = ")
-    return f"{head} = {wrong}", _with(after, path, wrong)
+    return f"{head} = {wrong}", replaced(after, path, wrong)
 
 
 def wrong_operation(before: Group, rng: random.Random) -> Wrong:
     """An operation on the way gives a wrong number; what follows is computed soundly from it."""
-    path = _innermost(before)
-    texts, item = list[str](), _group(before, path)
+    path = innermost(before)
+    texts, item = list[str](), group_at(before, path)
     for _ in range(rng.randrange(len(item.ops))):
         texts.append(flat(item))
         after = operate(item)
         if not isinstance(after, Group):
             return None
         item = after
-    return _goes_on(before, path, texts, _changed(item, rng)) if texts else None
+    return _continued(before, path, texts, other_number(item, rng)) if texts else None
 
 
 def misread(before: Group, rng: random.Random) -> Wrong:
     """The calculation begins with another number or operator than stands in the expression."""
-    path = _innermost(before)
-    group = _group(before, path)
-    change = rng.choice((_changed, _other_operator))
-    return _goes_on(before, path, [], change(group, rng))
+    path = innermost(before)
+    group = group_at(before, path)
+    change = rng.choice((other_number, other_operator))
+    return _continued(before, path, [], change(group, rng))
 
 
 def miscopied_result(before: Group, rng: random.Random) -> Wrong:
     """The calculation is right, but another number goes into the expression."""
     line, after, path = _reduced(before)
-    result = _at(after, path)
+    result = item_at(after, path)
     assert isinstance(result, int)
-    return line, _with(after, path, rng.choice((_other_digit, _negated))(result, rng))
+    return line, replaced(after, path, rng.choice((other_digit, negated))(result, rng))
 
 
 def miscopied_number(before: Group, rng: random.Random) -> Wrong:
     """A number that the step does not touch changes a digit."""
-    return _elsewhere(before, rng, lambda number: _other_digit(number, rng))
+    return _elsewhere(before, rng, lambda number: other_digit(number, rng))
 
 
 def wrong_sign(before: Group, rng: random.Random) -> Wrong:
@@ -105,7 +119,7 @@ def wrong_sign(before: Group, rng: random.Random) -> Wrong:
 def wrong_operator(before: Group, rng: random.Random) -> Wrong:
     """An operator that the step does not apply becomes another."""
 
-    return _in_some_group(before, rng, lambda group: _other_operator(group, rng))
+    return _in_some_group(before, rng, lambda group: other_operator(group, rng))
 
 
 def dropped_term(before: Group, rng: random.Random) -> Wrong:
@@ -135,20 +149,20 @@ def swapped_terms(before: Group, rng: random.Random) -> Wrong:
 def skipped_reduction(before: Group, rng: random.Random) -> Wrong:
     """The calculation is written, but one of its numbers stays in the expression instead of the result."""
     line, after, path = _reduced(before)
-    return line, _with(after, path, rng.choice(_group(before, path).items))
+    return line, replaced(after, path, rng.choice(group_at(before, path).items))
 
 
 def wrong_order(before: Group, rng: random.Random) -> Wrong:
     """A sum is taken before the product beside it."""
-    path = _innermost(before)
-    group = _group(before, path)
+    path = innermost(before)
+    group = group_at(before, path)
     places = [i for i, op in enumerate(group.ops) if op != "*"]
     if "*" not in group.ops or not places:
         return None
     place = rng.choice(places)
     _, result = calculation(Group(group.items[place : place + 2], (group.ops[place],)))
     items = (*group.items[:place], result, *group.items[place + 2 :])
-    return _goes_on(before, path, [flat(group)], Group(items, (*group.ops[:place], *group.ops[place + 1 :])))
+    return _continued(before, path, [flat(group)], Group(items, (*group.ops[:place], *group.ops[place + 1 :])))
 
 
 KINDS: dict[str, Callable[[Group, random.Random], Wrong]] = {
@@ -169,116 +183,34 @@ KINDS: dict[str, Callable[[Group, random.Random], Wrong]] = {
 }
 
 
-# numbers
-
-
-def _other_digit(number: int, rng: random.Random) -> int:
-    digits = str(abs(number))
-    place = rng.randrange(len(digits))
-    digit = rng.choice([d for d in "0123456789" if d != digits[place]])
-    changed = int(digits[:place] + digit + digits[place + 1 :])
-    return -changed if number < 0 else changed
-
-
-def _near(number: int, rng: random.Random) -> int:
-    return number + rng.choice((-10, -2, -1, 1, 2, 10))
-
-
-def _negated(number: int, rng: random.Random) -> int:
-    return -number
-
-
-# groups
-
-
-def _changed(group: Group, rng: random.Random) -> Group:
-    """One of its numbers has another digit."""
-    place = rng.randrange(len(group.items))
-    number = group.items[place]
-    assert isinstance(number, int)
-    return Group((*group.items[:place], _other_digit(number, rng), *group.items[place + 1 :]), group.ops)
-
-
-def _other_operator(group: Group, rng: random.Random) -> Group:
-    place = rng.randrange(len(group.ops))
-    op = rng.choice([o for o in "+-*" if o != group.ops[place]])
-    return Group(group.items, (*group.ops[:place], op, *group.ops[place + 1 :]))
-
-
-def _goes_on(before: Group, path: tuple[int, ...], texts: list[str], group: Group) -> Wrong:
+def _continued(before: Group, path: Path, texts: list[str], group: Group) -> Wrong:
     """The calculation that began with `texts` goes on soundly from `group`."""
     line, result = calculation(group)
-    return " = ".join([*texts, line]), _with(before, path, result)
+    return " = ".join([*texts, line]), replaced(before, path, result)
 
 
-# places in a tree: a path of item indices
-
-
-def _innermost(tree: Group) -> tuple[int, ...]:
-    """Where the next step happens: the leftmost innermost group."""
-    for place, item in enumerate(tree.items):
-        if isinstance(item, Group):
-            return (place, *_innermost(item))
-    return ()
-
-
-def _reduced(before: Group) -> tuple[str, Item, tuple[int, ...]]:
+def _reduced(before: Group) -> tuple[str, Item, Path]:
     """The right step, and the path in the tree after it of the number it made."""
-    return *reduce_once(before), _innermost(before)
-
-
-def _group(tree: Item, path: tuple[int, ...]) -> Group:
-    group = _at(tree, path)
-    assert isinstance(group, Group)
-    return group
-
-
-def _at(tree: Item, path: tuple[int, ...]) -> Item:
-    for place in path:
-        assert isinstance(tree, Group)
-        tree = tree.items[place]
-    return tree
-
-
-def _with(tree: Item, path: tuple[int, ...], new: Item) -> Item:
-    if not path:
-        return new
-    assert isinstance(tree, Group)
-    place, *rest = path
-    item = _with(tree.items[place], tuple(rest), new)
-    return Group((*tree.items[:place], item, *tree.items[place + 1 :]), tree.ops)
-
-
-def _groups(tree: Item, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
-    if not isinstance(tree, Group):
-        return []
-    inside = [below for place, item in enumerate(tree.items) for below in _groups(item, (*path, place))]
-    return [path, *inside]
-
-
-def _numbers(tree: Item, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
-    if isinstance(tree, int):
-        return [path]
-    return [below for place, item in enumerate(tree.items) for below in _numbers(item, (*path, place))]
+    return *reduce_once(before), innermost(before)
 
 
 def _in_some_group(before: Group, rng: random.Random, change: Callable[[Group], Item]) -> Wrong:
     """Changes one of the groups that stand after the step."""
     line, after, _ = _reduced(before)
-    groups = _groups(after)
+    groups = group_paths(after)
     if not groups:
         return None
     path = rng.choice(groups)
-    return line, _with(after, path, change(_group(after, path)))
+    return line, replaced(after, path, change(group_at(after, path)))
 
 
 def _elsewhere(before: Group, rng: random.Random, change: Callable[[int], int]) -> Wrong:
     """Changes one number that the step did not make."""
     line, after, made = _reduced(before)
-    others = [path for path in _numbers(after) if path != made]
+    others = [path for path in number_paths(after) if path != made]
     if not others:
         return None
     path = rng.choice(others)
-    number = _at(after, path)
+    number = item_at(after, path)
     assert isinstance(number, int)
-    return line, _with(after, path, change(number))
+    return line, replaced(after, path, change(number))

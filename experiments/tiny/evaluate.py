@@ -16,7 +16,7 @@ from rich.table import Table
 
 from experiments.analysis.step_metrics import Judged, auc, up_to_first_error
 from experiments.analysis.uncertainty import interval
-from experiments.config.schema import from_overrides
+from experiments.config.script import from_overrides
 from experiments.problems import arithmetic
 from experiments.problems.published import Bigbench
 from experiments.runs.grading import correctness
@@ -33,14 +33,23 @@ from search.answers.boxes import boxed
 @dataclass
 class Knobs:
     problems: int = 100
+    """unseen problems"""
     n: int = 16
+    """samples a problem"""
     max_level: int = 2
+    """groups in the hardest problem"""
     seed: int = 1_000_003
-    file: str | None = None  # of BIG-bench's multistep arithmetic, instead of generated problems
+    """seed of the problems and of the samples"""
+    file: str | None = None
+    """BIG-bench's multistep arithmetic, instead of generated problems"""
     threads: int = 2
+    """torch's threads"""
     policy: str = "tiny"
+    """folder or hub name of the policy"""
     scorer: str = "tiny-prm"
+    """folder or hub name of the PRM"""
     engine: Engine = Engine.HF
+    """what runs both models"""
 
 
 def unseen(knobs: Knobs) -> list[arithmetic.Group]:
@@ -96,8 +105,8 @@ async def detection(knobs: Knobs) -> dict[str, float]:
     scorer, rng = PRM(model=knobs.scorer, engine=knobs.engine), random.Random(knobs.seed)
     rates: dict[str, float] = {}
     for kind in KINDS:
-        found = [corrupt(tree, kind, rng) for tree in unseen(knobs)]
-        pairs = [(arithmetic.question(t), c) for t, c in zip(unseen(knobs), found, strict=True) if c]
+        corruptions = [corrupt(tree, kind, rng) for tree in unseen(knobs)]
+        pairs = [(arithmetic.question(t), c) for t, c in zip(unseen(knobs), corruptions, strict=True) if c]
         reads = [scorer.score(q, [Step(s) for s in c.steps[: c.first_wrong + 1]], c.first_wrong) for q, c in pairs]
         scored = await asyncio.gather(*reads)
         rates[kind] = float(np.mean([s.scores[0] < 0.5 for s in scored])) if scored else float("nan")

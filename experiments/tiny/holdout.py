@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from experiments.config.schema import from_overrides
+from experiments.config.script import from_overrides
 from experiments.problems import arithmetic
 from experiments.tiny import evaluate, train_prm
 from experiments.tiny.searches import in_order
@@ -23,6 +23,7 @@ from search import BestOfN, Job, Tree
 @dataclass
 class Knobs(evaluate.Knobs):
     out: str = "runs/holdout.jsonl"
+    """file that the solutions are written to"""
 
 
 def entries(tree: Tree) -> Iterator[dict[str, Any]]:

@@ -9,14 +9,14 @@ question is that of "The Lessons of Developing Process Reward Models in Mathemat
     judge      the exact labels, each flipped with probability `flip`
     consensus  solutions in which hard and judge find the same first error, or both none
 
-It needs the stronger policy that train_policy leaves in runs/, on which the shipped PRM is built, too. Interrupted, the
-same command goes on with the solutions, completions and PRMs that it has.
+It needs the stronger policy that train_policy leaves in runs/, on which the shipped PRM is built, too. If
+interrupted, the same command resumes with the solutions, completions and PRMs that it has.
 """
 
 import asyncio
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,45 +28,63 @@ from rich.console import Console
 from rich.table import Table
 from transformers import Qwen2ForCausalLM
 
-from experiments.analysis.step_metrics import Judged, auc, best_threshold, step_f1, up_to_first_error
-from experiments.analysis.uncertainty import Interval, interval, interval_of
-from experiments.config.schema import from_overrides
+from experiments.config.script import from_overrides
 from experiments.problems import arithmetic
 from experiments.tiny import evaluate, train_prm
 from experiments.tiny.completions import Completed, Estimated, complete, read
-from experiments.tiny.evaluate import correct, judged, unseen
+from experiments.tiny.evaluate import unseen
+from experiments.tiny.label_figures import Figures, figures, picture
 from experiments.tiny.searches import in_order
 from experiments.tiny.training import Document, Schedule
 from policies.engines.hf import load_tokenizer, load_weights
 from policies.engines.share import Engine
 from scorers.prm import PRM
 from scorers.self_certainty import SelfCertainty
-from search import BestOfN, Job, Node, Policy, Reduction, Rule, Selection, Tree
+from search import BestOfN, Job, Node, Policy, Tree
 
 KINDS = ("exact", "hard", "soft", "judge", "consensus")
 
 
 @dataclass
 class Knobs:
-    problems: int = 500  # to train on
+    problems: int = 500
+    """problems to train on"""
     samples: int = 2
-    completions: int = 8  # of the solution up to each step
-    flip: float = 0.15  # of the judge's labels
+    """solutions of each problem to train on"""
+    completions: int = 8
+    """completions of the solution up to each step"""
+    flip: float = 0.15
+    """probability that a label of the judge is flipped"""
     steps: int = 200
+    """training steps of each PRM"""
     rows: int = 12
+    """rows in a training batch"""
     row_tokens: int = 512
+    """tokens in a row"""
     learning_rate: float = 2e-3
-    unseen: int = 200  # problems to judge on
-    choosing: int = 50  # more problems, on which the threshold is chosen
+    """highest learning rate"""
+    unseen: int = 200
+    """problems that the PRMs are judged on"""
+    choosing: int = 50
+    """further problems, on which the threshold is chosen"""
     max_level: int = 4
+    """groups in the hardest problem that the PRMs are judged on"""
     n: int = 16
+    """samples of each of these problems"""
     seed: int = 2
+    """seed of the samples, the labels and the training"""
     threads: int = 2
+    """torch's threads"""
     policy: str = "tiny"
-    base: str = "./runs/train_policy/strong"  # whose weights the PRMs start from, as the shipped one's
+    """folder or hub name of the policy that writes the samples"""
+    base: str = "./runs/train_policy/strong"
+    """folder of the stronger policy whose weights the PRMs start from"""
     engine: Engine = Engine.HF
+    """what runs the policy"""
     work: str = "runs/label_quality"
+    """folder of solutions, completions and PRMs"""
     picture: str = "docs/label_quality.png"
+    """file of the figure"""
 
 
 # labels
@@ -84,8 +102,8 @@ def labels(kind: str, solution: Estimated, flip: float, rng: random.Random) -> l
         return solution.shares
     if kind == "consensus" and first_wrong(hard) != first_wrong(judge):
         return None
-    found = {"exact": exact, "hard": hard, "judge": judge, "consensus": hard}[kind]
-    return list(map(float, found[: first_wrong(found) + 1]))
+    right = {"exact": exact, "hard": hard, "judge": judge, "consensus": hard}[kind]
+    return list(map(float, right[: first_wrong(right) + 1]))
 
 
 def first_wrong(right: Sequence[bool]) -> int:
@@ -138,46 +156,18 @@ async def rescored(trees: Sequence[Tree], scorer: PRM) -> list[Tree]:
     return copies
 
 
-class Figures(NamedTuple):
-    """Step F1 at the threshold of highest F1 on other problems, step AUC, and accuracy of the best of n by minimum."""
-
-    kind: str
-    threshold: float
-    values: dict[str, tuple[float, Interval]]
-
-
-def figures(kind: str, choosing: Sequence[Tree], trees: Sequence[Tree], n: int) -> Figures:
-    """Intervals are over problems."""
-    threshold = best_threshold(judged(choosing))
-    by_problem = [judged([tree]) for tree in trees]
-
-    def pooled(statistic: Callable[[Sequence[Judged]], float]) -> tuple[float, Interval]:
-        def of(chosen: np.ndarray) -> float:
-            return statistic([solution for place in chosen for solution in by_problem[place]])
-
-        return of(np.arange(len(trees))), interval_of(of, len(trees), resamples=500)
-
-    best = [float(correct(tree, Selection(Rule.BEST, Reduction.MIN)(tree).answer)) for tree in trees]
-    values = {
-        "step F1": pooled(lambda solutions: step_f1(solutions, threshold).f1),
-        "step AUC": pooled(lambda solutions: auc(*up_to_first_error(solutions))),
-        f"prm@{n}": (float(np.mean(best)), interval(best)),
-    }
-    return Figures(kind, threshold, values)
-
-
 # what is shown
 
 
-def show(found: Sequence[Figures], solutions: Sequence[Estimated], knobs: Knobs, console: Console) -> None:
+def show(rows: Sequence[Figures], solutions: Sequence[Estimated], knobs: Knobs, console: Console) -> None:
     title = (
         f"{len(solutions)} solutions to train on, {knobs.steps} steps; {knobs.unseen} unseen problems of level 1 to "
         f"{knobs.max_level}, N = {knobs.n}, seed {knobs.seed}"
     )
     table = Table(title=title)
-    for column in ("labels", "solutions", "labels that are wrong", *found[0].values):
+    for column in ("labels", "solutions", "labels that are wrong", *rows[0].values):
         table.add_column(column)
-    for figure in found:
+    for figure in rows:
         kept, wrong = label_errors(figure.kind, solutions, knobs)
         cells = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, (low, high) in figure.values.values()]
         table.add_row(figure.kind, str(kept), f"{wrong:.3f}", *cells)
@@ -199,26 +189,6 @@ def label_errors(kind: str, solutions: Sequence[Estimated], knobs: Knobs) -> Lab
             exact = arithmetic.labels(solution.question, solution.steps)
             kept, wrong = kept + 1, wrong + [(p > 0.5) != e for p, e in zip(right, exact, strict=False)]
     return LabelErrors(kept, float(np.mean(wrong)))
-
-
-def picture(found: Sequence[Figures], path: Path) -> None:
-    """A panel a figure, a row a kind of label, with its interval."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    canvas = Figure(figsize=(9, 2.6), layout="constrained")
-    FigureCanvasAgg(canvas)
-    axes = canvas.subplots(1, len(found[0].values), sharey=True)
-    places = np.arange(len(found))[::-1]
-    for panel, name in zip(axes, found[0].values, strict=True):
-        values, intervals = zip(*(figure.values[name] for figure in found), strict=True)
-        low, high = np.array(intervals).T
-        panel.errorbar(values, places, xerr=[values - low, high - values], fmt="o", color="#0072B2", capsize=3)
-        panel.set_title(name, fontsize=10)
-        panel.grid(axis="x", color="#e4e4e4")
-        panel.spines[["top", "right"]].set_visible(False)
-    axes[0].set_yticks(places, [figure.kind for figure in found])
-    canvas.savefig(path, dpi=150)
 
 
 async def measure(
@@ -245,10 +215,10 @@ def main() -> None:
     searcher = Completed(knobs.samples, knobs.completions)
     asyncio.run(complete(questions, searcher, policy, knobs.seed, work / "solutions.jsonl"))
     solutions = read(work / "solutions.jsonl")
-    found = asyncio.run(measure(knobs, policy, base, solutions))
-    show(found, solutions, knobs, Console())
-    (work / "figures.json").write_text(json.dumps([figure._asdict() for figure in found], indent=1))
-    picture(found, Path(knobs.picture))
+    rows = asyncio.run(measure(knobs, policy, base, solutions))
+    show(rows, solutions, knobs, Console())
+    (work / "figures.json").write_text(json.dumps([figure._asdict() for figure in rows], indent=1))
+    picture(rows, Path(knobs.picture))
 
 
 if __name__ == "__main__":

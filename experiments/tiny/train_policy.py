@@ -1,7 +1,7 @@
 """Trains the small policy from scratch: python -m experiments.tiny.train_policy [steps=...] [out=...]
 
 The policy is the model at step `ship`; trained on to the end, it is the stronger model that the small PRM is built on.
-Interrupted, the same command goes on from its last checkpoint.
+If interrupted, the same command resumes from its last checkpoint.
 """
 
 import random
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from experiments.config.schema import from_overrides
+from experiments.config.script import from_overrides
 from experiments.problems import arithmetic
 from experiments.tiny.tokenizer import build_tokenizer
 from experiments.tiny.training import CHECKPOINT, IGNORED, Document, Schedule, pack, train
@@ -26,19 +26,33 @@ from experiments.tiny.training import CHECKPOINT, IGNORED, Document, Schedule, p
 @dataclass
 class Knobs:
     hidden: int = 128
+    """width of the model"""
     layers: int = 4
+    """layers of the model"""
     head_size: int = 32
+    """width of an attention head"""
     steps: int = 4000
-    ship: int = 2200  # short of the end on purpose: a policy that is never wrong leaves search nothing to do
+    """training steps of the stronger policy"""
+    ship: int = 2200
+    """training steps of the shipped policy; fewer on purpose, so that it errs and search has something to do"""
     rows: int = 12
+    """rows in a training batch"""
     row_tokens: int = 512
+    """tokens in a row"""
     learning_rate: float = 3e-3
+    """highest learning rate"""
     seed: int = 0
+    """seed of the weights and of the problems"""
     threads: int = 2
+    """torch's threads"""
     device: str = "cpu"
-    work: str = "runs/train_policy"  # checkpoints
+    """device that trains"""
+    work: str = "runs/train_policy"
+    """folder of checkpoints"""
     out: str = "policies/tiny"
+    """folder of the shipped policy"""
     strong: str = "runs/train_policy/strong"
+    """folder of the stronger policy"""
 
 
 def config(
@@ -104,17 +118,17 @@ def main() -> None:
         packed = pack(documents(tokenizer, knobs.seed, arithmetic.held_out()), knobs.row_tokens, tokenizer.pad_token_id)
         return islice(packed, step * knobs.rows, None)
 
-    def go_on(schedule: Schedule, work: Path, out: str) -> None:
+    def resume(schedule: Schedule, work: Path, out: str) -> None:
         train(model, rows, next_token_loss, schedule, work, log=lambda line: print(line, flush=True))
         deepcopy(model).to(torch.bfloat16).save_pretrained(out)
         tokenizer.save_pretrained(out)
 
     work, further = Path(knobs.work), Path(knobs.work) / "further"
-    go_on(replace(schedule, stop=knobs.ship), work, knobs.out)
+    resume(replace(schedule, stop=knobs.ship), work, knobs.out)
     if not (further / CHECKPOINT).exists():
         further.mkdir(exist_ok=True)
         copyfile(work / CHECKPOINT, further / CHECKPOINT)
-    go_on(schedule, further, knobs.strong)
+    resume(schedule, further, knobs.strong)
 
 
 if __name__ == "__main__":

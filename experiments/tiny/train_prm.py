@@ -4,7 +4,7 @@ First samples solutions of the policy, with exact labels, then trains on them an
 The PRM is built on the layers of the stronger policy that train_policy leaves in runs/ (experiments/tiny/verifier.py):
 what is trained are two layers above them.
 
-Interrupted, the same command goes on.
+If interrupted, the same command resumes.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Qwen2ForCausalLM
 
-from experiments.config.schema import from_overrides
+from experiments.config.script import from_overrides
 from experiments.problems import arithmetic
 from experiments.tiny.corrupt import KINDS, corrupt
 from experiments.tiny.searches import append
@@ -40,21 +40,36 @@ from search import BestOfN, Job, Tree
 
 @dataclass
 class Knobs:
-    policy: str = "tiny"  # whose samples it learns from
-    base: str = "./runs/train_policy/strong"  # whose weights it starts from: the policy, trained further
-    engine: Engine = Engine.HF  # of the policy's samples
+    policy: str = "tiny"
+    """folder or hub name of the policy whose samples are learnt from"""
+    base: str = "./runs/train_policy/strong"
+    """folder of the stronger policy whose weights the PRM starts from"""
+    engine: Engine = Engine.HF
+    """what runs the policy"""
     problems: int = 3000
+    """problems that are sampled"""
     samples: int = 4
+    """samples a problem"""
     steps: int = 1400
-    stop: int | None = 800  # short of the end: by step 400 the step AUC is 0.98, and machines are slow
+    """steps that the learning rate is scheduled for"""
+    stop: int | None = 800
+    """step to stop at; null: the last. By step 400 the step AUC is 0.98, and machines are slow"""
     rows: int = 12
+    """rows in a training batch"""
     row_tokens: int = 512
+    """tokens in a row"""
     learning_rate: float = 2e-3
+    """highest learning rate"""
     seed: int = 1
+    """seed of the samples and of the training"""
     threads: int = 2
+    """torch's threads"""
     device: str = "cpu"
-    work: str = "runs/train_prm"  # samples and checkpoints
+    """device that trains"""
+    work: str = "runs/train_prm"
+    """folder of samples and checkpoints"""
     out: str = "scorers/tiny"
+    """folder of the PRM"""
 
 
 # samples of the policy

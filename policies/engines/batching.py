@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 class Ticket(Generic[Item]):
-    """An item under way; `cancelled` turns true, also while its batch runs, once nobody waits for it any more."""
+    """An item in the queue; `cancelled` turns true, even while its batch runs, once nobody waits for it."""
 
     __slots__ = ("cancelled", "future", "group", "item", "length")
 
@@ -25,7 +25,7 @@ class Ticket(Generic[Item]):
 class Batcher(Generic[Item, Result]):
     """Collects awaited items into batches for a blocking function that runs in a thread of its own.
 
-    `run(tickets) -> results`, one a ticket and in their order; it may skip the work of a cancelled ticket and return
+    `run(tickets) -> results`, one per ticket and in their order; it may skip the work of a cancelled ticket and return
     anything for it. While a batch runs, the next one gathers. A batch holds at most `size` items of one `group`, the
     oldest item's; within it items are ordered by `length`, so that little is padded.
 
@@ -59,7 +59,7 @@ class Batcher(Generic[Item, Result]):
             ticket.cancelled = not ticket.future.done() or ticket.future.cancelled()
 
     def _leave_old_loop(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Forgets a loop that was closed over its work. Raises RuntimeError where another thread's still runs."""
+        """Forgets a closed loop and its items. Raises RuntimeError where another thread's loop still runs."""
         if self._worker is None or self._worker.done() or self._worker.get_loop() is loop:
             return
         if self._worker.get_loop().is_running():
@@ -69,21 +69,21 @@ class Batcher(Generic[Item, Result]):
     async def _work(self) -> None:
         """Runs batches until nothing waits."""
         try:
-            # One turn of the loop, so that all who are about to ask share the first batch.
+            # One turn of the loop lets all callers that are ready join the first batch.
             await asyncio.sleep(0)
             while self._take():
                 await self._serve(self._running)
-        except GeneratorExit:  # the worker of a closed loop is collected: those who wait have another one
+        except GeneratorExit:  # the worker of a closed loop is collected; a new loop has its own
             raise
         except BaseException as death:
             for ticket in self._running + self._waiting:
                 _settle(ticket, failure=_dead(death))
-            # Any other death has been told to all who wait, and must not end the event loop too.
+            # All waiters know of any other failure; it must not end the event loop too.
             if isinstance(death, asyncio.CancelledError):
                 raise
 
     def _take(self) -> bool:
-        """Fills `_running` with the oldest item's group, the items nearest to it in length, shortest first."""
+        """Moves the oldest item and those of its group nearest to it in length to `_running`, shortest first."""
         self._running, self._waiting = [], [ticket for ticket in self._waiting if not ticket.future.done()]
         if self._waiting:
             oldest = self._waiting[0]
@@ -108,13 +108,13 @@ class Batcher(Generic[Item, Result]):
             for ticket, result in zip(batch, results, strict=True):
                 _settle(ticket, result)
             return
-        # Out of the handler: its traceback would keep the failed batch in memory, which may be why it failed.
+        # Not inside the handler: its traceback would keep the failed batch in memory, which may be why it failed.
         for ticket in batch:
             if not ticket.future.done():
                 await self._serve([ticket])
 
     def _checked(self, batch: list[Ticket[Item]]) -> list[Result]:
-        """In the thread. Raises RuntimeError unless there is one result a ticket."""
+        """Runs in the thread. Raises RuntimeError unless there is one result per ticket."""
         try:
             results = list(self._run(batch))
         except StopIteration as failure:

@@ -14,7 +14,7 @@ from search.tree.step import End, Step
 
 
 class Vocabulary(NamedTuple):
-    """What the rule must know of a tokenizer."""
+    """What the rule needs from a tokenizer."""
 
     delimiter_ids: frozenset[int]  # ids whose own text contains the delimiter
     end_ids: frozenset[int]
@@ -37,8 +37,8 @@ class Limits:
 class Cutter:
     """Cuts one continuation into steps as its tokens arrive: push them until `done`.
 
-    `steps_before` and `tokens_before` count what the path already holds, `room` what the context still takes, and
-    `max_steps` the steps asked for (None: to the end of the solution).
+    `steps_before` and `tokens_before` count those of the path so far, `room` the tokens left in the context, and
+    `max_steps` the requested steps (None: to the end of the solution).
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class Cutter:
         self.tokens = 0
         self.room = room
         self._vocabulary, self._limits = vocabulary, limits
-        self._steps_before, self._tokens_before, self._wanted = steps_before, tokens_before, max_steps
+        self._steps_before, self._tokens_before, self._steps_limit = steps_before, tokens_before, max_steps
         self._clear()
 
     def push(self, token_id: int, logprob: float, entropy: float | None = None) -> None:
-        """One more generated token."""
+        """Adds one generated token. Raises ValueError where the continuation has ended."""
         if self.done:
             raise ValueError("a token was pushed onto a continuation that has ended")
         self.tokens += 1
@@ -72,7 +72,7 @@ class Cutter:
             self._cut(end)
 
     def _cause(self, token_id: int) -> End | None:
-        """Why the running step ends with this token, or None where it goes on."""
+        """Why the running step ends with this token, or None where it continues."""
         if token_id in self._vocabulary.end_ids:
             return End.EOS
         if token_id in self._vocabulary.delimiter_ids:
@@ -88,7 +88,7 @@ class Cutter:
         entropy = tuple(self._entropy) if len(self._entropy) == len(self._ids) else None
         step = Step(text, tuple(self._ids), tuple(self._logprobs), end, entropy)
         self.steps.append(step)
-        self.done = step.finished or step.truncated or len(self.steps) == self._wanted
+        self.done = step.finished or step.truncated or len(self.steps) == self._steps_limit
         self._clear()
 
     def _after_boundary(self, text: str, end: End) -> End:
@@ -99,7 +99,7 @@ class Cutter:
         return self._limit() or (End.MAX_STEPS if last else end)
 
     def _limit(self) -> End | None:
-        """The limit that the running token reaches."""
+        """The limit that the last token reaches."""
         if self._tokens_before + self.tokens >= self._limits.max_tokens:
             return End.MAX_TOKENS
         return End.CONTEXT if self.tokens >= self.room else None

@@ -38,7 +38,7 @@ def has_bfloat16(device: str) -> bool:
 
 
 def choose_dtype(model: str, device: str, dtype: str) -> torch.dtype:
-    """`auto` is what the checkpoint's config says, or float32 where that would be emulated or nothing is said."""
+    """`auto` is the dtype of the checkpoint's config, or float32 where it names none or the CPU would emulate it."""
     if dtype not in DTYPES:
         raise ModelError(f"dtype={dtype}; choose from {', '.join(DTYPES)}")
     if dtype != "auto":
@@ -48,7 +48,7 @@ def choose_dtype(model: str, device: str, dtype: str) -> torch.dtype:
 
 
 def load_config(model: str) -> Any:
-    """Raises ModelError where there is no such model to be had."""
+    """The checkpoint's config. Raises ModelError where it cannot be loaded."""
     try:
         return AutoConfig.from_pretrained(locate(model), trust_remote_code=False)
     except (OSError, ValueError) as error:
@@ -56,7 +56,7 @@ def load_config(model: str) -> Any:
 
 
 def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
-    """Raises ModelError where the model has none."""
+    """The model's tokenizer. Raises ModelError where it cannot be loaded."""
     try:
         return AutoTokenizer.from_pretrained(locate(model), trust_remote_code=False)
     except (OSError, ValueError) as error:
@@ -83,18 +83,18 @@ def load_weights(model_class: Any, model: str, device: str, dtype: str) -> Any:
 
 
 def folder_of_weights(model: str) -> Path:
-    """Where a checkpoint's safetensors files lie; a hub's are brought first. Raises ModelError where it cannot be."""
-    found = locate(model)
-    if Path(found).is_dir():
-        return Path(found)
+    """The folder of a checkpoint's safetensors files, downloaded from the hub first. Raises ModelError on failure."""
+    place = locate(model)
+    if Path(place).is_dir():
+        return Path(place)
     try:
-        return Path(snapshot_download(found, allow_patterns=["*.safetensors"]))
+        return Path(snapshot_download(place, allow_patterns=["*.safetensors"]))
     except (OSError, ValueError) as error:
         raise _cannot(model, error) from error
 
 
 def empty_model(make: Any, model: str) -> Any:
-    """A model without weights, made from the checkpoint's config: what counts its parameters."""
+    """A model with empty weights, made from the checkpoint's config, to count parameters."""
     with torch.device("meta"):
         return make(load_config(model))
 
@@ -108,7 +108,7 @@ def generation_ends(model: str) -> int | list[int] | None:
 
 
 def context_length(config: Any) -> int:
-    """Tokens that prompt and solution may take together. Raises ModelError where the model sets no limit."""
+    """The most tokens of prompt and solution together. Raises ModelError where the model sets no limit."""
     length = getattr(config.get_text_config(), "max_position_embeddings", None)
     if not length:
         raise ModelError(f"the config of {config.model_type} has no max_position_embeddings: its context is unknown")
@@ -116,7 +116,7 @@ def context_length(config: Any) -> int:
 
 
 def turn(device: str) -> threading.Lock:
-    """The lock that whoever computes on a device holds."""
+    """The lock that a policy or scorer holds while it computes on the device."""
     place = torch.device(device)
     name = "cpu" if place.type == "cpu" else f"{place.type}:{place.index or 0}"
     return _turns.setdefault(name, threading.Lock())

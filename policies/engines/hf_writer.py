@@ -30,7 +30,7 @@ class HFWriter:
         self.tokenizer = load_tokenizer(model)
         self.model = causal_model(model, device, dtype)
         self.context = context_length(self.model.config)
-        # Whatever else the checkpoint's generation_config says has no effect.
+        # Nothing else of the checkpoint's generation_config has an effect.
         ends = getattr(self.model.generation_config, "eos_token_id", None)
         self.vocabulary = vocabulary(self.tokenizer, ends, delimiter)
         self.meter = Meter()
@@ -53,23 +53,23 @@ class HFWriter:
             raise
 
     def _run(self, tickets: Sequence[Ticket[Row]]) -> list[None]:
-        wanted = [ticket for ticket in tickets if not ticket.cancelled]
-        for ticket in wanted:
+        live = [ticket for ticket in tickets if not ticket.cancelled]
+        for ticket in live:
             ticket.item.begin(self.vocabulary, self.context)
         try:
             with turn(self.device), torch.inference_mode():
-                self._generate(wanted)
+                self._generate(live)
         except BaseException:
-            for ticket in wanted:
+            for ticket in live:
                 self.meter.waste(self._cost(ticket.item))
             raise
-        for ticket in wanted:
+        for ticket in live:
             ticket.item.steps = tuple(ticket.item.cutter.steps)
             self.meter.done(ticket.item, self._cost(ticket.item))
         return [None] * len(tickets)
 
     def _generate(self, running: Sequence[Ticket[Row]]) -> None:
-        """Decodes until no row goes on; one that has ended leaves the batch and is not computed again."""
+        """Decodes until all rows have ended; a row that has ended leaves the batch."""
         if not running:
             return
         # prefill
@@ -80,16 +80,16 @@ class HFWriter:
         for position in count():
             output = self._forward(ids, mask, places, cache)
             drawn = draw(output.logits[:, -1], sampling, seeds, position)
-            going = _push(running, *drawn.tolist())
-            if not going:
+            unfinished = _push(running, *drawn.tolist())
+            if not unfinished:
                 return
             # decode
             cache = output.past_key_values
             ids, mask, places = drawn[0, :, None].long(), pad(mask, (0, 1), value=1), places[:, -1:] + 1
-            if len(going) < len(running):
-                running, kept = [running[i] for i in going], torch.tensor(going, device=self.device)
-                cache.reorder_cache(kept)
-                ids, mask, places, seeds = ids[kept], mask[kept], places[kept], seeds[kept]
+            if len(unfinished) < len(running):
+                running, rows = [running[i] for i in unfinished], torch.tensor(unfinished, device=self.device)
+                cache.reorder_cache(rows)
+                ids, mask, places, seeds = ids[rows], mask[rows], places[rows], seeds[rows]
 
     def _forward(self, ids: Tensor, mask: Tensor, places: Tensor, cache: Any) -> Any:
         optional = {"position_ids": places, "logits_to_keep": 1}
@@ -111,12 +111,12 @@ class HFWriter:
 
 
 def _group(row: Row) -> tuple[Sampling, bool]:
-    """Rows of one batch share their sampling, and whole solutions do not keep single steps waiting."""
+    """Rows of one batch share their sampling; solutions and single steps are batched apart, as steps end sooner."""
     return row.sampling, row.max_steps is None
 
 
 def _padded_left(prompts: Sequence[Sequence[int]], device: str) -> tuple[Tensor, Tensor]:
-    """Ids and mask, both [rows, width]; which id pads is all the same, for the mask hides it."""
+    """Ids and mask, both [rows, width]; the mask hides the padding."""
     # On CPU every row is padded: without a mask PyTorch decodes grouped-query attention in bf16 ten times slower.
     width = max(map(len, prompts)) + (torch.device(device).type == "cpu")
     ids = torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=device)
@@ -127,7 +127,7 @@ def _padded_left(prompts: Sequence[Sequence[int]], device: str) -> tuple[Tensor,
 def _push(
     tickets: Sequence[Ticket[Row]], tokens: list[float], logprobs: list[float], entropy: list[float]
 ) -> list[int]:
-    """Hands each row its token: the places of those that go on. A row ends as its cutter says, or unwanted."""
+    """Gives each row its token; the places of the rows that continue, neither done nor cancelled."""
     for ticket, token, logprob, nats in zip(tickets, tokens, logprobs, entropy, strict=True):
         ticket.item.cutter.push(int(token), logprob, nats)
     return [i for i, ticket in enumerate(tickets) if not (ticket.item.cutter.done or ticket.cancelled)]
@@ -135,7 +135,7 @@ def _push(
 
 @lru_cache(maxsize=4)
 def causal_model(model: str, device: str, dtype: str) -> Any:
-    """Raises ModelError where the model is not one that writes."""
+    """The model, with weights. Raises ModelError where it is not a causal language model."""
     architecture = (load_config(model).architectures or ["model"])[0]
     if "Reward" in architecture or "Classification" in architecture:
         raise ModelError(
@@ -146,5 +146,5 @@ def causal_model(model: str, device: str, dtype: str) -> Any:
 
 @lru_cache(maxsize=8)
 def shared_writer(model: str, device: str, dtype: str, batch_size: int, delimiter: str) -> HFWriter:
-    """One runtime a model, shared by all policies of the same knobs."""
+    """One writer, shared by all policies of the same knobs."""
     return HFWriter(model, device, dtype, batch_size, delimiter)

@@ -1,4 +1,4 @@
-"""What an engine has spent, and the part of it that nobody received."""
+"""The cost of an engine's work, and the part of it that nobody received."""
 
 import threading
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Meter:
     """Counts work as threads do it and searches stop waiting for it.
 
     `total` is what all work has cost. `abandoned` is the part that went to no search, because the search was stopped or
-    failed: what the searches were charged and `abandoned` add up to `total`. What an aborted request had computed
-    before its first result, no engine tells.
+    failed: the charges of all searches and `abandoned` add up to `total`. No engine reports what an aborted request
+    computed before its first result.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Meter:
         self._lock = threading.Lock()
 
     def done(self, work: Work, cost: Cost) -> None:
-        """The work is done and cost this much."""
+        """Records the cost of finished work."""
         with self._lock:
             work.cost = cost
             self.total += cost
@@ -35,14 +35,14 @@ class Meter:
                 self.abandoned += cost
 
     def abandon(self, work: Work) -> None:
-        """Nobody waits for the work any more; said again, it changes nothing."""
+        """Nobody waits for the work any more. Idempotent."""
         with self._lock:
             if work.cost is not None and not work.abandoned:
                 self.abandoned += work.cost
             work.abandoned = True
 
     def waste(self, cost: Cost) -> None:
-        """So much was computed before a failure, and is lost."""
+        """Adds the cost of work that a failure lost."""
         with self._lock:
             self.total += cost
             self.abandoned += cost

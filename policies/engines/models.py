@@ -1,4 +1,4 @@
-"""A model by its name: where it lies, and the error of one that cannot be used. Loads no model library."""
+"""From a model's name to its files, and the error for a model that cannot be used. Loads no model library."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ class ModelError(ValueError):
 
 
 def locate(model: str) -> str:
-    """A shipped name's folder, a local folder, or a hub name as it is. Raises ModelError for a folder of no model."""
+    """A shipped name's folder, a local folder, or a hub name as it is. Raises ModelError for a folder without one."""
     path = SHIPPED.get(model) or Path(model).expanduser()
     looks_local = model in SHIPPED or model.startswith((".", "/", "~")) or path.exists()
     if looks_local and not (path / "config.json").is_file():

@@ -21,7 +21,7 @@ class Sampling:
 
 @dataclass(eq=False)
 class Row(Work):
-    """One continuation to write, and what has come of it."""
+    """One continuation to write, and its steps once written."""
 
     prompt: list[int]  # question and path
     seed: int
@@ -40,7 +40,7 @@ class Row(Work):
 
 
 def vocabulary(tokenizer: Any, ends: int | Sequence[int] | None, delimiter: str) -> Vocabulary:
-    """Ends are the tokenizer's and `ends`, the checkpoint's. Where the delimiter is empty, no token ends a step.
+    """End tokens are the tokenizer's and the checkpoint's, `ends`. With an empty delimiter no token ends a step.
 
     Raises ModelError where no token holds the delimiter.
     """
@@ -53,9 +53,9 @@ def vocabulary(tokenizer: Any, ends: int | Sequence[int] | None, delimiter: str)
 
 
 def decode_all(tokenizer: Any, ids_RT: Sequence[Sequence[int]]) -> list[str]:
-    """Texts of tokens inside solutions, special ones left out.
+    """Texts of tokens inside solutions, without special tokens.
 
-    Behind an anchor, because some tokenizers drop the space that a text begins with.
+    Each is decoded behind an anchor, because some tokenizers drop the space that a text begins with.
     """
     anchor = tokenizer.encode("a", add_special_tokens=False)
     start, *texts = tokenizer.batch_decode(

@@ -1,4 +1,4 @@
-"""Drawing tokens so that a row's draw depends on its own key alone, never on its batch: Gumbel-max with keyed noise."""
+"""Draws tokens by Gumbel-max with keyed noise: a row's draw depends on its own key, never on its batch."""
 
 from typing import Any
 
@@ -19,16 +19,16 @@ def draw(logits: Tensor, sampling: Sampling, seeds: Tensor, position: int) -> Te
     and top-p) and the raw model's entropy there, in nats. `position` counts the tokens drawn so far.
     """
     raw = torch.log_softmax(logits.float(), -1)
-    wanted = raw
+    noisy = raw
     if sampling.temperature > 0:
-        wanted = warp(raw / sampling.temperature, sampling) + gumbel(seeds, position, raw.shape[-1])
-    ids = wanted.argmax(-1, keepdim=True)
+        noisy = warp(raw / sampling.temperature, sampling) + gumbel(seeds, position, raw.shape[-1])
+    ids = noisy.argmax(-1, keepdim=True)
     entropy = torch.special.entr(raw.exp()).sum(-1)
     return torch.stack([ids[:, 0].float(), raw.gather(-1, ids)[:, 0], entropy])
 
 
 def warp(logits: Any, sampling: Sampling) -> Any:
-    """Tokens outside of top_k, then of top_p, at minus infinity."""
+    """Sets tokens outside of top_k, then of top_p, to minus infinity."""
     if sampling.top_k:
         logits = TopKLogitsWarper(sampling.top_k)(logits, logits)
     if sampling.top_p < 1:
@@ -49,5 +49,5 @@ def gumbel(seeds: Tensor, position: int, size: int) -> Tensor:
 
 
 def _shift(bits: Tensor, places: int) -> Tensor:
-    """To the right, zeros filled in."""
+    """Logical shift to the right."""
     return (bits >> places) & ((1 << (64 - places)) - 1)

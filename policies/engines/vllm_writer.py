@@ -32,7 +32,7 @@ class VLLMWriter:
         self.flops = Flops.of(empty.base_model, empty.get_output_embeddings().weight.numel())
 
     async def write(self, rows: Sequence[Row]) -> None:
-        """Fills in steps and cost of all rows. Cancelled, they are aborted, and what they had cost is abandoned."""
+        """Fills in steps and cost of all rows. A cancelled write aborts them and abandons their cost."""
         try:
             await self.server.run(self._write_all(rows, search_id.get()))
         except BaseException:
@@ -46,7 +46,7 @@ class VLLMWriter:
                 group.create_task(self._write(row, salt))
 
     async def _write(self, row: Row, salt: str | None) -> None:
-        """Asks for a step at a time, or once for the whole solution; its surplus after the end is charged too."""
+        """Requests one step at a time, or the solution at once; tokens after the end are charged too."""
         row.begin(self.vocabulary, self.context)
         cost, ids = NOTHING, list(row.prompt)
         try:
@@ -72,7 +72,7 @@ class VLLMWriter:
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,
-            # A generator starts anew with each request: the seed must differ where a row goes on.
+            # Each request seeds a new generator: the seed must differ between the requests of a row.
             seed=(row.seed + cutter.tokens) % (1 << 63),
             stop_token_ids=self._boundaries if stepwise else self._ends,
             max_tokens=min(left, row.limits.max_step_tokens) if stepwise else left,
@@ -90,7 +90,7 @@ class VLLMWriter:
 
 
 def _push(row: Row, completion: Any) -> list[int]:
-    """Hands the row its tokens up to its end; those it took."""
+    """Gives the row its tokens up to its end, and returns those that it took."""
     taken: list[int] = []
     for token, logprobs in zip(completion.token_ids, completion.logprobs, strict=True):
         if row.cutter.done:

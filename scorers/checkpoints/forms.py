@@ -1,7 +1,7 @@
 """How question and steps become the tokens that a reward model reads, and where in them each step is judged.
 
-Each form is what one family of models was trained on. A prefix of the steps is a prefix of the tokens, so that what was
-read before need not be read again.
+Each form is what one family of models was trained on. A prefix of the steps is a prefix of the tokens, which lets
+a cache serve what was read before.
 """
 
 import re
@@ -151,7 +151,7 @@ def _appended(ids: list[int], tokenizer: Any, texts: Sequence[str], after: Seque
 
 @lru_cache(maxsize=1 << 16)
 def pieces(tokenizer: Any, text: str) -> tuple[int, ...]:
-    """Of a text that a model wrote: what looks like a special token in it is text."""
+    """Token ids of a text that a model wrote; what looks like a special token in it is read as text."""
     return tuple(tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
 
 

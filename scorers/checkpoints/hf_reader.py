@@ -24,7 +24,7 @@ PADDING = 1.2  # most padded tokens for each real one
 
 @dataclass(eq=False)
 class Reading(Work):
-    """Token ids to read and the positions whose scores are wanted."""
+    """Token ids to read, and the positions to score."""
 
     ids: list[int]
     tags: list[int]
@@ -115,13 +115,13 @@ class LikelihoodReader(HFReader):
         hidden = self._hidden(readings)
         for row, reading in enumerate(readings):
             first, last = reading.tags[0], reading.tags[-1]
-            foretold = self.score(hidden[row, first - 1 : last - 1])
-            found = [float(foretold[place, token]) for place, token in enumerate(reading.ids[first:last])]
-            reading.scores = [sum(found[a - first : b - first]) for a, b in pairwise(reading.tags)]
+            predicted = self.score(hidden[row, first - 1 : last - 1])
+            logprobs = [float(predicted[place, token]) for place, token in enumerate(reading.ids[first:last])]
+            reading.scores = [sum(logprobs[a - first : b - first]) for a, b in pairwise(reading.tags)]
 
 
 def _is_causal(decoder: Any) -> bool:
-    """Whether no token sees what stands behind it, padding among it: attention without a mask is much faster."""
+    """Whether no token attends to later ones or to padding: attention without a mask is then exact and much faster."""
     parts = [part.is_causal for part in decoder.modules() if hasattr(part, "is_causal")]
     return bool(parts) and all(parts) and getattr(decoder.config, "is_causal", True)
 
@@ -141,6 +141,6 @@ def split(lengths: Sequence[int], waste: float) -> Iterator[slice]:
 def shared_reader(
     head: Head, model: str, device: str, dtype: str, batch_size: int, words: Words | None = None
 ) -> HFReader:
-    """One runtime a model, shared by all scorers of the same knobs."""
+    """One reader, shared by all scorers of the same knobs."""
     kind = LikelihoodReader if head is Head.LIKELIHOOD else HFReader
     return kind(head, model, device, dtype, batch_size, words)

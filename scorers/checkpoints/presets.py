@@ -20,7 +20,7 @@ class Preset:
 
     @property
     def words(self) -> str:
-        """As on the command line, in quotes where a shell needs them."""
+        """The overrides of a command line, in quotes where a shell needs them."""
         knobs = [f"scorer.{knob}={value}" for knob, value in self.knobs.items() if value is not None]
         return " ".join(
             word if _BARE.fullmatch(word) else shlex.quote(word) for word in (f"scorer={self.scorer}", *knobs)
@@ -52,7 +52,7 @@ PRESETS = {
 
 
 def preset(model: str) -> Preset | None:
-    """That of a hub name, or of a folder that is called as the model is; None for a model that is not known."""
+    """The preset of a hub name, or of a folder with the model's name; None for an unknown model."""
     return _BY_NAME.get(_last(model))
 
 
@@ -66,7 +66,7 @@ _BY_NAME = {_last(name): preset for name, preset in PRESETS.items()}
 def check_preset(scorer: str, model: str, owner: Any) -> None:
     """Raises ModelError, before anything is loaded, where a known model is given to another scorer, or to other knobs.
 
-    `owner` has the knobs. Of a reference model the last part of the name counts: a local copy will do.
+    `owner` has the knobs. A reference model is compared by the last part of its name, which allows a local copy.
     """
     known = preset(model)
     if known is None:

@@ -1,8 +1,8 @@
-"""Reads solutions with a reward model on vLLM: of a path that was read before, only what is new.
+"""Reads solutions with a reward model on vLLM, and only the new tokens of a path that was read before.
 
 vLLM's prefix cache keeps what was read of a path. A classifier returns a row for each token that it had to compute; the
-prompt ends at the newest step's place, so that one is always among them. A language model that answers with a word is
-asked for one at each place. Likelihoods are read anew: vLLM keeps none of a prompt's.
+prompt ends at the newest step's place, so that one is always among them. A language model that answers with a word
+gets one request per place. Likelihoods are computed anew, because vLLM caches none of a prompt's.
 """
 
 import math
@@ -27,7 +27,7 @@ TRIES = 3  # with the cache skipped, before a reading is given up
 
 
 class VLLMReader(StepReader):
-    """A reward model on vLLM; a subclass says how it is asked."""
+    """A reward model on vLLM; a subclass makes its requests."""
 
     def __init__(self, head: Head, model: str, dtype: str, share: Share, runner: str) -> None:
         super().__init__(load_tokenizer(model))
@@ -37,7 +37,7 @@ class VLLMReader(StepReader):
         self.context = self.server.context - 1  # before 0.32, a full context's last token might never come
 
     async def read(self, ids: list[int], places: list[int]) -> Scored:
-        """Raises RuntimeError where vLLM keeps returning what cannot be."""
+        """Raises RuntimeError where vLLM returns invalid scores TRIES + 1 times."""
         reading = Reading()
         try:
             return await self.server.run(self._charged(reading, ids, places, search_id.get()))
@@ -48,32 +48,32 @@ class VLLMReader(StepReader):
     async def _charged(self, reading: "Reading", ids: list[int], places: list[int], salt: str | None) -> Scored:
         try:
             scores = await self._read(reading, ids, places, salt)
-            return Scored(scores, reading.spent._replace(calls=1))
+            return Scored(scores, reading.cost_so_far._replace(calls=1))
         except Aborted as aborted:
             self._charge(reading, aborted.output)
             raise
         finally:
-            self.meter.done(reading, reading.spent._replace(calls=1))
+            self.meter.done(reading, reading.cost_so_far._replace(calls=1))
 
     async def _read(self, reading: "Reading", ids: list[int], places: list[int], salt: str | None) -> list[float]:
-        """The score at each place; what each request has cost is added to `reading`."""
+        """The score at each place; adds the cost of each request to `reading`."""
         raise NotImplementedError
 
     def _charge(self, reading: "Reading", output: Any) -> None:
         raise NotImplementedError
 
     def _add(self, reading: "Reading", output: Any, heads: int | None = None) -> None:
-        """The cost of one request, whose head was computed for so many tokens, or for all."""
+        """Adds the cost of one request, whose head ran for `heads` tokens, or for all."""
         cached = output.num_cached_tokens or 0
         computed = len(output.prompt_token_ids) - cached
         flops = self.flops.forward(cached, computed, computed if heads is None else heads)
-        reading.spent += Cost(computed=computed, cached=cached, calls=0, flops=flops)
+        reading.cost_so_far += Cost(computed=computed, cached=cached, calls=0, flops=flops)
 
 
 class Reading(Work):
-    """One path's; `spent` is what its requests have cost so far."""
+    """The reading of one path; `cost_so_far` sums its requests."""
 
-    spent: Cost = NOTHING
+    cost_so_far: Cost = NOTHING
 
 
 class RowReader(VLLMReader):
@@ -84,14 +84,14 @@ class RowReader(VLLMReader):
         self.probabilities = head is not Head.OUTCOME
 
     async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
-        """Through the cache; where a wanted row is not among those returned, or they are doubtful, without it.
+        """Reads through the cache, and again without it where a row is missing or the rows are invalid.
 
-        A place may be cached though nobody has its score: its own request was cancelled, or is still under way.
+        A place may be cached without a known score: its own request was cancelled, or is still running.
         """
         for skip_cache in (False, *[True] * TRIES):
             output = await self.server.encode(ids, pooling_params(skip_cache, self.probabilities), salt)
             self._charge(reading, output)
-            scores = wanted(output, places, self.probabilities)
+            scores = scores_at(output, places, self.probabilities)
             if scores is not None:
                 return scores
         raise RuntimeError(f"vLLM returned no valid scores for {len(ids)} tokens, {TRIES + 1} times over")
@@ -101,7 +101,7 @@ class RowReader(VLLMReader):
             self._add(reading, output)
 
 
-def wanted(output: Any, places: list[int], probabilities: bool = True) -> list[float] | None:
+def scores_at(output: Any, places: list[int], probabilities: bool = True) -> list[float] | None:
     """The scores at `places`, or None where a row is missing, or the rows are not what they should be.
 
     Rows belong to the last tokens of the prompt, one for each that was computed. After a preemption vLLM's older runner
@@ -122,13 +122,13 @@ class WordReader(VLLMReader):
         self.words = words.ids(self.tokenizer)
 
     async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
-        """One place after the other: each finds in the cache what the one before has read."""
+        """Reads one place after the other; each uses what the one before left in the cache."""
         scores: list[float] = []
         for place in places:
             output = await self.server.generate(ids[: place + 1], word_params(self.words), salt)
             self._charge(reading, output)
-            found = output.outputs[0].logprobs[0]
-            good, bad = (found[word].logprob for word in self.words)
+            words = output.outputs[0].logprobs[0]
+            good, bad = (words[word].logprob for word in self.words)
             scores.append(0.5 * (1 + math.tanh((good - bad) / 2)))  # the softmax of two
         return scores
 
@@ -146,10 +146,10 @@ class LikelihoodReader(VLLMReader):
     async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
         output = await self.server.generate(ids, likelihood_params(), salt)
         self._charge(reading, output)
-        found = [
+        logprobs = [
             0.0 if row is None else row[token].logprob for token, row in zip(ids, output.prompt_logprobs, strict=True)
         ]
-        return [math.fsum(found[a:b]) for a, b in pairwise(places)]
+        return [math.fsum(logprobs[a:b]) for a, b in pairwise(places)]
 
     def _charge(self, reading: Reading, output: Any) -> None:
         if output is not None and output.outputs[0].token_ids:
@@ -157,7 +157,7 @@ class LikelihoodReader(VLLMReader):
 
 
 def _head_parameters(empty: Any) -> int:
-    """Of what stands on the decoder; a language model's may be its input embedding, too."""
+    """Parameters of the head; a language model's head may be its input embedding, too."""
     if (words := empty.get_output_embeddings()) is not None:
         return words.weight.numel()
     return sum(weight.numel() for weight in empty.parameters()) - empty.base_model.num_parameters()

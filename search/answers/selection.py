@@ -85,11 +85,14 @@ class Selection:
 
 
 def finished_leaves(tree: Tree, budget: Budget | None = None) -> list[Node]:
-    """The voters, [N]: every finished leaf once; of a particle filter, the last population's finished particles."""
+    """The voters, [N]: every finished leaf once; of a particle filter, the last population's finished particles.
+
+    Where no particle has finished, those that were completed when the search ended.
+    """
     populations = tree.events("population", budget)
-    if populations:
-        last: list[Node] = populations[-1].data["nodes"]
-        return [node for node in last if node.finished]
+    last: list[Node] = populations[-1].data["nodes"] if populations else []
+    if finished := [node for node in last if node.finished]:
+        return finished
     return [leaf for leaf in tree.leaves(budget) if leaf.finished]
 
 
@@ -137,5 +140,7 @@ def _particle(selection: Selection, tree: Tree, voters: Sequence[Node], budget: 
     if not populations:
         raise KindError("the particle rule needs a particle filter's tree; choose best, majority or weighted")
     data = populations[-1].data
-    weights = normalise(np.array(data["log_weights"], dtype=np.float64))
-    return weights[[node.finished for node in data["nodes"]]]
+    finished = [node.finished for node in data["nodes"]]
+    if not any(finished):
+        return np.ones(len(voters))
+    return normalise(np.array(data["log_weights"], dtype=np.float64))[finished]

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, cast
 import networkx as nx
 
 from search.tree.births import Births
-from search.tree.checks import checked_fields, checked_text, finite, shortened
+from search.tree.checks import checked_fields, checked_text, finite, shortened, whole_number
 from search.tree.cost import Budget, Ledger
 from search.tree.event import Event
 from search.tree.graph import graph_of
@@ -17,6 +17,7 @@ from search.tree.node import Node, Path
 from search.tree.scores import Kind
 from search.tree.tree_json import FORMAT, contents_from_json, contents_to_json
 
+DRAWS = 2
 _FIELDS = ("format", "question", "seed", "kind", "budget", "ledger", "stopped", "root", "nodes", "record")
 _BUDGET = tuple(limit.name for limit in fields(Budget))
 
@@ -32,6 +33,8 @@ class Tree:
     ledger: Ledger = field(default_factory=Ledger)
     record: list[Event] = field(default_factory=list[Event])
     stopped: str | None = None
+    draws: int = DRAWS
+    """how keys of random draws are made: 2, from the parent's key; 1, from question and path, as before format 2"""
 
     def __post_init__(self) -> None:
         self.root = Node(self, None, 0, None)
@@ -94,6 +97,7 @@ class Tree:
             "budget": dict(vars(self.budget)),
             "ledger": self.ledger.to_json(),
             "stopped": self.stopped,
+            "draws": self.draws,
             **contents_to_json([self.root, *self.nodes()], self.record),
         }
 
@@ -105,7 +109,7 @@ class Tree:
         found = cast(dict[str, Any], data).get("format")
         if type(found) is not int or not 1 <= found <= FORMAT:
             raise ValueError(f"a tree of format {shortened(found)}; this version reads formats 1 to {FORMAT}")
-        data = checked_fields(data, "the tree", _FIELDS if found == 1 else (*_FIELDS, "ledgers"))
+        data = checked_fields(data, "the tree", _FIELDS if found == 1 else (*_FIELDS, "ledgers", "draws"))
         if type(data["seed"]) is not int:
             raise ValueError(f"seed is {shortened(data['seed'])}; it must be an integer")
         limits = checked_fields(data["budget"], "budget", (), _BUDGET)
@@ -113,6 +117,7 @@ class Tree:
         kind = Kind(checked_text(data["kind"], "kind"))
         tree = cls(checked_text(data["question"], "question"), data["seed"], kind, Budget(**limits))  # pyright: ignore[reportArgumentType]
         tree.ledger = ledger_from_json(data["ledger"], "ledger")
+        tree.draws = 1 if found == 1 else whole_number(data["draws"], "draws")
         tree.stopped = None if data["stopped"] is None else checked_text(data["stopped"], "stopped")
         try:
             tree.record = contents_from_json(tree.root, data)

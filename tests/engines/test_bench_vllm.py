@@ -1,6 +1,7 @@
 """The benchmark's own arithmetic: the least that vLLM must compute when its cache holds whole blocks only."""
 
-from experiments.benchmarks.vllm import Event, Least, Row, least
+from experiments.benchmarks.traffic import Event, Least, least
+from experiments.benchmarks.vllm import Row
 
 
 def began(ids: str, search: str = "one") -> Event:
@@ -35,5 +36,5 @@ def test_searches_share_nothing():
 
 
 def test_a_row_tells_whether_its_bound_held():
-    assert Row("speed", 0.9, least=0.85).held and not Row("speed", 0.8, least=0.85).held
-    assert Row("tokens", 1.03, most=1.03).held and not Row("tokens", 1.04, most=1.03).held
+    assert Row("speed", 0.9, least=0.85).in_bounds and not Row("speed", 0.8, least=0.85).in_bounds
+    assert Row("tokens", 1.03, most=1.03).in_bounds and not Row("tokens", 1.04, most=1.03).in_bounds

@@ -11,7 +11,7 @@ import torch
 from policies.engines import vllm, vllm_arguments
 from policies.engines.hf import ModelError, locate
 from policies.engines.share import Engine, Share
-from scorers.checkpoints.vllm_reader import wanted
+from scorers.checkpoints.vllm_reader import scores_at
 from scorers.prm import PRM
 
 
@@ -65,7 +65,7 @@ def test_rows_of_the_wrong_number_or_value_are_refused():
             prompt_token_ids=ids, num_cached_tokens=4, outputs=SimpleNamespace(data=torch.tensor(rows))
         )
 
-    assert wanted(output([[0.75, 0.25]] * 6), [5, 9]) == [0.25, 0.25]
-    assert wanted(output([[0.75, 0.25]] * 6), [3, 9]) is None, "a wanted tag was cached"
-    assert wanted(output([[0.75, 0.25]] * 8), [9]) is None, "two rows too many"
-    assert wanted(output([[0.75, float("nan")]] * 6), [9]) is None
+    assert scores_at(output([[0.75, 0.25]] * 6), [5, 9]) == [0.25, 0.25]
+    assert scores_at(output([[0.75, 0.25]] * 6), [3, 9]) is None, "a wanted tag was cached"
+    assert scores_at(output([[0.75, 0.25]] * 8), [9]) is None, "two rows too many"
+    assert scores_at(output([[0.75, float("nan")]] * 6), [9]) is None

@@ -11,7 +11,7 @@ from experiments.commands.estimate import Estimate
 from experiments.commands.judge import Judge
 from experiments.commands.plan import Plan
 from experiments.commands.sweep import Sweep
-from experiments.config.registry import GROUPS, load
+from experiments.config.registry import GROUPS
 from experiments.problems.completions import Completions
 from experiments.problems.labelled import Labelled, PRMBench, ProcessBench
 from experiments.problems.published import Gsm8k
@@ -68,7 +68,7 @@ BOUNDS: list[tuple[Callable[..., Any], str, Any, str]] = [
     (Judge, "concurrency", 0, "Judge.concurrency is 0"),
     (Sweep, "concurrency", 0, "Sweep.concurrency is 0"),
     (Sweep, "max_errors", -1, "Sweep.max_errors is -1"),
-    (Sweep, "seeds", [], "Sweep.seeds is []; give at least one, and each of them once"),
+    (Sweep, "seeds", [], "Sweep.seeds is []; give at least one seed, and each only once"),
     (Sweep, "seeds", [1, 1], "Sweep.seeds is [1, 1]"),
 ]
 
@@ -97,6 +97,6 @@ def test_a_model_that_must_be_named(scorer: Any, message: str):
 
 def test_the_matrix_has_every_class_with_bounds():
     bounds = {getattr(getattr(make, "func", make), "__post_init__", None) for make, *_ in BOUNDS}
-    classes = [load(name) for group in ("problems", "data", "scorer") for name in GROUPS[group].values()]
+    classes = [cls for group in ("problems", "data", "scorer") for cls in GROUPS[group].values()]
     missing = [cls.__name__ for cls in classes if getattr(cls, "__post_init__", None) not in {None, *bounds}]
     assert not missing

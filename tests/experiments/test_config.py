@@ -3,12 +3,12 @@
 import subprocess
 import sys
 from enum import Enum
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
-from omegaconf.errors import ConfigKeyError
 
 from experiments.commands.curves import Curves
 from experiments.commands.judge import Judge
@@ -19,8 +19,9 @@ from experiments.config.compose import compose
 from experiments.config.custom import find
 from experiments.config.help import command_help
 from experiments.config.knobs import Knob, knobs
-from experiments.config.registry import GROUPS, load
-from experiments.config.schema import build, from_overrides
+from experiments.config.registry import GROUPS
+from experiments.config.schema import build
+from experiments.config.script import from_overrides
 from experiments.errors import ConfigError
 from experiments.runs.grid import Budgets
 from experiments.tiny.evaluate import Knobs
@@ -41,7 +42,7 @@ CHOICES = [
 def test_every_choice_composes_and_builds_with_its_own_defaults(group: str, choice: str):
     command = {"problems": Sweep, "data": Judge}.get(group, Solve)
     built = build(compose(command, [f"{group}={choice}"])[group])
-    expected = Selection(Rule(choice)) if group == "selection" else load(GROUPS[group][choice])()
+    expected = Selection(Rule(choice)) if group == "selection" else GROUPS[group][choice]()
     assert built == expected and type(built) is type(expected)
 
 
@@ -111,16 +112,16 @@ def test_the_help_has_every_choice_and_every_knob_with_its_prose(command: type):
     text = command_help(command)
     config = compose(command)
     for group in {place for place in GROUPS if place in config}:
-        for choice, target in GROUPS[group].items():
+        for choice, cls in GROUPS[group].items():
             assert choice in text
-            for knob in knobs(target):
-                assert knob.prose, f"{target}.{knob.name} has no line of prose"
+            for knob in knobs(cls):
+                assert knob.prose, f"{cls.__name__}.{knob.name} has no line of prose"
                 assert f".{knob.name}=" in text and " ".join(knob.prose.split()[:4]) in " ".join(text.split())
 
 
 def test_the_help_shows_the_defaults_that_hold():
     for group, choice in CHOICES:
-        instance = Selection() if group == "selection" else load(GROUPS[group][choice])()
+        instance = Selection() if group == "selection" else GROUPS[group][choice]()
         for knob in knobs(GROUPS[group][choice]):
             value = getattr(instance, knob.name)
             value = value.name.lower() if isinstance(value, Enum) else value
@@ -179,9 +180,39 @@ def test_a_bound_of_a_plug_in_is_reported():
         build(compose(Solve, ["search=custom", "search.cls=search:BestOfN", "search.args.n=0"])["search"])
 
 
-def test_a_script_reads_its_knobs_as_a_command_does(monkeypatch: pytest.MonkeyPatch):
+def test_a_script_reads_its_knobs_as_a_command_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     monkeypatch.setattr(sys, "argv", ["evaluate", "engine=vllm", "n=4"])
     assert from_overrides(Knobs) == Knobs(engine=Engine.VLLM, n=4)
-    monkeypatch.setattr(sys, "argv", ["evaluate", "egnine=vllm"])
-    with pytest.raises(ConfigKeyError, match="egnine"):
-        from_overrides(Knobs)
+    for word, message in {
+        "egnine=vllm": "egnine: no such knob; this command has problems, n,",
+        "nn=4": "Did you mean n?",
+        "engine=vlm": "engine=vlm: Invalid value 'vlm'",
+        "n=many": "n=many: Value 'many'",
+        "n": "'n' is no knob; write key=value",
+    }.items():
+        monkeypatch.setattr(sys, "argv", ["a/evaluate.py", word])
+        with pytest.raises(SystemExit) as ended:
+            from_overrides(Knobs)
+        shown = capsys.readouterr().err
+        assert ended.value.code == 2 and shown.startswith("evaluate: ") and message in shown
+        assert shown.count("\n") == 1
+
+
+SCRIPTS = ["tiny.evaluate", "tiny.holdout", "tiny.label_quality", "tiny.train_policy", "tiny.train_prm"]
+
+
+@pytest.mark.parametrize("script", [*SCRIPTS, "benchmarks.local", "benchmarks.vllm"])
+def test_a_script_describes_itself_and_each_of_its_knobs(
+    script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    module = import_module(f"experiments.{script}")
+    monkeypatch.setattr(sys, "argv", [script, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        module.main()
+    shown = capsys.readouterr().out
+    assert not ended.value.code and shown.startswith(str(module.__doc__).strip())
+    assert f"python -m experiments.{script}" in shown
+    for knob in knobs(module.Knobs):
+        assert knob.prose and f"  {knob.name}={knob.default}" in shown

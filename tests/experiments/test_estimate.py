@@ -72,7 +72,10 @@ def test_problems_of_unequal_numbers_of_samples_keep_the_smaller(tmp_path: Path,
     fewer = problem(problem="r", unique_id="v")
     fewer["completions"], fewer["scores"] = fewer["completions"][:3], fewer["scores"][:3]
     assert {r.cell.n for r in read_results(imported(tmp_path, problem(), fewer))} == {3}
-    assert "the shortest problem has 3 completions; 1 others are left out" in capsys.readouterr().out
+    assert (
+        "every problem keeps its first 3 completions, as many as the fewest; 1 others are left out"
+        in capsys.readouterr().out
+    )
 
 
 def test_a_failed_search_counts_as_wrong(tmp_path: Path):

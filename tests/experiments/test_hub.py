@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from experiments.config.registry import GROUPS, load
+from experiments.config.registry import GROUPS
 from experiments.problems.hub import HubSet
 from experiments.problems.json_lines import ProblemError
 from experiments.problems.labelled import SUBSETS, ProcessBench
@@ -21,7 +21,7 @@ from experiments.problems.published import Gsm8k, Math, Minerva, Published
 from experiments.problems.sets import Problem
 from tests.command_line import ROOT, run
 
-SETS = [cls for cls in map(load, GROUPS["problems"].values()) if issubclass(cls, Published)]
+SETS = [cls for cls in GROUPS["problems"].values() if issubclass(cls, Published)]
 Asked = list[tuple[Any, ...]]
 
 

@@ -78,7 +78,8 @@ def test_a_run_does_not_go_on_with_an_edited_scorer(labelled: Path, capsys: pyte
     for folder, knob in (("alone", "scorer.cls"), ("member", "scorer.members.1")):
         assert run("judge", f"run={folder}") == 2
         told = capsys.readouterr().err
-        assert f"run={folder} was started with another {knob}: {mine} has changed; start a new run with out=" in told
+        changed = f"run={folder} was started with different inputs: {knob}: {mine} has changed; start a new run"
+        assert changed in told
 
 
 def test_stored_scores_are_judged_and_what_has_none_is_counted(
@@ -90,7 +91,7 @@ def test_stored_scores_are_judged_and_what_has_none_is_counted(
     write_lines(tmp_path / "stored.jsonl", [row])
     words = ["judge", "data=completions", "data.path=stored.jsonl", "stored=true"]
     assert run(*words, "out=run") == 0
-    assert "1 of 4 solutions have no stored score" in capsys.readouterr().out
+    assert "1 of 4 solutions lack a stored score" in capsys.readouterr().out
     found = json.loads(Path("run/summary.json").read_text())
     rules = {name: rule["mean"] for name, rule in found["answers"]["accuracy"].items()}
     assert (
@@ -117,7 +118,7 @@ def test_a_dead_engine_is_told_and_what_was_scored_is_kept(labelled: Path, capsy
     words += [f"data.path={labelled}", "concurrency=1"]
     assert run("judge", *words, "out=run") == 1
     told = capsys.readouterr().err
-    assert "the engine has ended. Its log:\nlast words: 4 of 12 solutions are scored and kept; resume with" in told
+    assert "the engine has ended. Its log:\nlast words: 4 of 12 solutions are scored and saved; resume with" in told
     assert len(Path("run/scores.jsonl").read_text().splitlines()) == 4
 
 

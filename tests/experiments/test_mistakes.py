@@ -14,7 +14,7 @@ SOLUTION = {"id": "a", "problem": "q", "steps": ["x"], "label": -1}
 SAMPLES = {"problem": "q", "answer": "1", "unique_id": "u", "completions": ["a", "b"], "scores": [[0.5], [0.4]]}
 # {run} and the like are files and folders of the fixture below.
 MISTAKES = {
-    "no command": [("solv x", "'solv' is no command; choose from solve, sweep, import, curves")],
+    "no command": [("solv x", "no such command 'solv'; choose from solve, sweep, import, curves")],
     "the question of solve": [
         ("solve", 'stepsearch solve "QUESTION"'),
         ("solve search=beam", "the question comes first"),
@@ -49,7 +49,10 @@ MISTAKES = {
         ("solve q policy=toy scorer=toy search.simulations=1,2", "a list is search.simulations=[1,2]"),
         ("solve q policy=toy scorer=toy selection=particle", "selection=particle needs search=particle_filter"),
         ("solve q policy=toy scorer=toy search.reduction=sum", "reduction sum is not defined for scores of kind value"),
-        ("solve q policy=toy scorer=toy json=no/such/folder/x.json", "there is no such folder"),
+        (
+            "solve q policy=toy scorer=toy json=no/such/folder/x.json",
+            "no/such/folder/x.json: its folder does not exist",
+        ),
     ],
     "classes of one's own": [
         ("solve q policy=toy scorer=custom", "write module:Class"),
@@ -111,7 +114,7 @@ MISTAKES = {
     "import": [
         ("import data.path=nowhere.jsonl", "no such file"),
         ("import searcher=beem", "Did you mean beam?"),
-        ("import data.path={twins}/samples.jsonl", "2 problems are called u; give each an id of its own"),
+        ("import data.path={twins}/samples.jsonl", "2 problems are called u; give each a unique id"),
     ],
     "curves": [
         ("curves", "run=DIR"),
@@ -121,7 +124,7 @@ MISTAKES = {
     ],
     "estimate": [
         ("estimate run=nowhere", "nowhere/results.jsonl: no such file"),
-        ("estimate run={samples} k=[1,5]", "Estimate.k has 5; this run tells of 1 to 2 samples a problem"),
+        ("estimate run={samples} k=[1,5]", "Estimate.k has 5; this run has 2 samples a problem, so k can be 1 to 2"),
         ("estimate run={beam} searcher=beam", "its solutions depend on each other"),
         ("estimate run={beam}", "searcher=best_of_n: not in this run; choose from beam"),
     ],
@@ -134,7 +137,7 @@ MISTAKES = {
     ],
     "plan": [
         ("plan", "run=DIR budget=1000"),
-        ("plan run={plan} budget=50", "budget=50: no cell of this run is so cheap; the cheapest spends 100"),
+        ("plan run={plan} budget=50", "budget=50: every cell costs more; the cheapest costs 100"),
         ("plan run={plan} budget=500 difficulty={plan}", "both runs have seed 0"),
         ("plan run={plan} budget=-1", "Plan.budget is -1"),
         ("plan run={plan} budget=500 difficulty=nowhere", "nowhere/results.jsonl: no such file"),
@@ -148,12 +151,13 @@ MISTAKES = {
     ],
     "judge": [
         ("judge scorer=checks data.path={twins}/math.json", "2 solutions are called math/a"),
+        ("judge scorer=checks data=completions data.path={twins}/samples.jsonl", "2 problems are called u"),
         ("judge scorer=checks data=completions data.path={empty}/results.jsonl", "holds no solution"),
         ("judge scorer=checks data.path={run}/nowhere", "nowhere: no such file"),
         ("judge scorer=checks data.path={empty}", "no .json or .json.gz file in it"),
         (
             "judge data=completions data.path={twins}/unscored.jsonl stored=true",
-            "no solution in the file has scores; leave it out",
+            "no solution in the file has scores; leave stored out",
         ),
     ],
 }

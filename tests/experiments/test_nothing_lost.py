@@ -95,7 +95,7 @@ def test_sigterm_is_as_gentle_as_ctrl_c(interrupts: signal.Handlers, here: Path)
     before = partial(signal.signal, signal.SIGINT, interrupts)
     ended = stopped(WORDS, here, signal.SIGTERM, lambda: len(_lines()) >= 5, preexec_fn=before)
     assert ended.returncode == 143 and "Traceback" not in ended.stderr
-    assert f"terminated: {len(_lines())} of 72 searches had ended and are kept; resume with run=run" in ended.stderr
+    assert f"terminated: {len(_lines())} of 72 searches had ended and are saved; resume with run=run" in ended.stderr
     assert Path("run/summary.csv").exists()
 
 
@@ -111,7 +111,7 @@ def test_a_full_disk_stops_the_sweep_and_loses_no_line(here: Path):
     assert process.returncode == 1 and "Traceback" not in err
     kept = _lines()
     assert "run/results.jsonl cannot be written: File too large" in err
-    assert f"{len(kept)} of 72 searches had ended and are kept; resume with run=run" in err
+    assert f"{len(kept)} of 72 searches had ended and are saved; resume with run=run" in err
     assert 5 < len(kept) < 72 and all(json.loads(line) for line in kept)
     assert run("sweep", "run=run") == 0
     assert _lines()[: len(kept)] == kept and len(_lines()) == 72

@@ -33,7 +33,7 @@ def test_the_best_setting_of_each_level_is_found():
     assert single is not None and optimal is not None
     assert (single.accuracy, single.cost.mean()) == (0.5, 10), "of equals the cheapest"
     assert (optimal.accuracy, optimal.cost.mean()) == (1.0, 55)
-    assert cross_fitted(known(), LEVELS, 9) is None, "no setting is so cheap"
+    assert cross_fitted(known(), LEVELS, 9) is None, "every setting costs more"
 
 
 def test_equals_go_to_the_cheapest_and_the_budget_holds():
@@ -118,13 +118,23 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
+def test_levels_of_one_problem_each_are_named_as_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write_results(tmp_path / "run", [result(p, "beam", 1, 1.0, 30.0) for p in range(4)])
+    write_results(tmp_path / "other", [sampled(p, p / 4, seed=1) for p in range(4)])
+    assert run("plan", f"run={tmp_path / 'run'}", "budget=1000", f"difficulty={tmp_path / 'other'}") == 2
+    message = "no level has two problems, one to choose on and one to measure on (the run has 4 problems); "
+    assert f"{message}sweep more problems, or leave out difficulty=\n" in capsys.readouterr().err
+    assert run("plan", f"run={tmp_path / 'run'}", "budget=20", f"difficulty={tmp_path / 'other'}") == 2
+    assert "budget=20: every cell costs more; the cheapest costs 30" in capsys.readouterr().err
+
+
 def test_the_command_names_searcher_and_knobs(folder: Path, capsys: pytest.CaptureFixture[str]):
     assert run("plan", f"run={folder}", "budget=400") == 0
     out = capsys.readouterr().out
     assert "level 1: search=beam search.n=1 search.branch=4" in out
     assert "level 2: search=beam search.n=4 search.branch=4" in out
-    assert "by level: 100.0 % (95 % interval 100.0 to 100.0) for 250 a problem, on problems not chosen on" in out
-    assert "one setting for all: 100.0 % (95 % interval 100.0 to 100.0) for 400 a problem" in out
+    assert "by level: 100.0 % (95 % interval 100.0 to 100.0) at a cost of 250 a problem, cross-fitted" in out
+    assert "one setting for all: 100.0 % (95 % interval 100.0 to 100.0) at a cost of 400 a problem" in out
     with (folder / "levels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["level"], row["n"], float(row["accuracy"])) for row in rows] == [

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from experiments.analysis.curves import ended_at
-from experiments.runs.axes import SPENT, Axis
+from experiments.runs.axes import AXIS_COST, Axis
 from experiments.runs.grading import anytime, distinct, samples, votes
 from experiments.runs.results import Sample
 from search import MCTS, Beam, Budget, End, Kind, Tree
@@ -44,7 +44,7 @@ def test_a_smaller_budget_is_read_off_the_full_run(name: str):
 def test_marks_stand_where_an_answer_changes_and_tell_what_was_spent():
     marks = anytime(grown(SERIAL["mcts"]), GOLD, None)
     assert all(one.correct != two.correct for one, two in pairwise(marks)) and len(marks) > 1
-    for axis in SPENT:
+    for axis in AXIS_COST:
         spent = [mark.spent[axis] or 0 for mark in marks]
         assert spent == sorted(spent) and spent[0] > 0, axis
 

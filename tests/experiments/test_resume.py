@@ -27,10 +27,10 @@ def test_a_run_that_was_cut_off_goes_on(copied: Path, capsys: pytest.CaptureFixt
 def test_another_sweep_does_not_go_on_in_its_folder(copied: Path, capsys: pytest.CaptureFixture[str]):
     assert run("sweep", "run=run", "seeds=[3]") == 2
     told = capsys.readouterr().err
-    assert "run=run was started with another config" in told and "- - 0" in told and "+ - 3" in told
+    assert "run=run was started with a different config" in told and "- - 0" in told and "+ - 3" in told
     Path("toy.jsonl").write_text(Path("toy.jsonl").read_text().replace("q4", "q5"))
     assert run("sweep", "run=run") == 2
-    assert "run=run was started with another problems" in capsys.readouterr().err
+    assert "run=run was started with different inputs: problems" in capsys.readouterr().err
     assert run("sweep", "run=run", "policy.branch=2") == 2, "a knob of the policy that it was begun with"
     assert "+   branch: 2" in capsys.readouterr().err
 
@@ -54,14 +54,15 @@ def test_a_run_begun_before_classes_moved_resumes(copied: Path, capsys: pytest.C
     assert "-   _target_: Other\n+   _target_: Toy" in capsys.readouterr().err
 
 
-def test_a_sweep_does_not_go_on_with_an_edited_searcher(here: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_sweep_does_not_resume_with_an_edited_searcher(here: Path, capsys: pytest.CaptureFixture[str]):
     mine = Path("edited_search.py")
     mine.write_text("from search import BestOfN\n\n\nclass Mine(BestOfN):\n    pass\n")
     assert sweep("searchers=[custom]", "search.custom.cls=edited_search:Mine", "budgets=[1]") == 0
     assert run("sweep", "run=run") == 0
     mine.write_text(mine.read_text().replace("pass", "other = 1"))
     assert run("sweep", "run=run") == 2
-    assert "another search.custom.cls: " in (told := capsys.readouterr().err) and "edited_search.py has changed" in told
+    err = capsys.readouterr().err
+    assert "different inputs: search.custom.cls: " in err and "edited_search.py has changed" in err
 
 
 def test_two_processes_do_not_write_to_one_folder(copied: Path, capsys: pytest.CaptureFixture[str]):
@@ -87,7 +88,7 @@ def test_ctrl_c_keeps_what_has_ended(here: Path):
     ended = stopped(["sweep", *words], here, signal.SIGINT, lambda: len(result_lines(here / "run")) >= 3)
     assert ended.returncode == 130 and "Traceback" not in ended.stderr
     assert 3 <= len(lines()) < 20
-    assert f"interrupted: {len(lines())} of 20 searches had ended and are kept" in ended.stderr
+    assert f"interrupted: {len(lines())} of 20 searches had ended and are saved" in ended.stderr
     counted = {(row["searcher"], row["n"]): int(row["problems"]) for row in summary()}
     assert sum(counted.values()) == len(lines())
 

@@ -105,7 +105,7 @@ def test_ctrl_c_prints_the_answer_so_far(tmp_path: Path):
     ended = stopped(command, tmp_path, signal.SIGINT, (tmp_path / "answered").exists)
     tree = Tree.loads((tmp_path / "tree.json").read_text())
     assert ended.returncode == 130 and "Traceback" not in ended.stderr
-    assert "interrupted; this is what the search had found so far" in ended.stdout
+    assert "interrupted; the result so far:" in ended.stdout
     assert tree.stopped == "cancelled" and len(tree.leaves()) < 1000
     assert len(tree.leaves()) >= 10 and f"answer: {Selection()(tree).answer}" in ended.stdout
 

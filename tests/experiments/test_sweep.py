@@ -116,7 +116,7 @@ def test_a_dead_engine_is_told_once_and_what_has_ended_is_kept(here: Path, capsy
     told = capsys.readouterr().err
     assert told.count("the engine has ended. Its log:\nlast words: ") == 1
     assert 1 <= len(lines()) < 15
-    assert f"{len(lines())} of 15 searches had ended and are kept" in told
+    assert f"{len(lines())} of 15 searches had ended and are saved" in told
     assert not any(line["error"] for line in lines())
 
 

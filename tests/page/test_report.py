@@ -11,7 +11,7 @@ from experiments.analysis.cells import Cells
 from experiments.analysis.comparisons import Cell, Comparison, comparisons
 from experiments.analysis.curves import chart
 from experiments.analysis.uncertainty import Interval
-from experiments.commands.report import whole_file
+from experiments.commands.report import atomic_file
 from experiments.reports.page.figures import AXES, curves
 from experiments.reports.page.words import sentence
 from experiments.runs.axes import Axis
@@ -66,7 +66,7 @@ def test_a_page_without_trees_is_smaller_and_says_how_to_get_them(tmp_path: Path
     assert "tree" in full.details(0)["searches"][0] and "tree" not in small.details(0)["searches"][0]
     assert "trees=true" in small.data()["treeless"]
     none = Parsed(made(write_run(tmp_path / "none", trees=False)))
-    assert "A sweep with trees=true keeps them" in none.data()["treeless"]
+    assert "A sweep with trees=true saves them" in none.data()["treeless"]
 
 
 def test_a_broken_tree_is_named_on_the_page(tmp_path: Path):
@@ -97,7 +97,7 @@ def test_a_report_that_fails_leaves_the_old_page(tmp_path: Path):
     page.write_text("old")
 
     def broken_off() -> None:
-        with whole_file(page) as file:
+        with atomic_file(page) as file:
             file.write(b"half")
             raise KeyboardInterrupt
 
@@ -156,17 +156,18 @@ def test_a_comparison_becomes_a_sentence():
     cells: Any = {"searcher": "mcts", "scale": 16, "cost": 2512.0, "correct": None}
     better = Comparison(Cell(**cells), 0.037, Interval(0.009, 0.065), 0.009, 3, 1)
     assert sentence(better, "Best-of-N", "N", 300, "generated tokens") == (
-        "At the generated tokens that MCTS spends at N = 16 (2,512 a problem), it is right on 3.7 % more problems than "
-        "Best-of-N (95 % interval 0.9 to 6.5, p = 0.009, 300 problems): better."
+        "At the generated tokens that MCTS uses at N = 16 (2,512 a problem), its accuracy is 3.7 percentage points "
+        "higher than that of Best-of-N (95 % interval 0.9 to 6.5, p = 0.009, 300 problems): better."
     )
     unsure = better._replace(
         difference=-0.01, interval=better.interval and better.interval._replace(low=-0.05, high=0.03)
     )
     assert sentence(unsure, "Best-of-N", "N", 300) == (
-        "At N = 16, MCTS is right on 1.0 % fewer problems than Best-of-N (95 % interval -3.0 to 5.0, p = 0.009, 300 "
-        "problems): this run cannot tell which is better."
+        "At N = 16, the accuracy of MCTS is 1.0 percentage points lower than that of Best-of-N (95 % interval "
+        "-3.0 to 5.0, p = 0.009, 300 problems): this run cannot tell which is better."
     )
-    assert sentence(Comparison(Cell(**cells)), "Best-of-N", "N", 300, "FLOPs").endswith("nor so few: no comparison.")
+    alone = sentence(Comparison(Cell(**cells)), "Best-of-N", "N", 300, "FLOPs")
+    assert alone.endswith("outside the range of Best-of-N: no comparison.")
 
 
 def test_every_comparison_is_said(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""The curves and the table of a page, by selection rule: `curves`, `summary` and `axes` say what the numbers are."""
+"""The curves and tables of a page, by selection rule, as data for its scripts and templates."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -9,13 +9,13 @@ from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.summary import Row
 from experiments.errors import RunError
 from experiments.reports.curves import LOOKS
-from experiments.runs.axes import LABELS, SPENT
+from experiments.runs.axes import AXIS_COST, LABELS
 from experiments.runs.results import ORACLE
 from experiments.terminal import number, percent
 from search.answers.selection import Rule
 from search.tree.cost import Ledger
 
-AXES = [*map(str, SPENT), SCALE]
+AXES = [*map(str, AXIS_COST), SCALE]
 
 
 RULES = {**RULE_NAMES, ORACLE: f"{RULE_NAMES[ORACLE]} (some answer is right)"}
@@ -24,7 +24,7 @@ RULES = {**RULE_NAMES, ORACLE: f"{RULE_NAMES[ORACLE]} (some answer is right)"}
 _MARKERS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "X": "x"}
 
 
-_WIDTH = 2.4  # pixels of a line, in which matplotlib's dashes are counted
+_WIDTH = 2.4  # line width in pixels, the unit of matplotlib's dashes
 
 
 def label(searcher: str) -> str:
@@ -32,7 +32,7 @@ def label(searcher: str) -> str:
 
 
 def curves(cells: Cells, rules: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """By rule, what is drawn; a rule by which no searcher's answers were chosen is left out. `cells` are complete."""
+    """The curves by rule; a rule that no searcher allows is left out. `cells` are complete."""
     by_rule: dict[str, dict[str, Any]] = {}
     for rule in rules:
         if rule == ORACLE:
@@ -91,20 +91,20 @@ def _counts(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def tables(rows: Sequence[Row], rules: Sequence[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """By rule, the rows of `summarise` as texts, in the order of `headings`."""
+    """By rule, the rows of `summarise` as strings, in the order of `headings`."""
     best = {_cell(row): row["accuracy"] for row in rows if row["selection"] == ORACLE}
     for rule in rules:
-        shown: list[dict[str, Any]] = []
+        table: list[dict[str, Any]] = []
         before = None
         for row in (row for row in rows if row["selection"] == rule):
             texts = [_scale(row), percent(row["accuracy"]), _interval(row), percent(best.get(_cell(row)))]
             counts = [_known(row[name]) for name in _counts(rows)]
-            costs = [_known(spent(_ledger(row))) for spent in SPENT.values()]
-            shown.append(
+            costs = [_known(cost(_ledger(row))) for cost in AXIS_COST.values()]
+            table.append(
                 {"label": label(row["searcher"]), "first": row["searcher"] != before, "cells": texts + counts + costs}
             )
             before = row["searcher"]
-        yield rule, shown
+        yield rule, table
 
 
 def _cell(row: Row) -> tuple[Any, ...]:

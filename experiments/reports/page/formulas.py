@@ -1,7 +1,7 @@
-"""Text with LaTeX in it, cut into pieces: plain text, and formulas as MathML in plain data.
+"""Cuts text with LaTeX into pieces: plain text, and formulas as MathML in plain data.
 
-Neither the text nor what the converter makes of it is trusted: a formula is rebuilt from a list of elements without a
-single attribute, and one that cannot be converted, or whose source is too long or defines macros, stays text.
+Neither the text nor the converter's output is trusted: a formula is rebuilt from a list of allowed elements, without
+attributes. A formula that cannot be converted, is too long or defines macros stays text.
 """
 
 import re
@@ -16,7 +16,7 @@ from latex2mathml.converter import Converter
 LONGEST = 1_000  # characters of a formula's source
 
 
-DEEPEST = 40  # elements within each other, in what a browser is given
+DEEPEST = 40  # nesting depth of the elements that a browser receives
 
 
 ELEMENTS = frozenset(
@@ -28,7 +28,7 @@ ELEMENTS = frozenset(
 _CHILDREN = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2, "munderover": 3}
 
 
-_ROWS = frozenset({"math", "mstyle", "mpadded", "menclose"})  # of which only the contents are kept
+_ROWS = frozenset({"math", "mstyle", "mpadded", "menclose"})  # elements that are replaced by their contents
 
 
 _MACROS = re.compile(r"\\(re)?newcommand|\\def|\\newenvironment|\\DeclareMathOperator|\\verb")
@@ -48,7 +48,7 @@ _FORMULA = re.compile(
 _BLOCKS = ("dollars", "brackets", "environment")
 
 
-_LETTERS = "∞∂∇∅∀∃"  # mathematical signs that stand for themselves and are no operators
+_LETTERS = "∞∂∇∅∀∃"  # mathematical symbols that are not operators
 
 
 Mathml = list[Any]  # [element, child or text, ...]
@@ -78,22 +78,22 @@ class Pieces:
     def _cut(self, text: str) -> list[Piece]:
         pieces: list[Piece] = []
         start = 0
-        for found in _FORMULA.finditer(text):
-            kind = found.lastgroup if found.lastgroup != "name" else "environment"
-            number = self._number(found[kind or 0], kind in _BLOCKS)
+        for match in _FORMULA.finditer(text):
+            kind = match.lastgroup if match.lastgroup != "name" else "environment"
+            number = self._number(match[kind or 0], kind in _BLOCKS)
             if number is not None:
-                pieces += [text[start : found.start()], number]
-                start = found.end()
+                pieces += [text[start : match.start()], number]
+                start = match.end()
         return [piece for piece in (*pieces, text[start:]) if piece != ""]
 
     def _number(self, source: str, block: bool) -> int | None:
         """The formula's place; None where it stays text."""
         if (source, block) not in self._numbers:
-            made = mathml(source)
-            if made is None:
+            formula = mathml(source)
+            if formula is None:
                 return None
             self._numbers[source, block] = len(self.formulas)
-            self.formulas.append((source, block, made))
+            self.formulas.append((source, block, formula))
         return self._numbers[source, block]
 
 
@@ -106,12 +106,12 @@ def mathml(source: str) -> Mathml | None:
         return None
     try:
         return _rebuilt(Converter().convert_to_element(source), DEEPEST)
-    except Exception:  # the converter's own errors are many, and no formula may end a report
+    except Exception:  # the converter raises many types, and no formula may end a report
         return None
 
 
 def _rebuilt(element: Element, depth: int) -> Mathml:
-    """The element without attributes. Raises ValueError for one that is not known or lacks a part, or is too deep."""
+    """The element without attributes. Raises ValueError for an unknown, malformed or too deep element."""
     if depth == 0:
         raise ValueError("too deep")
     tag, text = element.tag, unescape(element.text or "")

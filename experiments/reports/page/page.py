@@ -1,4 +1,4 @@
-"""The page of a run: its results, files and trees, summed up, cut into pieces and rendered."""
+"""Builds the page of a run from its results, files and trees."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,14 +26,16 @@ from experiments.terminal import number
 from search.answers.selection import Rule
 from search.tree.scores import Reduction
 
-TREELESS = "This sweep kept no tree of this search. A sweep with trees=true keeps them, and its report shows them here."
+TREELESS = (
+    "This sweep saved no tree of this search. A sweep with trees=true saves them, and its report shows them here."
+)
 
 
-LEFT_OUT = "This page was made without trees; `stepsearch report` with trees=true puts those that the sweep kept here."
+LEFT_OUT = "This page was made without trees; `stepsearch report` with trees=true shows those that the sweep saved."
 
 
 def page(folder: Path, results: Sequence[Result], baseline: str, trees: bool) -> str:
-    """HTML. Every cell is in the table and the list; curves and comparisons are over problems that ended in all."""
+    """The HTML. Table and list have every cell; curves and comparisons use the problems that ended in all cells."""
     cells = Cells.of(results)
     known = {rule for rules in cells.rules.values() for rule in rules}
     rules = [rule for rule in RULES if rule in known]
@@ -72,7 +74,7 @@ def _text(path: Path) -> str | None:
 
 
 def _selection(folder: Path) -> tuple[str, Reduction | None]:
-    """The rule and the reduction that the run chose its answers by; the defaults where its config does not tell."""
+    """The selection rule and the reduction of the run's config; the defaults where the config is unknown."""
     selection = config_of(folder).get("selection")
     rule, reduction = (selection.get("rule"), selection.get("reduction")) if isinstance(selection, dict) else ("", None)
     try:
@@ -135,7 +137,7 @@ def _subtitle(cells: Cells) -> str:
 
 def _caption(cells: Cells) -> str:
     problems = len(cells.problems)
-    earlier = " Thin lines: what the largest run would have answered, had it ended earlier."
+    earlier = " Thin lines: accuracy if the largest run had ended earlier."
     return (
         f"{problems:,} problem{'s' * (problems != 1)} that ended in every cell. Bands are 95 % intervals, by bootstrap "
         "over problems." + earlier * any(result.anytime for result in cells.results)

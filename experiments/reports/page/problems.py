@@ -1,4 +1,4 @@
-"""The problems of a run as a page has them: a line each for the list, and, packed, all that is behind it."""
+"""The problems of a run as page data: a row each for the list, and the packed details of each."""
 
 import base64
 import gzip
@@ -19,26 +19,26 @@ from experiments.runs.tree_files import tree_name
 from search.tree import Tree
 from search.tree.scores import Reduction
 
-_SHOWN = ("seed", "selections", "oracle", "stopped", "error", "ledger", "distinct")  # of a result, in a page
+_FIELDS = ("seed", "selections", "oracle", "stopped", "error", "ledger", "distinct")  # of a result that the page has
 
 
-_FEW = 40  # problems, that are packed before other processes have started
+_FEW = 40  # below this number of problems, one process is faster than several
 
 
 class Columns(NamedTuple):
-    """The cells of a run in order, as they stand in an address, and the rules whose answers are shown."""
+    """The keys of a run's cells, in order, and the rules whose answers the page has."""
 
     keys: list[str]
     rules: list[str]
 
 
 def cell_key(cell: CellKey) -> str:
-    """A cell in an address: `mcts-16`, `mcts-16-generated_tokens-500`."""
+    """A cell's name in a URL: `mcts-16`, `mcts-16-generated_tokens-500`."""
     return "-".join([cell.searcher, str(cell.n), *(f"{name}-{value:g}" for name, value in cell.limit)])
 
 
 def by_problem(results: Sequence[Result]) -> dict[str, list[Result]]:
-    """Sorted by id, numbers in it by size: results stand in the order in which they ended."""
+    """The results of each problem, in natural order of the ids (p2 before p10)."""
     problems: dict[str, list[Result]] = {}
     for result in results:
         problems.setdefault(result.problem, []).append(result)
@@ -50,7 +50,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def line(members: Sequence[Result], columns: Columns, pieces: Pieces) -> dict[str, Any]:
-    """A problem in the list. `correct` has, by rule and cell, the mean over seeds (None: not known or not run);
+    """A problem's row in the list. `correct` has, by rule and cell, the mean over seeds (None: not known or not run);
     `failed` the cells of which some search failed, `silent` those without an answer.
     """
     by_cell: dict[str, list[Result]] = {}
@@ -83,7 +83,7 @@ def details(
     searches = [
         {
             "cell": columns.keys.index(cell_key(result.cell)),
-            **{name: row[name] for name in _SHOWN},
+            **{name: row[name] for name in _FIELDS},
             **_tree(result, files, reduction, pieces),
         }
         for result, row in ((result, result.to_json()) for result in members)
@@ -94,7 +94,7 @@ def details(
 def _tree(
     result: Result, files: Mapping[str, Sequence[Path]], reduction: Reduction | None, pieces: Pieces
 ) -> dict[str, Any]:
-    """{"tree": ...}; {"unread": why} for a file that cannot be shown: one broken tree must not end a report."""
+    """{"tree": ...}, or {"unread": why} for an unreadable file: one broken tree must not end a report."""
     for path in files.get(tree_name(result.key), ()):
         try:
             tree = Tree.loads(path.read_text("utf-8"))
@@ -111,7 +111,7 @@ def all_packed(
     files: Mapping[str, Sequence[Path]],
     reduction: Reduction | None,
 ) -> Iterator[str]:
-    """The details of each problem, packed, in order; many are shared out among processes."""
+    """The packed details of each problem, in order; many problems are distributed over processes."""
     if len(problems) < _FEW or not files:
         yield from (packed(members, files, columns, reduction) for members in problems)
         return
@@ -135,6 +135,6 @@ def _own(members: Sequence[Result], files: Mapping[str, Sequence[Path]]) -> dict
 def packed(
     members: Sequence[Result], files: Mapping[str, Sequence[Path]], columns: Columns, reduction: Reduction | None
 ) -> str:
-    """A problem's details as JSON, gzipped, in base64: what a page inflates when it is asked for."""
+    """A problem's details as JSON, gzipped, in base64; the page unpacks it when the problem is opened."""
     text = json.dumps(details(members, files, columns, reduction), separators=(",", ":"), allow_nan=False)
     return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()

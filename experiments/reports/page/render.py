@@ -1,8 +1,8 @@
-"""One HTML file out of data, templates, styles and scripts.
+"""Renders one HTML file from data, templates, styles and scripts.
 
 Texts of models and problem files reach the page in three ways, all inert: escaped by Jinja2, as JSON whose `<`, `>` and
 `&` are escapes, and packed in base64. Scripts put them into text nodes. A content security policy names the page's own
-scripts by their hashes, so that nothing else runs, and forbids every request.
+scripts by their hashes, so no other script runs, and forbids every request.
 """
 
 import base64
@@ -34,8 +34,8 @@ SCRIPTS = (
 _ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 
 
-def render(data: Mapping[str, Any], blobs: list[str], **shown: Any) -> str:
-    """The page. `data` is what its scripts read at once, `blobs` a packed text a problem, `shown` is for templates."""
+def render(data: Mapping[str, Any], blobs: list[str], **context: Any) -> str:
+    """The page. Its scripts read `data` at once; `blobs` has a packed text a problem; `context` fills the templates."""
     from plotly.offline import get_plotlyjs
 
     scripts = [get_plotlyjs(), *(_static(name) for name in SCRIPTS)]
@@ -51,12 +51,12 @@ def render(data: Mapping[str, Any], blobs: list[str], **shown: Any) -> str:
         scripts=[Markup(script) for script in scripts],
         data=Markup(inert_json(data)),
         blobs=blobs,
-        **shown,
+        **context,
     )
 
 
 def inert_json(data: Any) -> str:
-    """JSON in ASCII that no HTML parser finds a tag in."""
+    """JSON in ASCII in which no HTML parser can find a tag."""
     return json.dumps(data, separators=(",", ":"), allow_nan=False).translate(_ESCAPES)
 
 

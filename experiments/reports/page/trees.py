@@ -1,4 +1,4 @@
-"""What a page shows of a search's tree: steps, scores, visits, particles, where it was cut, the answer's path, votes.
+"""A search's tree as page data: steps, scores, visits, particles, pruned nodes, the path to the answer, votes.
 
 Token ids and log-probabilities are left out. Nodes are numbered parents first, as `Tree.nodes` has them.
 """
@@ -51,28 +51,28 @@ def tree_data(tree: Tree, gold: str | None, reduction: Reduction | None, pieces:
         "nodes": columns,
         "rules": {rule: _votes(ballot, numbers, answers) for rule, ballot in ballots.items()},
         "populations": _populations(tree, numbers),
-        "answers": answers.found,
+        "answers": answers.rows,
     }
 
 
 class _Answers:
-    """Numbers answers, and says of each whether it is right: `found` holds [text, right or None without gold]."""
+    """Numbers the answers and grades them: `rows` holds [text, right or None without gold]."""
 
     def __init__(self, gold: str | None) -> None:
-        self.found: list[tuple[str, bool | None]] = []
+        self.rows: list[tuple[str, bool | None]] = []
         self._gold, self._numbers = gold, dict[str, int]()
 
     def __call__(self, answer: str | None) -> int | None:
         if answer is None:
             return None
         if answer not in self._numbers:
-            self._numbers[answer] = len(self.found)
-            self.found.append((answer, None if self._gold is None else equivalent(answer, self._gold)))
+            self._numbers[answer] = len(self.rows)
+            self.rows.append((answer, None if self._gold is None else equivalent(answer, self._gold)))
         return self._numbers[answer]
 
 
 def _short(value: float | None) -> float | None:
-    """Four significant digits: what is shown, in few characters."""
+    """Rounded to the four significant digits that are shown, which keeps the page small."""
     return value if value is None or isinstance(value, int) else float(f"{value:.4g}")
 
 
@@ -86,10 +86,10 @@ def _state(node: Node, cut: set[Node]) -> str:
 
 
 def _cut(tree: Tree) -> set[Node]:
-    """The open nodes that beam search or a particle filter did not go on with."""
-    kept: list[set[Node]] = [set(event.data["kept"]) for event in tree.events("beam")]
+    """The open nodes that beam search or a particle filter did not extend."""
+    survivors: list[set[Node]] = [set(event.data["kept"]) for event in tree.events("beam")]
     ends = {node for node in tree.born() if node.open and not node.children}
-    cut = {node for node in ends if node.depth <= len(kept) and node not in kept[node.depth - 1]}
+    cut = {node for node in ends if node.depth <= len(survivors) and node not in survivors[node.depth - 1]}
     populations = tree.events("population")
     if populations:
         last: set[Node] = set(populations[-1].data["nodes"])
@@ -105,7 +105,7 @@ def _votes(ballot: Ballot, numbers: Numbers, answers: _Answers) -> dict[str, Any
 
 def _populations(tree: Tree, numbers: Numbers) -> list[dict[str, Any]]:
     """A particle filter's: `nodes` and `weights` by particle, `ess`, `log_evidence`, and `ancestors` where the
-    population was resampled: of each particle of the next one, its place in this one.
+    population was resampled: for each particle of the next one, the index of its parent in this one.
     """
     resampled = {event.data["step"]: event.data["ancestors"] for event in tree.events("resampling")}
     populations: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-// The curves: a line a searcher on the chosen axis, by the chosen rule; and what else follows these two choices.
+// The curves: a line for each searcher, by the chosen axis and rule; also shows the parts that depend on these choices.
 "use strict";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -17,7 +17,7 @@ function drawCurves() {
   }
   const figure = data.curves[rule()];
   if (!byId("plot") || !figure) return;
-  const traces = [ // the searchers last, on top of all else
+  const traces = [ // the searchers last, on top
     ...(figure.greedy === null ? [] : [greedyTrace(figure, axis)]),
     ...figure.references.flatMap((line) => lineTraces(line, axis, false)),
     ...figure.earlier.flatMap((line) => earlierTraces(line, axis)),
@@ -78,7 +78,7 @@ function lineTraces(line, axis, band) {
   return [area, drawn];
 }
 
-// What a search would have answered, had it ended earlier: a thin line without points.
+// The accuracy if the largest run had ended earlier: a thin line without points.
 function earlierTraces(line, axis) {
   const points = placed(line, axis);
   if (!points.length) return [];
@@ -124,7 +124,7 @@ function hover(line, point, axis) {
   ].join("<br>");
 }
 
-// 1, 2 and 5 of every power of ten between the ends, in full; where these are near each other, Plotly's own.
+// Ticks at 1, 2 and 5 times every power of ten between the ends; Plotly's own ticks for less than one decade.
 function decades(places) {
   if (!(places.at(-1) > 10 * places[0])) return { tickmode: "auto" };
   const powers = [];
@@ -135,7 +135,7 @@ function decades(places) {
   return { tickmode: "array", tickvals: ticks.map(([step, power]) => step * 10 ** power), ticktext: ticks.map(text) };
 }
 
-// Zoomed in, Plotly finds ticks of its own; they are ours again when the whole is shown.
+// Plotly chooses the ticks while zoomed in; the ticks above return when the zoom is reset.
 function followZoom() {
   byId("plot").on("plotly_relayout", (change) => {
     if ("xaxis.range[0]" in change) Plotly.relayout("plot", { "xaxis.tickmode": "auto" });

@@ -1,7 +1,8 @@
-// The tree at a glance: depth to the right, a line an end; colour is the score, size the visits or samples, the answer's path bold.
+// Draws the tree: depth grows to the right, one line a leaf; colour is the score, size the visits or samples, bold the
+// path to the answer.
 "use strict";
 
-const LINE = 16; // pixels between two ends
+const LINE = 16; // pixels between two leaves
 
 function drawing(view, choose) {
   const deepest = Math.max(...view.nodes.map((node) => node.depth));
@@ -22,11 +23,11 @@ function drawing(view, choose) {
   const dots = view.nodes.map((node) => dot(node, places.of[node.i], view, most, choose));
   const labels = view.nodes.filter((node) => !node.children.length).map((node) => label(node, places.of[node.i], view));
   return svg("svg", { class: "drawing", width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
-    "aria-label": `The tree: ${count(view.nodes.length, "step")}, ${count(ends, "end")}; the outline below has it in words` },
+    "aria-label": `The tree: ${count(view.nodes.length, "step")}, ${count(ends, "leaf").replace("leafs", "leaves")}; the outline below has its text` },
     ...edges, svg("circle", { cx: root.x, cy: root.y, r: 3, class: "root" }), ...dots, ...labels);
 }
 
-// Ends from top to bottom; a branching stands midway between its first and its last child.
+// Leaves from top to bottom; a node with children is midway between its first and its last child.
 function placesOf(nodes, step) {
   const of = new Array(nodes.length);
   const tops = nodes.filter((node) => node.parent < 0);
@@ -48,9 +49,9 @@ function dot(node, { x, y }, view, most, choose) {
   const { background } = scoreColour(view.colour.share(node.score));
   const size = view.visited ? (node.visits ?? 0) : node.many;
   const r = 3 + 5 * Math.sqrt(size / most);
-  const said = `score ${score(node.score)}, ${view.visited ? `visits ${node.visits ?? 0}` : `${node.many} alike`}, ${[...node.states.keys()].join(", ")}`;
+  const summary = `score ${score(node.score)}, ${view.visited ? `visits ${node.visits ?? 0}` : `${node.many} alike`}, ${[...node.states.keys()].join(", ")}`;
   return svg("circle", { cx: x, cy: y, r, style: `fill:${background}`, class: "dot", on: { click: () => choose(node.i) } },
-    svg("title", {}, `${said}\n${view.plain(node.text)}`));
+    svg("title", {}, `${summary}\n${view.plain(node.text)}`));
 }
 
 function label(node, { x, y }, view) {

@@ -1,9 +1,9 @@
 // The tree as an outline: a run of steps without a branch is a block, its branches are indented below it and fold.
 "use strict";
 
-// The nodes of a packed tree, parents first and the root left out. Siblings of one text and score are one node here, so
-// that what samples share is shown once: `states` says what became of how many, `number` leads from a packed node to its
-// own: [{i, parent, children, depth, text, score, states, many, ...}].
+// The nodes of a packed tree, parents first, without the root. Siblings with the same text and score are merged into one
+// node: `states` counts how they ended, `number` maps a packed node to its merged one:
+// [{i, parent, children, depth, text, score, states, many, ...}].
 function nodesOf(tree) {
   const columns = tree.nodes;
   const nodes = [];
@@ -31,7 +31,7 @@ function nodesOf(tree) {
   return { nodes, number };
 }
 
-// From a score to its place between the colours: probabilities as they are, anything else within the tree's range.
+// Maps a score to a position on the colour scale: probabilities unchanged, other scores within the tree's range.
 function colouring(tree, nodes) {
   if (["correctness", "value", "outcome"].includes(tree.kind) && nodes.every((n) => n.score === null || (n.score >= 0 && n.score <= 1))) {
     return { share: (value) => value, low: 0, high: 1 };
@@ -112,13 +112,13 @@ class Outline {
     const tag = (text, title) => el("span", { class: "tag", title }, text);
     const particles = view.particles.get(node.i);
     return [
-      node.visits !== null && tag(`visits ${node.visits}`, "how often the search came through"),
-      node.q !== null && tag(`Q ${score(node.q)}`, "what was backed up through it"),
-      node.prior !== null && tag(`prior ${node.prior.toFixed(2)}`, "prior of the policy"),
+      node.visits !== null && tag(`visits ${node.visits}`, "number of visits by the search"),
+      node.q !== null && tag(`Q ${score(node.q)}`, "value backed up through this step"),
+      node.prior !== null && tag(`prior ${node.prior.toFixed(2)}`, "prior probability"),
       node.many > 1 && tag(`${node.many} alike`, "samples of the same text"),
-      particles && tag(particles.text, "particles here, their share of the weight, and how many go on from here"),
+      particles && tag(particles.text, "particles at this step, their descendants after resampling, and their share of the weight"),
       ...[...node.states].map(([state, times]) => this.ending(node, state, times)),
-      node.at === null && tag("not judged", "born after the search had ended, or not at all"),
+      node.at === null && tag("not judged", "not scored before the search ended"),
       node.answer !== null && el("span", { class: "tag answer" }, "answer ", view.answer(node.answer)),
     ];
   }
@@ -126,10 +126,10 @@ class Outline {
   ending(node, state, times) {
     const few = times < node.many ? `: ${times} of ${node.many}` : "";
     const tag = (text, title, name = "tag") => el("span", { class: name, title }, text + few);
-    if (state === "cut") return tag("✂ cut here", "the search did not go on from here", "tag cut");
-    if (state === "open") return tag("not extended", "the search ended before it came here");
-    if (state.startsWith("truncated")) return tag(state, "cut by a limit: it never votes", "tag cut");
-    return state === "finished" && node.answer === null ? tag("no answer", "finished without one", "tag cut") : null;
+    if (state === "cut") return tag("✂ cut here", "the search pruned this step", "tag cut");
+    if (state === "open") return tag("not extended", "the search ended before it extended this step");
+    if (state.startsWith("truncated")) return tag(state, "cut by a limit; a truncated solution never votes", "tag cut");
+    return state === "finished" && node.answer === null ? tag("no answer", "finished without an answer", "tag cut") : null;
   }
 
   reveal(i) {
@@ -151,7 +151,7 @@ class Outline {
     rows[0]?.scrollIntoView({ block: "center", behavior: "smooth" });
   }
 
-  // Folds or unfolds all; `path` leaves the answer's open.
+  // Opens or closes all blocks; with `path`, only those on the path to the answer are open.
   fold(open, path = false) {
     const visit = (block) => {
       if (block.details) {
@@ -166,14 +166,14 @@ class Outline {
 }
 
 function leavesBelow(node) {
-  const found = [];
+  const leaves = [];
   const stack = [node];
   while (stack.length) {
     const next = stack.pop();
     if (next.children.length) stack.push(...next.children);
-    else found.push(next);
+    else leaves.push(next);
   }
-  return found;
+  return leaves;
 }
 
 function stepsBelow(node) {

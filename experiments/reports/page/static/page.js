@@ -1,10 +1,10 @@
-// What every part of the page shares: the data, elements, numbers, colours, addresses. Texts become text nodes only.
+// Helpers shared by all parts of the page: data, elements, numbers, colours, addresses. Texts become text nodes only.
 "use strict";
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 
-// An element; `attributes` are named by this code alone, children are nodes or texts.
+// An element; attribute names come from this code only, children are nodes or texts.
 function el(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
 }
@@ -45,11 +45,11 @@ function score(value) {
   return Math.abs(value) < 1000 ? value.toFixed(Math.abs(value) < 10 ? 3 : 1) : value.toPrecision(4);
 }
 
-// colours: from vermillion over yellow to blue, which the colour-blind tell apart, and so does a print in grey
+// colours: vermillion, yellow, blue; distinguishable with colour blindness and in greyscale
 
 const STOPS = [[170, 60, 0], [230, 140, 60], [250, 232, 180], [130, 180, 220], [0, 80, 140]];
 
-// Relative, as WCAG 2 has it: above 0.179 black is read better than white.
+// Relative luminance (WCAG 2); above 0.179 black text is more readable than white.
 function luminance(parts) {
   const [red, green, blue] = parts.map((part) => (part <= 10 ? part / 3294.6 : ((part / 255 + 0.055) / 1.055) ** 2.4));
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;

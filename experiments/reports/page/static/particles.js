@@ -1,10 +1,10 @@
 // A particle filter's populations: a column a step, a row a particle; colour is the score, size the weight. Lines lead
-// from a particle to those that go on from it; where a population was resampled, some have several and some have none.
+// from a particle to its descendants; after resampling a particle may have several or none.
 "use strict";
 
-// By node, what its particles are and become: "3 particles → 5, weight 0.21".
+// By node, a summary of its particles before and after resampling: "3 particles → 5, weight 0.21".
 function particlesOf(tree, number) {
-  const found = new Map();
+  const summaries = new Map();
   tree.populations.forEach((population, step) => {
     const groups = new Map();
     population.nodes.forEach((packed, particle) => {
@@ -14,10 +14,10 @@ function particlesOf(tree, number) {
     for (const [node, members] of groups) {
       const weight = members.reduce((sum, particle) => sum + population.weights[particle], 0);
       const next = later ? ` → ${later.filter((from) => members.includes(from)).length}` : "";
-      found.set(node, { text: `${count(members.length, "particle")}${next}, weight ${weight.toFixed(3)}`, step });
+      summaries.set(node, { text: `${count(members.length, "particle")}${next}, weight ${weight.toFixed(3)}`, step });
     }
   });
-  return found;
+  return summaries;
 }
 
 function populations(view, choose) {

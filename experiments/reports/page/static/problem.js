@@ -1,8 +1,8 @@
-// One problem: its question, what every cell made of it, and the chosen search with its votes and its tree.
+// One problem: its question, the result of every cell, and the chosen search with its votes and its tree.
 "use strict";
 
 let unpacked = { index: -1, details: null };
-let turn = 0; // of the last call, so that a slow one never draws over a newer one
+let turn = 0; // number of the last call, so that a slow call never draws over a newer one
 
 async function unpack(index) {
   if (unpacked.index !== index) {
@@ -13,18 +13,18 @@ async function unpack(index) {
   return unpacked.details;
 }
 
-async function openProblem(asked) {
+async function openProblem(target) {
   const mine = ++turn;
   const view = byId("view-problem");
-  const index = data.problems.findIndex((problem) => problem.id === asked.problem);
+  const index = data.problems.findIndex((problem) => problem.id === target.problem);
   if (index < 0) {
-    view.replaceChildren(el("h2", { id: "problem-title" }, "No such problem"), el("p", {}, el("bdi", {}, asked.problem)));
+    view.replaceChildren(el("h2", { id: "problem-title" }, "No such problem"), el("p", {}, el("bdi", {}, target.problem)));
     return;
   }
   const details = await unpack(index);
   if (mine !== turn) return;
   const problem = data.problems[index];
-  const search = chosenSearch(details, asked);
+  const search = chosenSearch(details, target);
   view.replaceChildren(...problemHead(problem, details, search), ...searchPart(problem, details, search));
   showPath(view.querySelector(".tall"));
 }
@@ -35,12 +35,12 @@ function showPath(box) {
   if (last) box.scrollTop = last.getBBox().y - box.clientHeight / 2;
 }
 
-// The search asked for; else that of the cell, else one with a tree, of the largest cell.
-function chosenSearch(details, asked) {
-  const cell = data.cells.findIndex((entry) => entry.key === asked.cell);
+// The requested search. If missing: one of the same cell; if none, one with a tree, from the largest cell.
+function chosenSearch(details, target) {
+  const cell = data.cells.findIndex((entry) => entry.key === target.cell);
   const inCell = details.searches.filter((search) => search.cell === cell);
   const best = details.searches.toSorted((a, b) => Boolean(b.tree) - Boolean(a.tree) || b.cell - a.cell);
-  return inCell.find((search) => String(search.seed) === asked.seed) ?? inCell[0] ?? best[0];
+  return inCell.find((search) => String(search.seed) === target.seed) ?? inCell[0] ?? best[0];
 }
 
 function problemHead(problem, details, search) {
@@ -86,11 +86,11 @@ function matrix(problem, details, current) {
       el("table", { class: "matrix" }, el("thead", {}, el("tr", {}, el("th", {}), ...heads)), el("tbody", {}, ...greedy, ...rows))));
 }
 
-// Of a cell that was not run, what the samples of a larger one tell of it.
+// The estimate for a cell that was not run, from the samples of a larger one.
 function estimate(problem, searcher, scale) {
   const place = data.cells.findIndex((cell) => cell.searcher === searcher && cell.scale === scale);
   const value = place < 0 ? null : (problem.correct[rule()]?.[place] ?? null);
-  return value === null ? null : el("span", { class: "cell estimate", title: "expected of so many of the samples of the largest run" }, mark(value));
+  return value === null ? null : el("span", { class: "cell estimate", title: "estimated from the samples of the largest run" }, mark(value));
 }
 
 function verdictOf(search) {
@@ -122,9 +122,9 @@ function searchPart(problem, details, search) {
 }
 
 function facts(search) {
-  const spent = search.ledger;
-  const entries = [["stopped", search.stopped ?? "unknown"], ["samples", spent.samples], ["generated tokens", spent.generated_tokens],
-    ["unique tokens", spent.unique_tokens], ["FLOPs", spent.flops], ["policy calls", spent.policy_calls], ["scorer calls", spent.scorer_calls],
+  const ledger = search.ledger;
+  const entries = [["stopped", search.stopped ?? "unknown"], ["samples", ledger.samples], ["generated tokens", ledger.generated_tokens],
+    ["unique tokens", ledger.unique_tokens], ["FLOPs", ledger.flops], ["policy calls", ledger.policy_calls], ["scorer calls", ledger.scorer_calls],
     ...(search.distinct ? [["different answers", search.distinct.answers], ["different first steps", search.distinct.first_steps]] : [])];
   return el("dl", { class: "facts" }, ...entries.filter(([, value]) => value !== undefined).map(([name, value]) =>
     el("div", {}, el("dt", {}, name), el("dd", {}, typeof value === "string" ? value : amount(value)))));
@@ -138,7 +138,7 @@ function selectionsTable(search) {
   return el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows)));
 }
 
-// All that the drawings of one tree share.
+// The data shared by all drawings of one tree.
 function viewOf(details, tree) {
   const { nodes, number } = nodesOf(tree);
   const ballot = tree.rules[rule()] ?? tree.rules.weighted ?? Object.values(tree.rules)[0] ?? { votes: [], path: [] };
@@ -161,7 +161,7 @@ function treeParts(details, search) {
     el("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Drawing of the tree" }, drawing(view, choose))];
   if (search.tree.populations.length) {
     parts.push(el("h4", {}, "Populations"),
-      el("p", { class: "muted" }, "A column a step, a row a particle; size is weight, ⟳ says that the population was resampled after this step; pale particles did not go on then."),
+      el("p", { class: "muted" }, "Each column is a step, each row a particle; size is weight. ⟳: resampled after this step; pale particles were not selected."),
       el("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Drawing of the populations" }, populations(view, choose)),
       el("details", {}, el("summary", {}, "the populations in numbers"), populationTable(view)));
   }
@@ -175,7 +175,7 @@ function treeParts(details, search) {
 function legend(view) {
   const bar = el("span", { class: "scale", "aria-hidden": "true" });
   return el("p", { class: "legend muted" }, `score ${score(view.colour.low)} `, bar, ` ${score(view.colour.high)}`,
-    " · bold: the path to the answer", view.visited ? " · size: visits" : " · size: samples alike", " · ✂ the search did not go on · a click on a dot shows its step");
+    " · bold: the path to the answer", view.visited ? " · size: visits" : " · size: samples alike", " · ✂ pruned by the search · click a dot to show its step");
 }
 
 // The votes by every rule, the chosen one first; a button shows the leaves behind an answer.
@@ -187,9 +187,9 @@ function votesTable(view, outline) {
       el("td", {}, view.answer(answer)),
       el("td", { class: "number" }, amount(weight)),
       el("td", {}, el("span", { class: "bar", style: `width:${total > 0 ? (100 * Math.max(weight, 0)) / total : 0}%` })),
-      el("td", {}, el("button", { type: "button", title: "show them", on: { click: () => outline.mark(leaves.map((leaf) => view.number[leaf])) } }, count(leaves.length, name === "particle" ? "particle" : "solution")))));
+      el("td", {}, el("button", { type: "button", title: "show these leaves", on: { click: () => outline.mark(leaves.map((leaf) => view.number[leaf])) } }, count(leaves.length, name === "particle" ? "particle" : "solution")))));
     const body = rows.length ? rows : [el("tr", {}, el("td", { colspan: "4" }, "no solution finished with an answer"))];
-    const head = ["answer", "weight", "", "behind it"].map((words) => el("th", { scope: "col" }, words));
+    const head = ["answer", "weight", "", "votes from"].map((words) => el("th", { scope: "col" }, words));
     return el("div", { class: "scroll vote" }, el("table", {}, el("caption", {}, data.rules[name] ?? name),
       el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body)));
   });

@@ -78,7 +78,7 @@ function listRow(problem, cells, levels) {
   return row;
 }
 
-// Right, wrong, or a share where ties or seeds leave one in between.
+// Right, wrong, or a share where ties or seeds give a value in between.
 function mark(value, failed = false) {
   if (failed && !value) return el("span", { class: "failed", title: "error" }, "error");
   if (value === null) return el("span", { class: "muted", title: "not known" }, "–");

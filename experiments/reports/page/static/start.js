@@ -1,17 +1,17 @@
-// Draws what the address asks for, now and whenever it changes.
+// Draws the view named by the address, now and whenever the address changes.
 "use strict";
 
 function route() {
-  const asked = address();
-  for (const view of document.querySelectorAll(".view")) view.hidden = view.id !== `view-${asked.view}`;
-  const page = asked.view === "problem" ? "problems" : asked.view;
+  const target = address();
+  for (const view of document.querySelectorAll(".view")) view.hidden = view.id !== `view-${target.view}`;
+  const page = target.view === "problem" ? "problems" : target.view;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.dataset.view === page) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (asked.view === "overview") drawCurves();
-  if (asked.view === "problems") filterProblems();
-  if (asked.view === "problem") openProblem(asked);
+  if (target.view === "overview") drawCurves();
+  if (target.view === "problems") filterProblems();
+  if (target.view === "problem") openProblem(target);
 }
 
 setUpFilters();
