@@ -38,7 +38,8 @@ def expected_cost(ledger: Ledger, n: int, k: int, sharing: Sharing | None = None
         "scorer_flops": scorer_flops,
         "seconds": every.seconds if k == n else math.nan,  # samples are generated in parallel
     }
-    return Ledger._make(None if math.isnan(value := values[name]) else value for name in Ledger._fields)
+    known = {name: None if math.isnan(value) else value for name, value in values.items()}
+    return Ledger(**known, at_least=ledger.at_least)  # pyright: ignore
 
 
 @dataclass(frozen=True)

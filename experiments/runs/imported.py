@@ -48,4 +48,4 @@ def _ledger(solutions: Sequence[Solution]) -> Ledger:
     """The number of samples, and of generated tokens where the file holds it; all other costs are unknown."""
     tokens = [solution.tokens for solution in solutions]
     known = {"samples": len(solutions), "generated_tokens": None if None in tokens else sum(t or 0 for t in tokens)}
-    return Ledger(**{**dict.fromkeys(Ledger._fields), **known})
+    return Ledger(**{**dict.fromkeys(Ledger._fields), "at_least": False, **known})

@@ -137,7 +137,7 @@ class Result:
         return self.selections[rule].correct if rule in self.selections else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        return {**_plain(vars(self)), "cell": self.cell.to_json()}
+        return {**_plain(vars(self)), "cell": self.cell.to_json(), "ledger": self.ledger.to_json()}
 
     def dumps(self) -> str:
         """Raises ValueError where a number is NaN or infinite."""
@@ -150,7 +150,7 @@ class Result:
         typed = {
             "cell": CellKey.from_json(row["cell"]),
             "selections": {rule: Answer(**answer) for rule, answer in row["selections"].items()},
-            "ledger": Ledger(**{**dict.fromkeys(Ledger._fields), **row["ledger"]}),
+            "ledger": Ledger(**{**dict.fromkeys(Ledger._fields), "at_least": False, **row["ledger"]}),
             "distinct": _optional(row.get("distinct"), lambda counts: Distinct(**counts)),
             "samples": _optional(row.get("samples"), lambda samples: [Sample(**sample) for sample in samples]),
             "sharing": _optional(row.get("sharing"), _sharing),

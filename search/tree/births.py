@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,8 @@ class Births:
     def __init__(self, nodes: Iterable[Node]) -> None:
         born = [(node, birth) for node in nodes if (birth := node.birth) is not None]
         self._ledgers = [birth for _, birth in born]
-        self._nodes = np.empty(len(born), dtype=object)
-        self._nodes[:] = [node for node, _ in born]
+        # A list: the garbage collector does not look into arrays of objects, and a tree would never be freed.
+        self._nodes = [node for node, _ in born]
         self._closed = np.array([not node.open for node, _ in born], dtype=np.bool_)
         self._columns: dict[str, NDArray[np.float64]] = {}
 
@@ -26,11 +27,11 @@ class Births:
 
     def nodes(self, limit: Budget) -> list[Node]:
         """Those judged within the limit, before any policy call that began after it was reached."""
-        return self._nodes[self._within(limit)].tolist()
+        return list(compress(self._nodes, self._within(limit)))
 
     def leaves(self, limit: Budget) -> list[Node]:
         """The finished and truncated ones of `nodes`."""
-        return self._nodes[self._within(limit) & self._closed].tolist()
+        return list(compress(self._nodes, self._within(limit) & self._closed))
 
     def last_call(self, limit: Budget) -> float:
         """How many policy calls had been made when the limit was reached; infinity where it was not."""
