@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -19,7 +18,7 @@ from search.tree.cost import BudgetSpent
 from search.tree.path import PathView
 from search.tree.randomness import derive, generator, key
 from search.tree.scores import Kind, check_scores
-from search.tree.step import End, Step
+from search.tree.step import End, Step, cut
 from search.worst_cases import WorstCases
 
 GO_ON = Ask()
@@ -161,7 +160,7 @@ class Grower:
             text_and_end = (steps[0].text, steps[0].end)
             end = siblings.get(text_and_end) if merge else None
             if end is None:
-                steps = _cut(steps, DEEPEST - node.depth)
+                steps = cut(steps, DEEPEST - node.depth)
                 unique = sum(len(step.token_ids) for step in steps)
                 self._account.charge_policy(cost, int(not steps[-1].open), question + unique)
                 end = self._write(node, index, steps)
@@ -246,11 +245,3 @@ class Grower:
         """Ends the search once nothing is in flight."""
         await self._allowance.idle()
         raise BudgetSpent
-
-
-def _cut(steps: Sequence[Step], most: int) -> Sequence[Step]:
-    """No more than so many steps; the path is truncated there if it would go on."""
-    if len(steps) < most:
-        return steps
-    *above, last = steps[: max(most, 1)]
-    return (*above, replace(last, end=End.MAX_STEPS) if last.open else last)

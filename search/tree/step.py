@@ -1,7 +1,7 @@
 """A step: the unit that a policy writes, a scorer judges and a tree holds."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -109,3 +109,11 @@ def _packed(field: str, kind: type[Integers] | type[Reals], values: Iterable[Any
         raise ValueError(f"Step.{field}{error}") from None
     except TypeError:
         raise ValueError(f"Step.{field} is {values!r}; it must be a sequence of numbers") from None
+
+
+def cut(steps: Sequence[Step], most: int) -> Sequence[Step]:
+    """No more than so many steps; the path is truncated there if it would go on."""
+    if len(steps) < most:
+        return steps
+    *above, last = steps[: max(most, 1)]
+    return (*above, replace(last, end=End.MAX_STEPS) if last.open else last)
