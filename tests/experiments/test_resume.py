@@ -1,5 +1,6 @@
 """A sweep that was cut off is resumed, and only as it was begun, with the same problems, models and classes."""
 
+import json
 import signal
 from pathlib import Path
 
@@ -99,3 +100,17 @@ def test_a_folder_with_results_is_left_alone(copied: Path, capsys: pytest.Captur
     assert sweep("budgets=[1]") == 2
     assert "out=run holds the results of another run" in capsys.readouterr().err
     assert Path("run/results.jsonl").read_text() == before
+
+
+def test_a_run_with_earlier_keys_of_draws_resumes_with_them(here: Path, monkeypatch: pytest.MonkeyPatch):
+    with monkeypatch.context() as before:
+        before.setattr("experiments.runs.folder.DRAWS", 1)
+        assert sweep("budgets=[4]", "searchers=[best_of_n]") == 0
+    whole = timeless()
+    assert "draws" not in json.loads(Path("run/inputs.json").read_text())
+    Path("run/results.jsonl").write_text("\n".join(result_lines(Path("run"))[:2]) + "\n")
+    assert run("sweep", "run=run") == 0
+    assert timeless() == whole
+    Path("run").rename("old")
+    assert sweep("budgets=[4]", "searchers=[best_of_n]") == 0
+    assert timeless() != whole, "today's keys draw other samples"
