@@ -63,6 +63,10 @@ class Numbers(Sequence[T]):
         """All of them, as Python numbers."""
         return struct.unpack(f"<{len(self)}{self._code}", self._data)
 
+    def __bytes__(self) -> bytes:
+        """As `from_bytes` reads them."""
+        return self._data
+
     def __len__(self) -> int:
         return len(self._data) >> 2
 
