@@ -18,7 +18,7 @@ class Account:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._started = time.monotonic() - tree.ledger.seconds
-        self._limited = bool(tree.budget.limits())
+        self.limited = bool(tree.budget.limits())
 
     def now(self) -> Ledger:
         """The ledger with its clock brought up to date."""
@@ -43,15 +43,15 @@ class Account:
 
     def covers(self, node: Node) -> bool:
         """Whether the node lies within the budget."""
-        return not self._limited or self._tree.budget.covers(self.birth(node))
+        return not self.limited or self._tree.budget.covers(self.birth(node))
 
-    async def policy(self, request: Coroutine[Any, Any, T]) -> T:
+    def policy(self, request: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
         """The policy's response, which the caller charges; a request that is cancelled is charged here."""
-        return await self._response("policy", request, self.charge_policy)
+        return self._response("policy", request, self.charge_policy)
 
-    async def scorer(self, request: Coroutine[Any, Any, T]) -> T:
+    def scorer(self, request: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
         """The scorer's response, as for the policy."""
-        return await self._response("scorer", request, self.charge_scorer)
+        return self._response("scorer", request, self.charge_scorer)
 
     async def _response(self, who: str, request: Coroutine[Any, Any, T], charge: Callable[[Cost], None]) -> T:
         try:

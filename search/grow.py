@@ -10,13 +10,14 @@ from search.account import Account
 from search.allowance import NOTHING, Allowance, Amount
 from search.completion import best_open
 from search.errors import KnobError
+from search.keys import Keys
 from search.known_scores import KnownScores
 from search.protocols import Ask, Policy, Scorer, check_extension, takes_ask
 from search.tasks import together
 from search.tree import Event, Node, Tree
 from search.tree.cost import BudgetSpent
 from search.tree.path import PathView
-from search.tree.randomness import derive, generator, key
+from search.tree.randomness import generator
 from search.tree.scores import Kind, check_scores
 from search.tree.step import End, Step, cut
 from search.worst_cases import WorstCases
@@ -41,7 +42,7 @@ class Grower:
         self._takes_ask = takes_ask(policy)
         self._account = Account(tree)
         self._known = KnownScores(tree.root)
-        self._keys = {tree.root: key(tree.seed, tree.question)}
+        self._keys = Keys(tree)
         self._finished = False  # some leaf within the budget
         self._worst = WorstCases(policy, scorer, tree.budget)
         self._allowance = Allowance(tree.budget, self._account.now)
@@ -97,7 +98,9 @@ class Grower:
 
     async def score(self, *nodes: Node) -> None:
         """Judges nodes, and those above them that are not yet judged: sets their scores and their births."""
-        if not await self._judge_within(nodes):
+        if not self._account.limited:
+            await self._judge_all(nodes)
+        elif not await self._judge_within(nodes):
             await self._stop()
 
     async def complete(self) -> None:
@@ -146,7 +149,7 @@ class Grower:
 
     async def _request(self, node: Node, indices: range, max_steps: int | None, merge: bool, ask: Ask) -> list[Node]:
         """One request: checks what came back, writes it into the tree and charges each continuation by itself."""
-        n, seeds = len(indices), self._seeds(node, indices)
+        n, seeds = len(indices), self._keys.below(node, indices)
         more: dict[str, Any] = {} if ask == GO_ON else {"ask": ask}  # older policies know no `ask`
         extension = await self._account.policy(self._policy.extend(node, n, max_steps, seeds, **more))
         check_extension(extension, n, max_steps, node)
@@ -182,24 +185,6 @@ class Grower:
             self._finished, self._allowance.reserve = True, NOTHING
         return node
 
-    def _seeds(self, node: Node, indices: range) -> list[int]:
-        """A key for each continuation of the node."""
-        if self.tree.draws == 1:
-            return [key(self.tree.seed, self.tree.question, node.path, index) for index in indices]
-        parent = self._key(node)
-        return [derive(parent, index) for index in indices]
-
-    def _key(self, node: Node) -> int:
-        """The node's key: of its parent's and its index, down from that of the search."""
-        line: list[Node] = []
-        while (known := self._keys.get(node)) is None:
-            assert node.parent is not None
-            line.append(node)
-            node = node.parent
-        for below in reversed(line):
-            known = self._keys[below] = derive(known, below.index)
-        return known
-
     async def _judge_within(self, nodes: Sequence[Node]) -> bool:
         """Judges the nodes that lie within the budget; whether all do.
 
@@ -209,8 +194,8 @@ class Grower:
         worst = self._worst.judging(within)
         at_once = worst == NOTHING or self._allowance.count(worst, whole=True) >= 1
         with self._allowance.busy(worst or NOTHING):
-            if at_once and len(within) > 1:
-                await together(*map(self._judge, within))
+            if at_once:
+                await self._judge_all(within)
             else:
                 for node in within:
                     if not self._account.covers(node):
@@ -218,8 +203,16 @@ class Grower:
                     await self._judge(node)
         return len(within) == len(nodes)
 
+    async def _judge_all(self, nodes: Sequence[Node]) -> None:
+        """At once; a single one needs no task of its own."""
+        if len(nodes) == 1:
+            await self._judge(nodes[0])
+        else:
+            await together(*map(self._judge, nodes))
+
     async def _judge(self, node: Node) -> None:
-        line, above = list[Node](), node
+        line: list[Node] = []
+        above = node
         while above.parent is not None and above.birth is None:
             line.append(above)
             above = above.parent
