@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn, TypeVar
 
@@ -15,6 +15,7 @@ from search.known_scores import KnownScores
 from search.protocols import Ask, Policy, Scorer, Stopped, check_extension, takes_ask, worst_case
 from search.tree import Event, Node, Tree
 from search.tree.cost import BudgetSpent, Cost, Ledger
+from search.tree.electorate import ELECTORATE
 from search.tree.path import PathView
 from search.tree.randomness import derive, generator, key
 from search.tree.scores import Kind, check_scores, reduction_for
@@ -58,6 +59,20 @@ class Grower:
     def note(self, name: str, **data: Any) -> None:
         """Adds an entry to the tree's record."""
         self.tree.record.append(Event(name, self._now(), data))
+
+    def electorate(self, weights: Mapping[Node, float], whole: bool = False, repeats: bool = False) -> None:
+        """Gives nodes the weights of their votes. A node's last weight within a budget counts; a finished leaf that was
+        given none has weight one.
+
+        `whole`: these nodes are all that vote, with shares of the sum of `weights`; what was given before is forgotten,
+        and every other leaf has weight zero. `repeats`: the weights count samples of the same text, which a vote by
+        score takes once. Raises ValueError unless weights are finite and >= 0.
+        """
+        for node, weight in weights.items():
+            if not (math.isfinite(weight) and weight >= 0):
+                raise ValueError(f"the vote weight of node {node.name} is {weight}; it must be finite and >= 0")
+        nodes, values = [list(node.path) for node in weights], [float(weight) for weight in weights.values()]
+        self.note(ELECTORATE, nodes=nodes, weights=values, whole=whole, repeats=repeats)
 
     def close(self) -> None:
         """Brings the ledger's clock up to date; the search is over."""

@@ -5,19 +5,15 @@ import math
 from collections.abc import Iterable
 from contextlib import aclosing
 from pathlib import Path
-from search.errors import WorkerDied
-from search.answers.selection import Selection
-from search.solve import Job
-from search.solve import Solved
-from search.solve import solve_all
+
 from experiments.runs.appending import Lines
+from experiments.runs.grading import failed, judge
 from experiments.runs.grid import Name
 from experiments.runs.progress import SweepProgress
-from experiments.runs.grading import failed
-from experiments.runs.tree_files import file_name
-from experiments.runs.grading import judge
-from experiments.runs.tree_files import write_tree
-
+from experiments.runs.tree_files import file_name, write_tree
+from search.answers.selection import Selection
+from search.errors import WorkerDied
+from search.solve import Job, Solved, solve_all
 
 _JUDGED_AT_ONCE = 64  # searches that have ended and whose trees are still held
 
@@ -68,7 +64,8 @@ class Recorder:
     async def _keep(self, solved: Solved) -> None:
         name: Name = solved.job.name
         problem, cell = name.problem, name.cell
-        result = await asyncio.to_thread(judge, solved, problem, cell.key, self._selection.reduction, cell.smaller)
+        rule, reduction = self._selection.rule, self._selection.reduction
+        result = await asyncio.to_thread(judge, solved, problem, cell.key, reduction, cell.smaller, rule)
         if self._trees is not None:
             try:
                 write_tree(self._trees / file_name(name), solved.tree)
@@ -78,5 +75,3 @@ class Recorder:
         self._errors_left -= result.error is not None
         correct = result.correct(self._selection.rule.value)
         self._progress.ended(solved.tree.ledger.generated_tokens, result.error is not None, correct)
-
-

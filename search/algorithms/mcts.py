@@ -1,6 +1,7 @@
 """Step-level Monte Carlo tree search guided by a scorer (PUCT as in AlphaZero; step level as in arXiv 2501.04519)."""
 
 import asyncio
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -39,7 +40,7 @@ class MCTS:
         backward: node's own value to every node above it
     A finished leaf is backed up and never expanded; a subtree in which every leaf has been visited is exhausted and
     not entered again, and the search ends early when the root is. If no leaf is finished at the end, the open leaf of
-    highest value is completed.
+    highest value is completed. A finished leaf votes as often as samples merged into it and into the nodes above it.
     """
 
     simulations: int = 16
@@ -142,9 +143,17 @@ async def _expand(run: _Run, node: Node) -> None:
         await run.grow.score(*children)
         for child, prior in zip(children, _priors(run.knobs.prior, children), strict=True):
             child.stats |= {"visits": 0, "prior": float(prior), "q": _score(run, child)}
+        _elect(run, children)
     finally:
         del run.expanding[node]
         done.set()
+
+
+def _elect(run: _Run, ends: list[Node]) -> None:
+    """A finished leaf votes once for each sample that it stands for: the product of the counts along its path."""
+    counts = {leaf: math.prod(node.stats.get("count", 1) for node in leaf.line()) for leaf in ends if leaf.finished}
+    if counts:
+        run.grow.electorate(counts, repeats=True)
 
 
 def _priors(prior: Prior, children: list[Node]) -> Array:
@@ -163,6 +172,7 @@ async def _own_value(run: _Run, node: Node) -> float | None:
         (leaf,) = await run.grow.sample(node, max_steps=None)
         leaf.line()[node.depth].stats["rollout"] = True
         await run.grow.score(leaf)
+        _elect(run, [leaf])
         return _score(run, leaf)
     return _score(run, node)
 
@@ -230,4 +240,4 @@ async def _complete(run: _Run) -> None:
     if leaves:
         values = [_score(run, node) for node in leaves]
         best = max(range(len(leaves)), key=lambda i: (-np.inf if values[i] is None else values[i], -i))
-        await run.grow.extend(leaves[best], max_steps=None)
+        _elect(run, await run.grow.extend(leaves[best], max_steps=None))
