@@ -18,7 +18,7 @@ from search.tree.cost import BudgetSpent, Cost, Ledger
 from search.tree.electorate import ELECTORATE
 from search.tree.path import PathView
 from search.tree.randomness import derive, generator, key
-from search.tree.scores import Kind, check_scores, reduction_for
+from search.tree.scores import Kind, check_scores, reduce, reduction_for
 from search.tree.step import End, Step
 
 T = TypeVar("T")
@@ -59,6 +59,28 @@ class Grower:
     def note(self, name: str, **data: Any) -> None:
         """Adds an entry to the tree's record."""
         self.tree.record.append(Event(name, self._now(), data))
+
+    async def mark(self, name: str, scorer: Scorer, *nodes: Node) -> None:
+        """A second scorer's opinion of nodes, by its name in `stats["marks"]`: one number for each path, reduced as its
+        kind does. `Selection(by=name)` chooses by it. A node that has such a mark is not judged again.
+
+        Charged as a scorer's request. Raises ScoreError as for the first scorer.
+        """
+        self.note("marks", scorer=name, kind=str(scorer.kind))
+        with self._allowance.judging():
+            async with asyncio.TaskGroup() as group:
+                for node in dict.fromkeys(nodes):
+                    if name not in node.stats.get("marks", {}):
+                        group.create_task(self._mark(name, scorer, node))
+
+    async def _mark(self, name: str, scorer: Scorer, node: Node) -> None:
+        since = node.depth - 1 if scorer.kind is Kind.OUTCOME else 0
+        request = scorer.score(self.tree.question, PathView(node), since)
+        scored = await self._await(f"scorer {name}", request, self._charge_scorer)
+        scores = [float(score) for score in scored.scores]
+        self._charge_scorer(scored.cost)
+        check_scores(scorer.kind, scores, node.depth - since)
+        node.stats.setdefault("marks", {})[name] = reduce(scores, reduction_for(scorer.kind, None))
 
     def electorate(self, weights: Mapping[Node, float], whole: bool = False, repeats: bool = False) -> None:
         """Gives nodes the weights of their votes. A node's last weight within a budget counts; a finished leaf that was

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -11,12 +12,16 @@ from search import (
     BestOfN,
     Budget,
     End,
+    Grower,
     Kind,
     KindError,
+    KnobError,
     Ledger,
     ParticleFilter,
     Reduction,
     Rule,
+    ScoreError,
+    Scorer,
     Selection,
     Tree,
     oracle,
@@ -26,7 +31,7 @@ from search.tree import Event
 from search.tree.scores import normalise
 from tests.helpers import run
 from tests.search.trees import tree_of
-from tests.worlds import Values, Walk, chain, leaf, world
+from tests.worlds import By, Values, Walk, chain, leaf, world
 
 
 def populate(tree: Tree, paths: Sequence[tuple[int, ...]], log_weights: Sequence[float], samples: int = 0) -> None:
@@ -222,6 +227,42 @@ def test_an_answer_at_a_smaller_budget() -> None:
     populate(tree, [(1,), (2,)], [0.0, 0.0], samples=3)
     assert weights(tree, Rule.PARTICLE) == {"1": 1.0}
     assert [vote.answer for vote in Selection(Rule.PARTICLE)(tree, Budget()).votes] == ["2", "3"]
+
+
+@dataclass(frozen=True)
+class Marked:
+    """Best-of-N whose leaves an outcome scorer marks."""
+
+    outcome: Scorer
+    scale = "n"
+
+    async def search(self, grow: Grower) -> None:
+        await BestOfN(8).search(grow)
+        leaves = grow.tree.leaves()
+        await grow.mark("orm", self.outcome, *leaves)
+        await grow.mark("orm", self.outcome, *leaves)
+
+
+def test_a_second_scorer_chooses() -> None:
+    root = world(leaf(1, 0.9, 0.5), leaf(2, 0.5, 0.5))
+    outcome = By(lambda steps: 3.0 if steps[-1].text == "\\boxed{2}" else -1.0, Kind.OUTCOME)
+    tree = run(Marked(outcome), Walk(root=root), Values(root=root))
+    alone = run(BestOfN(8), Walk(root=root), Values(root=root))
+    assert Selection(Rule.BEST)(tree).answer == "1" and Selection(Rule.BEST, by="orm")(tree).answer == "2"
+    count = {vote.answer: len(vote.leaves) for vote in Selection(Rule.MAJORITY)(tree).votes}
+    sigmoid = {"1": 1 / (1 + math.e), "2": 1 / (1 + math.exp(-3))}
+    by = {vote.answer: vote.weight for vote in Selection(Rule.WEIGHTED, by="orm")(tree).votes}
+    assert by == pytest.approx({answer: count[answer] * sigmoid[answer] for answer in count})
+    assert tree.ledger.scorer_calls == alone.ledger.scorer_calls + 8, "each leaf once, charged"
+    assert Selection(Rule.BEST, by="orm")(Tree.loads(tree.dumps())).answer == "2"
+    with pytest.raises(KnobError, match="no scorer of that name"):
+        Selection(by="other")(tree)
+
+
+def test_a_mark_is_checked_as_a_score_is() -> None:
+    root = world(leaf(1, 0.9))
+    with pytest.raises(ScoreError, match="returned nan"):
+        run(Marked(By(lambda steps: math.nan, Kind.OUTCOME)), Walk(root=root), Values(root=root))
 
 
 def test_allowed_rules() -> None:
