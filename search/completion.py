@@ -3,19 +3,19 @@
 import math
 
 from search.tree import Node, Tree
-from search.tree.scores import Kind, Scope, Use, conversion, reduction_for
+from search.tree.scores import Kind, Reduction, Scope, Use, conversion, reduction_for
 from search.tree.values import Values
 
 
-def best_open(tree: Tree, kind: Kind) -> Node | None:
+def best_open(tree: Tree, kind: Kind, reduction: Reduction | None) -> Node | None:
     """The open leaf of highest value, of equals the lowest path; the root where nothing is judged, None without a leaf.
 
-    Values are under the kind's own reduction; a ranking counts among siblings.
+    Values are under the kind's own reduction where `reduction` is None; a ranking counts among siblings.
     """
     born = [node for node in tree.nodes() if node.birth is not None]
     inner = {node.parent for node in born}
     leaves = [node for node in born if node.open and node not in inner] if born else [tree.root]
-    values = Values(reduction_for(kind, None))
+    values = Values(reduction_for(kind, reduction))
     return max(leaves, key=lambda node: _value(node, kind, values), default=None)  # the lowest path comes first
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from experiments.benchmarks.instant import Instant, Instantly
 from experiments.collector import collect_rarely
 from experiments.config.script import from_overrides
-from search import MCTS, Beam, BestOfN, ParticleFilter, Searcher, Tree, solve
+from search import MCTS, Beam, BestOfN, Grower, ParticleFilter, Searcher, Tree
 
 MOST_MICROSECONDS = 50.0  # a step, at n = 256 and depth 40
 MOST_GROWTH = 2.0  # of a step's time from the smallest to the largest n, and from the smallest to the largest depth
@@ -78,25 +78,30 @@ class Measured(NamedTuple):
 Measures = dict[Cell, Measured]
 
 
-def search(cell: Cell) -> Tree:
-    policy = Instant(cell.depth, cell.tokens)
-    return asyncio.run(solve("question", SEARCHERS[cell.searcher](cell.n), policy, Instantly(policy)))
+def search(cell: Cell, policy: Instant) -> Tree:
+    """Not by `solve`, which takes one solution to its end where none has finished: whole solutions are cheaper a step,
+    and would make up most of a small MCTS."""
+    grow = Grower(Tree("question"), policy, Instantly(policy))
+    asyncio.run(SEARCHERS[cell.searcher](cell.n).search(grow))
+    return grow.tree
 
 
 def microseconds(cell: Cell) -> tuple[float, int]:
     """A step's time, and how many there were."""
+    policy = Instant(cell.depth, cell.tokens)
     gc.collect()
     start = time.process_time()
-    tree = search(cell)
+    tree = search(cell, policy)
     seconds, nodes = time.process_time() - start, sum(1 for _ in tree.nodes())
     return seconds / nodes * 1e6, nodes
 
 
 def bytes_a_node(cell: Cell) -> float:
+    policy = Instant(cell.depth, cell.tokens)
     gc.collect()
     tracemalloc.start()
     try:
-        tree = search(cell)
+        tree = search(cell, policy)
         gc.collect()
         return tracemalloc.get_traced_memory()[1] / sum(1 for _ in tree.nodes())
     finally:
