@@ -47,7 +47,8 @@ class Grower:
         self._finished = False  # some leaf within the budget
         self._worst = WorstCases(policy, scorer, tree.budget)
         self._allowance = Allowance(tree.budget, self._account.now)
-        if tree.budget.counted:
+        self._counted = tree.budget.counted
+        if self._counted:
             self._allowance.reserve = self._worst.continuation(tree.root, None, GO_ON) or NOTHING
 
     @property
@@ -107,7 +108,7 @@ class Grower:
         if ask != GO_ON and not self._takes_ask:
             raise KnobError(f"{type(self._policy).__name__} takes no request with {ask.named()}; choose another policy")
         indices = node.reserve(n)
-        if not self.tree.budget.counted:
+        if not self._counted:
             return await self._request(node, indices, max_steps, merge, ask)
         worst, ends = self._worst.continuation(node, max_steps, ask), list[Node]()
         async with self._allowance.admit(worst, n, max_steps is None) as fits:
@@ -187,7 +188,7 @@ class Grower:
             end = siblings.get(text_and_end) if merge else None
             if end is None:
                 steps = cut(steps, DEEPEST - node.depth)
-                unique = sum(len(step.token_ids) for step in steps)
+                unique = sum([len(step.token_ids) for step in steps])
                 self._account.charge_policy(cost, int(not steps[-1].open), question + unique)
                 end = self._write(node, index, steps, ask)
                 if merge:
@@ -201,7 +202,7 @@ class Grower:
 
     def _write(self, node: Node, index: int, steps: Sequence[Step], ask: Ask) -> Node:
         """Adds the steps below `node`; their births will say of the policy what has been charged by now."""
-        sources = tuple(source.path for source in ask.sources)
+        sources = tuple([source.path for source in ask.sources]) if ask.sources else ()
         for place, step in enumerate(steps):
             step = replace(step, action=ask.action) if ask.action and not step.action else step
             node = node.add(node.reserve(1).start if place else index, step)

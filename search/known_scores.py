@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import cast
 
 from search.tree import Node
 
@@ -49,15 +48,15 @@ class KnownScores:
         prefixes = [self.prefix(node) for node in line]
         while True:
             answers = [prefix.answer for prefix in prefixes]
+            scores = [answer for answer in answers if isinstance(answer, float)]
+            if len(scores) == len(answers):
+                return scores
             if None in answers:
                 new = answers.index(None)
                 await self._ask(prefixes[new:], judge, line[-1], line[new].depth - 1)
-                continue
-            # Others have asked about the rest. A request of theirs that failed or was cancelled is made again.
-            waiting = [answer for answer in answers if isinstance(answer, asyncio.Future)]
-            if not waiting:
-                return cast(list[float], answers)
-            await asyncio.wait(waiting)
+            else:
+                # Others have asked. A request of theirs that fails or is cancelled is made again.
+                await asyncio.wait([answer for answer in answers if isinstance(answer, asyncio.Future)])
 
     async def _ask(self, prefixes: Sequence[Prefix], judge: Judge, node: Node, since: int) -> None:
         done = asyncio.get_running_loop().create_future()

@@ -146,16 +146,20 @@ def worst_case(of: Policy | Scorer, node: Node, length: int | None) -> Cost | No
 
 def check_extension(extension: Extension, n: int, max_steps: int | None, node: Node) -> None:
     """Raises PolicyError unless there are n continuations of the length asked for, of which only a last step closes."""
-    at = f"at depth {node.depth}, asked for n = {n} with max_steps = {max_steps}"
-    if len(extension.continuations) != n:
-        raise PolicyError(f"the policy returned {len(extension.continuations)} continuations {at}")
-    if extension.costs and len(extension.costs) != n:
-        raise PolicyError(f"the policy returned {len(extension.costs)} costs {at}; return one a continuation, or none")
-    if extension.costs and not sum(extension.costs, NOTHING).equals(extension.cost):
-        raise PolicyError(f"the costs of the policy's continuations {at} do not add up to its cost")
-    for place, steps in enumerate(extension.continuations):
+
+    def asked() -> str:
+        return f"at depth {node.depth}, asked for n = {n} with max_steps = {max_steps}"
+
+    continuations, costs = extension.continuations, extension.costs
+    if len(continuations) != n:
+        raise PolicyError(f"the policy returned {len(continuations)} continuations {asked()}")
+    if costs and len(costs) != n:
+        raise PolicyError(f"the policy returned {len(costs)} costs {asked()}; return one a continuation, or none")
+    if costs and not sum(costs, NOTHING).equals(extension.cost):
+        raise PolicyError(f"the costs of the policy's continuations {asked()} do not add up to its cost")
+    for place, steps in enumerate(continuations):
         if wrong := _wrong(steps, max_steps):
-            raise PolicyError(f"continuation {place + 1} of the policy, {at}, {wrong}")
+            raise PolicyError(f"continuation {place + 1} of the policy, {asked()}, {wrong}")
 
 
 def _wrong(steps: Sequence[Step], max_steps: int | None) -> str:

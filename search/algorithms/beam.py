@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -51,14 +50,16 @@ class Beam:
     async def search(self, grow: Grower) -> None:
         reduction = reduction_for(grow.kind, self.reduction)
         conversion(grow.kind, Use.BEAM)
-        values, candidates, finished = Values(reduction), {grow.root: hashlib.blake2b()}, 0
+        values, candidates, places, finished = Values(reduction), {grow.root: hashlib.blake2b()}, {grow.root: 0}, 0
         level = await grow.extend(grow.root, self.n)
         while True:
             finished += sum(node.finished for node in level)
             candidates = distinct([node for node in level if node.open], candidates)
             if finished >= self.n or not candidates:
                 return
-            kept = best(list(candidates), beam_values(list(candidates), grow.kind, values), self.n // self.ways)
+            scored = beam_values(list(candidates), grow.kind, values)
+            kept = best(list(candidates), scored, self.n // self.ways, places)
+            places = {node: place for place, node in enumerate(sorted(kept, key=lambda node: order(node, places)))}
             grow.note("beam", kept=kept)
             level = await self._next_level(grow, kept)
 
@@ -81,12 +82,17 @@ def distinct(nodes: Sequence[Node], above: Mapping[Node, Digest]) -> dict[Node, 
     return dict(first.values())
 
 
-def best(nodes: Sequence[Node], values: Array, count: int) -> list[Node]:
-    """The `count` nodes of highest value, [count]; ties go to the lowest path."""
-    keys: list[float] = (-values).tolist()
-    ties = Counter(keys)
-    order = sorted(range(len(nodes)), key=lambda i: (keys[i], nodes[i].path if ties[keys[i]] > 1 else ()))
-    return [nodes[i] for i in order[:count]]
+def best(nodes: Sequence[Node], values: Array, count: int, places: Mapping[Node, int]) -> list[Node]:
+    """The `count` nodes of highest value, [count]; ties go to the lowest path. `places` are those of the parents."""
+    descending: list[float] = (-values).tolist()
+    ranked = sorted(range(len(nodes)), key=lambda i: (descending[i], *order(nodes[i], places)))
+    return [nodes[i] for i in ranked[:count]]
+
+
+def order(node: Node, places: Mapping[Node, int]) -> tuple[int, int]:
+    """Orders the nodes of a level by their paths, from the places of their parents in that order."""
+    assert node.parent is not None
+    return places[node.parent], node.index
 
 
 def beam_values(nodes: Sequence[Node], kind: Kind, values: Values) -> Array:

@@ -129,9 +129,10 @@ async def _simulate(run: _Run, line: list[Node]) -> bool:
         # Again and again: whoever else waited may be the one who expands it now, where the first one was stopped.
         while node in run.expanding:
             await run.expanding[node].wait()
-        children = [child for child in _children(node) if not child.stats.get("exhausted")]
+        expanded = _children(node)
+        children = [child for child in expanded if not _exhausted(child)]
         if not children:
-            return not _children(node)
+            return not expanded
         child = max(children, key=_bounds(run, node))
         run.in_flight[child] = run.in_flight.get(child, 0) + 1
         line.append(child)

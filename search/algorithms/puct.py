@@ -17,7 +17,7 @@ def puct(q: float, prior: float, visits: int, in_flight: int, parent_visits: int
     `q` in [0, 1] is its mean or maximum of backed-up values, and its own value where it is unvisited.
     """
     # An unvisited child's own value stands for one visit, so that a first virtual loss halves it.
-    backed_up = max(visits, 1)
+    backed_up = visits or 1
     pessimistic = q * backed_up / (backed_up + in_flight)
     return pessimistic + c * prior * math.sqrt(parent_visits) / (1 + visits + in_flight)
 
