@@ -1,9 +1,12 @@
 """Test-time search: the tree, the protocols, the algorithms and the choice of an answer, without any model library."""
 
+from search.algorithms.again import Again
 from search.algorithms.beam import Beam
 from search.algorithms.best_of_n import BestOfN
+from search.algorithms.dvts import DVTS
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
+from search.algorithms.rebase import Rebase
 from search.answers.selection import Ballot, Rule, Selection, Vote, oracle
 from search.errors import KindError, KnobError, PolicyError, ScoreError, WorkerDied
 from search.grow import Grower
@@ -15,7 +18,9 @@ from search.tree.scores import Kind, Reduction
 from search.tree.step import End, Step
 
 __all__ = [
+    "DVTS",
     "MCTS",
+    "Again",
     "Ask",
     "Ballot",
     "Beam",
@@ -35,6 +40,7 @@ __all__ = [
     "ParticleFilter",
     "Policy",
     "PolicyError",
+    "Rebase",
     "Reduction",
     "Rule",
     "ScoreError",

@@ -45,6 +45,8 @@ class Grower:
         self._account = Account(tree)
         self._judge = Judge(tree, scorer, self._account)
         self._keys = Keys(tree)
+        self.round = 0
+        """of a searcher that repeats another: random draws and whole electorates of different rounds are apart"""
         self._finished = False  # some leaf within the budget
         self._worst = WorstCases(policy, scorer, tree.budget)
         self._allowance = Allowance(tree.budget, self._account.now)
@@ -57,8 +59,8 @@ class Grower:
         return self.tree.root
 
     def rng(self, *place: object) -> np.random.Generator:
-        """A generator keyed by the search and a place in it."""
-        return generator(self.tree.seed, self.tree.question, *place)
+        """A generator keyed by the search, the round and a place in it."""
+        return generator(self.tree.seed, self.tree.question, *place, *[f"round {self.round}"] * (self.round > 0))
 
     def note(self, name: str, **data: Any) -> None:
         """Adds an entry to the tree's record. Raises ValueError, with the place, for what no file can hold."""
@@ -76,16 +78,14 @@ class Grower:
         with self._allowance.busy():
             await together(*(self._judge.mark(name, scorer, node) for node in unmarked))
 
-    def electorate(self, weights: Mapping[Node, float], whole: bool = False, repeats: bool = False) -> None:
+    def electorate(self, weights: Mapping[Node, float], whole: bool = False) -> None:
         """Gives nodes the weights of their votes. A node's last weight within a budget counts; a finished leaf that was
         given none has weight one.
 
-        `whole`: these nodes are all that vote, with shares of the sum of `weights`; what was given before is forgotten,
-        and every other leaf has weight zero. `repeats`: the weights count samples of the same text, which a vote by
-        score takes once. Raises ValueError unless weights are finite and >= 0.
+        `whole`: these nodes are all that vote, with shares of the sum of `weights`; what was given before in this round
+        is forgotten, and every other leaf has weight zero. Raises ValueError unless weights are finite and >= 0.
         """
-        data = electorate_data(weights, whole, repeats)
-        self.note(ELECTORATE, **data)
+        self.note(ELECTORATE, **electorate_data(weights, whole, self.round))
 
     def close(self) -> None:
         """Brings the ledger's clock up to date; the search is over."""

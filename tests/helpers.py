@@ -35,10 +35,10 @@ T = TypeVar("T")
 SEARCHERS: dict[str, Searcher] = {
     "best_of_n": BestOfN(n=6),
     "beam": Beam(n=8, branch=2),
-    "mcts": MCTS(simulations=24, branch=3, in_flight=1),
+    "mcts": MCTS(simulations=24, in_flight=1),
     "particle_filter": ParticleFilter(n=6),
 }
-PARALLEL = SEARCHERS | {"mcts_4": MCTS(simulations=24, branch=3, in_flight=4)}
+PARALLEL = SEARCHERS | {"mcts_4": MCTS(simulations=24, in_flight=4)}
 
 
 # wrappers

@@ -32,8 +32,8 @@ SEARCHERS: dict[str, Callable[[int], Searcher]] = {
     "best_of_n": BestOfN,
     "beam": lambda n: Beam(n, branch=BRANCH),
     "particle_filter": ParticleFilter,
-    "mcts": lambda n: MCTS(n, branch=BRANCH, c_puct=1.0),
-    "mcts_deep": lambda n: MCTS(n, branch=BRANCH, c_puct=0.02),  # a greedy descent is as long as the tree is deep
+    "mcts": lambda n: MCTS(n, c_puct=1.0),
+    "mcts_deep": lambda n: MCTS(n, c_puct=0.02),  # a greedy descent is as long as the tree is deep
 }
 BOUNDED = frozenset(SEARCHERS) - {"mcts_deep"}
 

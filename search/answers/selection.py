@@ -22,7 +22,7 @@ class Rule(StrEnum):
 
     BEST = "best"  # the highest score of its leaves with w > 0
     MAJORITY = "majority"  # the sum of w
-    WEIGHTED = "weighted"  # the sum of w f(score), f the kind's conversion; w <= 1 where it counts repetitions
+    WEIGHTED = "weighted"  # the sum of w f(score), f the kind's conversion
     PARTICLE = "particle"  # the name of `weights` on a particle filter's tree: the answer's posterior probability
     WEIGHTS = "weights"  # the sum of w, as a share of a whole electorate
     DISTINCT = "distinct"  # the number of different solution texts
@@ -75,11 +75,9 @@ class _Entry:
 class Selection:
     """How a tree's finished leaves become one answer, each voting with the weight that the search gave it.
 
-    MCTS gives a leaf the number of samples that merged into it, a particle filter its population's weights. `majority`
-    counts with them (MCTS 16 on 150 problems of generated arithmetic: 0.71, and 0.67 by distinct solutions). The
-    default, `weighted`, multiplies them by the score, but takes repeated samples that MCTS merged once, since counting
-    them cost accuracy there (0.83 instead of 0.85). `weights` and `particle` leave the score out: a particle filter's
-    weights hold it already, and alone they are its posterior.
+    MCTS gives a leaf the number of its visits, a particle filter its population's weights. The default, `weighted`,
+    multiplies them by the score. `weights` and `particle` leave the score out: a particle filter's weights hold it
+    already, and alone they are its posterior.
     """
 
     rule: Rule = Rule.WEIGHTED
@@ -110,7 +108,7 @@ def weights(rule: Rule, tree: Tree, voters: Voters, reduction: Reduction | None 
             return scores(tree, voters, reduction, by).values
         case Rule.WEIGHTED:
             kind, values = scores(tree, voters, reduction, by)
-            return voters.once * conversion(kind, Use.VOTE).convert(values)
+            return voters.weights * conversion(kind, Use.VOTE).convert(values)
         case Rule.MAJORITY:
             return voters.weights
         case Rule.WEIGHTS | Rule.PARTICLE:

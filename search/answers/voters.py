@@ -35,11 +35,11 @@ _KNOWN: WeakKeyDictionary[Tree, _Known] = WeakKeyDictionary()
 
 
 class Voters:
-    """Finished leaves of positive weight, lowest path first; `weights`, `once` and `total` as in `Electorate`."""
+    """Finished leaves of positive weight, lowest path first; `weights` and `total` as in `Electorate`."""
 
     def __init__(self, tree: Tree, budget: Budget | None = None) -> None:
-        self.leaves, weights, once, self.total = electorate(tree, budget)
-        self.weights, self.once = np.array(weights, dtype=np.float64), np.array(once, dtype=np.float64)
+        self.leaves, weights, self.total = electorate(tree, budget)
+        self.weights = np.array(weights, dtype=np.float64)
         self._known = _KNOWN.setdefault(tree, _Known())
 
     @cached_property

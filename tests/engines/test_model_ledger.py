@@ -16,7 +16,7 @@ from search.solve import Job
 from tests.models import minus, pause_at, run_all, total, unpadded
 
 QUESTION = "((5 + 2) * (3 - -4)) ="
-SEARCHERS = [BestOfN(4), Beam(4, 2), MCTS(simulations=4, branch=2), ParticleFilter(4)]
+SEARCHERS = [BestOfN(4), Beam(4, 2), MCTS(simulations=4), ParticleFilter(4)]
 
 
 class Count:

@@ -18,7 +18,7 @@ from tests.worlds import UNEVEN, Values, Walk
 GOLD = "1"
 SEED = 4
 SERIAL: dict[str, Searcher] = {
-    "mcts": MCTS(simulations=24, branch=3, in_flight=1),
+    "mcts": MCTS(simulations=24, in_flight=1),
     "one at a time": OneAtATime(Beam(n=8, branch=2)),
 }
 

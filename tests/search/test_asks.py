@@ -157,7 +157,7 @@ def test_tokens_that_are_not_the_policys_are_neither_generated_nor_in_its_prior(
             extension = await super().extend(*request, **named)
             return extension._replace(cost=Cost(generated=sum(s.generated for (s,) in extension.continuations)))
 
-    searcher = MCTS(simulations=1, branch=2, prior="logprob", in_flight=1)  # type: ignore[arg-type]
+    searcher = MCTS(simulations=1, prior="logprob", in_flight=1)  # type: ignore[arg-type]
     tree = run(searcher, Silent([likely, unlikely]), FLAT)
     first, second = tree.root.children.values()
     assert math.isclose(first.stats["prior"] / second.stats["prior"], math.exp(2.0), rel_tol=1e-6)

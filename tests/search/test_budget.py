@@ -27,8 +27,8 @@ from tests.worlds import UNEVEN, Values, Walk, chain, leaf, world
 SERIAL: dict[str, Searcher] = {
     "best_of_n": OneAtATime(BestOfN(n=6)),
     "beam": OneAtATime(Beam(n=8, branch=2)),
-    "mcts": OneAtATime(MCTS(simulations=24, branch=3, in_flight=1)),
-    "rollouts": OneAtATime(MCTS(simulations=12, branch=3, in_flight=1, value=Value.ROLLOUT)),
+    "mcts": OneAtATime(MCTS(simulations=24, in_flight=1)),
+    "rollouts": OneAtATime(MCTS(simulations=12, in_flight=1, value=Value.ROLLOUT)),
     "particle_filter": OneAtATime(ParticleFilter(n=6, threshold=1.0)),
 }
 

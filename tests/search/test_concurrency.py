@@ -16,7 +16,7 @@ from search.algorithms.mcts import Value
 from search.solve import Searcher
 from tests.helpers import PARALLEL, SEARCHERS, Counted, Delayed, Loop, now, run, settle, shape, until
 
-FAILING = PARALLEL | {"rollouts": MCTS(20, branch=3, in_flight=4, value=Value.ROLLOUT)}
+FAILING = PARALLEL | {"rollouts": MCTS(20, in_flight=4, value=Value.ROLLOUT)}
 
 
 class Queued:
@@ -194,6 +194,6 @@ def test_a_policy_that_returns_too_little_is_an_error() -> None:
             return extension._replace(continuations=extension.continuations[1:] or ((),), costs=())
 
     with pytest.raises(PolicyError, match="returned 3 continuations at depth 0, asked for n = 4 with max_steps = 1"):
-        run(MCTS(branch=4), Lazy(), ToyScorer())
+        run(MCTS(), Lazy(), ToyScorer())
     with pytest.raises(PolicyError, match=r"continuation 1 of the policy, at depth 0, .*, has no step"):
         run(BestOfN(n=1), Lazy(), ToyScorer())

@@ -15,7 +15,7 @@ from search.tree.cost import NOTHING
 from tests.helpers import PARALLEL, Counted, Delayed, ascending, run
 from tests.worlds import By, Short, Walk, chain, leaf, world
 
-CASES = PARALLEL | {"rollouts": MCTS(20, branch=3, value=Value.ROLLOUT), "completed": MCTS(1, branch=2)}
+CASES = PARALLEL | {"rollouts": MCTS(20, value=Value.ROLLOUT), "completed": MCTS(1, branch=2)}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -69,7 +69,7 @@ def test_equal_texts_of_other_tokens_are_judged_each() -> None:
 
 def test_identical_siblings_that_merge_are_charged_each_and_kept_once() -> None:
     policy = Counted(Walk(root=world(chain("a", 3, leaf(1)))))
-    tree = run(MCTS(3, branch=5, in_flight=1), policy, By(lambda steps: 0.5))
+    tree = run(MCTS(3, in_flight=1), policy, By(lambda steps: 0.5))
     assert [node.stats.get("count") for node in tree.nodes()] == [5, 5, 5, None]
     assert tree.ledger.generated_tokens == 5 * 3 + 1 and tree.ledger.unique_tokens == 1 + 3 + 1
 

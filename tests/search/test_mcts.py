@@ -34,7 +34,7 @@ def test_visits_of_a_bandit_by_hand() -> None:
     policy, scorer = Walk(root=ARMS, enumerates=True), arm_value(0.6, 0.5)
     expected = ["", "a", "ab", "aba", "abab", "ababa", "ababab", "abababa", "abababaa"]
     for simulations, taken in enumerate(expected, start=1):
-        tree = run(MCTS(simulations, branch=2, in_flight=1), policy, scorer)
+        tree = run(MCTS(simulations, in_flight=1), policy, scorer)
         assert visits(tree) == [taken.count("a"), taken.count("b")], simulations
         assert tree.root.stats["visits"] == simulations
 
@@ -45,7 +45,7 @@ def test_visits_of_a_bandit_follow_puct(values: tuple[float, float], c: float) -
     for total in range(1, 21):
         bounds = [v + c * 0.5 * math.sqrt(total) / (1 + n) for v, n in zip(values, counts, strict=True)]
         counts[bounds.index(max(bounds))] += 1
-        search_ = MCTS(total + 1, branch=2, c_puct=c, in_flight=1)
+        search_ = MCTS(total + 1, c_puct=c, in_flight=1)
         assert visits(run(search_, Walk(root=ARMS, enumerates=True), arm_value(*values))) == counts
     assert min(counts) > 0
 
@@ -76,7 +76,7 @@ def test_virtual_loss_keeps_simulations_apart(c: float, taken: set[tuple[int, ..
     asked, first = list[tuple[int, ...]](), set[tuple[int, ...]]()
     root = world(*(chain(name, 40, leaf(1), 0.25) for name in "abcd"))
     scorer = By(lambda steps: {"a": 0.7, "b": 0.4, "c": 0.3, "d": 0.2}[steps[0].text[0]])
-    run(MCTS(5, branch=4, c_puct=c, in_flight=4), Held(root=root, enumerates=True), scorer)
+    run(MCTS(5, c_puct=c, in_flight=4), Held(root=root, enumerates=True), scorer)
     assert first == taken
 
 
@@ -93,7 +93,7 @@ def test_priors() -> None:
     expected = {Prior.SHARE: [0.75, 0.25], Prior.UNIFORM: [0.5, 0.5], Prior.LOGPROB: [odds, 1 - odds]}
     for prior, shares in expected.items():
         grown = Tree("q")
-        search_ = MCTS(1, branch=4, prior=prior)
+        search_ = MCTS(1, prior=prior)
 
         class Stop(Exception):
             pass
@@ -117,7 +117,7 @@ def test_backup_by_hand(backup: Backup, expected: list[float]) -> None:
     grown = Tree("q")
     policy = Counted(Walk(root=world(chain("a", 9, leaf(1)))), fail_at=5)
     with pytest.raises(RuntimeError):
-        run(MCTS(4, branch=2, backup=backup, in_flight=1), policy, scorer, tree=grown)
+        run(MCTS(4, backup=backup, in_flight=1), policy, scorer, tree=grown)
     assert [node.stats["q"] for node in grown.nodes()] == pytest.approx(expected)
     assert [node.stats["visits"] for node in [grown.root, *grown.nodes()]] == [4, 3, 2, 1, 0]
     assert grown.root.stats["q"] == pytest.approx(0.5 if backup is Backup.MEAN else 0.8)
@@ -126,7 +126,7 @@ def test_backup_by_hand(backup: Backup, expected: list[float]) -> None:
 def test_a_rollouts_value_is_its_leafs() -> None:
     root = world(place("a", chain("ax", 2, leaf(1, 0.25)), probability=0.5), place("b", leaf(2, 0.75), probability=0.5))
     policy = Counted(Walk(root=root, enumerates=True))
-    tree = run(MCTS(4, branch=2, value=Value.ROLLOUT, in_flight=1), policy, Values(root=root))
+    tree = run(MCTS(4, value=Value.ROLLOUT, in_flight=1), policy, Values(root=root))
     # The root's own rollout follows its first branch; then b, whose value is higher; then b's leaf, then a.
     assert policy.nodes == [((), 2, 1), ((), 1, None), ((1,), 2, 1), ((1,), 1, None), ((0,), 2, 1), ((0,), 1, None)]
     assert tree.root.stats["q"] == pytest.approx((0.25 + 0.75 + 0.75 + 0.25) / 4)
@@ -155,25 +155,25 @@ def test_it_finds_the_one_good_leaf_where_greedy_goes_wrong() -> None:
     greedy = run(Beam(n=3, branch=3), policy, scorer)
     assert {node.text().split()[-1] for node in greedy.leaves()} == {"\\boxed{0}"}
     for in_flight in (1, 4):
-        tree = run(MCTS(20, branch=6, in_flight=in_flight), policy, scorer)
+        tree = run(MCTS(20, in_flight=in_flight), policy, scorer)
         assert max(tree.leaves(), key=lambda node: node.score or 0).text() == "good\n\ng2\n\n\\boxed{1}"
 
 
 def test_truncated_leaves_are_backed_up_and_never_expanded() -> None:
     policy = Counted(Short(root=ARMS, enumerates=True, limit=3))
-    tree = run(MCTS(100, branch=2, in_flight=1), policy, arm_value(0.6, 0.5))
+    tree = run(MCTS(100, in_flight=1), policy, arm_value(0.6, 0.5))
     assert tree.root.stats["visits"] == 7 and len(policy.nodes) == 5
     assert [node.path for node in tree.leaves()] == [(0, 0, 0), (1, 0, 0)] and tree.ledger.samples == 2
 
 
 def test_the_best_path_is_completed_where_no_leaf_is_finished() -> None:
     policy = Counted(Walk(root=ARMS, enumerates=True))
-    tree = run(MCTS(1, branch=2), policy, arm_value(0.5, 0.6))
+    tree = run(MCTS(1), policy, arm_value(0.5, 0.6))
     assert policy.nodes == [((), 2, 1), ((1,), 1, None)]
     (end,) = tree.leaves()
     assert end.finished and end.path[:1] == (1,) and tree.ledger.samples == 1
     assert tree.ledger.generated_tokens == 2 + 40 and end.birth is not None
-    ties = run(MCTS(1, branch=2), Walk(root=ARMS, enumerates=True), arm_value(0.5, 0.5))
+    ties = run(MCTS(1), Walk(root=ARMS, enumerates=True), arm_value(0.5, 0.5))
     assert ties.leaves()[0].path[0] == 0
 
 
@@ -183,14 +183,14 @@ def test_an_additive_score_is_scaled_over_the_tree() -> None:
     root = world(chain("a", 40, leaf(1), 0.25), chain("b", 40, leaf(2), 0.25), *(leaf(i, 0.0, 0.25) for i in (3, 4)))
     plain = By(lambda steps: firsts[steps[0].text.strip()])
     scaled = By(lambda steps: 50 * firsts[steps[0].text.strip()] - 7 if len(steps) == 1 else 0.0, Kind.ADDITIVE)
-    search_ = MCTS(20, branch=4, in_flight=1)
+    search_ = MCTS(20, in_flight=1)
     trees = [run(search_, Walk(root=root, enumerates=True), scorer) for scorer in (plain, scaled)]
     assert visits(trees[0]) == visits(trees[1]) and min(visits(trees[0])[:2]) > 2
 
 
 def test_a_ranking_counts_among_siblings() -> None:
     scores = {"a0": 30.0, "b0": 10.0} | {f"{arm}{depth}": 0.0 for arm in "ab" for depth in range(1, 40)}
-    tree = run(MCTS(2, branch=2, in_flight=1), Walk(root=ARMS, enumerates=True), by_text(scores, Kind.RANKING))
+    tree = run(MCTS(2, in_flight=1), Walk(root=ARMS, enumerates=True), by_text(scores, Kind.RANKING))
     assert [child.stats["q"] for child in tree.root.children.values()] == [0.75, 0.25]
     assert tree[0, 0].stats["q"] == 0.5 and visits(tree) == [1, 0]
 
@@ -199,7 +199,7 @@ def test_an_outcome_scorer_works_through_rollouts() -> None:
     root = world(place("a", leaf(1), probability=0.5), place("b", leaf(2), probability=0.5))
     scorer = By(lambda steps: 40.0 if steps[-1].text == "\\boxed{2}" else -3.0, Kind.OUTCOME)
     counted = Counted(scorer)
-    tree = run(MCTS(6, branch=2, value=Value.ROLLOUT, in_flight=1), Walk(root=root, enumerates=True), counted)
+    tree = run(MCTS(6, value=Value.ROLLOUT, in_flight=1), Walk(root=root, enumerates=True), counted)
     assert visits(tree)[:2] == [2, 2] and tree[1,].stats["q"] == 40.0 and tree[0,].stats["q"] == -3.0
     assert all((node.score is not None) == node.finished for node in tree.born())
     assert sorted(set(counted.prefixes)) == [("a\n\n", "\\boxed{1}"), ("b\n\n", "\\boxed{2}")]

@@ -20,7 +20,7 @@ def test_it_ends_early_when_the_tree_is_exhausted() -> None:
     )
     for in_flight in (1, 4, 16):
         policy = Counted(Delayed(Walk(root=root, enumerates=True), seed=in_flight))
-        tree = run(MCTS(500, branch=2, in_flight=in_flight), policy, Values(root=root))
+        tree = run(MCTS(500, in_flight=in_flight), policy, Values(root=root))
         assert tree.stopped == "done" and tree.root.stats["visits"] == 5  # the root, a, three leaves
         assert sorted(policy.nodes) == [((), 2, 1), ((1,), 2, 1)]
 
@@ -40,7 +40,7 @@ def test_invariants(in_flight: int, value: Value, monkeypatch: pytest.MonkeyPatc
         simulations = (5, 40, 400)[seed % 3]
         policy = Counted(Delayed(Toy(3, 5), seed=seed))
         scorer = Counted(Delayed(ToyScorer(3, 5), seed=seed + 100))
-        tree = run(MCTS(simulations, branch=3, in_flight=in_flight, value=value), policy, scorer, seed=seed)
+        tree = run(MCTS(simulations, in_flight=in_flight, value=value), policy, scorer, seed=seed)
         expanded = Counter(path for path, _, max_steps in policy.nodes if max_steps == 1)
         assert set(expanded.values()) == {1}, "a node was expanded twice"
         assert not runs[-1].expanding and not any(runs[-1].in_flight.values())
@@ -61,7 +61,7 @@ def test_invariants(in_flight: int, value: Value, monkeypatch: pytest.MonkeyPatc
 
 def test_mean_backup_is_the_mean_of_what_passed_through() -> None:
     """A visited node's own value is its score, so Q is the mean score of the visited nodes at or below it."""
-    tree = run(MCTS(60, branch=3, in_flight=8), Delayed(Toy(3, 5), seed=2), Delayed(ToyScorer(3, 5), seed=3))
+    tree = run(MCTS(60, in_flight=8), Delayed(Toy(3, 5), seed=2), Delayed(ToyScorer(3, 5), seed=3))
     for node in tree.nodes():
         if node.stats.get("visits"):
             below = [
@@ -73,7 +73,7 @@ def test_mean_backup_is_the_mean_of_what_passed_through() -> None:
 
 def test_one_in_flight_is_a_function_of_the_seed_alone() -> None:
     for value in Value:
-        search_ = MCTS(30, branch=3, in_flight=1, value=value)
+        search_ = MCTS(30, in_flight=1, value=value)
         trees = [run(search_, Delayed(Toy(), seed), Delayed(ToyScorer(), seed), seed=7) for seed in range(3)]
         assert shape(trees[0]) == shape(trees[1]) == shape(trees[2])
         assert shape(run(search_, Toy(), ToyScorer(), seed=8)) != shape(trees[0])

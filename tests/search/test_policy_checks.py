@@ -96,7 +96,7 @@ def test_a_policy_that_never_ends_is_cut_at_the_deepest_step(monkeypatch: pytest
     assert search.grow.DEEPEST == 10_000
     monkeypatch.setattr(search.grow, "DEEPEST", 50)
     endless = Writes(lambda index, max_steps: [step(f"{index}\n\n", End.DELIMITER if max_steps else End.CONTEXT)])
-    for searcher in (Beam(4, 2), ParticleFilter(3), MCTS(100, branch=1, in_flight=1)):
+    for searcher in (Beam(4, 2), ParticleFilter(3), MCTS(100, in_flight=1)):
         tree = run(searcher, endless, ANY)
         assert tree.stopped == "done" and max(node.depth for node in tree.nodes()) == 50
         assert {str(leaf.step.end) for leaf in tree.leaves() if leaf.depth == 50 and leaf.step} <= {

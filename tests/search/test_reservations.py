@@ -16,10 +16,10 @@ from tests.worlds import By, Walk, chain, leaf, world
 
 GUIDED: dict[str, Searcher] = {
     "beam": Beam(n=16, branch=4),
-    "mcts": MCTS(simulations=64, branch=4),
+    "mcts": MCTS(simulations=64),
     "particle_filter": ParticleFilter(n=16),
 }
-UNHURRIED = PARALLEL | {"rollouts": MCTS(simulations=12, branch=3, in_flight=4, value=Value.ROLLOUT)}
+UNHURRIED = PARALLEL | {"rollouts": MCTS(simulations=12, in_flight=4, value=Value.ROLLOUT)}
 
 
 @dataclass
@@ -99,7 +99,7 @@ def test_a_request_that_crosses_the_limit_counts_as_far_as_it_lies_within(sample
         tree = run(searcher, policy(Walk(root=root)), By(lambda steps: 0.5), Budget(samples=samples))
         assert len(tree.leaves()) == min(samples, 8), searcher
         assert Selection()(tree).answer is not None
-    tree = run(MCTS(branch=4), policy(Walk(root=root)), By(lambda steps: 0.5), Budget(samples=samples))
+    tree = run(MCTS(), policy(Walk(root=root)), By(lambda steps: 0.5), Budget(samples=samples))
     assert Selection()(tree).answer is not None
 
 
@@ -170,7 +170,7 @@ def test_the_best_open_leaf_is_completed() -> None:
     """Budget for the first level and one solution; b is judged best."""
     root = world(chain("a", 3, leaf(1), 0.5), chain("b", 3, leaf(2), 0.5))
     scorer = By(lambda steps: 0.9 if steps[0].text.startswith("b") else 0.1)
-    for searcher in (Beam(n=2, branch=2), MCTS(simulations=9, branch=2, in_flight=1)):
+    for searcher in (Beam(n=2, branch=2), MCTS(simulations=9, in_flight=1)):
         tree = run(searcher, Walk(root=root, enumerates=True), scorer, Budget(generated_tokens=6))
         assert Selection()(tree).answer == "2" and tree.ledger.generated_tokens <= 6
 

@@ -62,8 +62,8 @@ PROBABILITIES = {Kind.CORRECTNESS, Kind.VALUE}
 SEARCHERS: list[tuple[Searcher, set[Kind]]] = [
     (BestOfN(n=3), ALL),
     (Beam(n=4, branch=2), ALL - {Kind.OUTCOME}),
-    (MCTS(6, branch=2), ALL - {Kind.OUTCOME}),
-    (MCTS(6, branch=2, value=Value.ROLLOUT), ALL - {Kind.RANKING}),
+    (MCTS(6), ALL - {Kind.OUTCOME}),
+    (MCTS(6, value=Value.ROLLOUT), ALL - {Kind.RANKING}),
     (ParticleFilter(n=3), PROBABILITIES | {Kind.ADDITIVE}),
     (ParticleFilter(n=3, weighting=Weighting.CURRENT), PROBABILITIES | {Kind.ADDITIVE}),
 ]

@@ -190,7 +190,7 @@ def test_merged_samples_keep_their_votes() -> None:
     root = world(leaf(0, 0.5, 0.5), *(leaf(wrong, 0.5, 1 / 6) for wrong in (1, 2, 3)))
     right: dict[str, list[bool]] = {"mcts": [], "best_of_n": []}
     for seed in range(60):
-        for name, search in (("mcts", MCTS(1, branch=16)), ("best_of_n", BestOfN(16))):
+        for name, search in (("mcts", MCTS(1)), ("best_of_n", BestOfN(16))):
             tree = run(search, Walk(root=root), Values(root=root), seed=seed)
             right[name].append(Selection(Rule.MAJORITY)(tree).answer == "0")
     assert np.mean(right["mcts"]) == pytest.approx(np.mean(right["best_of_n"]), abs=0.1)
@@ -199,7 +199,7 @@ def test_merged_samples_keep_their_votes() -> None:
 
 def test_counts_multiply_along_the_path() -> None:
     root = world(chain("a", 2, leaf(1)))
-    tree = run(MCTS(8, branch=4, in_flight=1), Walk(root=root), Values(root=root))
+    tree = run(MCTS(8, in_flight=1), Walk(root=root), Values(root=root))
     (vote,) = Selection(Rule.MAJORITY)(tree).votes
     assert vote.weight == 4**3 and len(vote.leaves) == 1
 

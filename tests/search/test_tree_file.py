@@ -173,7 +173,7 @@ def mutated(text: str, path: tuple[Any, ...], change: Any) -> Any:
 
 def files() -> Iterator[str]:
     policy = Toy(branch=3, depth=2)
-    for searcher in (Beam(4, 2), MCTS(simulations=4, branch=2, in_flight=1), ParticleFilter(n=4, threshold=1.0)):
+    for searcher in (Beam(4, 2), MCTS(simulations=4, in_flight=1), ParticleFilter(n=4, threshold=1.0)):
         yield run(searcher, policy, ToyScorer(), seed=1).dumps()
     yield from (path.read_text() for path in sorted(OLD.glob("*.json")))
 

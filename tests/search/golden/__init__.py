@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent
 POLICY = Toy(branch=3, depth=3)
 ANY = Budget()
 
-_MCTS = MCTS(simulations=5, branch=2, in_flight=1)
+_MCTS = MCTS(simulations=5, in_flight=1)
 _ROLLOUT = replace(_MCTS, simulations=4, value=Value.ROLLOUT)
 _FILTER = ParticleFilter(n=4)
 _RESAMPLED = replace(_FILTER, n=7, threshold=1.0, temperature=2.0)

@@ -1,0 +1,43 @@
+"""What searchers that go level by level share: values of a level, the best of it, and its continuations."""
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+
+from search.grow import Grower
+from search.tree import Node
+from search.tree.scores import Array, Kind, Scope, Use, conversion
+from search.tree.values import Values
+
+
+def level_values(nodes: Sequence[Node], kind: Kind, values: Values) -> Array:
+    """[N]: each node's reduced score, as design's table of kinds converts it (a ranking counts among siblings)."""
+    scope, convert = conversion(kind, Use.BEAM)
+    if scope is Scope.SIBLINGS:
+        ranks: dict[Node, float] = {}
+        for parent in dict.fromkeys(node.parent for node in nodes):
+            judged = [child for child in parent.children.values() if child.score is not None] if parent else []
+            scores = np.array([child.score for child in judged], dtype=np.float64)
+            ranks |= zip(judged, convert(scores).tolist(), strict=True)
+        return np.array([ranks[node] for node in nodes])
+    return convert(np.array([values(node) for node in nodes], dtype=np.float64))
+
+
+def best(values: Array, count: int) -> list[int]:
+    """[count]: places of the highest values, highest first; ties go to the earlier place."""
+    return np.argsort(-values, kind="stable")[:count].tolist()
+
+
+def shares(n: int, among: int) -> list[int]:
+    """[among]: n in equal parts, of which the first are one larger where it does not come out even."""
+    each, more = divmod(n, among)
+    return [each + (place < more) for place in range(among)]
+
+
+async def extend_each(grow: Grower, nodes: Sequence[Node], widths: Sequence[int]) -> list[Node]:
+    """So many continuations of each node, all at once, in the nodes' order; none where the width is zero."""
+    async with asyncio.TaskGroup() as group:
+        pairs = zip(nodes, widths, strict=True)
+        tasks = [group.create_task(grow.extend(node, width)) for node, width in pairs if width]
+    return [node for task in tasks for node in task.result()]
