@@ -46,7 +46,7 @@ class Grower:
         self._judge = Judge(tree, scorer, self._account)
         self._keys = Keys(tree)
         self.round = 0
-        """of a searcher that repeats another: random draws and whole electorates of different rounds are apart"""
+        """random draws and whole electorates of different rounds are apart"""
         self._finished = False  # some leaf within the budget
         self._worst = WorstCases(policy, scorer, tree.budget)
         self._allowance = Allowance(tree.budget, self._account.now)
@@ -57,6 +57,10 @@ class Grower:
     @property
     def root(self) -> Node:
         return self.tree.root
+
+    def next_round(self) -> None:
+        """What follows is another round of a searcher that repeats itself or others on this tree."""
+        self.round += 1
 
     def rng(self, *place: object) -> np.random.Generator:
         """A generator keyed by the search, the round and a place in it."""

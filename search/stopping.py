@@ -26,23 +26,29 @@ def leader_posterior(weights: Sequence[float]) -> float:
 
 
 def anytime_confidence(counts: Sequence[float]) -> float:
-    """1 minus the error of naming the leader now, which holds however often one looks (arXiv 2510.17472).
+    """1 minus the error of naming the leader as the most probable answer, however often one looks; at least 0.
 
-    Among the samples that said one of the two most frequent answers, the e-value of the leader against "at most half"
-    is 2^(c1 + c2) times the mean of p^c1 (1 - p)^c2 over p uniform on [1/2, 1]. By Ville's inequality it ever exceeds x
-    with probability at most 1/x; the errors of all answers that may lead wrongly are added. `counts` [answers] are of
-    independent samples; 0 where fewer than one sample answered.
+    `counts` [answers], in the order in which the answers first appeared, are of independent samples. Let c1 and c2 be
+    the two highest. For each p, (2p)^c1 (2 - 2p)^c2 multiplies fair bets among the samples that said one of two
+    answers, if the leader is at most as probable as the other. Its mean over p in [1/2, 1],
+
+        E = 2^(c1 + c2 + 1) B(c1 + 1, c2 + 1) P(Beta(c1 + 1, c2 + 1) > 1/2),
+
+    is at most 3/2 once the leader has appeared and, by Ville's inequality, ever exceeds x with probability at most
+    1.5/x (as in arXiv 2510.17472). The k-th answer to appear may err with a share 1/(k (k + 1)) of the whole, so that
+    the shares of all answers, of however many, sum to one. Hence the error is at most 1.5 k (k + 1) / E.
     """
     if not counts:
         return 0.0
     first, second = sorted([*counts, 0.0], reverse=True)[:2]
     log_beta = math.lgamma(first + 1) + math.lgamma(second + 1) - math.lgamma(first + second + 2)
     log_e = (first + second + 1) * math.log(2) + log_beta + math.log1p(-half_beta(first + 1, second + 1))
-    return max(0.0, 1.0 - max(1, len(counts) - 1) * math.exp(-log_e))
+    place = counts.index(first) + 1
+    return max(0.0, 1.0 - 1.5 * place * (place + 1) * math.exp(-log_e))
 
 
 def half_beta(a: float, b: float) -> float:
-    """P(Beta(a, b) < 1/2), the regularised incomplete beta function at one half, for a >= b > 0 (DLMF 8.17.22)."""
+    """P(Beta(a, b) < 1/2), the regularised incomplete beta function at one half, for a, b > 0 (DLMF 8.17.8)."""
     log_front = -(a + b) * math.log(2) - math.log(a) - math.lgamma(a) - math.lgamma(b) + math.lgamma(a + b)
     term, total, n = 1.0, 1.0, 0
     while term > 1e-16 * total:

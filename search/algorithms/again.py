@@ -14,7 +14,7 @@ from search.grow import Grower
 from search.solve import Searcher
 from search.stopping import CONFIDENCE, Sure
 from search.tree import Tree
-from search.tree.scores import Kind, Use, allows, conversion, reduction_for
+from search.tree.scores import Array, Kind, Reduction, Use, allows, conversion, reduction_for
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Again:
     for round in 1..times:
         inner.search: new continuations of the same root, with random draws of their own
         stop if confidence(votes of all finished leaves) > sure
-    Nothing is cancelled, so that nothing is written in vain. A finished leaf's vote is its score where that is a
-    probability, and else one.
+    Nothing is cancelled, so that nothing is written in vain. MCTS is not begun anew: it goes on with its visits. Under
+    `weight`, a leaf's vote is its score in [0, 1] as in a weighted vote; under a scorer of increments or ranks, one.
     """
 
     inner: Searcher = field(default_factory=lambda: Rebase(n=8))
@@ -48,9 +48,14 @@ class Again:
     def populations(self) -> bool:
         return getattr(self.inner, "populations", True)
 
+    @property
+    def reduction(self) -> Reduction | None:
+        return getattr(self.inner, "reduction", None)
+
     async def search(self, grow: Grower) -> None:
         for number in range(self.times):
-            grow.round = number
+            if number:
+                grow.next_round()
             await self.inner.search(grow)
             confidence = await asyncio.to_thread(self.confidence, grow.tree)
             grow.note("round", number=number, confidence=confidence)
@@ -62,10 +67,14 @@ class Again:
 
         Blocks while answers are compared.
         """
+        votes, answers = self._votes(tree)
+        return CONFIDENCE[self.rule]([math.fsum(votes[members]) for members in group(answers)])
+
+    def _votes(self, tree: Tree) -> tuple[Array, list[str | None]]:
+        """The vote and the answer of each finished leaf, [N] each, lowest path first."""
         leaves = [leaf for leaf in tree.leaves() if leaf.finished]
         votes = np.ones(len(leaves))
-        if self.rule is Sure.WEIGHT and tree.kind is not Kind.ADDITIVE and allows(tree.kind, Use.VOTE):
+        if leaves and self.rule is Sure.WEIGHT and tree.kind is not Kind.ADDITIVE and allows(tree.kind, Use.VOTE):
             scores = [leaf.value(reduction_for(tree.kind, None)) for leaf in leaves]
             votes = conversion(tree.kind, Use.VOTE).convert(np.array(scores, dtype=np.float64))
-        groups = group([boxed(leaf.text()) for leaf in leaves])
-        return CONFIDENCE[self.rule]([math.fsum(votes[members]) for members in groups])
+        return votes, [boxed(leaf.text()) for leaf in leaves]

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from search.algorithms.levels import extend_each, level_values
 from search.errors import check_knob
 from search.grow import Grower
@@ -12,19 +14,20 @@ from search.tree.values import Values
 
 @dataclass(frozen=True)
 class Rebase:
-    """n solutions, whose width is shared anew at every level by a softmax of the candidates' values.
+    """n solutions, whose number is shared anew at every level by a softmax of the candidates' values.
 
     level = n steps from the root
     until n candidates have finished or none is open:
         w     = widths(values of the open candidates, n - finished, T)
         level = w_i continuations of candidate i
-    Where a beam keeps or drops, this gives more or less: no candidate of high value is lost to an equal one.
+    Where a beam keeps a candidate or drops it, this gives it more or less: of candidates of about equal value none is
+    lost.
     """
 
     n: int = 16
     """solutions"""
     temperature: float = 0.2
-    """T of the softmax: towards 0 all width goes to the best, large T shares it equally"""
+    """T of the softmax, in units of the values: towards 0 all goes to the best, a large T shares equally"""
     reduction: Reduction | None = None
     """from a path's scores to its value; the scorer kind's own where None"""
 
@@ -56,7 +59,7 @@ def widths(values: Array, budget: int, temperature: float) -> list[int]:
     """
     shares: list[float] = softmax(values / temperature).tolist()
     taken, left, rest = [0] * len(shares), budget, 1.0
-    for place in sorted(range(len(shares)), key=lambda place: -shares[place]):
+    for place in np.argsort(-values, kind="stable").tolist():
         taken[place] = min(left, math.ceil(left * shares[place] / rest - 1e-9)) if rest > 0 else 0
         left -= taken[place]
         rest -= shares[place]

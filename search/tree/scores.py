@@ -34,7 +34,7 @@ class Reduction(StrEnum):
 
 
 class Use(StrEnum):
-    BEAM = "beam"
+    BEAM = "search level by level (beam, REBASE, DVTS)"
     MCTS = "mcts"
     PARTICLES = "particle filter"
     VOTE = "weighted vote"
