@@ -58,8 +58,9 @@ def widths(values: Array, budget: int, temperature: float) -> list[int]:
     Shares are softmax(values / temperature); ties go to the earlier one.
     """
     shares: list[float] = softmax(values / temperature).tolist()
+    order: list[int] = np.argsort(-values, kind="stable").tolist()
     taken, left, rest = [0] * len(shares), budget, 1.0
-    for place in np.argsort(-values, kind="stable").tolist():
+    for place in order:
         taken[place] = min(left, math.ceil(left * shares[place] / rest - 1e-9)) if rest > 0 else 0
         left -= taken[place]
         rest -= shares[place]
