@@ -67,16 +67,12 @@ def test_sure_1_runs_every_round_with_draws_of_its_own(name: str) -> None:
     assert [number for number, _ in rounds(tree)] == [0, 1, 2, 3] and tree.stopped == "done"
     assert shape(once)["nodes"].keys() <= shape(tree)["nodes"].keys()
     if name == "mcts":
-        assert (
-            tree.root.stats["visits"] == 32 and sum(Selection(Rule.MAJORITY)(tree).votes[0].weight for _ in "1") <= 32
-        )
-        assert len(tree.root.children) < 32
+        assert tree.root.stats["visits"] == 32
+        assert sum(vote.weight for vote in Selection(Rule.MAJORITY)(tree).votes) == 32
     else:
         assert set(tree.root.children) == set(range(16)) and len(tree.leaves()) >= 16
-        firsts = [
-            tuple(child.step.text for child in list(tree.root.children.values())[i : i + 4]) for i in (0, 4, 8, 12)
-        ]  # type: ignore[union-attr]
-        assert len(set(firsts)) > 1, "rounds drew the same samples"
+        drawn = [child.text() for child in tree.root.children.values()]
+        assert len({tuple(drawn[first : first + 4]) for first in (0, 4, 8, 12)}) > 1, "rounds drew the same samples"
 
 
 def test_the_number_of_rounds_is_that_of_all_sequences_of_answers() -> None:
