@@ -1,12 +1,14 @@
 """Hand-made worlds, the policies that walk them, and scorers that know or invent a value for every step."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from policies.engines.world import Place
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
-from search import Cost, End, Extension, Kind, Node, Scored, Step
+from search import Ask, Cost, End, Extension, Kind, Node, Scored, Step
+from search.grow import GO_ON
+from search.tree.cost import NOTHING
 
 
 def leaf(answer: int, worth: float = 0.0, probability: float = 1.0) -> Place:
@@ -57,6 +59,23 @@ class Walk(Toy):
     @property
     def world(self) -> Place:
         return self.root
+
+
+@dataclass(frozen=True)
+class InTurn(Walk):
+    """The i-th continuation of a node takes its i-th branch, whichever request asks for it."""
+
+    enumerates: bool = True
+    served: dict[Node, int] = field(default_factory=dict[Node, int], compare=False)
+
+    async def extend(
+        self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON
+    ) -> Extension:
+        before = self.served.get(node, 0)
+        self.served[node] = before + n
+        extension = await super().extend(node, before + n, max_steps, [0] * before + list(seeds), ask)
+        costs = extension.costs[:n]
+        return extension._replace(continuations=extension.continuations[before:], costs=costs, cost=sum(costs, NOTHING))
 
 
 @dataclass(frozen=True)

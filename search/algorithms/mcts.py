@@ -42,7 +42,8 @@ class MCTS:
             else:
                 node = argmax Q + c P sqrt(N) / (1 + N(a)) among node's children
         backward: the leaf's value to every node above it
-    A leaf votes with its visits. Q of an unvisited child is its own value, or its parent's Q where it has none.
+    A leaf votes with its visits. Q of an unvisited child is its own value, or its parent's Q where it has none. A
+    ranking backs up nothing: Q is the rank among siblings.
     """
 
     simulations: int = 16
@@ -71,25 +72,35 @@ class MCTS:
         check_knob(self, "in_flight", least=1)
 
     async def search(self, grow: Grower) -> None:
-        grow.electorate({})  # its tree carries vote weights, also before the first leaf
         run = _Run(self, grow, conversion(grow.kind, Use.MCTS), Values(reduction_for(grow.kind, self.reduction)))
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(self.in_flight, self.simulations)):
-                group.create_task(_simulations(run))
+        for leaf in grow.tree.leaves():  # of an earlier search of this tree, whose Q are on the same scale
+            run.saw(run.values(leaf))
+        grow.electorate({})  # its tree carries vote weights, also before the first leaf
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self.in_flight, self.simulations)):
+                    group.create_task(_simulations(run))
+        finally:
+            _elect(run)
 
 
 @dataclass
 class _Run:
-    """What one search keeps beside the tree: simulations that have started and visits in flight."""
+    """What one search keeps beside the tree."""
 
     knobs: MCTS
     grow: Grower
     conversion: Conversion
     values: Values
-    started: int = 0
-    in_flight: dict[Node, int] = field(default_factory=dict[Node, int])
+    started: int = 0  # simulations
+    in_flight: dict[Node, int] = field(default_factory=dict[Node, int])  # simulations below a node or at it
+    votes: dict[Node, float] = field(default_factory=dict[Node, float])  # that are not yet noted on the tree
     low: float = math.inf  # over all values seen, for scores that count only relative to the tree
     high: float = -math.inf
+
+    def saw(self, value: float | None) -> None:
+        if value is not None:
+            self.low, self.high = min(self.low, value), max(self.high, value)
 
 
 async def _simulations(run: _Run) -> None:
@@ -111,7 +122,7 @@ async def _simulate(run: _Run, line: list[Node]) -> None:
     while (node := line[-1]).open:
         # Visits in flight count here as they do in the children; the one that is choosing does not.
         visits = node.stats.get("visits", 0) + run.in_flight[node] - 1
-        children = [child for child in node.children.values() if child.birth is not None]
+        children = [child for child in node.children.values() if "prior" in child.stats]
         if not children or node.stats.get("drawn", 0) < run.knobs.widening * math.sqrt(visits):
             child = await _draw(run, node)
         else:
@@ -121,20 +132,35 @@ async def _simulate(run: _Run, line: list[Node]) -> None:
 
 
 async def _draw(run: _Run, node: Node) -> Node:
-    """One more sample of the next step. It is counted before it is asked for, so that others do not ask for it too."""
-    node.stats["drawn"] = node.stats.get("drawn", 0) + 1
+    """One more sample of the next step, and the priors of all its siblings anew."""
+    _elect(run)
+    node.stats["drawn"] = node.stats.get("drawn", 0) + 1  # before it is asked for: others do not ask for it too
     (child,) = await run.grow.sample(node, merge=True)
     await run.grow.score(child)
+    children = [sibling for sibling in node.children.values() if sibling.birth is not None]
+    for sibling, prior in zip(children, _priors(run.knobs.prior, children), strict=True):
+        sibling.stats["prior"] = prior
     return child
+
+
+def _priors(prior: Prior, children: Sequence[Node]) -> list[float]:
+    if prior is Prior.LOGPROB:
+        steps = [child.step for child in children if child.step is not None]
+        return logprob_prior([_mean(step.logprobs[step.written]) for step in steps])
+    counts = [child.stats.get("count", 1) for child in children]  # one for a step of a solution completed by the budget
+    return share_prior(counts) if prior is Prior.SHARE else uniform_prior(counts)
+
+
+def _mean(logprobs: Sequence[float]) -> float:
+    return float(np.mean(logprobs)) if logprobs else 0.0
 
 
 def _choose(run: _Run, node: Node, children: Sequence[Node], visits: int) -> Node:
     """The child of the highest upper bound, the first among equals."""
-    qs, priors = _qs(run, node, children), _priors(run.knobs.prior, children)
-    bounds = [
-        puct(q, prior, child.stats.get("visits", 0), run.in_flight.get(child, 0), visits, run.knobs.c_puct)
-        for child, q, prior in zip(children, qs, priors, strict=True)
-    ]
+    bounds: list[float] = []
+    for child, q in zip(children, _qs(run, node, children), strict=True):
+        stats, flying = child.stats, run.in_flight.get(child, 0)
+        bounds.append(puct(q, stats["prior"], stats.get("visits", 0), flying, visits, run.knobs.c_puct))
     return children[bounds.index(max(bounds))]
 
 
@@ -159,28 +185,15 @@ def _q(run: _Run, node: Node, child: Node) -> float:
     return q
 
 
-def _priors(prior: Prior, children: Sequence[Node]) -> list[float]:
-    if prior is Prior.LOGPROB:
-        steps = [child.step for child in children if child.step is not None]
-        return logprob_prior([_mean(step.logprobs[step.written]) for step in steps])
-    counts = [child.stats["count"] for child in children]
-    return share_prior(counts) if prior is Prior.SHARE else uniform_prior(counts)
-
-
-def _mean(logprobs: Sequence[float]) -> float:
-    return float(np.mean(logprobs)) if logprobs else 0.0
-
-
 def _backward(run: _Run, line: Sequence[Node]) -> None:
     """One more visit for every node of the line, the leaf's value into its Q, and the leaf's vote."""
     leaf = line[-1]
-    value = run.values(leaf)
-    if value is not None:
-        run.low, run.high = min(run.low, value), max(run.high, value)
+    value = None if run.conversion.scope is Scope.SIBLINGS else run.values(leaf)
+    run.saw(value)
     for node in line:
         stats = node.stats
         stats["visits"] = stats.get("visits", 0) + 1
-        if value is None:  # a leaf that was cut, under a scorer of finished solutions
+        if value is None:  # a ranking, or a leaf that was cut under a scorer of finished solutions
             continue
         backed_up = stats["backed_up"] = stats.get("backed_up", 0) + 1
         before = stats.get("q", value)
@@ -189,4 +202,12 @@ def _backward(run: _Run, line: Sequence[Node]) -> None:
         else:
             stats["q"] = before + (value - before) / backed_up
     if leaf.finished:
-        run.grow.electorate({leaf: leaf.stats["visits"]})
+        run.votes[leaf] = leaf.stats["visits"]
+
+
+def _elect(run: _Run) -> None:
+    """Notes the votes that have changed. Before each request is enough for the tree to tell them at any budget, and
+    simulations that draw nothing add nothing to the record."""
+    if run.votes:
+        run.grow.electorate(run.votes)
+        run.votes = {}

@@ -37,11 +37,11 @@ class ParticleFilter:
     n: int = 16
     """particles"""
     weighting: Weighting = Weighting.TELESCOPING
-    """telescoping, or current: the paper's, which resamples at every step"""
+    """telescoping, or current: the paper's, which must resample at every step"""
     resampling: Scheme = Scheme.SYSTEMATIC
     """multinomial, residual, stratified or systematic"""
-    threshold: float | None = None
-    """resample where ESS / n is at most this; 0.5, and 1 under `current`, where None"""
+    threshold: float = 1.0
+    """resample where ESS / n is at most this: 1 is every step, since at 0.5 dead paths may take half of the particles"""
     temperature: float = 1.0
     """T: above one flattens the weights, below one sharpens them"""
 
@@ -52,14 +52,8 @@ class ParticleFilter:
         check_knob(self, "n", least=1)
         check_knob(self, "threshold", least=0, most=1)
         check_knob(self, "temperature", above=0)
-        if self.weighting is Weighting.CURRENT and self.threshold not in (None, 1):
+        if self.weighting is Weighting.CURRENT and self.threshold != 1:
             raise KnobError(f"ParticleFilter.threshold is {self.threshold}; under weighting=current it must be 1")
-
-    @property
-    def resample_at(self) -> float:
-        if self.threshold is not None:
-            return self.threshold
-        return 1.0 if self.weighting is Weighting.CURRENT else 0.5
 
     async def search(self, grow: Grower) -> None:
         conversion(grow.kind, Use.PARTICLES)
@@ -73,7 +67,7 @@ class ParticleFilter:
             self._note(grow, step, particles, log_weights, log_evidence)
             if not any(particle.open for particle in particles):
                 return
-            if effective_sample_size(log_weights) <= self.resample_at * self.n:
+            if effective_sample_size(log_weights) <= self.threshold * self.n:
                 resample = RESAMPLERS[self.resampling]
                 ancestors: list[int] = resample(normalise(log_weights), grow.rng("resample", step)).tolist()
                 grow.note("resampling", step=step, ancestors=ancestors)

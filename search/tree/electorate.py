@@ -40,7 +40,7 @@ def electorate(tree: Tree, budget: Budget | None = None) -> Electorate:
     """
     rounds: dict[int, list[Event]] = {}
     for event in tree.events(ELECTORATE, budget):
-        earlier = rounds.setdefault(event.data["round"], [])
+        earlier = rounds.setdefault(event.data.get("round", 0), [])  # files of before have none
         if event.data["whole"]:
             earlier.clear()
         earlier.append(event)

@@ -68,7 +68,7 @@ def test_the_greedy_cell_is_one_solution_at_temperature_zero():
     greedy, *rest = cells({"mcts": MCTS()}, policy, [1, 16], Budgets())
     assert (greedy.searcher, greedy.n, greedy.search) == ("greedy", 1, BestOfN(1))
     assert greedy.policy == HF(temperature=0.0) and {id(cell.policy) for cell in rest} == {id(policy)}
-    assert [cell.search for cell in rest] == [MCTS(simulations=1), MCTS(simulations=16, branch=2)]
+    assert [cell.search for cell in rest] == [MCTS(simulations=1), MCTS(simulations=16)]
 
 
 def test_a_swept_limit_leaves_the_scale_as_it_is(here: Path):

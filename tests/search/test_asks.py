@@ -29,6 +29,7 @@ from search import (
     Step,
     Tree,
 )
+from search.algorithms.mcts import Prior
 from tests.helpers import PARALLEL, run
 from tests.worlds import By, by_text
 
@@ -151,17 +152,19 @@ def test_tokens_that_are_not_the_policys_are_neither_generated_nor_in_its_prior(
     assert (likely.generated, likely.written) == (1, slice(1, 2))
 
     class Silent(Asked):
-        """Tells the cost of all, and not of each."""
+        """Tells the cost of all, and not of each. Below the root it writes the answer."""
 
-        async def extend(self, *request: Any, **named: Any) -> Extension:
-            extension = await super().extend(*request, **named)
-            return extension._replace(cost=Cost(generated=sum(s.generated for (s,) in extension.continuations)))
+        async def extend(self, node: Node, n: int, *request: Any, **named: Any) -> Extension:
+            index = node.reserve(0).start
+            steps = [self.written[i] if node.depth == 0 else Step("1", end=End.ANSWER) for i in range(index - n, index)]
+            return Extension(tuple((step,) for step in steps), Cost(generated=sum(step.generated for step in steps)))
 
-    searcher = MCTS(simulations=1, prior="logprob", in_flight=1)  # type: ignore[arg-type]
-    tree = run(searcher, Silent([likely, unlikely]), FLAT)
+    tree = run(Beam(n=2, branch=2), Silent([likely, unlikely]), FLAT)
+    second = tree[1,]
+    assert second.birth and (second.birth.generated_tokens, second.birth.unique_tokens) == (2, 6)
+    tree = run(MCTS(simulations=3, prior=Prior.LOGPROB, in_flight=1), Silent([likely, unlikely]), FLAT)
     first, second = tree.root.children.values()
     assert math.isclose(first.stats["prior"] / second.stats["prior"], math.exp(2.0), rel_tol=1e-6)
-    assert second.birth and (second.birth.generated_tokens, second.birth.unique_tokens) == (2, 6)
 
 
 def test_the_end_token_of_an_inner_step_is_left_out_of_what_goes_on() -> None:

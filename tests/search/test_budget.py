@@ -18,7 +18,6 @@ from search import (
     Selection,
     Tree,
 )
-from search.algorithms.mcts import Value
 from search.solve import Searcher
 from search.tree.event import to_plain
 from tests.helpers import PARALLEL, Counted, Delayed, OneAtATime, path, run
@@ -28,8 +27,7 @@ SERIAL: dict[str, Searcher] = {
     "best_of_n": OneAtATime(BestOfN(n=6)),
     "beam": OneAtATime(Beam(n=8, branch=2)),
     "mcts": OneAtATime(MCTS(simulations=24, in_flight=1)),
-    "rollouts": OneAtATime(MCTS(simulations=12, in_flight=1, value=Value.ROLLOUT)),
-    "particle_filter": OneAtATime(ParticleFilter(n=6, threshold=1.0)),
+    "particle_filter": OneAtATime(ParticleFilter(n=6)),
 }
 
 
@@ -80,7 +78,7 @@ def test_a_cut_is_the_full_run_read_at_the_budget(place: Place, name: str, limit
 
 def test_a_population_that_came_after_the_last_sample_is_not_read() -> None:
     """While a filter resamples, the number of samples may stand still: a search cut there has stopped by then."""
-    search = OneAtATime(ParticleFilter(n=6, threshold=1.0))
+    search = OneAtATime(ParticleFilter(n=6))
     root = world(leaf(1, 0.6, 0.3), leaf(2, 0.7, 0.3), chain("a", 3, leaf(3, 0.8), 0.4))
     policy = Counted(Walk(root=root))
     full, counts = run(search, policy, Values(root=root), seed=1), list[int]()

@@ -11,12 +11,9 @@ import pytest
 from policies.engines.batching import Batcher, Ticket
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
-from search import MCTS, BestOfN, Extension, Grower, PolicyError, Scored, Selection, Tree, solve
-from search.algorithms.mcts import Value
+from search import Beam, BestOfN, Extension, Grower, PolicyError, Scored, Selection, Tree, solve
 from search.solve import Searcher
 from tests.helpers import PARALLEL, SEARCHERS, Counted, Delayed, Loop, now, run, settle, shape, until
-
-FAILING = PARALLEL | {"rollouts": MCTS(20, in_flight=4, value=Value.ROLLOUT)}
 
 
 class Queued:
@@ -50,7 +47,7 @@ def test_the_order_of_answers_does_not_matter(searcher: Searcher) -> None:
     assert shape(run(searcher, queued, ToyScorer())) == shape(at_once)
 
 
-@pytest.mark.parametrize("searcher", FAILING.values(), ids=FAILING)
+@pytest.mark.parametrize("searcher", PARALLEL.values(), ids=PARALLEL)
 @pytest.mark.parametrize("who", ["policy", "scorer"])
 @pytest.mark.parametrize("fail_at", [1, 5])
 def test_a_failure_is_raised_itself_and_nothing_keeps_running(searcher: Searcher, who: str, fail_at: int) -> None:
@@ -182,7 +179,7 @@ def test_a_request_that_cancels_itself_is_an_error(who: str) -> None:
         async def score(self, *request: Any, **named: Any) -> Scored:
             raise asyncio.CancelledError
 
-    for searcher in FAILING.values():
+    for searcher in PARALLEL.values():
         with pytest.raises(RuntimeError, match=f"the {who} cancelled a request by itself"):
             run(searcher, Tangled() if who == "policy" else Toy(), TangledScorer() if who == "scorer" else ToyScorer())
 
@@ -194,6 +191,6 @@ def test_a_policy_that_returns_too_little_is_an_error() -> None:
             return extension._replace(continuations=extension.continuations[1:] or ((),), costs=())
 
     with pytest.raises(PolicyError, match="returned 3 continuations at depth 0, asked for n = 4 with max_steps = 1"):
-        run(MCTS(), Lazy(), ToyScorer())
+        run(Beam(n=4), Lazy(), ToyScorer())
     with pytest.raises(PolicyError, match=r"continuation 1 of the policy, at depth 0, .*, has no step"):
         run(BestOfN(n=1), Lazy(), ToyScorer())

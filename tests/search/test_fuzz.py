@@ -28,7 +28,7 @@ from search import (
     Tree,
     solve,
 )
-from search.algorithms.mcts import Backup, Prior, Value
+from search.algorithms.mcts import Backup, Prior
 from search.algorithms.particle_filter import Weighting
 from search.algorithms.resampling import Scheme
 from search.solve import Searcher
@@ -166,14 +166,11 @@ class Case:
         n, branch = int(rng.integers(1, 13)), int(rng.integers(1, 5))
         name = rng.choice(["best_of_n", "beam", "mcts", "particle_filter", "impatient"])
         if name == "beam" and kind is not Kind.OUTCOME:
-            return Beam(n - n % branch or branch, branch)
+            return Beam(n, branch)
         if name == "mcts":
-            value = Value.ROLLOUT if kind is Kind.OUTCOME else rng.choice(list(Value))
-            if kind is Kind.RANKING:
-                value = Value.SCORE
             knobs: dict[str, Any] = {"prior": rng.choice(list(Prior)), "backup": rng.choice(list(Backup))}
             knobs |= {"in_flight": int(rng.choice([1, 1, 4, 16])), "c_puct": float(rng.choice([0.0, 0.3, 1.0, 10.0]))}
-            return MCTS(2 * n, branch, value=Value(value), **knobs)
+            return MCTS(2 * n, widening=0.5 * branch, **knobs)
         if name == "particle_filter" and kind not in (Kind.OUTCOME, Kind.RANKING):
             if rng.random() < 0.3:
                 return ParticleFilter(n, Weighting.CURRENT)

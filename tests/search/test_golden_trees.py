@@ -44,7 +44,8 @@ def with_births(golden: dict[str, Any]) -> dict[str, Any]:
     """The ledgers themselves in place of rows of their table, which nodes may share or not."""
     table = golden["tree"].pop("ledgers")
     for entry in [*golden["tree"]["nodes"], *golden["tree"]["record"]]:
-        entry["birth"] = {name: column[entry["birth"]] for name, column in table.items()}
+        if "birth" in entry:
+            entry["birth"] = {name: column[entry["birth"]] for name, column in table.items()}
     return golden
 
 

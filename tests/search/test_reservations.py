@@ -9,17 +9,15 @@ import pytest
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import MCTS, Ask, Beam, BestOfN, Budget, Cost, End, Extension, Node, ParticleFilter, Selection, Step, Tree
-from search.algorithms.mcts import Value
 from search.solve import Searcher
 from tests.helpers import PARALLEL, run
-from tests.worlds import By, Walk, chain, leaf, world
+from tests.worlds import By, InTurn, Walk, chain, leaf, world
 
 GUIDED: dict[str, Searcher] = {
     "beam": Beam(n=16, branch=4),
     "mcts": MCTS(simulations=64),
     "particle_filter": ParticleFilter(n=16),
 }
-UNHURRIED = PARALLEL | {"rollouts": MCTS(simulations=12, in_flight=4, value=Value.ROLLOUT)}
 
 
 @dataclass
@@ -127,10 +125,10 @@ def test_budgets_of_long_steps_are_spent_and_never_exceeded(name: str, tokens: i
 
 
 @pytest.mark.parametrize("limit", [Budget(samples=10**6), Budget(generated_tokens=10**6), Budget(flops=1e9)], ids=str)
-@pytest.mark.parametrize("name", UNHURRIED)
+@pytest.mark.parametrize("name", PARALLEL)
 def test_a_limit_that_is_never_reached_costs_no_concurrency(name: str, limit: Budget) -> None:
     """As many requests, of the same sizes, with as many others in flight as without a limit."""
-    searcher = UNHURRIED[name]
+    searcher = PARALLEL[name]
     policies = [Watched(), Watched()]
     trees = [run(searcher, policies[0], ToyScorer()), run(searcher, policies[1], ToyScorer(), limit)]
     assert policies[0].out == policies[1].out and policies[0].sizes == policies[1].sizes
@@ -170,9 +168,10 @@ def test_the_best_open_leaf_is_completed() -> None:
     """Budget for the first level and one solution; b is judged best."""
     root = world(chain("a", 3, leaf(1), 0.5), chain("b", 3, leaf(2), 0.5))
     scorer = By(lambda steps: 0.9 if steps[0].text.startswith("b") else 0.1)
-    for searcher in (Beam(n=2, branch=2), MCTS(simulations=9, in_flight=1)):
-        tree = run(searcher, Walk(root=root, enumerates=True), scorer, Budget(generated_tokens=6))
+    for searcher in (Beam(n=2, branch=2), MCTS(simulations=9, in_flight=2)):
+        tree = run(searcher, Watched(InTurn(root=root)), scorer, Budget(generated_tokens=6))
         assert Selection()(tree).answer == "2" and tree.ledger.generated_tokens <= 6
+        assert [node.path[0] for node in tree.leaves()] == [1], "one solution, and nothing of a"
 
 
 def test_a_reserve_that_was_used_is_spent_as_well() -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from policies.toy import Toy
 from search import MCTS, Beam, BestOfN, Kind, KindError, ParticleFilter, Reduction, ScoreError, Selection
-from search.algorithms.mcts import Value
 from search.algorithms.particle_filter import Weighting
 from search.answers.selection import Rule
 from search.solve import Searcher
@@ -62,8 +61,7 @@ PROBABILITIES = {Kind.CORRECTNESS, Kind.VALUE}
 SEARCHERS: list[tuple[Searcher, set[Kind]]] = [
     (BestOfN(n=3), ALL),
     (Beam(n=4, branch=2), ALL - {Kind.OUTCOME}),
-    (MCTS(6), ALL - {Kind.OUTCOME}),
-    (MCTS(6, value=Value.ROLLOUT), ALL - {Kind.RANKING}),
+    (MCTS(6), ALL),
     (ParticleFilter(n=3), PROBABILITIES | {Kind.ADDITIVE}),
     (ParticleFilter(n=3, weighting=Weighting.CURRENT), PROBABILITIES | {Kind.ADDITIVE}),
 ]
