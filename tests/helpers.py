@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from search import (
+    DVTS,
     MCTS,
+    Again,
     Beam,
     BestOfN,
     Budget,
@@ -20,6 +22,7 @@ from search import (
     Ledger,
     Node,
     ParticleFilter,
+    Rebase,
     Scored,
     Step,
     Tree,
@@ -37,6 +40,9 @@ SEARCHERS: dict[str, Searcher] = {
     "beam": Beam(n=8, branch=2),
     "mcts": MCTS(simulations=24, in_flight=1),
     "particle_filter": ParticleFilter(n=6),
+    "rebase": Rebase(n=6),
+    "dvts": DVTS(n=6, branch=2),
+    "again": Again(Rebase(n=3), times=3, sure=1),
 }
 PARALLEL = SEARCHERS | {"mcts_4": MCTS(simulations=24, in_flight=4)}
 

@@ -121,7 +121,9 @@ def source(group: str, cls: str) -> Path | None:
     return Path(file) if file else None
 
 
-_OWN_CLASS = re.compile(r"(search|policy|scorer)(?:\.custom)?\.(?:cls|members\.\d+)")  # may name one of the user's own
+_OWN_CLASS = re.compile(
+    r"(search|policy|scorer)(?:\.(?:custom|again))?\.(?:cls|inner|members\.\d+)"
+)  # one of the user's own
 
 
 def sources(config: DictConfig) -> dict[str, Path]:

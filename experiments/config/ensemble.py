@@ -5,14 +5,11 @@ scorer=ensemble scorer.members=[checks,mine:MyScorer] scorer.rule=tiered scorer.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from experiments.config import custom
-from experiments.config.schema import build, schema
+from experiments.config.schema import build_named
 from experiments.errors import ConfigError, one_of
 from scorers.checks import Checks
 from scorers.critic import Critic
@@ -82,15 +79,6 @@ def _member(name: str, knobs: dict[str, Any]) -> Scorer:
     if ":" in name:
         return custom.scorer(name, knobs)
     if name not in SCORERS:
-        raise ConfigError(
-            f"scorer.members: no such scorer {name!r}; choose from {one_of(SCORERS, name)}, or module:Class"
-        )
-    cls = SCORERS[name]
-    valid = [knob.name for knob in fields(cls) if knob.init]
-    for knob in knobs:
-        if knob not in valid:
-            raise ConfigError(f"scorer.args.{name}.{knob}: no such knob; {name} has {one_of(valid, knob)}")
-    try:
-        return build(OmegaConf.merge(OmegaConf.structured(schema(cls)), knobs))
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"scorer.args.{name}: {str(error).splitlines()[0]}") from error
+        valid = one_of([*SCORERS, "module:Class"], name)
+        raise ConfigError(f"scorer.members: no such scorer {name!r}; choose from {valid}")
+    return build_named(SCORERS[name], name, knobs, f"scorer.args.{name}")

@@ -9,23 +9,18 @@ from hydra.core.config_store import ConfigStore
 
 from experiments.config.custom import Custom
 from experiments.config.ensemble import SCORERS, Members
+from experiments.config.rounds import SEARCHERS, Rounds
 from experiments.config.schema import schema
 from experiments.problems import completions, labelled, published, sets
 from policies.hf import HF
 from policies.toy import Toy
 from policies.vllm import VLLM
-from search.algorithms.beam import Beam
-from search.algorithms.best_of_n import BestOfN
-from search.algorithms.mcts import MCTS
-from search.algorithms.particle_filter import ParticleFilter
 from search.answers.selection import Rule, Selection
 
 GROUPS: dict[str, dict[str, type]] = {
     "search": {
-        "best_of_n": BestOfN,
-        "beam": Beam,
-        "mcts": MCTS,
-        "particle_filter": ParticleFilter,
+        **SEARCHERS,
+        "again": Rounds,
         "custom": Custom,
     },
     "policy": {"hf": HF, "vllm": VLLM, "toy": Toy, "custom": Custom},

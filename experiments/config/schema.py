@@ -1,6 +1,6 @@
 """From a frozen dataclass of knobs to a node for Hydra's ConfigStore, and from a composed node to the object."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, field, fields, is_dataclass, make_dataclass
 from enum import Enum
 from functools import cache
@@ -8,6 +8,9 @@ from pkgutil import resolve_name
 from typing import Any, get_args
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments.errors import ConfigError, one_of
 
 
 def schema(knobs: type, target: str | None = None, **defaults: Any) -> type:
@@ -48,6 +51,24 @@ def lower_case(enumeration: type[Enum]) -> Any:
 def build(node: DictConfig | ListConfig) -> Any:
     """The object that a composed node describes. Raises what its class raises: KnobError, ProblemError, ..."""
     return _object(OmegaConf.to_container(node, resolve=True))
+
+
+def build_named(cls: type, name: str, values: Mapping[str, Any], label: str) -> Any:
+    """The object of a class that is called `name`, with knobs that were typed as `label`.KNOB=VALUE.
+
+    Raises ConfigError for a knob that it does not have and for a value of the wrong type.
+    """
+    valid = [knob.name for knob in fields(cls) if knob.init]
+    for knob in values:
+        if knob not in valid:
+            raise ConfigError(f"{label}.{knob}: no such knob; {name} has {one_of(valid, knob)}")
+    node = OmegaConf.structured(schema(cls))
+    for knob, value in values.items():
+        try:
+            node[knob] = value
+        except OmegaConfBaseException as error:
+            raise ConfigError(f"{label}.{knob}={value}: {str(error).splitlines()[0]}") from error
+    return build(node)
 
 
 def _object(value: Any) -> Any:

@@ -24,7 +24,7 @@ _UNITS = [(1e18, "10^{18}"), (1e15, "10^{15}"), (1e12, "10^{12}"), (1e9, "10^9")
 
 
 class Look(NamedTuple):
-    """Colours are Okabe and Ito's; in grey, marker and dashes tell the lines apart."""
+    """Colours are Okabe and Ito's, and two of Paul Tol's; in grey, marker and dashes tell the lines apart."""
 
     label: str
     colour: str
@@ -37,6 +37,9 @@ LOOKS = {
     "beam": Look("beam", "#D55E00", "s", (0, (6, 2))),
     "mcts": Look("MCTS", "#009E73", "^", (0, (6, 2, 1.5, 2))),
     "particle_filter": Look("particle filter", "#CC79A7", "D", (0, (3, 1.5))),
+    "rebase": Look("REBASE", "#56B4E9", "v", (0, (5, 1.5))),
+    "dvts": Look("DVTS", "#999933", "<", (0, (4, 2, 1.5, 2, 1.5, 2))),
+    "again": Look("rounds until sure", "#882255", "P", (0, (9, 2))),
     "custom": Look("custom", "#E69F00", "X", (0, (8, 2, 1.5, 2, 1.5, 2))),
     "majority@N": Look("majority of Best-of-N", "#777777", "", (0, (2, 1.5))),
     "pass@N": Look("pass@N of Best-of-N", "#000000", "", (0, (1, 1.6))),

@@ -9,11 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from policies.toy import Toy
-from search import MCTS, Beam, BestOfN, Budget, Kind, ParticleFilter, Reduction, Rule, Selection, Step
+from search import (
+    DVTS,
+    MCTS,
+    Again,
+    Beam,
+    BestOfN,
+    Budget,
+    Kind,
+    ParticleFilter,
+    Rebase,
+    Reduction,
+    Rule,
+    Selection,
+    Step,
+)
 from search.algorithms.mcts import Backup, Prior
 from search.algorithms.particle_filter import Weighting
 from search.algorithms.resampling import Scheme
 from search.solve import Searcher
+from search.stopping import Sure
 from search.tree.randomness import generator
 from tests.helpers import Delayed, run
 from tests.worlds import By
@@ -50,6 +65,16 @@ _ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
         for scheme in (Scheme.MULTINOMIAL, Scheme.RESIDUAL, Scheme.STRATIFIED, Scheme.SYSTEMATIC)
     ),
     ("particle_filter, budget", _RESAMPLED, [Kind.VALUE], Budget(generated_tokens=10)),
+    ("rebase", Rebase(4), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
+    ("rebase, even", Rebase(4, temperature=10.0), [Kind.VALUE], ANY),
+    ("rebase, budget", Rebase(4), [Kind.VALUE], Budget(generated_tokens=7)),
+    ("dvts", DVTS(4, 2), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
+    ("dvts, budget", DVTS(4, 2), [Kind.VALUE], Budget(samples=3)),
+    ("again", Again(Rebase(2), times=3), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
+    ("again, best_of_n", Again(BestOfN(2), times=3, sure=0.7, rule=Sure.COUNT), [Kind.OUTCOME], ANY),
+    ("again, particle_filter", Again(_FILTER, times=2, sure=1), [Kind.VALUE], ANY),
+    ("again, mcts", Again(_MCTS, times=2, sure=1), [Kind.VALUE], ANY),
+    ("again, budget", Again(Rebase(2), times=4, sure=1), [Kind.VALUE], Budget(samples=5)),
 ]
 CASES = {f"{name}, {kind}": (searcher, kind, budget) for name, searcher, kinds, budget in _ROWS for kind in kinds}
 
