@@ -10,7 +10,7 @@ from policies.hf import HF
 from policies.toy import Toy
 from policies.vllm import VLLM
 from scorers.toy import Toy as ToyScorer
-from search import MCTS, Beam, BestOfN, Budget, KnobError, ParticleFilter
+from search import DVTS, MCTS, Again, Beam, BestOfN, Budget, KnobError, ParticleFilter, Rebase
 from search.algorithms.particle_filter import Weighting
 from search.answers.equivalence import Equivalence
 
@@ -27,6 +27,14 @@ OUT_OF_BOUNDS = [
     (ParticleFilter, "threshold", -0.1, ">= 0 and <= 1"),
     (ParticleFilter, "temperature", 0.0, "> 0"),
     (ParticleFilter, "temperature", math.nan, "> 0"),
+    (Rebase, "n", 0, ">= 1"),
+    (Rebase, "temperature", 0.0, "> 0"),
+    (Rebase, "temperature", math.nan, "> 0"),
+    (DVTS, "n", 0, ">= 1"),
+    (DVTS, "branch", 0, ">= 1"),
+    (Again, "times", 0, ">= 1"),
+    (Again, "sure", 1.1, ">= 0 and <= 1"),
+    (Again, "sure", -0.1, ">= 0 and <= 1"),
     *((Budget, limit, 0, "> 0") for limit in ("samples", "generated_tokens", "flops", "seconds")),
     *((Limits, limit, 0, ">= 1") for limit in ("max_steps", "max_step_tokens", "max_tokens")),
     (Equivalence, "seconds", 0.0, "> 0 and <= 3600"),

@@ -150,11 +150,14 @@ def check_same(folder: Path, config: DictConfig, inputs: Mapping[str, str], chan
 
 
 def _comparable(config: Any, changeable: Sequence[str]) -> list[str]:
-    """The lines of a config's YAML, keys sorted, without the `changeable` knobs and without the modules of classes.
+    """The lines of a config's YAML, keys sorted, without the `changeable` knobs, the modules of classes and searchers
+    that do not run.
 
     A class that has moved to another module counts as the same, so older runs can be resumed.
     """
     knobs = {name: value for name, value in config.items() if name not in changeable}
+    if "searchers" in knobs:
+        knobs["search"] = {name: value for name, value in knobs["search"].items() if name in knobs["searchers"]}
     return OmegaConf.to_yaml(OmegaConf.create(_without_modules(knobs)), sort_keys=True).splitlines()
 
 

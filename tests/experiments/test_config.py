@@ -26,8 +26,25 @@ from experiments.errors import ConfigError
 from experiments.runs.grid import Budgets
 from experiments.tiny.evaluate import Knobs
 from policies.engines.share import Engine
-from search import MCTS, BestOfN, Budget, Kind, KnobError, Reduction, Rule, Selection, Tree
+from search import (
+    DVTS,
+    MCTS,
+    Again,
+    Beam,
+    BestOfN,
+    Budget,
+    Kind,
+    KnobError,
+    ParticleFilter,
+    Rebase,
+    Reduction,
+    Rule,
+    Selection,
+    Tree,
+)
 from search.algorithms.mcts import Prior
+from search.algorithms.particle_filter import Weighting
+from search.stopping import Sure
 from tests.command_line import ROOT, TOY, run
 
 CHOICES = [
@@ -43,6 +60,7 @@ def test_every_choice_composes_and_builds_with_its_own_defaults(group: str, choi
     command = {"problems": Sweep, "data": Judge}.get(group, Solve)
     built = build(compose(command, [f"{group}={choice}"])[group])
     expected = Selection(Rule(choice)) if group == "selection" else GROUPS[group][choice]()
+    expected = Again() if choice == "again" else expected  # which the choice's knobs describe
     assert built == expected and type(built) is type(expected)
 
 
@@ -58,6 +76,41 @@ def test_values_keep_their_types():
     run = build(compose(Solve, words))
     assert run.search == MCTS(simulations=64, prior=Prior.LOGPROB, reduction=Reduction.MIN)
     assert run.budget == Budget(flops=1e12) and run.seed == 7
+
+
+INNER = {
+    "best_of_n": BestOfN(8),
+    "beam": Beam(8),
+    "mcts": MCTS(),
+    "particle_filter": ParticleFilter(8),
+    "rebase": Rebase(8),
+    "dvts": DVTS(8),
+    "search:BestOfN": BestOfN(),
+}
+
+
+@pytest.mark.parametrize("name", INNER)
+def test_a_searcher_in_rounds_is_named_with_its_knobs(name: str):
+    assert name in {*GROUPS["search"], "search:BestOfN"} and INNER.keys() >= GROUPS["search"].keys() - {
+        "again",
+        "custom",
+    }
+    assert build(compose(Solve, ["search=again", f"search.inner={name}"])["search"]) == Again(INNER[name])
+    assert list(build_sweep(compose(Sweep, ["searchers=[again]", f"search.again.inner={name}"])).search.values()) == [
+        Again(INNER[name])
+    ]
+
+
+def test_the_knobs_of_a_searcher_in_rounds_keep_their_types():
+    words = [
+        "search=again", "search.inner=particle_filter", "search.args.n=6", "search.args.weighting=current",
+        "search.args.threshold=1", "search.times=3", "search.sure=0.9", "search.rule=anytime",
+    ]  # fmt: skip
+    inner = ParticleFilter(6, Weighting.CURRENT, threshold=1.0)
+    assert build(compose(Solve, words)["search"]) == Again(inner, times=3, sure=0.9, rule=Sure.ANYTIME)
+    words = ["searchers=[again]", "search.again.inner=mcts", "search.again.args={simulations: 7, reduction: last}"]
+    (built,) = build_sweep(compose(Sweep, words)).search.values()
+    assert built == Again(MCTS(simulations=7, reduction=Reduction.LAST))
 
 
 ENUMERATED = {

@@ -66,6 +66,32 @@ def test_a_sweep_does_not_resume_with_an_edited_searcher(here: Path, capsys: pyt
     assert "different inputs: search.custom.cls: " in err and "edited_search.py has changed" in err
 
 
+def test_a_sweep_in_rounds_resumes_and_tells_an_edited_searcher(here: Path, capsys: pytest.CaptureFixture[str]):
+    mine = Path("edited_inner.py")
+    mine.write_text("from search import BestOfN\n\n\nclass Inner(BestOfN):\n    pass\n")
+    words = ["searchers=[again]", "search.again.inner=edited_inner:Inner", "search.again.args.n=2", "budgets=[1,3]"]
+    assert sweep(*words) == 0
+    whole = timeless()
+    assert {row["cell"]["n"] for row in whole if row["cell"]["searcher"] == "again"} == {1, 3}
+    Path("run/results.jsonl").write_text("\n".join(result_lines(Path("run"))[:4]) + "\n")
+    assert run("sweep", "run=run") == 0 and timeless() == whole
+    mine.write_text(mine.read_text().replace("pass", "other = 1"))
+    assert run("sweep", "run=run") == 2
+    assert "different inputs: search.again.inner: " in capsys.readouterr().err
+
+
+def test_knobs_of_searchers_that_do_not_run_do_not_matter(here: Path, capsys: pytest.CaptureFixture[str]):
+    """Such as those of searchers that were added after the run began."""
+    assert sweep("searchers=[rebase]", "budgets=[2]") == 0
+    config = yaml.safe_load(Path("run/config.yaml").read_text())
+    del config["search"]["dvts"], config["search"]["again"]
+    Path("run/config.yaml").write_text(yaml.safe_dump(config))
+    assert run("sweep", "run=run") == 0
+    config["search"]["rebase"]["temperature"] = 0.3
+    Path("run/config.yaml").write_text(yaml.safe_dump(config))
+    assert run("sweep", "run=run") == 2 and "temperature: 0.3" in capsys.readouterr().err
+
+
 def test_two_processes_do_not_write_to_one_folder(copied: Path, capsys: pytest.CaptureFixture[str]):
     with appending(Path("run/results.jsonl")):
         assert run("sweep", "run=run") == 2

@@ -8,6 +8,8 @@ import pytest
 
 from experiments.analysis.summary import COLUMNS
 from experiments.analysis.uncertainty import interval
+from experiments.config.registry import GROUPS
+from experiments.reports.curves import LOOKS
 from experiments.runs.grid import Budgets, cells
 from experiments.runs.results import read_results
 from policies.hf import HF
@@ -123,3 +125,18 @@ def test_a_dead_engine_is_told_once_and_what_has_ended_is_kept(here: Path, capsy
 def test_where_all_fail_the_exit_code_says_so(here: Path):
     words = ["scorer=custom", "scorer.cls=tests.plugins:Picky", "scorer.args.hated=q"]
     assert sweep(*words, "budgets=[1]", "searchers=[beam]") == 1
+
+
+def test_a_sweep_of_the_second_family(here: Path):
+    """Rounds are the scale of `again`, and each searcher has rows and a line."""
+    assert sweep("searchers=[again,dvts,rebase]", "budgets=[1,4]", "search.again.args.n=2", "search.again.sure=1") == 0
+    rows = [row for row in summary() if row["selection"] == "weighted"]
+    assert [(row["searcher"], row["n"]) for row in rows] == [
+        ("greedy", "1"), *((name, n) for name in ("rebase", "dvts", "again") for n in ("1", "4")),
+    ]  # fmt: skip
+    tokens = {(row["searcher"], row["n"]): float(row["generated_tokens"]) for row in rows}
+    assert tokens == {("greedy", "1"): 4, **{(s, n): 4 * int(n) for s in ("rebase", "dvts") for n in "14"},
+                      ("again", "1"): 8, ("again", "4"): 32}  # fmt: skip
+    marks = [row["anytime"] for row in lines() if row["cell"]["searcher"] == "again" and row["cell"]["n"] == 4]
+    assert len(marks) == 5 and all(marks)
+    assert GROUPS["search"].keys() <= LOOKS.keys()

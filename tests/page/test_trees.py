@@ -7,7 +7,7 @@ from experiments.reports.page.trees import tree_data
 from experiments.reports.trees import best_path
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
-from search import Beam, ParticleFilter, Rule, Selection
+from search import Again, Beam, ParticleFilter, Rebase, Rule, Selection
 from tests.helpers import SEARCHERS
 from tests.helpers import run as search
 
@@ -50,3 +50,24 @@ def test_populations_are_those_of_the_record():
     resampled = {event.data["step"]: event.data["ancestors"] for event in tree.events("resampling")}
     assert {step: one["ancestors"] for step, one in enumerate(found) if one["ancestors"]} == resampled and resampled
     assert all(sum(one["weights"]) == pytest.approx(1, abs=2e-3) for one in found)
+
+
+def test_populations_of_rounds_are_apart():
+    tree = search(Again(ParticleFilter(n=6), times=2, sure=1), Toy(), ToyScorer())
+    data = tree_data(tree, None, None, Pieces())
+    steps = [one["step"] for one in data["populations"]]
+    assert steps == [event.data["step"] for event in tree.events("population")] and steps.count(0) == 2
+    ancestors = [one["ancestors"] for one in data["populations"] if one["ancestors"]]
+    assert ancestors == [event.data["ancestors"] for event in tree.events("resampling")] and ancestors
+    nodes, last = list(tree.nodes()), [event for event in tree.events("population") if event.data["step"] == steps[-1]]
+    ends = {node for event in last for node in event.data["nodes"]}
+    states = dict(zip(nodes, data["nodes"]["state"], strict=True))
+    assert all((states[node] == "cut") == (node not in ends) for node in nodes if not node.children)
+
+
+def test_what_rebase_cuts_is_what_it_gave_no_width():
+    tree = search(Rebase(n=8, temperature=0.05), Toy(), ToyScorer())
+    given = [zip(event.data["nodes"], event.data["widths"], strict=True) for event in tree.events("rebase")]
+    cut = {node for level in given for node, width in level if not width}
+    states = dict(zip(tree.nodes(), tree_data(tree, None, None, Pieces())["nodes"]["state"], strict=True))
+    assert cut and {node for node, state in states.items() if state == "cut"} == cut

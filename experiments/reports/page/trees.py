@@ -86,14 +86,17 @@ def _state(node: Node, cut: set[Node]) -> str:
 
 
 def _cut(tree: Tree) -> set[Node]:
-    """The open nodes that beam search or a particle filter did not extend."""
-    survivors: list[set[Node]] = [set(event.data["kept"]) for event in tree.events("beam")]
+    """The open nodes that a search by levels or a particle filter did not extend."""
     ends = {node for node in tree.born() if node.open and not node.children}
-    cut = {node for node in ends if node.depth <= len(survivors) and node not in survivors[node.depth - 1]}
+    kept = [set(event.data["kept"]) for event in tree.events("beam")]
+    for event in tree.events("rebase"):
+        kept.append({n for n, width in zip(event.data["nodes"], event.data["widths"], strict=True) if width})
+    judged = {node.depth for survivors in kept for node in survivors}
+    cut = {node for node in ends if node.depth in judged} - set().union(*kept)
     populations = tree.events("population")
-    if populations:
-        last: set[Node] = set(populations[-1].data["nodes"])
-        cut |= {node for event in populations[:-1] for node in event.data["nodes"]} & ends - last
+    for place, event in enumerate(populations[:-1], start=1):
+        if populations[place].data["step"]:  # the last population of each round is what it ended with
+            cut |= ends.intersection(event.data["nodes"]) - set(populations[place].data["nodes"])
     return cut
 
 
@@ -104,20 +107,27 @@ def _votes(ballot: Ballot, numbers: Numbers, answers: _Answers) -> dict[str, Any
 
 
 def _populations(tree: Tree, numbers: Numbers) -> list[dict[str, Any]]:
-    """A particle filter's: `nodes` and `weights` by particle, `ess`, `log_evidence`, and `ancestors` where the
-    population was resampled: for each particle of the next one, the index of its parent in this one.
+    """A particle filter's: `step`, which begins anew in each round, `nodes` and `weights` by particle, `ess`,
+    `log_evidence`, and `ancestors` where the population was resampled: for each particle of the next one, the index of
+    its parent in this one.
     """
-    resampled = {event.data["step"]: event.data["ancestors"] for event in tree.events("resampling")}
+    noted = {id(event) for name in ("population", "resampling") for event in tree.events(name)}
     populations: list[dict[str, Any]] = []
-    for event in tree.events("population"):
+    for event in tree.record:
+        if id(event) not in noted:
+            continue
+        if event.name == "resampling":
+            populations[-1]["ancestors"] = event.data["ancestors"]
+            continue
         weights = normalise(np.array(event.data["log_weights"], dtype=np.float64))
         populations.append(
             {
+                "step": event.data["step"],
                 "nodes": [numbers[node] for node in event.data["nodes"]],
                 "weights": [_short(float(weight)) for weight in weights],
                 "ess": _short(event.data["ess"]),
                 "log_evidence": _short(event.data["log_evidence"]),
-                "ancestors": resampled.get(event.data["step"]),
+                "ancestors": None,
             }
         )
     return populations

@@ -27,14 +27,14 @@ function populations(view, choose) {
   const [width, height] = [all.length * across + 16, top + size * down + 12];
   const place = (step, particle) => ({ x: across * step + across / 2, y: top + particle * down + down / 2 });
   const lines = all.slice(1).flatMap((_, step) =>
-    all[step + 1].nodes.map((_, particle) => {
+    all[step + 1].step === 0 ? [] : all[step + 1].nodes.map((_, particle) => {  // a new round begins at the question
       const from = place(step, all[step].ancestors ? all[step].ancestors[particle] : particle);
       const to = place(step + 1, particle);
       const half = (from.x + to.x) / 2;
       return svg("path", { class: "edge", d: `M${from.x},${from.y}C${half},${from.y} ${half},${to.y} ${to.x},${to.y}` });
     }));
   const heads = all.flatMap((population, step) => [
-    svg("text", { x: place(step, 0).x, y: 14, class: "head" }, `step ${step + 1}`),
+    svg("text", { x: place(step, 0).x, y: 14, class: "head" }, `step ${population.step + 1}`),
     svg("text", { x: place(step, 0).x, y: 30, class: "head muted" }, `ESS ${population.ess.toFixed(1)}${population.ancestors ? " ⟳" : ""}`),
   ]);
   const dots = all.flatMap((population, step) => population.nodes.map((packed, particle) => {
@@ -53,12 +53,12 @@ function populations(view, choose) {
 
 function populationTable(view) {
   const headings = ["step", "ESS", "log evidence", "resampled", "survivors", "finished"];
-  const rows = view.tree.populations.map((population, step) => {
+  const rows = view.tree.populations.map((population) => {
     const size = population.nodes.length;
     const survivors = population.ancestors ? `${new Set(population.ancestors).size} of ${size}` : "";
     const finished = population.nodes.filter((packed) => view.tree.nodes.state[packed] === "finished").length;
     const evidence = population.log_evidence === null ? "–" : population.log_evidence.toFixed(3);
-    const cells = [step + 1, `${population.ess.toFixed(2)} of ${size}`, evidence, population.ancestors ? "yes" : "no", survivors, finished];
+    const cells = [population.step + 1, `${population.ess.toFixed(2)} of ${size}`, evidence, population.ancestors ? "yes" : "no", survivors, finished];
     return el("tr", {}, ...cells.map((cell) => el("td", { class: "number" }, String(cell))));
   });
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Populations" }, el("table", {},
