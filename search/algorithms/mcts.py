@@ -118,8 +118,8 @@ async def _simulate(run: _Run, line: list[Node]) -> None:
     while (node := line[-1]).open:
         # Visits in flight count here as they do in the children; the one that is choosing does not.
         visits = node.stats.get("visits", 0) + run.in_flight[node] - 1
-        children = [child for child in node.children.values() if "prior" in child.stats]
-        if not children or node.stats.get("drawn", 0) < run.knobs.widening * math.sqrt(visits):
+        wider = node.stats.get("drawn", 0) < run.knobs.widening * math.sqrt(visits)
+        if wider or not (children := [child for child in node.children.values() if "prior" in child.stats]):
             child = await _draw(run, node)
         else:
             child = _choose(run, node, children, visits)

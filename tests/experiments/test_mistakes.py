@@ -29,7 +29,10 @@ MISTAKES = {
         ("sweep policy=toy scorer=toy problems=arithmatic", "Did you mean arithmetic?"),
     ],
     "knobs": [
-        ("solve q policy=toy search.simulatons=2", "search.simulatons: no such knob; search has simulations, branch,"),
+        (
+            "solve q policy=toy search.simulatons=2",
+            "search.simulatons: no such knob; search has simulations, widening,",
+        ),
         ("solve q policy=toy search.simulatons=2", "Did you mean simulations?"),
         ("solve q policy=toy bugdet.samples=2", "bugdet: no such knob; this command has search, policy,"),
         ("solve q policy=toy scorer=toy budget.tokens=2", "budget has samples, generated_tokens, flops, seconds"),
@@ -96,7 +99,6 @@ MISTAKES = {
         ("sweep policy=toy scorer=toy search=mcts", "set search.best_of_n, search.beam,"),
         ("sweep policy=toy scorer=toy searchers=[beem]", "no such searcher 'beem'; choose from best_of_n, beam,"),
         ("sweep policy=toy scorer=toy searchers=[]", "name at least one"),
-        ("sweep policy=toy scorer=toy budgets=[6]", "Beam.n is 6; it must be a multiple of branch = 4"),
         ("sweep policy=toy scorer=toy budgets=[1] budget.flops=[1]", "budgets and budget.flops are both lists"),
         ("sweep policy=toy scorer=toy budget.samples=[1] budget.flops=[1]", "sweep one of them"),
         ("sweep policy=toy scorer=toy budget.generated_tokens=[2.5]", "give a whole number, or a list of them"),

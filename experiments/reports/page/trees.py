@@ -87,9 +87,10 @@ def _state(node: Node, cut: set[Node]) -> str:
 
 def _cut(tree: Tree) -> set[Node]:
     """The open nodes that beam search or a particle filter did not extend."""
-    survivors: list[set[Node]] = [set(event.data["kept"]) for event in tree.events("beam")]
+    kept: set[Node] = {node for event in tree.events("beam") for node in event.data["kept"]}
+    deepest = max((node.depth for node in kept), default=0)
     ends = {node for node in tree.born() if node.open and not node.children}
-    cut = {node for node in ends if node.depth <= len(survivors) and node not in survivors[node.depth - 1]}
+    cut = {node for node in ends if node.depth <= deepest} - kept
     populations = tree.events("population")
     if populations:
         last: set[Node] = set(populations[-1].data["nodes"])
