@@ -17,7 +17,7 @@ from search.tasks import together
 from search.tree import Event, Node, Tree
 from search.tree.checks import plain_object
 from search.tree.cost import BudgetSpent
-from search.tree.electorate import ELECTORATE, electorate_data
+from search.tree.electorate import ELECTORATE, electorate_data, joins
 from search.tree.event import to_plain
 from search.tree.randomness import generator
 from search.tree.scores import Reduction
@@ -89,7 +89,9 @@ class Grower:
         `whole`: these nodes are all that vote, with shares of the sum of `weights`; what was given before in this round
         is forgotten, and every other leaf has weight zero. Raises ValueError unless weights are finite and >= 0.
         """
-        self.note(ELECTORATE, **electorate_data(weights, whole, self.round))
+        data = electorate_data(weights, whole, self.round)
+        if not joins(self.tree.record, data, self._account.now()):
+            self.note(ELECTORATE, **data)
 
     def close(self) -> None:
         """Brings the ledger's clock up to date; the search is over."""

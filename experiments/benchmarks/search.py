@@ -41,7 +41,7 @@ BOUNDED = frozenset(SEARCHERS) - {"mcts_deep"}
 @dataclass
 class Knobs:
     n: list[int] = field(default_factory=lambda: [16, 256, 4096])
-    """candidates, particles or solutions; simulations of MCTS, of four samples each"""
+    """candidates, particles or solutions; simulations of MCTS, of which each goes down to a leaf"""
     depth: list[int] = field(default_factory=lambda: [10, 40, 100, 400])
     """steps of a solution"""
     tokens: int = 100
@@ -61,7 +61,8 @@ class Cell(NamedTuple):
     @property
     def nodes(self) -> int:
         """About how many its tree has."""
-        return self.n * (BRANCH if self.searcher.startswith("mcts") else self.depth)
+        steps = self.n * self.depth
+        return max(1, steps // 2) if self.searcher.startswith("mcts") else steps  # half of them are met again
 
     def __str__(self) -> str:
         return f"{self.searcher}, n = {self.n}, depth {self.depth}"
@@ -79,8 +80,6 @@ Measures = dict[Cell, Measured]
 
 
 def search(cell: Cell, policy: Instant) -> Tree:
-    """Not by `solve`, which takes one solution to its end where none has finished: whole solutions are cheaper a step,
-    and would make up most of a small MCTS."""
     grow = Grower(Tree("question"), policy, Instantly(policy))
     asyncio.run(SEARCHERS[cell.searcher](cell.n).search(grow))
     return grow.tree

@@ -76,12 +76,9 @@ class MCTS:
         for leaf in grow.tree.leaves():  # of an earlier search of this tree, whose Q are on the same scale
             run.saw(run.values(leaf))
         grow.electorate({})  # its tree carries vote weights, also before the first leaf
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(self.in_flight, self.simulations)):
-                    group.create_task(_simulations(run))
-        finally:
-            _elect(run)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(self.in_flight, self.simulations)):
+                group.create_task(_simulations(run))
 
 
 @dataclass
@@ -94,7 +91,6 @@ class _Run:
     values: Values
     started: int = 0  # simulations
     in_flight: dict[Node, int] = field(default_factory=dict[Node, int])  # simulations below a node or at it
-    votes: dict[Node, float] = field(default_factory=dict[Node, float])  # that are not yet noted on the tree
     low: float = math.inf  # over all values seen, for scores that count only relative to the tree
     high: float = -math.inf
 
@@ -122,8 +118,8 @@ async def _simulate(run: _Run, line: list[Node]) -> None:
     while (node := line[-1]).open:
         # Visits in flight count here as they do in the children; the one that is choosing does not.
         visits = node.stats.get("visits", 0) + run.in_flight[node] - 1
-        children = [child for child in node.children.values() if "prior" in child.stats]
-        if not children or node.stats.get("drawn", 0) < run.knobs.widening * math.sqrt(visits):
+        wider = node.stats.get("drawn", 0) < run.knobs.widening * math.sqrt(visits)
+        if wider or not (children := [child for child in node.children.values() if "prior" in child.stats]):
             child = await _draw(run, node)
         else:
             child = _choose(run, node, children, visits)
@@ -133,7 +129,6 @@ async def _simulate(run: _Run, line: list[Node]) -> None:
 
 async def _draw(run: _Run, node: Node) -> Node:
     """One more sample of the next step, and the priors of all its siblings anew."""
-    _elect(run)
     node.stats["drawn"] = node.stats.get("drawn", 0) + 1  # before it is asked for: others do not ask for it too
     (child,) = await run.grow.sample(node, merge=True)
     await run.grow.score(child)
@@ -202,12 +197,4 @@ def _backward(run: _Run, line: Sequence[Node]) -> None:
         else:
             stats["q"] = before + (value - before) / backed_up
     if leaf.finished:
-        run.votes[leaf] = leaf.stats["visits"]
-
-
-def _elect(run: _Run) -> None:
-    """Notes the votes that have changed. Before each request is enough for the tree to tell them at any budget, and
-    simulations that draw nothing add nothing to the record."""
-    if run.votes:
-        run.grow.electorate(run.votes)
-        run.votes = {}
+        run.grow.electorate({leaf: leaf.stats["visits"]})

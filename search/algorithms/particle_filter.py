@@ -41,7 +41,7 @@ class ParticleFilter:
     resampling: Scheme = Scheme.SYSTEMATIC
     """multinomial, residual, stratified or systematic"""
     threshold: float = 1.0
-    """resample where ESS / n is at most this: 1 is every step, since at 0.5 dead paths may take half of the particles"""
+    """resample where ESS / n is at most this: 1 is every step; at 0.5, dead paths may take up half of the particles"""
     temperature: float = 1.0
     """T: above one flattens the weights, below one sharpens them"""
 

@@ -1,10 +1,10 @@
 """Who votes in a tree: the weights that a search gave its leaves, as they stood at a budget."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from search.tree.cost import Budget
+from search.tree.cost import Budget, Ledger
 from search.tree.event import Event
 from search.tree.node import Node
 from search.tree.tree import Tree
@@ -31,6 +31,20 @@ def electorate_data(weights: Mapping[Node, float], whole: bool, number: int) -> 
             raise ValueError(f"the vote weight of node {node.name} is {weight}; it must be finite and >= 0")
     values = [float(weight) for weight in weights.values()]
     return {"nodes": list(weights), "weights": values, "whole": whole, "round": number}
+
+
+def joins(record: Sequence[Event], data: Mapping[str, Any], birth: Ledger) -> bool:
+    """Adds the event's data to the last entry of the record where nothing was spent since, so that votes which change
+    for nothing do not fill it; whether it did. Whole electorates stand alone."""
+    last = record[-1] if record else None
+    if last is None or last.name != ELECTORATE or last.birth._replace(seconds=birth.seconds) != birth:
+        return False
+    if last.data["whole"] or data["whole"] or last.data["round"] != data["round"]:
+        return False
+    weights = dict(zip(last.data["nodes"], last.data["weights"], strict=True))
+    weights.update(zip(data["nodes"], data["weights"], strict=True))
+    last.data.update(nodes=list(weights), weights=list(weights.values()))
+    return True
 
 
 def electorate(tree: Tree, budget: Budget | None = None) -> Electorate:

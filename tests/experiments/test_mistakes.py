@@ -29,7 +29,10 @@ MISTAKES = {
         ("sweep policy=toy scorer=toy problems=arithmatic", "Did you mean arithmetic?"),
     ],
     "knobs": [
-        ("solve q policy=toy search.simulatons=2", "search.simulatons: no such knob; search has simulations, wide"),
+        (
+            "solve q policy=toy search.simulatons=2",
+            "search.simulatons: no such knob; search has simulations, widening,",
+        ),
         ("solve q policy=toy search.simulatons=2", "Did you mean simulations?"),
         ("solve q policy=toy bugdet.samples=2", "bugdet: no such knob; this command has search, policy,"),
         ("solve q policy=toy scorer=toy budget.tokens=2", "budget has samples, generated_tokens, flops, seconds"),

@@ -1,4 +1,4 @@
-"""MCTS: visits, values, priors and backups by hand, and how the kinds of score steer it."""
+"""MCTS: visits, widening, leaves and simulations in flight, by hand."""
 
 import asyncio
 import math
@@ -7,199 +7,173 @@ from typing import Any
 import pytest
 
 from policies.toy import Toy
-from search import MCTS, Beam, End, Extension, Kind, Node, Step, Tree, solve
-from search.algorithms.mcts import Backup, Prior, Value
-from search.algorithms.puct import puct
+from search import MCTS, End, Extension, Node, Step, Tree
 from tests.helpers import Counted, run
-from tests.worlds import By, Short, Values, Walk, by_text, chain, leaf, place, world
+from tests.search.bandit import ALWAYS, ARMS, arm_value, taken, visits
+from tests.worlds import By, InTurn, Short, Walk, chain, leaf, place, world
 
-ARMS = world(chain("a", 40, leaf(1), 0.5), chain("b", 40, leaf(2), 0.5))
-"""A bandit: two arms of constant value, each a chain without an end in sight."""
-
-
-def arm_value(a: float, b: float) -> By:
-    return By(lambda steps: a if steps[0].text.startswith("a") else b)
-
-
-def visits(tree: Tree) -> list[int]:
-    return [child.stats["visits"] for child in tree.root.children.values() if "visits" in child.stats]
+# visits and widening
 
 
 def test_visits_of_a_bandit_by_hand() -> None:
-    """c = 1, P = 1/2, values 0.6 and 0.5. Upper bounds Q + P sqrt(N) / (1 + n) of a and b, and who is taken:
+    """c = 1, values 0.6 and 0.5. The root draws a sample where drawn < sqrt(visits): visits 0, 2, 5, 10 before.
 
-    N=1: 1.100 1.000 a;  2: 0.954 1.207 b;  3: 1.033 0.933 a;  4: 0.933 1.000 b;
-    N=5: 0.973 0.873 a;  6: 0.906 0.908 b;  7: 0.931 0.831 a;  8: 0.883 0.854 a
+    Samples come a, b, a, b. Elsewhere Q + P sqrt(N) / (1 + n):
+    N=0: draws a.  N=1: drawn 1, not < 1: a alone, a.   N=2: draws b.
+    N=3: P = 1/2: a 0.6 + 0.866/3 = 0.889, b 0.5 + 0.866/2 = 0.933: b.
+    N=4: drawn 2, not < 2: a 0.6 + 1/3 = 0.933, b 0.5 + 1/3 = 0.833: a.   N=5: draws a.
+    N=6: P = 2/3, 1/3, n = 4, 2: a 0.6 + 1.633/5 = 0.927, b 0.5 + 0.816/3 = 0.772: a.
+    N=7: n = 5, 2: a 0.6 + 1.764/6 = 0.894, b 0.5 + 0.882/3 = 0.794: a.
+    N=8: n = 6, 2: a 0.6 + 1.886/7 = 0.869, b 0.5 + 0.943/3 = 0.814: a.
+    N=9: drawn 3, not < 3; n = 7, 2: a 0.6 + 2/8 = 0.85, b 0.5 + 1/3 = 0.833: a.   N=10: draws b.
     """
-    policy, scorer = Walk(root=ARMS, enumerates=True), arm_value(0.6, 0.5)
-    expected = ["", "a", "ab", "aba", "abab", "ababa", "ababab", "abababa", "abababaa"]
-    for simulations, taken in enumerate(expected, start=1):
-        tree = run(MCTS(simulations, in_flight=1), policy, scorer)
-        assert visits(tree) == [taken.count("a"), taken.count("b")], simulations
+    expected = "aabbaaaaaab"
+    for simulations in range(1, len(expected) + 1):
+        policy = Counted(InTurn(root=ARMS))
+        tree = run(MCTS(simulations, in_flight=1), policy, arm_value(0.6, 0.5))
+        taken = expected[:simulations]
+        assert visits(tree) == [n for n in (taken.count("a"), taken.count("b")) if n], simulations
         assert tree.root.stats["visits"] == simulations
+        drawn = sum(place < simulations for place in (0, 2, 5, 10))
+        assert tree.root.stats["drawn"] == sum(path == () for path, _, _ in policy.nodes) == drawn
+        assert [child.stats["count"] for child in tree.root.children.values()] == [
+            n for n in (drawn - drawn // 2, drawn // 2) if n
+        ]
 
 
-@pytest.mark.parametrize(("values", "c"), [((0.6, 0.5), 1.0), ((0.9, 0.1), 1.0), ((0.2, 0.3), 0.3), ((0.7, 0.4), 1.0)])
-def test_visits_of_a_bandit_follow_puct(values: tuple[float, float], c: float) -> None:
-    counts = [0, 0]
-    for total in range(1, 21):
-        bounds = [v + c * 0.5 * math.sqrt(total) / (1 + n) for v, n in zip(values, counts, strict=True)]
-        counts[bounds.index(max(bounds))] += 1
-        search_ = MCTS(total + 1, c_puct=c, in_flight=1)
-        assert visits(run(search_, Walk(root=ARMS, enumerates=True), arm_value(*values))) == counts
-    assert min(counts) > 0
+@pytest.mark.parametrize("widening", [0.3, 1.0, 2.0])
+def test_a_node_of_v_visits_has_drawn_about_widening_times_the_root_of_v(widening: float) -> None:
+    for seed in range(3):
+        tree = run(MCTS(200, widening=widening, in_flight=1), Toy(4, 3), By(lambda steps: 0.5), seed=seed)
+        inner = [node for node in [tree.root, *tree.nodes()] if node.open]
+        for node in inner:
+            before = node.stats["visits"] - 1  # it is asked before each visit
+            assert node.stats["drawn"] == max(1, math.ceil(widening * math.sqrt(before))), node
+            assert node.stats["drawn"] == sum(child.stats["count"] for child in node.children.values())
+        assert max(node.stats["drawn"] for node in inner) > 3
 
 
-def test_upper_bounds_by_hand() -> None:
-    """Q n / (n + f) + c P sqrt(N) / (1 + n + f), with f visits in flight; an unvisited child's own Q counts as one."""
-    children = [(0.6, 0.5, 2, 0), (0.6, 0.5, 2, 1), (0.8, 0.25, 0, 0), (0.8, 0.25, 0, 1)]
-    expected = [0.6 + 1.0, 0.4 + 0.75, 0.8 + 1.5, 0.4 + 0.75]
-    assert [puct(*child, parent_visits=9, c=2.0) for child in children] == pytest.approx(expected)
+@pytest.mark.parametrize("probability", [0.97, 0.9, 0.7])
+@pytest.mark.parametrize("simulations", [16, 64, 1024])
+def test_no_tree_is_exhausted(probability: float, simulations: int) -> None:
+    """Five steps, four choices, of which one has most of the probability: 64 and 1,024 simulations used 9 of them."""
+    rest = (1 - probability) / 3
+    below = tuple(leaf(i, i / 4, p) for i, p in enumerate((probability, rest, rest, rest)))
+    for depth in range(4):
+        below = tuple(
+            place(f"{depth}.{i}", *below, probability=p) for i, p in enumerate((probability, rest, rest, rest))
+        )
+    tree = run(MCTS(simulations), Walk(root=world(*below)), By(lambda steps: 0.5))
+    assert tree.root.stats["visits"] == simulations and tree.stopped == "done"
+    leaves = tree.leaves()
+    assert sum(leaf.stats["visits"] for leaf in leaves) == simulations and all(leaf.finished for leaf in leaves)
 
 
-@pytest.mark.parametrize(("c", "taken"), [(1.0, {(0,), (1,), (2,), (3,)}), (0.0, {(0,), (1,), (2,)})])
-def test_virtual_loss_keeps_simulations_apart(c: float, taken: set[tuple[int, ...]]) -> None:
-    """Four in flight before any comes back. Without exploration the Q of a, b, c and d alone decide:
-
-    0.7 0.4 0.3 0.2 a;  0.35 0.4 0.3 0.2 b;  0.35 0.2 0.3 0.2 a, which is waited for;  0.23 0.2 0.3 0.2 c
-    """
-
-    class Held(Walk):
-        async def extend(self, node: Node, *request: Any, **named: Any) -> Extension:
-            if node.depth:
-                asked.append(node.path)
-                for _ in range(50):
-                    await asyncio.sleep(0)
-                first.update(first or asked)
-            return await super().extend(node, *request, **named)
-
-    asked, first = list[tuple[int, ...]](), set[tuple[int, ...]]()
-    root = world(*(chain(name, 40, leaf(1), 0.25) for name in "abcd"))
-    scorer = By(lambda steps: {"a": 0.7, "b": 0.4, "c": 0.3, "d": 0.2}[steps[0].text[0]])
-    run(MCTS(5, c_puct=c, in_flight=4), Held(root=root, enumerates=True), scorer)
-    assert first == taken
+def test_every_simulation_goes_down_to_a_leaf() -> None:
+    tree = run(MCTS(1, in_flight=1), Toy(3, 5), By(lambda steps: 0.5))
+    assert [node.path for node in tree.nodes()] == [(0,) * depth for depth in range(1, 6)]
+    assert tree.ledger.samples == 1 and tree.leaves()[0].finished
 
 
-def test_priors() -> None:
-    class Samples(Toy):
-        async def extend(self, node: Node, n: int, max_steps: int | None, seeds: object) -> Extension:
-            texts = "aaab"[:n]
-            steps = [
-                (Step(text, (0,) * 2, {"a": (-1.0, -3.0), "b": (-0.5, -0.5)}[text], End.DELIMITER),) for text in texts
-            ]
-            return (await super().extend(node, n, max_steps, [0] * n))._replace(continuations=tuple(steps))
-
-    odds = math.exp(-2.0) / (math.exp(-2.0) + math.exp(-0.5))
-    expected = {Prior.SHARE: [0.75, 0.25], Prior.UNIFORM: [0.5, 0.5], Prior.LOGPROB: [odds, 1 - odds]}
-    for prior, shares in expected.items():
-        grown = Tree("q")
-        search_ = MCTS(1, prior=prior)
-
-        class Stop(Exception):
-            pass
-
-        with pytest.raises(Stop):  # before the best path is completed, which this policy cannot
-            asyncio.run(
-                solve("q", search_, Counted(Samples(), fail_at=2, failure=Stop()), By(lambda steps: 0.5), tree=grown)
-            )
-        children = list(grown.root.children.values())
-        assert [child.path for child in children] == [(0,), (3,)], "identical siblings merge into the first"
-        assert [child.stats["count"] for child in children] == [3, 1]
-        assert [child.stats["prior"] for child in children] == pytest.approx(shares)
+def test_equal_texts_at_one_node_are_one_child_whichever_request_they_came_from() -> None:
+    for in_flight in (1, 4, 16):
+        policy = Counted(Walk(root=world(chain("a", 3, leaf(1)))))
+        tree = run(MCTS(64, widening=ALWAYS, in_flight=in_flight), policy, By(lambda steps: 0.5))
+        assert [node.stats["count"] for node in tree.nodes()] == [64] * 4 and policy.asked == 4 * 64
+        assert all(n == 1 for _, n, _ in policy.nodes)
 
 
-@pytest.mark.parametrize(
-    ("backup", "expected"), [(Backup.MEAN, [0.5, 0.65, 0.5, 0.7]), (Backup.MAX, [0.8, 0.8, 0.5, 0.7])]
-)
-def test_backup_by_hand(backup: Backup, expected: list[float]) -> None:
-    """One chain: values 0.2, 0.8 and 0.5 are backed up; the last, unvisited one has its own, 0.7."""
-    scorer = by_text({"a0": 0.2, "a1": 0.8, "a2": 0.5, "a3": 0.7})
-    grown = Tree("q")
-    policy = Counted(Walk(root=world(chain("a", 9, leaf(1)))), fail_at=5)
-    with pytest.raises(RuntimeError):
-        run(MCTS(4, backup=backup, in_flight=1), policy, scorer, tree=grown)
-    assert [node.stats["q"] for node in grown.nodes()] == pytest.approx(expected)
-    assert [node.stats["visits"] for node in [grown.root, *grown.nodes()]] == [4, 3, 2, 1, 0]
-    assert grown.root.stats["q"] == pytest.approx(0.5 if backup is Backup.MEAN else 0.8)
+def test_an_open_step_and_a_finished_one_of_equal_text_are_two_children() -> None:
+    class Both(Toy):
+        async def extend(self, node: Node, n: int, *request: Any, **named: Any) -> Extension:
+            end = End.ANSWER if node.depth or len(node.children) else End.DELIMITER
+            return (await super().extend(node, 1, 1, [0]))._replace(continuations=((Step("1", (0,), (0.0,), end),),))
+
+    tree = run(MCTS(9, in_flight=1), Both(), By(lambda steps: 0.5))
+    assert [(child.open, child.step and child.step.text) for child in tree.root.children.values()] == [
+        (True, "1"),
+        (False, "1"),
+    ]
 
 
-def test_a_rollouts_value_is_its_leafs() -> None:
-    root = world(place("a", chain("ax", 2, leaf(1, 0.25)), probability=0.5), place("b", leaf(2, 0.75), probability=0.5))
-    policy = Counted(Walk(root=root, enumerates=True))
-    tree = run(MCTS(4, value=Value.ROLLOUT, in_flight=1), policy, Values(root=root))
-    # The root's own rollout follows its first branch; then b, whose value is higher; then b's leaf, then a.
-    assert policy.nodes == [((), 2, 1), ((), 1, None), ((1,), 2, 1), ((1,), 1, None), ((0,), 2, 1), ((0,), 1, None)]
-    assert tree.root.stats["q"] == pytest.approx((0.25 + 0.75 + 0.75 + 0.25) / 4)
-    assert [tree[i,].stats["q"] for i in (0, 1)] == pytest.approx([0.25, 0.75])
-    assert [node.path for node in tree.nodes() if node.stats.get("rollout")] == [(0, 2), (1, 2), (2,)]
-    assert tree.ledger.samples == 1 + 3  # the two finished samples of b's expansion are one leaf
-
-
-def test_it_finds_the_one_good_leaf_where_greedy_goes_wrong() -> None:
-    """The trap looks better for two steps; the one good leaf lies behind steps that look worse."""
-    trap = place(
-        "trap",
-        *(place(f"t{i}", leaf(0, 0.0, 0.5), leaf(0, 0.0, 0.5), probability=1 / 3) for i in range(3)),
-        probability=0.5,
-    )
-    good = place(
-        "good",
-        *(place(f"g{i}", leaf(0, 0.0, 0.5), leaf(1 if i == 2 else 0, 0.0, 0.5), probability=1 / 3) for i in range(3)),
-        probability=0.5,
-    )
-    root = world(trap, good)
-    scorer = by_text(
-        {"trap": 0.6, "t0": 0.5, "t1": 0.5, "t2": 0.5, "good": 0.5, "g0": 0.3, "g1": 0.3, "g2": 0.3, "\\boxed{1}": 1.0}
-    )
-    policy = Walk(root=root, enumerates=True)
-    greedy = run(Beam(n=3, branch=3), policy, scorer)
-    assert {node.text().split()[-1] for node in greedy.leaves()} == {"\\boxed{0}"}
-    for in_flight in (1, 4):
-        tree = run(MCTS(20, in_flight=in_flight), policy, scorer)
-        assert max(tree.leaves(), key=lambda node: node.score or 0).text() == "good\n\ng2\n\n\\boxed{1}"
+# leaves
 
 
 def test_truncated_leaves_are_backed_up_and_never_expanded() -> None:
-    policy = Counted(Short(root=ARMS, enumerates=True, limit=3))
+    policy = Counted(Short(root=ARMS, limit=3))
     tree = run(MCTS(100, in_flight=1), policy, arm_value(0.6, 0.5))
-    assert tree.root.stats["visits"] == 7 and len(policy.nodes) == 5
-    assert [node.path for node in tree.leaves()] == [(0, 0, 0), (1, 0, 0)] and tree.ledger.samples == 2
+    assert tree.root.stats["visits"] == 100 and max(len(path) for path, _, _ in policy.nodes) == 2
+    assert tree.root.stats["q"] == pytest.approx(sum(0.6 if p == 0 else 0.5 for p in taken(tree)) / 100)
+    assert all(leaf.truncated for leaf in tree.leaves()[:-1]) and tree.stopped == "done"
 
 
-def test_the_best_path_is_completed_where_no_leaf_is_finished() -> None:
-    policy = Counted(Walk(root=ARMS, enumerates=True))
-    tree = run(MCTS(1), policy, arm_value(0.5, 0.6))
-    assert policy.nodes == [((), 2, 1), ((1,), 1, None)]
-    (end,) = tree.leaves()
-    assert end.finished and end.path[:1] == (1,) and tree.ledger.samples == 1
-    assert tree.ledger.generated_tokens == 2 + 40 and end.birth is not None
-    ties = run(MCTS(1), Walk(root=ARMS, enumerates=True), arm_value(0.5, 0.5))
-    assert ties.leaves()[0].path[0] == 0
+def test_a_step_of_a_solution_that_the_budget_completed_is_a_child_like_others() -> None:
+    """It was asked for as part of a whole solution, and stands for one sample."""
+    tree = Tree("q")
+    node = tree.root.add(tree.root.reserve(1).start, Step("a0\n\n", (0,), (0.0,)))
+    below = node
+    for depth in (1, 2):
+        below = below.add(below.reserve(1).start, Step(f"a{depth}\n\n", (0,), (0.0,)))
+    end = below.add(below.reserve(1).start, Step("\\boxed{1}", (0,), (0.0,), End.ANSWER))
+    for each in end.line():
+        each.score, each.birth = 0.6, tree.ledger
+    run(MCTS(30, in_flight=1), InTurn(root=ARMS), arm_value(0.6, 0.5), tree=tree)
+    assert visits(tree)[0] > 10 and (node.stats["count"], tree.root.stats["drawn"]) == (1 + 3, 6)
+    assert tree.root.stats["visits"] == 30 == sum(visits(tree))
 
 
-def test_an_additive_score_is_scaled_over_the_tree() -> None:
-    """The same bandit in other units takes the same visits. Two leaves, once seen, are the ends of the scale."""
-    firsts = {"a0": 0.6, "b0": 0.5, "\\boxed{3}": 0.0, "\\boxed{4}": 1.0}
-    root = world(chain("a", 40, leaf(1), 0.25), chain("b", 40, leaf(2), 0.25), *(leaf(i, 0.0, 0.25) for i in (3, 4)))
-    plain = By(lambda steps: firsts[steps[0].text.strip()])
-    scaled = By(lambda steps: 50 * firsts[steps[0].text.strip()] - 7 if len(steps) == 1 else 0.0, Kind.ADDITIVE)
-    search_ = MCTS(20, in_flight=1)
-    trees = [run(search_, Walk(root=root, enumerates=True), scorer) for scorer in (plain, scaled)]
-    assert visits(trees[0]) == visits(trees[1]) and min(visits(trees[0])[:2]) > 2
+# in flight
 
 
-def test_a_ranking_counts_among_siblings() -> None:
-    scores = {"a0": 30.0, "b0": 10.0} | {f"{arm}{depth}": 0.0 for arm in "ab" for depth in range(1, 40)}
-    tree = run(MCTS(2, in_flight=1), Walk(root=ARMS, enumerates=True), by_text(scores, Kind.RANKING))
-    assert [child.stats["q"] for child in tree.root.children.values()] == [0.75, 0.25]
-    assert tree[0, 0].stats["q"] == 0.5 and visits(tree) == [1, 0]
+@pytest.mark.parametrize(("c", "taken"), [(2.0, [0, 1, 2, 3]), (0.0, [0, 1, 0, 2])])
+def test_virtual_loss_keeps_simulations_apart(c: float, taken: list[int]) -> None:
+    """Four in flight below a root whose four children are known and which does not widen.
+
+    Without exploration the Q of a, b, c and d alone decide, 1 visit each:
+    0.7 0.4 0.3 0.2 a;  0.35 0.4 0.3 0.2 b;  0.35 0.2 0.3 0.2 a again;  0.23 0.2 0.3 0.2 c
+    With c = 2, P = 1/4 and N = 4, 5, 6, 7 it takes one after the other: the fourth has 0.79 0.58 0.59 0.86.
+    """
+
+    class Held(InTurn):
+        async def extend(self, node: Node, *request: Any, **named: Any) -> Extension:
+            if armed and node.depth == 1:
+                asked.append(node.index)
+                for _ in range(50):
+                    await asyncio.sleep(0)
+                first.extend(() if first else asked)
+            return await super().extend(node, *request, **named)
+
+    armed, asked, first = list[int](), list[int](), list[int]()
+    root = world(*(chain(name, 3, leaf(1), 0.25) for name in "abcd"))
+    scorer = By(lambda steps: {"a": 0.7, "b": 0.4, "c": 0.3, "d": 0.2}[steps[0].text[0]])
+    policy, tree = Held(root=root), Tree("q")
+    run(MCTS(4, widening=ALWAYS, in_flight=1), policy, scorer, tree=tree)
+    assert visits(tree) == [1, 1, 1, 1]
+    tree.root.stats["drawn"] = 10**9  # enough for the root
+    armed.append(1)
+    run(MCTS(4, widening=ALWAYS, c_puct=c, in_flight=4), policy, scorer, tree=tree)
+    assert first == taken
 
 
-def test_an_outcome_scorer_works_through_rollouts() -> None:
-    root = world(place("a", leaf(1), probability=0.5), place("b", leaf(2), probability=0.5))
-    scorer = By(lambda steps: 40.0 if steps[-1].text == "\\boxed{2}" else -3.0, Kind.OUTCOME)
-    counted = Counted(scorer)
-    tree = run(MCTS(6, value=Value.ROLLOUT, in_flight=1), Walk(root=root, enumerates=True), counted)
-    assert visits(tree)[:2] == [2, 2] and tree[1,].stats["q"] == 40.0 and tree[0,].stats["q"] == -3.0
-    assert all((node.score is not None) == node.finished for node in tree.born())
-    assert sorted(set(counted.prefixes)) == [("a\n\n", "\\boxed{1}"), ("b\n\n", "\\boxed{2}")]
+def test_visits_in_flight_count_in_the_widening() -> None:
+    """One child, one visit, one sample; then 8 at once: the root has 1 + f visits, f in flight before.
+
+    f = 1: drawn 1 < sqrt(2): draws.   f = 4: drawn 2 < sqrt(5): draws.   f = 7: drawn 3, not < sqrt(8).
+    """
+
+    class Held(InTurn):
+        async def extend(self, node: Node, *request: Any, **named: Any) -> Extension:
+            asked.append(node.depth)
+            if armed:
+                for _ in range(50):
+                    await asyncio.sleep(0)
+                first.extend(() if first else asked)
+            return await super().extend(node, *request, **named)
+
+    armed, asked, first = list[int](), list[int](), list[int]()
+    policy, tree = Held(root=ARMS), Tree("q")
+    run(MCTS(1), policy, arm_value(0.6, 0.5), tree=tree)
+    armed.append(1)
+    asked.clear()
+    run(MCTS(8, in_flight=8), policy, arm_value(0.6, 0.5), tree=tree)
+    assert first.count(0) == 2

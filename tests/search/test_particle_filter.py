@@ -188,3 +188,8 @@ def test_evidence_of_a_recorded_run_is_the_product_of_mean_weights() -> None:
     )
     ess = [effective_sample_size(np.array(population["log_weights"])) for population in populations(tree)]
     assert ess == pytest.approx([population["ess"] for population in populations(tree)])
+
+
+def test_by_default_it_resamples_at_every_step_but_the_last() -> None:
+    tree = run(ParticleFilter(8), Toy(), ToyScorer())
+    assert [data["step"] for data in resamplings(tree)] == [0, 1, 2] and len(populations(tree)) == 4

@@ -8,7 +8,21 @@ import pytest
 
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
-from search import MCTS, Ask, Beam, BestOfN, Budget, Cost, End, Extension, Node, ParticleFilter, Selection, Step, Tree
+from search import (
+    MCTS,
+    Ask,
+    Beam,
+    BestOfN,
+    Budget,
+    Cost,
+    End,
+    Extension,
+    Node,
+    ParticleFilter,
+    Selection,
+    Step,
+    Tree,
+)
 from search.solve import Searcher
 from tests.helpers import PARALLEL, run
 from tests.worlds import By, InTurn, Walk, chain, leaf, world
@@ -180,6 +194,8 @@ def test_a_reserve_that_was_used_is_spent_as_well() -> None:
     (completed,) = tree.leaves()
     assert completed.finished and completed.path == (4, 0, 0, 0, 0) and tree.stopped == "budget"
     assert tree.ledger.generated_tokens == 2000 and tree.root.children.keys() == {0, 1, 2, 3, 4}
+    tree = run(MCTS(100), Long(most=2000), By(lambda steps: 0.5), Budget(generated_tokens=2000))
+    assert tree.stopped == "budget" and len(tree.leaves()) > 1 and tree.ledger.generated_tokens == 2000
 
 
 def test_flops_of_judging_are_reserved() -> None:

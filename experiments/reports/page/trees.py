@@ -87,12 +87,12 @@ def _state(node: Node, cut: set[Node]) -> str:
 
 def _cut(tree: Tree) -> set[Node]:
     """The open nodes that a search by levels or a particle filter did not extend."""
-    ends = {node for node in tree.born() if node.open and not node.children}
-    kept = [set(event.data["kept"]) for event in tree.events("beam")]
+    kept: set[Node] = {node for event in tree.events("beam") for node in event.data["kept"]}
     for event in tree.events("rebase"):
-        kept.append({n for n, width in zip(event.data["nodes"], event.data["widths"], strict=True) if width})
-    judged = {node.depth for survivors in kept for node in survivors}
-    cut = {node for node in ends if node.depth in judged} - set().union(*kept)
+        kept |= {node for node, width in zip(event.data["nodes"], event.data["widths"], strict=True) if width}
+    deepest = max((node.depth for node in kept), default=0)
+    ends = {node for node in tree.born() if node.open and not node.children}
+    cut = {node for node in ends if node.depth <= deepest} - kept
     populations = tree.events("population")
     for place, event in enumerate(populations[:-1], start=1):
         if populations[place].data["step"]:  # the last population of each round is what it ended with
