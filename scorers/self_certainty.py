@@ -26,9 +26,9 @@ class SelfCertainty:
     """How sure the policy was of a step's tokens, in [0, 1], and free.
 
     It says how sure the policy was, not whether it was right, so it serves as a baseline. Only the tokens that the
-    policy wrote count: not those given to it and not those observed, but its end tokens, because to end was its choice
-    too. A step without a token of the policy's has 1: nothing in it was unsure. Raises ScoreError where the policy gives
-    no log-probabilities, or with `entropy` no entropies.
+    policy wrote count: none that were given or observed, but its end tokens, because to end was its choice, too. A step
+    without a token of the policy's has 1: nothing in it was unsure. Raises ScoreError where the policy gives no
+    log-probabilities, or with `entropy` no entropies.
     """
 
     measure: Measure = Measure.LOGPROB

@@ -1,6 +1,8 @@
 """Reads solutions with a reward model on Transformers: batched, sorted by length, little padded."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -12,10 +14,9 @@ from torch import Tensor
 from policies.engines.batching import Batcher, Ticket
 from policies.engines.flops import Flops
 from policies.engines.hf import context_length, load_tokenizer, turn
-from policies.engines.meter import Work
 from scorers.checkpoints.head_kinds import Checkpoint, load
 from scorers.checkpoints.heads import Head, Words
-from scorers.checkpoints.step_reader import StepReader
+from scorers.checkpoints.step_reader import Reading, StepReader
 from search.protocols import Scored
 from search.tree.cost import Cost
 
@@ -23,12 +24,18 @@ PADDING = 1.2  # most padded tokens for each real one
 
 
 @dataclass(eq=False)
-class Reading(Work):
+class Pass(Reading):
     """Token ids to read, and the positions to score."""
 
     ids: list[int]
     tags: list[int]
     scores: list[float] | None = None
+
+    def fail(self) -> None:
+        """Its batch has failed: whoever waits learns that, and the next run is another one."""
+        if self.run.running():
+            failed, self.run, self.scores, self.exact = self.run, Future(), None, False
+            failed.set_result(None)
 
 
 class HFReader(StepReader):
@@ -44,43 +51,56 @@ class HFReader(StepReader):
         self.masks = not _is_causal(self.decoder)
         self.context = context_length(self.decoder.config)
         self.flops = Flops.of(self.decoder, parameters)
-        self._batch: Batcher[Reading, list[float]] = Batcher(
+        self._batch: Batcher[Pass, list[float]] = Batcher(
             self._run, batch_size, length=lambda reading: len(reading.ids)
         )
 
     async def read(self, ids: list[int], tags: list[int]) -> Scored:
         """The score at each of the positions `tags`."""
-        reading = Reading(ids, tags)
+        reading = Pass(ids, tags)
         try:
             scores = await self._batch(reading)
+        except asyncio.CancelledError:
+            raise await self._stopped(reading) from None
         except BaseException:
             self.meter.abandon(reading)
             raise
         return Scored(scores, self._cost(reading))
 
-    def _cost(self, reading: Reading) -> Cost:
+    def worst_case(self, tokens: int, places: Sequence[int] | None = None) -> Cost:
+        """Of one pass; a batch that fails is made again, and its cost abandoned."""
+        heads = tokens if places is None else len(places)
+        return Cost(computed=tokens, flops=self.flops.forward(0, tokens, heads))
+
+    def _cost(self, reading: Pass) -> Cost:
         tokens = len(reading.ids)
         return Cost(computed=tokens, flops=self.flops.forward(0, tokens, len(reading.tags)))
 
-    def _run(self, tickets: Sequence[Ticket[Reading]]) -> list[list[float]]:
+    def _run(self, tickets: Sequence[Ticket[Pass]]) -> list[list[float]]:
         """Readings come sorted by length; a batch is split where padding would exceed PADDING."""
         readings = [ticket.item for ticket in tickets]
         try:
             with turn(self.device), torch.inference_mode():
                 for part in split([len(reading.ids) for reading in readings], PADDING):
-                    self._read([ticket.item for ticket in tickets[part] if not ticket.cancelled])
+                    self._read([ticket.item for ticket in tickets[part] if _begins(ticket)])
+                    self._end(ticket.item for ticket in tickets if ticket.cancelled)
         except BaseException:
             for reading in readings:
-                if reading.scores is not None:
+                if reading.scores is not None and reading.run.running():
                     self.meter.waste(self._cost(reading))
-                    reading.scores = None
+                reading.fail()
             raise
-        for reading in readings:
-            if reading.scores is not None:
-                self.meter.done(reading, self._cost(reading))
+        self._end(readings)
         return [reading.scores or [] for reading in readings]
 
-    def _read(self, readings: Sequence[Reading]) -> None:
+    def _end(self, readings: Iterable[Pass]) -> None:
+        """Records the cost of those that were read, once each."""
+        for reading in readings:
+            if reading.scores is not None and reading.run.running():
+                self.meter.done(reading, self._cost(reading))
+                reading.run.set_result(None)
+
+    def _read(self, readings: Sequence[Pass]) -> None:
         """Fills in the scores of readings."""
         if not readings:
             return
@@ -91,7 +111,7 @@ class HFReader(StepReader):
         for reading in readings:
             reading.scores = [next(scores) for _ in reading.tags]
 
-    def _hidden(self, readings: Sequence[Reading]) -> Tensor:
+    def _hidden(self, readings: Sequence[Pass]) -> Tensor:
         """Last hidden states, [readings, tokens, H], padded on the right."""
         width = max(len(reading.ids) for reading in readings)
         ids = torch.tensor([reading.ids + [0] * (width - len(reading.ids)) for reading in readings], device=self.device)
@@ -105,11 +125,14 @@ class HFReader(StepReader):
 class LikelihoodReader(HFReader):
     """Log-probabilities of stretches of a text: `read(ids, ends)` gives one for each pair of neighbouring ends."""
 
-    def _cost(self, reading: Reading) -> Cost:
+    def worst_case(self, tokens: int, places: Sequence[int] | None = None) -> Cost:
+        return super().worst_case(tokens)
+
+    def _cost(self, reading: Pass) -> Cost:
         tokens = len(reading.ids)
         return Cost(computed=tokens, flops=self.flops.forward(0, tokens, reading.tags[-1] - reading.tags[0]))
 
-    def _read(self, readings: Sequence[Reading]) -> None:
+    def _read(self, readings: Sequence[Pass]) -> None:
         if not readings:
             return
         hidden = self._hidden(readings)
@@ -118,6 +141,11 @@ class LikelihoodReader(HFReader):
             predicted = self.score(hidden[row, first - 1 : last - 1])
             logprobs = [float(predicted[place, token]) for place, token in enumerate(reading.ids[first:last])]
             reading.scores = [sum(logprobs[a - first : b - first]) for a, b in pairwise(reading.tags)]
+
+
+def _begins(ticket: Ticket[Pass]) -> bool:
+    """Whether the reading is still wanted; from now on its cost is known only after its pass."""
+    return not ticket.cancelled and ticket.item.run.set_running_or_notify_cancel()
 
 
 def _is_causal(decoder: Any) -> bool:

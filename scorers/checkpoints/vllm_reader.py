@@ -5,20 +5,21 @@ prompt ends at the newest step's place, so that one is always among them. A lang
 gets one request per place. Likelihoods are computed anew, because vLLM caches none of a prompt's.
 """
 
+import asyncio
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 from policies.engines.flops import Flops
 from policies.engines.hf import load_tokenizer
-from policies.engines.meter import Work
 from policies.engines.share import Share
 from policies.engines.vllm import Aborted, shared
 from policies.engines.vllm_requests import likelihood_params, pooling_params, word_params
 from scorers.checkpoints.head_kinds import without_weights
 from scorers.checkpoints.heads import Head, Words
-from scorers.checkpoints.step_reader import StepReader
+from scorers.checkpoints.step_reader import Reading, StepReader
 from search.protocols import Scored
 from search.solve import search_id
 from search.tree.cost import NOTHING, Cost
@@ -38,14 +39,18 @@ class VLLMReader(StepReader):
 
     async def read(self, ids: list[int], places: list[int]) -> Scored:
         """Raises RuntimeError where vLLM returns invalid scores TRIES + 1 times."""
-        reading = Reading()
+        reading = Requests()
         try:
             return await self.server.run(self._charged(reading, ids, places, search_id.get()))
+        except asyncio.CancelledError:
+            raise await self._stopped(reading) from None
         except BaseException:
             self.meter.abandon(reading)
             raise
 
-    async def _charged(self, reading: "Reading", ids: list[int], places: list[int], salt: str | None) -> Scored:
+    async def _charged(self, reading: "Requests", ids: list[int], places: list[int], salt: str | None) -> Scored:
+        if not reading.run.set_running_or_notify_cancel():
+            raise asyncio.CancelledError
         try:
             scores = await self._read(reading, ids, places, salt)
             return Scored(scores, reading.cost_so_far._replace(calls=1))
@@ -54,24 +59,33 @@ class VLLMReader(StepReader):
             raise
         finally:
             self.meter.done(reading, reading.cost_so_far._replace(calls=1))
+            reading.run.set_result(None)
 
-    async def _read(self, reading: "Reading", ids: list[int], places: list[int], salt: str | None) -> list[float]:
+    async def _read(self, reading: "Requests", ids: list[int], places: list[int], salt: str | None) -> list[float]:
         """The score at each place; adds the cost of each request to `reading`."""
         raise NotImplementedError
 
-    def _charge(self, reading: "Reading", output: Any) -> None:
-        raise NotImplementedError
-
-    def _add(self, reading: "Reading", output: Any, heads: int | None = None) -> None:
-        """Adds the cost of one request, whose head ran for `heads` tokens, or for all."""
+    def _charge(self, reading: "Requests", output: Any) -> None:
+        """Adds the cost of one request; an output without results does not tell it."""
+        if output is None or not self._results(output):
+            reading.exact = False
+            return
         cached = output.num_cached_tokens or 0
         computed = len(output.prompt_token_ids) - cached
-        flops = self.flops.forward(cached, computed, computed if heads is None else heads)
+        flops = self.flops.forward(cached, computed, self._heads(computed))
         reading.cost_so_far += Cost(computed=computed, cached=cached, calls=0, flops=flops)
 
+    def _results(self, output: Any) -> int:
+        """How many results an output holds; none where its request was aborted before."""
+        return len(output.outputs[0].token_ids)
 
-class Reading(Work):
-    """The reading of one path; `cost_so_far` sums its requests."""
+    def _heads(self, computed: int) -> int:
+        """For how many of the computed tokens the head ran."""
+        return computed
+
+
+class Requests(Reading):
+    """The requests that read one path; `cost_so_far` is their sum."""
 
     cost_so_far: Cost = NOTHING
 
@@ -83,7 +97,7 @@ class RowReader(VLLMReader):
         super().__init__(head, model, dtype, share, "pooling")
         self.probabilities = head is not Head.OUTCOME
 
-    async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
+    async def _read(self, reading: Requests, ids: list[int], places: list[int], salt: str | None) -> list[float]:
         """Reads through the cache, and again without it where a row is missing or the rows are invalid.
 
         A place may be cached without a known score: its own request was cancelled, or is still running.
@@ -96,9 +110,13 @@ class RowReader(VLLMReader):
                 return scores
         raise RuntimeError(f"vLLM returned no valid scores for {len(ids)} tokens, {TRIES + 1} times over")
 
-    def _charge(self, reading: Reading, output: Any) -> None:
-        if output is not None and len(output.outputs.data):
-            self._add(reading, output)
+    def _results(self, output: Any) -> int:
+        return len(output.outputs.data)
+
+    def worst_case(self, tokens: int, places: Sequence[int] | None = None) -> Cost:
+        """Of all tries."""
+        flops = (TRIES + 1) * self.flops.forward(0, tokens, tokens)
+        return Cost(computed=(TRIES + 1) * tokens, flops=flops)
 
 
 def scores_at(output: Any, places: list[int], probabilities: bool = True) -> list[float] | None:
@@ -121,7 +139,7 @@ class WordReader(VLLMReader):
         super().__init__(Head.WORDS, model, dtype, share, "generate")
         self.words = words.ids(self.tokenizer)
 
-    async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
+    async def _read(self, reading: Requests, ids: list[int], places: list[int], salt: str | None) -> list[float]:
         """Reads one place after the other; each uses what the one before left in the cache."""
         scores: list[float] = []
         for place in places:
@@ -132,9 +150,15 @@ class WordReader(VLLMReader):
             scores.append(0.5 * (1 + math.tanh((good - bad) / 2)))  # the softmax of two
         return scores
 
-    def _charge(self, reading: Reading, output: Any) -> None:
-        if output is not None and output.outputs[0].token_ids:
-            self._add(reading, output, heads=1)
+    def _heads(self, computed: int) -> int:
+        return 1
+
+    def worst_case(self, tokens: int, places: Sequence[int] | None = None) -> Cost | None:
+        """Of one request a place, each of which may find nothing in the cache."""
+        if places is None:
+            return None
+        flops = sum(self.flops.forward(0, place + 1, 1) for place in places)
+        return Cost(computed=sum(place + 1 for place in places), flops=flops)
 
 
 class LikelihoodReader(VLLMReader):
@@ -143,7 +167,7 @@ class LikelihoodReader(VLLMReader):
     def __init__(self, model: str, dtype: str, share: Share) -> None:
         super().__init__(Head.LIKELIHOOD, model, dtype, share, "generate")
 
-    async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
+    async def _read(self, reading: Requests, ids: list[int], places: list[int], salt: str | None) -> list[float]:
         output = await self.server.generate(ids, likelihood_params(), salt)
         self._charge(reading, output)
         logprobs = [
@@ -151,9 +175,8 @@ class LikelihoodReader(VLLMReader):
         ]
         return [math.fsum(logprobs[a:b]) for a, b in pairwise(places)]
 
-    def _charge(self, reading: Reading, output: Any) -> None:
-        if output is not None and output.outputs[0].token_ids:
-            self._add(reading, output)
+    def worst_case(self, tokens: int, places: Sequence[int] | None = None) -> Cost:
+        return Cost(computed=tokens, flops=self.flops.forward(0, tokens, tokens))
 
 
 def _head_parameters(empty: Any) -> int:
