@@ -5,7 +5,6 @@ All in single precision with random weights where nothing depends on training.
 
 import asyncio
 import random
-import threading
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -84,21 +83,21 @@ def row(prompt: list[int], seed: int = 0, max_tokens: int = 20, **limits: Any) -
 
 
 class pause_at:
-    """Holds the model at its n-th forward pass (from zero) until `task` was cancelled.
-
-    By then the task has ended, unless it waits for the end of the pass.
-    """
+    """Holds the model at its n-th forward pass (from zero) until `task` was cancelled and all that it awaits knows."""
 
     def __init__(self, model: Any, n: int, task: "asyncio.Future[Any]") -> None:
-        self._loop, self._ended, self._n, self._task = asyncio.get_running_loop(), threading.Event(), n, task
-        task.add_done_callback(lambda _: self._ended.set())
+        self._loop, self._n, self._task = asyncio.get_running_loop(), n, task
         self._hook = model.register_forward_pre_hook(self._pause)
 
     def _pause(self, *args: Any) -> None:
         self._n -= 1
         if self._n == -1:
-            self._loop.call_soon_threadsafe(self._task.cancel)
-            self._ended.wait(0.2)
+            asyncio.run_coroutine_threadsafe(self._cancel(), self._loop).result(30)
+
+    async def _cancel(self) -> None:
+        self._task.cancel()
+        for _ in range(30):  # each task that is awaited by another one takes some turns
+            await asyncio.sleep(0)
 
     def __enter__(self) -> None: ...
 
