@@ -1,4 +1,4 @@
-"""Readings on vLLM that are cancelled: what the engine told goes to their search, and the rest is said to be missing."""
+"""Readings on vLLM that are cancelled: what the engine told goes to their search, and what it did not is said."""
 
 import asyncio
 from typing import Any
