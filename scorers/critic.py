@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from policies.engines.boundary import Delimiter
 from policies.engines.ends import Limits
 from policies.engines.precision import Embedded
 from policies.engines.prompt import encode_question
@@ -35,7 +36,7 @@ The step to judge:
 
 Is this step right, given the earlier ones? Check its calculations and its reasoning, then end with \\boxed{right} or
 \\boxed{wrong}."""
-_WHOLE = ""  # no delimiter: a critique ends at its end token, not where it quotes a step's box
+_WHOLE = Delimiter("")  # no delimiter: a critique ends at its end token, not where it quotes a step's box
 _TEXT = re.compile(r"\\(?:text|textbf|mathrm)\s*\{([^{}]*)\}")
 _VERDICTS = {"right": 1.0, "correct": 1.0, "yes": 1.0, "wrong": 0.0, "incorrect": 0.0, "no": 0.0}
 

@@ -25,7 +25,7 @@ from scorers.checkpoints.forms import Tagged
 from scorers.checkpoints.heads import Head
 from scorers.checkpoints.hf_reader import HFReader
 from scorers.prm import STEP_TAG
-from search import Cost, Extension, Job, Ledger, Node, Step, Tree, solve_all
+from search import Ask, Cost, Extension, Job, Ledger, Node, Step, Tree, solve_all
 
 QUESTIONS = [
     "((3 + 4) * (2 - 5)) =",
@@ -53,10 +53,12 @@ def save_random(model_class: type, folder: Path, seed: int, **knobs: object) -> 
 # requests
 
 
-def extend(policy: Writing, node: Node | str, seeds: Sequence[int], max_steps: int | None = None) -> Extension:
+def extend(
+    policy: Writing, node: Node | str, seeds: Sequence[int], max_steps: int | None = None, **ask: Any
+) -> Extension:
     """One request to a policy; a question stands for the root of its tree."""
     node = Tree(node).root if isinstance(node, str) else node
-    return asyncio.run(policy.extend(node, len(seeds), max_steps, seeds))
+    return asyncio.run(policy.extend(node, len(seeds), max_steps, seeds, Ask(**ask)))
 
 
 def together(policy: Writing, requests: Sequence[tuple[str, int]]) -> list[tuple[Step, ...]]:

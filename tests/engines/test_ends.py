@@ -4,16 +4,13 @@ from collections.abc import Sequence
 
 import pytest
 
+from policies.engines.boundary import Boundary, Delimiter
 from policies.engines.ends import Cutter, Limits, Vocabulary
 from search import End, Step
 
 TEXTS = ["a", "b", "\n\n", ".\n\n", "\n", "\\boxed{", "7", "}", "", "}\n\n", "\n\nc"]
 EOS = 8
-VOCABULARY = Vocabulary(
-    frozenset(i for i, text in enumerate(TEXTS) if "\n\n" in text),
-    frozenset({EOS}),
-    lambda ids: "".join(TEXTS[i] for i in ids),
-)
+VOCABULARY = Vocabulary(TEXTS, frozenset({EOS}), lambda ids: "".join(TEXTS[i] for i in ids))
 
 
 def cut(
@@ -23,9 +20,12 @@ def cut(
     tokens_before: int = 0,
     room: int = 10**6,
     max_steps: int | None = None,
+    given: Sequence[str] = (),
+    boundary: Boundary = Delimiter(),  # noqa: B008
 ) -> Cutter:
     """A cutter that was pushed these tokens, by text or id, until it was done; tokens after that are dropped."""
-    cutter = Cutter(VOCABULARY, limits, steps_before, tokens_before, room, max_steps)
+    ids = [TEXTS.index(text) for text in given]
+    cutter = Cutter(VOCABULARY, boundary, limits, steps_before, tokens_before, room, max_steps, ids)
     for position, token in enumerate(tokens):
         if cutter.done:
             break
@@ -48,15 +48,19 @@ def test_a_step_ends_with_the_token_that_holds_the_delimiter() -> None:
     assert not cutter.done and cutter.tokens == 7
 
 
-def test_a_straddling_delimiter_does_not_count() -> None:
-    assert cut("a", "\n", "\n", "b").steps == []
+def test_a_delimiter_in_parts_ends_a_step_too() -> None:
+    """Within the step: what the step before ended with is no part of it."""
+    cutter = cut("a", "\n", "\n", "b", "\n", "a", "\n", "\n\nc", "\n", "b")
+    assert ends(cutter.steps) == [("a\n\n", End.DELIMITER), ("b\na\n\n\nc", End.DELIMITER)]
+    assert ends(cut("a", "\n\n", "\n", "b", "\n\n").steps) == [("a\n\n", End.DELIMITER), ("\nb\n\n", End.DELIMITER)]
+    assert ends(cut("a", "\n", "\n", max_steps=1, limits=Limits(max_step_tokens=2)).steps) == [("a\n", End.STEP_TOKENS)]
 
 
 def test_a_step_keeps_its_tokens() -> None:
     (first, second) = cut("a", "\n\n", "b", EOS).steps
     assert first == Step("a\n\n", (0, 2), (-0.1, -0.2), End.DELIMITER, (0.0, 1.0))
-    assert second == Step("b", (1, EOS), (-0.1 * 3, -0.4), End.EOS, (2.0, 3.0))
-    silent = Cutter(VOCABULARY, Limits(), 0, 0, 100, None)
+    assert second == Step("b", (1, EOS), (-0.1 * 3, -0.4), End.EOS, (2.0, 3.0), closing=1)
+    silent = Cutter(VOCABULARY, Delimiter(), Limits(), 0, 0, 100, None)
     silent.push(2, -1.0)
     assert silent.steps[0].entropy is None
 
@@ -113,7 +117,9 @@ def test_max_tokens_and_the_context_cut_the_path(end: End) -> None:
     assert ends(limited("a", "\n\n", "b", "b", most=3).steps) == [("a\n\n", End.DELIMITER), ("b", end)]
     assert ends(limited("a", EOS, most=2).steps) == [("a", End.EOS)]
     assert ends(limited(*BOX, "\n\n", most=4).steps) == [("\\boxed{7}\n\n", End.ANSWER)]
-    assert ends(limited(*BOX, "\n\n", most=3).steps) == [("\\boxed{7}", end)], "no boundary, no answer"
+    assert ends(limited(*BOX, "\n\n", most=3).steps) == [("\\boxed{7}", End.ANSWER)], "the box is complete"
+    assert ends(limited(*BOX, "a", "b", most=4).steps) == [("\\boxed{7}a", End.ANSWER)]
+    assert ends(limited(*BOX, most=2).steps) == [("\\boxed{7", end)]
     assert ends(limited(*BOX, most=3, max_step_tokens=3).steps) == [("\\boxed{7}", End.ANSWER)], "both at once"
     assert ends(limited(*"aaab", most=4, max_step_tokens=2).steps) == [("aa", End.STEP_TOKENS), ("ab", end)]
 

@@ -13,6 +13,7 @@ from transformers import (
 )
 
 from policies.engines import hf_writer
+from policies.engines.boundary import Delimiter
 from policies.engines.ends import Limits
 from policies.engines.hf_writer import HFWriter
 from policies.engines.rows import Row, Sampling
@@ -24,7 +25,7 @@ from tests.models import ids_of, pause_at, row
 @pytest.fixture
 def engine(random_policy: str) -> HFWriter:
     """A fresh engine that no other test has used."""
-    return HFWriter(random_policy, "cpu", "float32", 8, "\n\n")
+    return HFWriter(random_policy, "cpu", "float32", 8, Delimiter())
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, ids: list[int]) -> None:
@@ -37,7 +38,8 @@ def scripted(monkeypatch: pytest.MonkeyPatch, ids: list[int]) -> None:
     [
         ("1 + 2 = 3\n\n(3)\n\n\\boxed{3}\n\n7", {}, [End.DELIMITER, End.DELIMITER, End.ANSWER]),
         ("\\boxed{3}<|im_end|>7", {}, [End.EOS]),
-        ("\\boxed{3}\n\n7", {"max_tokens": 3}, [End.MAX_TOKENS]),
+        ("\\boxed{3}\n\n7", {"max_tokens": 3}, [End.ANSWER]),
+        ("\\boxed{3}\n\n7", {"max_tokens": 2}, [End.MAX_TOKENS]),
         ("1234567", {"max_step_tokens": 3, "max_steps": 2}, [End.STEP_TOKENS, End.MAX_STEPS]),
         ("12\n3\n\n4\n\n", {"max_steps": 1}, [End.MAX_STEPS]),
         ("12<|im_start|>34<|endoftext|>5", {"max_tokens": 6}, [End.MAX_TOKENS]),

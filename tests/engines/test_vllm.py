@@ -13,6 +13,7 @@ import pytest
 from transformers import Qwen2ForCausalLM
 
 from policies.engines import vllm as runtime
+from policies.engines.boundary import Delimiter
 from policies.engines.share import Engine, Share
 from policies.vllm import VLLM
 from scorers.critic import Critic
@@ -155,7 +156,7 @@ def test_the_meter_is_vllms_own_count():
     counted: Counter[str] = Counter()
     share = Share(context=CONTEXT, cache_gb=0.2)
     server = runtime.Server("tiny", "float32", share, "generate", stat_loggers=[counter(counted)])
-    writer = VLLMWriter(server, "\n\n")
+    writer = VLLMWriter(server, Delimiter())
     policy = replace(POLICY)
     policy.__dict__["engine"] = writer
     try:
@@ -176,7 +177,9 @@ def test_an_engines_death_is_a_clear_error():
     from policies.engines.vllm_writer import VLLMWriter
 
     before = children()
-    writer = VLLMWriter(runtime.Server("tiny", "float32", Share(context=CONTEXT, cache_gb=0.2), "generate"), "\n\n")
+    writer = VLLMWriter(
+        runtime.Server("tiny", "float32", Share(context=CONTEXT, cache_gb=0.2), "generate"), Delimiter()
+    )
     policy = replace(POLICY)
     policy.__dict__["engine"] = writer
     assert ids_of(extend(policy, QUESTIONS[1], [1]).continuations[0])
