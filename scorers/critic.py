@@ -1,5 +1,6 @@
 """A language model that criticises each step in words before it says right or wrong."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -105,8 +106,8 @@ class Critic(Share, Embedded, ModelScorer):
         for depth in range(1 + _judged(node), len(texts) + 1):
             prompt = len(self._prompt(node.tree.question, texts[:depth]))
             written = max(min(self.max_tokens, self.writer.context - prompt), 0)
-            flops = self.samples * self.writer.flops.forward(0, prompt + written, written)
-            cost += Cost(computed=self.samples * (prompt + written), flops=flops)
+            each = self.writer.worst_case(prompt, written, None)
+            cost += _as_read(sum([each] * self.samples, NOTHING))
         return cost
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
@@ -136,7 +137,8 @@ class Critic(Share, Embedded, ModelScorer):
         rows = [Row(prompt, seed, Sampling(self.temperature), limits, 0, 0, None) for seed in seeds]
         try:
             await self.writer.write(rows)
-        except Stopped as stopped:
+        except asyncio.CancelledError:
+            stopped = self.writer.meter.reclaim(rows)
             raise Stopped(_as_read(stopped.cost), stopped.at_least) from None
         verdicts = [verdict for row in rows if (verdict := read("".join(s.text for s in row.steps))) is not None]
         if not verdicts:

@@ -1,8 +1,7 @@
 """Reads solutions with a reward model on Transformers: batched, sorted by length, little padded."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -14,28 +13,23 @@ from torch import Tensor
 from policies.engines.batching import Batcher, Ticket
 from policies.engines.flops import Flops
 from policies.engines.hf import context_length, load_tokenizer, turn
+from policies.engines.meter import Work
 from scorers.checkpoints.head_kinds import Checkpoint, load
 from scorers.checkpoints.heads import Head, Words
-from scorers.checkpoints.step_reader import Reading, StepReader
+from scorers.checkpoints.step_reader import StepReader
 from search.protocols import Scored
-from search.tree.cost import Cost
+from search.tree.cost import NOTHING, Cost
 
 PADDING = 1.2  # most padded tokens for each real one
 
 
 @dataclass(eq=False)
-class Pass(Reading):
+class Reading(Work):
     """Token ids to read, and the positions to score."""
 
     ids: list[int]
     tags: list[int]
     scores: list[float] | None = None
-
-    def fail(self) -> None:
-        """Its batch has failed: whoever waits learns that, and the next run is another one."""
-        if self.run.running():
-            failed, self.run, self.scores, self.exact = self.run, Future(), None, False
-            failed.set_result(None)
 
 
 class HFReader(StepReader):
@@ -51,13 +45,13 @@ class HFReader(StepReader):
         self.masks = not _is_causal(self.decoder)
         self.context = context_length(self.decoder.config)
         self.flops = Flops.of(self.decoder, parameters)
-        self._batch: Batcher[Pass, list[float]] = Batcher(
+        self._batch: Batcher[Reading, list[float]] = Batcher(
             self._run, batch_size, length=lambda reading: len(reading.ids)
         )
 
     async def read(self, ids: list[int], tags: list[int]) -> Scored:
         """The score at each of the positions `tags`."""
-        reading = Pass(ids, tags)
+        reading = Reading(ids, tags)
         try:
             scores = await self._batch(reading)
         except asyncio.CancelledError:
@@ -68,39 +62,33 @@ class HFReader(StepReader):
         return Scored(scores, self._cost(reading))
 
     def worst_case(self, tokens: int, places: Sequence[int] | None = None) -> Cost:
-        """Of one pass; a batch that fails is made again, and its cost abandoned."""
+        """Of one pass."""
         heads = tokens if places is None else len(places)
         return Cost(computed=tokens, flops=self.flops.forward(0, tokens, heads))
 
-    def _cost(self, reading: Pass) -> Cost:
+    def _cost(self, reading: Reading) -> Cost:
         tokens = len(reading.ids)
         return Cost(computed=tokens, flops=self.flops.forward(0, tokens, len(reading.tags)))
 
-    def _run(self, tickets: Sequence[Ticket[Pass]]) -> list[list[float]]:
-        """Readings come sorted by length; a batch is split where padding would exceed PADDING."""
-        readings = [ticket.item for ticket in tickets]
-        try:
-            with turn(self.device), torch.inference_mode():
-                for part in split([len(reading.ids) for reading in readings], PADDING):
-                    self._read([ticket.item for ticket in tickets[part] if _begins(ticket)])
-                    self._end(ticket.item for ticket in tickets if ticket.cancelled)
-        except BaseException:
-            for reading in readings:
-                if reading.scores is not None and reading.run.running():
-                    self.meter.waste(self._cost(reading))
-                reading.fail()
-            raise
-        self._end(readings)
-        return [reading.scores or [] for reading in readings]
+    def _run(self, tickets: Sequence[Ticket[Reading]]) -> list[list[float]]:
+        """Readings come sorted by length; a batch is split where padding would exceed PADDING.
 
-    def _end(self, readings: Iterable[Pass]) -> None:
-        """Records the cost of those that were read, once each."""
-        for reading in readings:
-            if reading.scores is not None and reading.run.running():
-                self.meter.done(reading, self._cost(reading))
-                reading.run.set_result(None)
+        Where a part fails, the queue asks for each reading by itself; those that were read before are not read again.
+        """
+        with turn(self.device), torch.inference_mode():
+            for part in split([len(ticket.item.ids) for ticket in tickets], PADDING):
+                begun = [t.item for t in tickets[part] if not t.cancelled and self.meter.begins(t.item)]
+                try:
+                    self._read(begun)
+                except BaseException:
+                    for reading in begun:
+                        self.meter.fail(reading, NOTHING)
+                    raise
+                for reading in begun:
+                    self.meter.done(reading, self._cost(reading))
+        return [ticket.item.scores or [] for ticket in tickets]
 
-    def _read(self, readings: Sequence[Pass]) -> None:
+    def _read(self, readings: Sequence[Reading]) -> None:
         """Fills in the scores of readings."""
         if not readings:
             return
@@ -111,7 +99,7 @@ class HFReader(StepReader):
         for reading in readings:
             reading.scores = [next(scores) for _ in reading.tags]
 
-    def _hidden(self, readings: Sequence[Pass]) -> Tensor:
+    def _hidden(self, readings: Sequence[Reading]) -> Tensor:
         """Last hidden states, [readings, tokens, H], padded on the right."""
         width = max(len(reading.ids) for reading in readings)
         ids = torch.tensor([reading.ids + [0] * (width - len(reading.ids)) for reading in readings], device=self.device)
@@ -128,11 +116,11 @@ class LikelihoodReader(HFReader):
     def worst_case(self, tokens: int, places: Sequence[int] | None = None) -> Cost:
         return super().worst_case(tokens)
 
-    def _cost(self, reading: Pass) -> Cost:
+    def _cost(self, reading: Reading) -> Cost:
         tokens = len(reading.ids)
         return Cost(computed=tokens, flops=self.flops.forward(0, tokens, reading.tags[-1] - reading.tags[0]))
 
-    def _read(self, readings: Sequence[Pass]) -> None:
+    def _read(self, readings: Sequence[Reading]) -> None:
         if not readings:
             return
         hidden = self._hidden(readings)
@@ -141,11 +129,6 @@ class LikelihoodReader(HFReader):
             predicted = self.score(hidden[row, first - 1 : last - 1])
             logprobs = [float(predicted[place, token]) for place, token in enumerate(reading.ids[first:last])]
             reading.scores = [sum(logprobs[a - first : b - first]) for a, b in pairwise(reading.tags)]
-
-
-def _begins(ticket: Ticket[Pass]) -> bool:
-    """Whether the reading is still wanted; from now on its cost is known only after its pass."""
-    return not ticket.cancelled and ticket.item.run.set_running_or_notify_cancel()
 
 
 def _is_causal(decoder: Any) -> bool:

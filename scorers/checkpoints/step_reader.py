@@ -1,25 +1,11 @@
 """What every engine that reads steps for a reward model shares."""
 
-import asyncio
 from collections.abc import Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Any
 
 from policies.engines.meter import Meter, Work
 from search.protocols import Scored, Stopped
 from search.tree.cost import NOTHING, Cost
-
-PATIENCE = 30.0  # seconds that a cancelled reading waits for the end of what an engine has begun
-
-
-@dataclass(eq=False, kw_only=True)
-class Reading(Work):
-    """One path that is read; `run` is pending until an engine begins with it, and running until its cost is known."""
-
-    run: "Future[None]" = field(default_factory=Future[None])
-    exact: bool = True
-    """False where a part of the cost is not known"""
 
 
 class StepReader:
@@ -38,19 +24,11 @@ class StepReader:
         """What it costs at most to read so many tokens; None where that needs the places, and they are not given."""
         raise NotImplementedError
 
-    async def _stopped(self, reading: Reading) -> Stopped:
-        """What to raise for a reading that was cancelled; waits for the end of what has begun.
+    async def _stopped(self, reading: Work) -> Stopped:
+        """What to raise for a reading that was cancelled, once the pass that had begun has ended.
 
-        It gives up after PATIENCE seconds, and at once where it is cancelled again. The cost is then abandoned.
+        One that never began was no call. Cancelled again, it does not wait, and the cost is abandoned.
         """
-        if reading.run.cancel():
-            return Stopped(NOTHING)
-        try:
-            await asyncio.wait([asyncio.wrap_future(reading.run)], timeout=PATIENCE)
-        except asyncio.CancelledError:
-            self.meter.abandon(reading)
-            raise
-        if not reading.run.done():
-            self.meter.abandon(reading)
-            return Stopped(NOTHING, at_least=True)
-        return Stopped(reading.cost or NOTHING, at_least=not reading.exact)
+        await self.meter.stop([reading])
+        stopped = self.meter.reclaim([reading])
+        return Stopped(reading.cost or NOTHING, stopped.at_least)

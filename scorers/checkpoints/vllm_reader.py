@@ -14,12 +14,13 @@ from typing import Any
 
 from policies.engines.flops import Flops
 from policies.engines.hf import load_tokenizer
+from policies.engines.meter import Work
 from policies.engines.share import Share
 from policies.engines.vllm import Aborted, shared
 from policies.engines.vllm_requests import likelihood_params, pooling_params, word_params
 from scorers.checkpoints.head_kinds import without_weights
 from scorers.checkpoints.heads import Head, Words
-from scorers.checkpoints.step_reader import Reading, StepReader
+from scorers.checkpoints.step_reader import StepReader
 from search.protocols import Scored
 from search.solve import search_id
 from search.tree.cost import NOTHING, Cost
@@ -39,7 +40,7 @@ class VLLMReader(StepReader):
 
     async def read(self, ids: list[int], places: list[int]) -> Scored:
         """Raises RuntimeError where vLLM returns invalid scores TRIES + 1 times."""
-        reading = Requests()
+        reading = Reading()
         try:
             return await self.server.run(self._charged(reading, ids, places, search_id.get()))
         except asyncio.CancelledError:
@@ -48,8 +49,8 @@ class VLLMReader(StepReader):
             self.meter.abandon(reading)
             raise
 
-    async def _charged(self, reading: "Requests", ids: list[int], places: list[int], salt: str | None) -> Scored:
-        if not reading.run.set_running_or_notify_cancel():
+    async def _charged(self, reading: "Reading", ids: list[int], places: list[int], salt: str | None) -> Scored:
+        if not self.meter.begins(reading):
             raise asyncio.CancelledError
         try:
             scores = await self._read(reading, ids, places, salt)
@@ -59,16 +60,15 @@ class VLLMReader(StepReader):
             raise
         finally:
             self.meter.done(reading, reading.cost_so_far._replace(calls=1))
-            reading.run.set_result(None)
 
-    async def _read(self, reading: "Requests", ids: list[int], places: list[int], salt: str | None) -> list[float]:
+    async def _read(self, reading: "Reading", ids: list[int], places: list[int], salt: str | None) -> list[float]:
         """The score at each place; adds the cost of each request to `reading`."""
         raise NotImplementedError
 
-    def _charge(self, reading: "Requests", output: Any) -> None:
+    def _charge(self, reading: "Reading", output: Any) -> None:
         """Adds the cost of one request; an output without results does not tell it."""
         if output is None or not self._results(output):
-            reading.exact = False
+            reading.at_least = True
             return
         cached = output.num_cached_tokens or 0
         computed = len(output.prompt_token_ids) - cached
@@ -84,7 +84,7 @@ class VLLMReader(StepReader):
         return computed
 
 
-class Requests(Reading):
+class Reading(Work):
     """The requests that read one path; `cost_so_far` is their sum."""
 
     cost_so_far: Cost = NOTHING
@@ -97,7 +97,7 @@ class RowReader(VLLMReader):
         super().__init__(head, model, dtype, share, "pooling")
         self.probabilities = head is not Head.OUTCOME
 
-    async def _read(self, reading: Requests, ids: list[int], places: list[int], salt: str | None) -> list[float]:
+    async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
         """Reads through the cache, and again without it where a row is missing or the rows are invalid.
 
         A place may be cached without a known score: its own request was cancelled, or is still running.
@@ -139,7 +139,7 @@ class WordReader(VLLMReader):
         super().__init__(Head.WORDS, model, dtype, share, "generate")
         self.words = words.ids(self.tokenizer)
 
-    async def _read(self, reading: Requests, ids: list[int], places: list[int], salt: str | None) -> list[float]:
+    async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
         """Reads one place after the other; each uses what the one before left in the cache."""
         scores: list[float] = []
         for place in places:
@@ -167,7 +167,7 @@ class LikelihoodReader(VLLMReader):
     def __init__(self, model: str, dtype: str, share: Share) -> None:
         super().__init__(Head.LIKELIHOOD, model, dtype, share, "generate")
 
-    async def _read(self, reading: Requests, ids: list[int], places: list[int], salt: str | None) -> list[float]:
+    async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
         output = await self.server.generate(ids, likelihood_params(), salt)
         self._charge(reading, output)
         logprobs = [
