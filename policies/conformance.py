@@ -90,11 +90,9 @@ class _Examiner:
     def _costs(self, how: str, node: Node, max_steps: int | None, extension: Extension, ask: Ask) -> None:
         if min(extension.cost[:4]) < 0 or (extension.cost.flops or 0) < 0 or extension.question_tokens < 0:
             self.failures.append(f"cost: {how}: it is negative: {extension.cost}")
-        written = [step.token_ids[step.written] for steps in extension.continuations for step in steps]
-        if sum(map(len, written)) > extension.cost.generated:
-            self.failures.append(
-                f"cost: {how}: {sum(map(len, written))} tokens are written, and {extension.cost.generated} generated"
-            )
+        written = sum(step.generated for steps in extension.continuations for step in steps)
+        if written > extension.cost.generated:
+            self.failures.append(f"cost: {how}: {written} tokens are written, and {extension.cost.generated} generated")
         most = worst_case(self.policy, node, max_steps) if ask == _GO_ON else None
         for cost in extension.each_cost():
             if most is not None and (more := excess(cost, most)):
@@ -147,7 +145,7 @@ class _Examiner:
         root = Tree(question).root
         if extension := await self.ask(root, [5, 6], None, Ask(max_tokens=3), refusals=True):
             for steps in extension.continuations:
-                if sum(len(step.token_ids[step.written]) for step in steps) > 3:
+                if sum(step.generated for step in steps) > 3:
                     self.failures.append("ask: max_tokens = 3 is neither kept nor refused with KnobError")
         begun = await self.ask(root, [5, 6], 1, Ask(given="So"), refusals=True)
         if begun and not all(steps[0].text.startswith("So") for steps in begun.continuations):
