@@ -16,11 +16,13 @@ from search.conformance import excess, raise_failures
 from search.errors import KnobError
 from search.protocols import Ask, Extension, Policy, check_extension, takes_ask, worst_case
 from search.tree import Node, Tree
+from search.tree.randomness import key
 from search.tree.step import End, Step
 
 QUESTIONS = ("(1 + 2) =", "((3 + 4) * (2 - 5)) =")
 REQUESTS = ((1, 1), (3, 1), (2, 2), (3, None))
 """continuations, and steps of each"""
+SEEDS = [key("conformance", place) for place in range(10)]
 _GO_ON = Ask()
 
 
@@ -101,13 +103,13 @@ class _Examiner:
     async def nodes(self, question: str) -> list[Node]:
         """The root, and an open node below it where the policy writes one."""
         tree = Tree(question)
-        extension = await self.ask(tree.root, range(10), 1)
+        extension = await self.ask(tree.root, SEEDS, 1)
         open_steps = [steps[0] for steps in extension.continuations if steps[0].open] if extension else []
         return [tree.root, *(tree.root.add(tree.root.reserve(1).start, step) for step in open_steps[:1])]
 
     async def extends(self, node: Node, n: int, max_steps: int | None) -> None:
         """A request, once more, and each of its continuations by itself."""
-        seeds = range(5, 5 + n)
+        seeds = SEEDS[:n]
         first, again = [await self.ask(node, seeds, max_steps) for _ in range(2)]
         if not (first and again and self.repeats):
             return
@@ -120,15 +122,15 @@ class _Examiner:
             )
 
     async def samples(self, questions: Sequence[str]) -> None:
-        extensions = [await self.ask(Tree(question).root, range(10), None) for question in questions]
+        extensions = [await self.ask(Tree(question).root, SEEDS, None) for question in questions]
         if all(extension and len(set(extension.continuations)) == 1 for extension in extensions):
             self.failures.append("seed: ten seeds write the same steps; use them, or say samples=False")
 
     async def cancelled(self, root: Node) -> None:
         """At once, and when the request has begun; what follows is as before."""
-        before = await self.ask(root, [5, 6], None)
+        before = await self.ask(root, SEEDS[:2], None)
         for pause in (0.0, 0.001, 0.05):
-            request = asyncio.ensure_future(self.policy.extend(root, 2, None, [5, 6]))
+            request = asyncio.ensure_future(self.policy.extend(root, 2, None, SEEDS[:2]))
             await asyncio.sleep(pause)
             was_running = request.cancel()
             await asyncio.wait([request], timeout=self.seconds)
@@ -136,26 +138,26 @@ class _Examiner:
                 self.failures.append(f"cancelled: a request does not end within {self.seconds:g} seconds")
             elif was_running and not request.cancelled():
                 self.failures.append("cancelled: a request goes on; let CancelledError pass, or raise Stopped")
-        after = await self.ask(root, [5, 6], None)
+        after = await self.ask(root, SEEDS[:2], None)
         if self.repeats and before and after and before.continuations != after.continuations:
             self.failures.append("cancelled: the next request writes other steps")
 
     async def asks(self, question: str) -> None:
         """Each field is honoured or refused."""
         root = Tree(question).root
-        if extension := await self.ask(root, [5, 6], None, Ask(max_tokens=3), refusals=True):
+        if extension := await self.ask(root, SEEDS[:2], None, Ask(max_tokens=3), refusals=True):
             for steps in extension.continuations:
                 if sum(step.generated for step in steps) > 3:
                     self.failures.append("ask: max_tokens = 3 is neither kept nor refused with KnobError")
-        begun = await self.ask(root, [5, 6], 1, Ask(given="So"), refusals=True)
+        begun = await self.ask(root, SEEDS[:2], 1, Ask(given="So"), refusals=True)
         if begun and not all(steps[0].text.startswith("So") for steps in begun.continuations):
             self.failures.append("ask: a continuation does not begin with the given text; refuse it with KnobError")
-        greedy = await self.ask(root, [5, 6], 1, Ask(temperature=0.0), refusals=True)
+        greedy = await self.ask(root, SEEDS, 1, Ask(temperature=0.0), refusals=True)
         if greedy and self.repeats and len(set(greedy.continuations)) > 1:
             self.failures.append("ask: temperature = 0 writes different steps; refuse it with KnobError")
         finished = root.add(root.reserve(1).start, Step("So \\boxed{3}", (1,), (-1.0,), End.ANSWER))
         for ask in (Ask(action="check"), Ask(hint="Think of a number."), Ask(sources=(finished,))):
-            await self.ask(root, [5, 6], 1, ask, refusals=True)
+            await self.ask(root, SEEDS[:2], 1, ask, refusals=True)
 
 
 def wrong_in(step: Step) -> str:

@@ -42,5 +42,5 @@ def test_cancelled_readings_and_the_others_are_all_that_was_computed(seconds: fl
     assert spent.equals(minus(meter.total, before)) and meter.abandoned == lost
     stopped = [outcome for outcome in outcomes if isinstance(outcome, Stopped)]
     assert sum(isinstance(outcome, Scored) for outcome in outcomes) >= len(paths) // 2
-    assert all(one.at_least == (one.cost.computed == 0 and one.cost.calls == 1) for one in stopped)
+    assert all(one.at_least for one in stopped if one.cost.calls and not one.cost.computed)
     assert stopped or seconds > 0
