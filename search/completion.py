@@ -3,24 +3,24 @@
 import math
 
 from search.tree import Node, Tree
-from search.tree.scores import Kind, Scope, Use, conversion, reduction_for
+from search.tree.scores import Kind, Reduction, Scope, Use, conversion, reduction_for
 
 
-def best_open(tree: Tree, kind: Kind) -> Node | None:
+def best_open(tree: Tree, kind: Kind, reduction: Reduction | None) -> Node | None:
     """The open leaf of highest value, of equals the lowest path; the root where nothing is judged, None without a leaf.
 
-    Values are under the kind's own reduction; a ranking counts among siblings.
+    Values are under the kind's own reduction where `reduction` is None; a ranking counts among siblings.
     """
     born = [node for node in tree.nodes() if node.birth is not None]
     inner = {node.parent for node in born}
     leaves = [node for node in born if node.open and node not in inner] if born else [tree.root]
-    return min(leaves, key=lambda node: (-_value(node, kind), node.path), default=None)
+    return min(leaves, key=lambda node: (-_value(node, kind, reduction), node.path), default=None)
 
 
-def _value(node: Node, kind: Kind) -> float:
+def _value(node: Node, kind: Kind, reduction: Reduction | None) -> float:
     """The least where the scorer judges no step."""
     scope, convert = conversion(kind, Use.MCTS)
-    value = node.value(reduction_for(kind, None))
+    value = node.value(reduction_for(kind, reduction))
     if value is None:
         return -math.inf
     return node.among_siblings(convert) if scope is Scope.SIBLINGS else value

@@ -1,7 +1,8 @@
 """Grower: what a searcher sees. It asks policy and scorer, within the budget, and writes the tree."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -10,14 +11,14 @@ from search.account import Account
 from search.allowance import NOTHING, Allowance, Amount
 from search.completion import best_open
 from search.errors import KnobError
-from search.known_scores import KnownScores
+from search.judge import MARKS, Judge
 from search.protocols import Ask, Policy, Scorer, check_extension, takes_ask
 from search.tasks import together
 from search.tree import Event, Node, Tree
 from search.tree.cost import BudgetSpent
-from search.tree.path import PathView
+from search.tree.electorate import ELECTORATE, electorate_data
 from search.tree.randomness import derive, generator, key
-from search.tree.scores import Kind, check_scores
+from search.tree.scores import Reduction
 from search.tree.step import End, Step, cut
 from search.worst_cases import WorstCases
 
@@ -34,13 +35,13 @@ class Grower:
     nothing else fits, it completes the best open node, and the search goes on with what that leaves.
     """
 
-    def __init__(self, tree: Tree, policy: Policy, scorer: Scorer) -> None:
+    def __init__(self, tree: Tree, policy: Policy, scorer: Scorer, reduction: Reduction | None = None) -> None:
         self.tree = tree
         self.kind = scorer.kind
-        self._policy, self._scorer = policy, scorer
+        self._policy, self._reduction = policy, reduction
         self._takes_ask = takes_ask(policy)
         self._account = Account(tree)
-        self._known = KnownScores(tree.root)
+        self._judge = Judge(tree, scorer, self._account)
         self._keys = {tree.root: key(tree.seed, tree.question)}
         self._finished = False  # some leaf within the budget
         self._worst = WorstCases(policy, scorer, tree.budget)
@@ -59,6 +60,28 @@ class Grower:
     def note(self, name: str, **data: Any) -> None:
         """Adds an entry to the tree's record."""
         self.tree.record.append(Event(name, self._account.now(), data))
+
+    async def mark(self, name: str, scorer: Scorer, *nodes: Node) -> None:
+        """A second scorer's number for each node's path, reduced as its kind does, in `stats["marks"]` by its name.
+
+        `Selection(by=name)` chooses by it. A node that has this mark is not judged again. Charged as any request of a
+        scorer; no budget stops it. Raises ScoreError as for the first scorer, and for one that ranks.
+        """
+        self.note(MARKS, scorer=name, kind=str(scorer.kind))
+        unmarked = [node for node in dict.fromkeys(nodes) if name not in node.stats.get(MARKS, {})]
+        with self._allowance.busy():
+            await together(*(self._judge.mark(name, scorer, node) for node in unmarked))
+
+    def electorate(self, weights: Mapping[Node, float], whole: bool = False, repeats: bool = False) -> None:
+        """Gives nodes the weights of their votes. A node's last weight within a budget counts; a finished leaf that was
+        given none has weight one.
+
+        `whole`: these nodes are all that vote, with shares of the sum of `weights`; what was given before is forgotten,
+        and every other leaf has weight zero. `repeats`: the weights count samples of the same text, which a vote by
+        score takes once. Raises ValueError unless weights are finite and >= 0.
+        """
+        data = electorate_data(weights, whole, repeats)
+        self.note(ELECTORATE, **data)
 
     def close(self) -> None:
         """Brings the ledger's clock up to date; the search is over."""
@@ -103,13 +126,13 @@ class Grower:
     async def complete(self) -> None:
         """Takes the best open leaf to its end, unless some leaf has finished or the budget is spent.
 
-        The best has the highest value under the kind's own reduction (a ranking counts among siblings); ties go to the
-        lowest path. It may use the reserve, and never raises BudgetSpent.
+        The best has the highest value under the searcher's reduction, or the kind's own (a ranking counts among
+        siblings); ties go to the lowest path. It may use the reserve, and never raises BudgetSpent.
         """
         if self._finished or self._allowance.spent:
             return
         self._allowance.reserve = NOTHING
-        if (node := best_open(self.tree, self.kind)) is not None:
+        if (node := best_open(self.tree, self.kind, self._reduction)) is not None:
             ask = self._told(GO_ON, self._worst.continuation(node, None, GO_ON))
             with self._allowance.busy():
                 ends = await self._request(node, node.reserve(1), None, False, ask)
@@ -163,7 +186,7 @@ class Grower:
                 steps = cut(steps, DEEPEST - node.depth)
                 unique = sum(len(step.token_ids) for step in steps)
                 self._account.charge_policy(cost, int(not steps[-1].open), question + unique)
-                end = self._write(node, index, steps)
+                end = self._write(node, index, steps, ask)
                 if merge:
                     siblings[text_and_end], end.stats["count"] = end, 1
             else:
@@ -173,11 +196,13 @@ class Grower:
             question = 0
         return list(dict.fromkeys(ends))
 
-    def _write(self, node: Node, index: int, steps: Sequence[Step]) -> Node:
+    def _write(self, node: Node, index: int, steps: Sequence[Step], ask: Ask) -> Node:
         """Adds the steps below `node`; their births will say of the policy what has been charged by now."""
+        sources = tuple(source.path for source in ask.sources)
         for place, step in enumerate(steps):
+            step = replace(step, action=ask.action) if ask.action and not step.action else step
             node = node.add(node.reserve(1).start if place else index, step)
-            node.charged = self.tree.ledger
+            node.charged, node.sources = self.tree.ledger, () if place else sources
         if node.finished and self._account.covers(node):
             self._finished, self._allowance.reserve = True, NOTHING
         return node
@@ -209,37 +234,14 @@ class Grower:
         worst = self._worst.judging(within)
         at_once = worst == NOTHING or self._allowance.count(worst, whole=True) >= 1
         with self._allowance.busy(worst or NOTHING):
-            if at_once and len(within) > 1:
-                await together(*map(self._judge, within))
+            if at_once:
+                await self._judge.nodes(within)
             else:
                 for node in within:
                     if not self._account.covers(node):
                         return False
-                    await self._judge(node)
+                    await self._judge.nodes([node])
         return len(within) == len(nodes)
-
-    async def _judge(self, node: Node) -> None:
-        line, above = list[Node](), node
-        while above.parent is not None and above.birth is None:
-            line.append(above)
-            above = above.parent
-        line.reverse()
-        judged = line if self.kind is not Kind.OUTCOME else line[-1:] if node.finished else []
-        if judged:
-            scores = await self._known.scores(judged, self._ask_scorer)
-            for above, score in zip(judged, scores, strict=True):
-                above.score = score
-        for above in line:
-            if above.birth is None:
-                above.birth, above.charged = self._account.birth(above), None
-
-    async def _ask_scorer(self, node: Node, since: int) -> Sequence[float]:
-        request = self._scorer.score(self.tree.question, PathView(node), since)
-        scored = await self._account.scorer(request)
-        scores = [float(score) for score in scored.scores]
-        check_scores(self.kind, scores, node.depth - since)
-        self._account.charge_scorer(scored.cost)
-        return scores
 
     async def _stop(self) -> NoReturn:
         """Ends the search once nothing is in flight."""

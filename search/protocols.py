@@ -6,9 +6,9 @@
 import asyncio
 import inspect
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
-from search.errors import PolicyError
+from search.errors import PolicyError, ScoreError
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
 from search.tree.scores import Kind
@@ -56,7 +56,7 @@ class Extension(NamedTuple):
         """The cost of each continuation, [n]."""
         if self.costs:
             return self.costs
-        generated = [sum(len(step.token_ids) for step in steps) for steps in self.continuations]
+        generated = [sum(step.generated for step in steps) for steps in self.continuations]
         if sum(generated) != self.cost.generated:
             generated = [self.cost.generated, *[0] * (len(generated) - 1)]
         first, *others = generated
@@ -101,7 +101,7 @@ class Scorer(Protocol):
     """Judges steps. `kind` says what its numbers mean, and so what may be done with them.
 
     A method `worst_case(node, tokens) -> Cost` is optional: what judging a path costs at most that goes on from `node`
-    by so many of the policy's tokens.
+    by so many of the policy's tokens. A scorer of kind `ranking` may be a `Ranker`.
     """
 
     @property
@@ -112,6 +112,26 @@ class Scorer(Protocol):
         asked about finished solutions only, with `since` at the last step.
         """
         ...
+
+
+class Ranker(Protocol):
+    """A scorer that judges siblings together; it is asked in place of `score`."""
+
+    async def rank(self, question: str, paths: Sequence[Sequence[Step]]) -> Scored:
+        """One number for each of the paths, which end in siblings that are new; higher is better.
+
+        Later siblings come in a request of their own, so that numbers of different requests must be comparable.
+        """
+        ...
+
+
+def ranker(scorer: Scorer) -> Ranker | None:
+    """The scorer as a Ranker, if it is one. Raises ScoreError where it is one, but its kind is not `ranking`."""
+    if not hasattr(scorer, "rank"):
+        return None
+    if scorer.kind is not Kind.RANKING:
+        raise ScoreError(f"{type(scorer).__name__} has a method rank, but its kind is {scorer.kind}; declare ranking")
+    return cast(Ranker, scorer)
 
 
 def takes_ask(policy: Policy) -> bool:

@@ -27,6 +27,7 @@ class Searcher(Protocol):
     attributes may say more, each False where it is missing:
     `independent`: its leaves are independent samples, and any k of n are a run of k;
     `anytime`: it finishes leaves as it goes, and its tree holds the answer at any smaller budget;
+    `reduction`: by which it compares the values of open nodes (the scorer kind's own where it is missing or None);
     `populations`: it notes populations with log-weights, by which the particle rule weighs answers (unknown where it is
     missing).
     """
@@ -59,7 +60,7 @@ async def solve(
     if tree.question != question or seed not in (None, tree.seed):
         raise ValueError(f"the tree is of {tree.question!r} with seed {tree.seed}, not of {question!r} with {seed}")
     tree.kind, tree.budget = scorer.kind, budget or Budget()
-    grow = Grower(tree, policy, scorer)
+    grow = Grower(tree, policy, scorer, getattr(searcher, "reduction", None))
     named = search_id.set(uuid4().hex)
     try:
         tree.stopped = await _until_budget(searcher, grow)

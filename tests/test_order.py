@@ -13,6 +13,7 @@ FLOORS = [
     {"search.tree"},
     {"search.answers", "search.protocols", "search.allowance", "search.known_scores"},
     {"search.account", "search.completion", "search.worst_cases"},
+    {"search.judge"},
     {"search.grow"},
     {"search.algorithms", "search.solve"},
     {"search"},

@@ -11,5 +11,7 @@ RULE_NAMES = {
     Rule.BEST.value: "highest score",
     Rule.MAJORITY.value: "majority",
     Rule.PARTICLE.value: "particle weight",
+    Rule.WEIGHTS.value: "vote weight",
+    Rule.DISTINCT.value: "distinct solutions",
     ORACLE: "pass@N",
 }

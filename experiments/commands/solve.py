@@ -30,7 +30,6 @@ from experiments.errors import INTERRUPTED, ConfigError, RunError
 from experiments.reports.trees import cost_table, draw, votes_table
 from experiments.runs.preflight import check_kinds, load_engines
 from experiments.terminal import plain
-from search.answers.selection import Ballot, Selection, allowed_rules
 from search.solve import solve
 from search.tree import Tree
 from search.tree.cost import Budget
@@ -103,7 +102,7 @@ def _question(argument: str | None) -> str:
 
 def report(tree: Tree, run: Solve, out: Console) -> None:
     """Prints the answer, votes and cost (and the tree where requested), and writes the requested files."""
-    ballot = _ballot(tree, run.selection)
+    ballot = run.selection(tree)
     if run.show is Show.TREE:
         out.print(draw(tree, ballot))
         out.print()
@@ -111,7 +110,7 @@ def report(tree: Tree, run: Solve, out: Console) -> None:
         out.print("interrupted; the result so far:")
     elif tree.stopped == "budget":
         out.print("stopped at the budget")
-    if ballot is None or ballot.answer is None:
+    if ballot.answer is None:
         leaves = tree.leaves()
         cut = sum(leaf.truncated for leaf in leaves)
         out.print(f"no answer: no solution finished with an answer ({len(leaves)} ended, {cut} of them cut by a limit)")
@@ -123,10 +122,3 @@ def report(tree: Tree, run: Solve, out: Console) -> None:
         Path(run.json).expanduser().write_text(tree.dumps(), "utf-8")
     if run.graphml:
         nx.write_graphml(tree.graph(), Path(run.graphml).expanduser())
-
-
-def _ballot(tree: Tree, selection: Selection) -> Ballot | None:
-    """The vote; None where the search was cut short before its tree allowed this rule."""
-    if selection.rule not in allowed_rules(tree) and tree.stopped != "done":
-        return None
-    return selection(tree)

@@ -14,10 +14,12 @@ from experiments.runs.results import Answer, CellKey, Distinct, Mark, Result, Sa
 from search.answers.boxes import boxed
 from search.answers.equivalence import equivalent, group
 from search.answers.selection import Ballot, Rule, Selection, allowed_rules, oracle
+from search.answers.voters import Voters
 from search.errors import KindError
 from search.solve import Solved
 from search.tree import Node, Tree
 from search.tree.cost import Budget, Ledger
+from search.tree.electorate import ELECTORATE
 from search.tree.scores import Reduction, Use, conversion, reduction_for
 
 
@@ -30,8 +32,9 @@ def votes(
 ) -> dict[str, Answer]:
     """The answer of each rule, by default of all rules that the tree allows. Correctness is None without gold."""
     answers: dict[str, Answer] = {}
-    for rule in allowed_rules(tree) if rules is None else rules:
-        ballot = Selection(rule, reduction)(tree, budget)
+    voters = Voters(tree, budget)
+    for rule in allowed_rules(tree, budget) if rules is None else rules:
+        ballot = Selection(rule, reduction).count(tree, voters)
         correct = None if gold is None else correctness(ballot, lambda answer: is_right(answer, gold))
         answers[rule.value] = Answer(ballot.answer, correct)
     return answers
@@ -72,17 +75,21 @@ def _weights(tree: Tree, reduced: Sequence[float | None]) -> list[float | None]:
     return weights
 
 
-def anytime(tree: Tree, gold: str, reduction: Reduction | None) -> list[Mark]:
+def anytime(tree: Tree, gold: str, reduction: Reduction | None, rules: Sequence[Rule] | None = None) -> list[Mark]:
     """What each rule would have answered at every smaller budget.
 
-    There is a mark for each birth of a finished leaf that changes the correctness of some rule's answer. It holds the
-    search's cost by then, on every axis. Before the first mark there is no answer.
+    There is a mark for each birth of a finished leaf, or change of vote weights, that changes the correctness of some
+    rule's answer. It holds the search's cost by then, on every axis. Before the first mark there is no answer.
     """
-    births = {leaf.birth._replace(seconds=0) for leaf in tree.leaves() if leaf.finished and leaf.birth}
+    rules = allowed_rules(tree) if rules is None else rules  # the same at every budget
+    births = [leaf.birth for leaf in tree.leaves() if leaf.finished and leaf.birth]
+    if births:
+        first = min(map(_order, births))
+        births += [event.birth for event in tree.events(ELECTORATE) if _order(event.birth) >= first]
     marks: list[Mark] = []
-    for birth in sorted(births, key=_order):
+    for birth in sorted({birth._replace(seconds=0) for birth in births}, key=_order):
         ended = replace(tree.budget, generated_tokens=max(birth.generated_tokens, 1), flops=birth.flops or None)
-        correct = {rule: answer.correct or 0.0 for rule, answer in votes(tree, gold, reduction, ended).items()}
+        correct = {rule: answer.correct or 0.0 for rule, answer in votes(tree, gold, reduction, ended, rules).items()}
         if not marks or correct != marks[-1].correct:
             marks.append(Mark({name: cost(birth) for name, cost in AXIS_COST.items()}, correct))
     return marks
@@ -134,12 +141,16 @@ def judge(
     cell: CellKey,
     reduction: Reduction | None,
     smaller: Sequence[int] | None = None,
+    rule: Rule | None = None,
 ) -> Result:
-    """The result of a search. Blocks while answers are compared: call it in a thread."""
+    """The result of a search, with the answers by all rules that the tree allows and by `rule`.
+
+    Blocks while answers are compared: call it in a thread.
+    """
     tree, error, read = solved.tree, solved.error, _Read()
     if error is None:
         try:
-            read = _read(solved, problem.answer, reduction)
+            read = _read(solved, problem.answer, reduction, rule)
         except Exception as failure:  # one tree that cannot be graded must not end the sweep
             error = failure
     result = Result(
@@ -181,14 +192,19 @@ class _Read(NamedTuple):
     anytime: list[Mark] | None = None
 
 
-def _read(solved: Solved, gold: str | None, reduction: Reduction | None) -> _Read:
+def _read(solved: Solved, gold: str | None, reduction: Reduction | None, rule: Rule | None) -> _Read:
     tree, searcher = solved.tree, solved.job.searcher
     independent = getattr(searcher, "independent", False) and tree.stopped == "done"
+    # A particle filter's tree at a budget before its first population: every finished leaf has weight one.
+    asked = [Rule.PARTICLE] * getattr(searcher, "populations", False) + ([] if rule is None else [rule])
+    rules = list(dict.fromkeys([*allowed_rules(tree), *asked]))
     return _Read(
-        selections=votes(tree, gold, reduction),
+        selections=votes(tree, gold, reduction, rules=rules),
         oracle=None if gold is None else oracle(tree, lambda answer: is_right(answer, gold)),
         distinct=distinct(tree),
         samples=samples(tree, gold, reduction) if independent else None,
         sharing=sharing(tree) if independent else None,
-        anytime=anytime(tree, gold, reduction) if gold is not None and getattr(searcher, "anytime", False) else None,
+        anytime=anytime(tree, gold, reduction, rules)
+        if gold is not None and getattr(searcher, "anytime", False)
+        else None,
     )

@@ -64,7 +64,8 @@ class Recorder:
     async def _write(self, solved: Solved) -> None:
         name: Name = solved.job.name
         problem, cell = name.problem, name.cell
-        result = await asyncio.to_thread(judge, solved, problem, cell.key, self._selection.reduction, cell.smaller)
+        rule, reduction = self._selection.rule, self._selection.reduction
+        result = await asyncio.to_thread(judge, solved, problem, cell.key, reduction, cell.smaller, rule)
         try:
             if self._trees is not None:
                 write_tree(self._trees / file_name(name), solved.tree)

@@ -81,5 +81,10 @@ def beam_values(nodes: Sequence[Node], kind: Kind, reduction: Reduction) -> Arra
     """[N]: each node's reduced score, as design's table of kinds converts it (a ranking counts among siblings)."""
     scope, convert = conversion(kind, Use.BEAM)
     if scope is Scope.SIBLINGS:
-        return np.array([node.among_siblings(convert) for node in nodes])
+        ranks: dict[Node, float] = {}
+        for parent in dict.fromkeys(node.parent for node in nodes):
+            judged = [child for child in parent.children.values() if child.score is not None] if parent else []
+            scores = np.array([child.score for child in judged], dtype=np.float64)
+            ranks |= zip(judged, convert(scores).tolist(), strict=True)
+        return np.array([ranks[node] for node in nodes])
     return convert(np.array([node.value(reduction) for node in nodes], dtype=np.float64))

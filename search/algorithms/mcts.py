@@ -1,6 +1,8 @@
 """Step-level Monte Carlo tree search guided by a scorer (PUCT as in AlphaZero; step level as in arXiv 2501.04519)."""
 
 import asyncio
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -38,7 +40,8 @@ class MCTS:
         expand: `branch` children of node in one policy call; identical siblings merge; each child is judged
         backward: node's own value to every node above it
     A finished leaf is backed up and never expanded; a subtree in which every leaf has been visited is exhausted and
-    not entered again, and the search ends early when the root is.
+    not entered again, and the search ends early when the root is. A finished leaf votes as often as samples merged into
+    it and into the nodes above it.
     """
 
     simulations: int = 16
@@ -73,6 +76,7 @@ class MCTS:
             raise KindError("MCTS.value is score, but an outcome scorer judges no step; choose value=rollout")
         if grow.kind is Kind.RANKING and self.value is Value.ROLLOUT:
             raise KindError("MCTS.value is rollout, but a ranking compares siblings only; choose value=score")
+        grow.electorate({}, repeats=True)  # its votes count samples, also where none is repeated
         run = _Run(self, grow, conversion(grow.kind, Use.MCTS), reduction_for(grow.kind, self.reduction))
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self.in_flight, self.simulations)):
@@ -140,9 +144,17 @@ async def _expand(run: _Run, node: Node) -> None:
         await run.grow.score(*children)
         for child, prior in zip(children, _priors(run.knobs.prior, children), strict=True):
             child.stats |= {"visits": 0, "prior": float(prior), "q": _score(run, child)}
+        _elect(run, children)
     finally:
         del run.expanding[node]
         done.set()
+
+
+def _elect(run: _Run, ends: list[Node]) -> None:
+    """A finished leaf votes once for each sample that it stands for: the product of the counts along its path."""
+    counts = {leaf: math.prod(node.stats.get("count", 1) for node in leaf.line()) for leaf in ends if leaf.finished}
+    if counts:
+        run.grow.electorate(counts, repeats=True)
 
 
 def _priors(prior: Prior, children: list[Node]) -> Array:
@@ -152,7 +164,11 @@ def _priors(prior: Prior, children: list[Node]) -> Array:
     if prior is Prior.UNIFORM:
         return uniform_prior(counts)
     steps = [child.step for child in children if child.step is not None]
-    return logprob_prior(np.array([np.mean(step.logprobs) if step.logprobs else 0.0 for step in steps]))
+    return logprob_prior(np.array([_mean(step.logprobs[step.written]) for step in steps]))
+
+
+def _mean(logprobs: Sequence[float]) -> float:
+    return float(np.mean(logprobs)) if logprobs else 0.0
 
 
 async def _own_value(run: _Run, node: Node) -> float | None:
@@ -161,6 +177,7 @@ async def _own_value(run: _Run, node: Node) -> float | None:
         (leaf,) = await run.grow.sample(node, max_steps=None)
         leaf.line()[node.depth].stats["rollout"] = True
         await run.grow.score(leaf)
+        _elect(run, [leaf])
         return _score(run, leaf)
     return _score(run, node)
 

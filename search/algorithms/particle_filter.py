@@ -30,7 +30,8 @@ class ParticleFilter:
         resample where ESS / n <= threshold; then log w = 0
     Finished particles absorb and still compete. Under `telescoping` the product of the mean weights estimates, without
     bias, the evidence E_policy[exp(psi(s_last) / T)]; under `current` (the paper's) there is none.
-    Every population is noted before its resampling, so that answers use the weights it would otherwise lose.
+    Every population is noted before its resampling, so that answers use the weights it would otherwise lose; a particle
+    votes with n times its normalised weight.
     """
 
     n: int = 16
@@ -45,7 +46,7 @@ class ParticleFilter:
     """T: above one flattens the weights, below one sharpens them"""
 
     scale = "n"  # the knob that a list of budgets sets
-    populations = True  # it notes populations, by whose weights the particle rule votes
+    populations = True  # it notes populations, by whose shares the particle rule votes
 
     def __post_init__(self) -> None:
         check_knob(self, "n", least=1)
@@ -64,6 +65,7 @@ class ParticleFilter:
         conversion(grow.kind, Use.PARTICLES)
         particles: list[Node] = [grow.root] * self.n
         log_weights, log_evidence = np.zeros(self.n), 0.0
+        grow.electorate({grow.root: self.n}, whole=True)
         for step in count():
             moved = await advance(grow, particles)
             log_weights = self.weigh(log_weights, particles, moved, grow.kind)
@@ -95,6 +97,10 @@ class ParticleFilter:
             ess=effective_sample_size(log_weights),
             log_evidence=evidence,
         )
+        votes: dict[Node, float] = {}
+        for particle, weight in zip(particles, normalise(log_weights), strict=True):
+            votes[particle] = votes.get(particle, 0.0) + self.n * float(weight)
+        grow.electorate(votes, whole=True)
 
 
 async def advance(grow: Grower, particles: list[Node]) -> list[Node]:

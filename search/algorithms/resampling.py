@@ -73,6 +73,8 @@ RESAMPLERS: dict[Scheme, Callable[[Array, np.random.Generator], Indices]] = {
 
 
 def _invert(weights: Array, points: Array) -> Indices:
-    """The inverse of the cumulative weights at sorted points in [0, 1)."""
+    """The inverse of the cumulative weights at sorted points in [0, 1]; an index of weight zero is never drawn."""
     cumulative = np.cumsum(weights)
-    return np.searchsorted(cumulative / cumulative[-1], points, side="right").clip(max=len(weights) - 1)
+    # A point may round to 1, past the last index of positive weight.
+    last = int(np.flatnonzero(weights)[-1])
+    return np.searchsorted(cumulative / cumulative[-1], points, side="right").clip(max=last)

@@ -8,6 +8,7 @@ processes of its own (`equivalence_worker.py`) that are killed at the limit. Thi
 import cmath
 import re
 import weakref
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -52,8 +53,9 @@ class Equivalence:
             return True
         if max(len(first), len(second)) > LONGEST:
             return False
-        if _PLAIN_NUMBER.fullmatch(first) and _PLAIN_NUMBER.fullmatch(second):
-            return Fraction(first) == Fraction(second)
+        plain = _plain(first), _plain(second)
+        if None not in plain:
+            return plain[0] == plain[1]
         return self._equal(first, second)
 
     def value(self, expression: str) -> complex | None:
@@ -62,6 +64,10 @@ class Equivalence:
         """
         number = self._number(expression.strip()) if len(expression) <= LONGEST else None
         return None if number is None or cmath.isnan(number) else number
+
+    def number(self, answer: str) -> complex | None:
+        """As `value`; NaN where the answer equals only the same text."""
+        return self._number(answer.strip()) if len(answer.strip()) <= LONGEST else _UNREADABLE
 
     def close(self) -> None:
         """Ends the processes that are idle. Safe at any time: a later question starts a new one."""
@@ -120,19 +126,89 @@ equivalent = Equivalence()
 def group(answers: Sequence[str | None], equal: Callable[[str, str], bool] = equivalent) -> list[list[int]]:
     """Indices of equal answers, groups and members in order of appearance. None, no answer, is in no group.
 
-    An answer joins the first group whose first member it equals, so the same text is always in the same group.
+    An answer joins the first group whose first member it equals, so the same text is always in the same group. Under an
+    `Equivalence`, an answer with a number is compared only with those near it.
     """
     groups: list[list[int]] = []
-    firsts: list[str] = []
+    firsts = _Firsts(equal)
     places: dict[str, int] = {}  # text -> its group, so that each text is compared once
     for index, answer in enumerate(answers):
         if answer is None:
             continue
         if answer not in places:
-            matches = (place for place, first in enumerate(firsts) if equal(first, answer))
-            places[answer] = next(matches, len(groups))
+            places[answer] = firsts.place(answer)
         if places[answer] == len(groups):
             groups.append([])
-            firsts.append(answer)
         groups[places[answer]].append(index)
     return groups
+
+
+class _Firsts:
+    """The first members of groups, kept by what they amount to: plain numbers, other numbers, and all else."""
+
+    def __init__(self, equal: Callable[[str, str], bool]) -> None:
+        self._equal = equal
+        self._texts: list[str] = []
+        self._unread: list[int] = []  # not yet in one of the others: a single answer is never read
+        self._plain: dict[Fraction, int] = {}
+        self._numbers: dict[bool, list[tuple[float, int]]] = {True: [], False: []}  # plain or not; (real part, place)
+        self._others: list[int] = []
+
+    def place(self, answer: str) -> int:
+        """The place of the first of them that equals the answer, which else is added as the last."""
+        here, plain = len(self._texts), _plain(answer)
+        if isinstance(self._equal, Equivalence):
+            near = self._near(answer, plain)
+        else:
+            near = range(here)
+        known = here if plain is None else self._plain.get(plain, here)
+        found = next((place for place in near if place < known and self._equal(self._texts[place], answer)), known)
+        if found == here:
+            self._texts.append(answer)
+            self._unread.append(here)
+            if plain is not None and isinstance(self._equal, Equivalence):
+                self._plain[plain] = here
+        return found
+
+    def _near(self, answer: str, plain: Fraction | None) -> Sequence[int]:
+        """Places of those that may equal the answer, ascending; of plain numbers only where it is none itself."""
+        if plain is not None and len(self._plain) == len(self._texts):
+            return ()
+        for place in self._unread:
+            self._file(place)
+        self._unread.clear()
+        number = self._number(answer, plain)
+        if number is None:
+            return range(len(self._texts))
+        if cmath.isnan(number):  # only the same text, but for spaces around it
+            return [place for place, text in enumerate(self._texts) if text.strip() == answer.strip()]
+        reach = 2e-5 + 2e-9 * abs(number)  # beyond what `_differ` allows
+        near = list(self._others)
+        for numbers in (self._numbers[False], *([self._numbers[True]] if plain is None else [])):
+            first = bisect_left(numbers, (number.real - reach, 0))
+            last = bisect_left(numbers, (number.real + reach, len(self._texts)))
+            near += [place for _, place in numbers[first:last]]
+        return sorted(near)
+
+    def _file(self, place: int) -> None:
+        plain = _plain(self._texts[place])
+        number = self._number(self._texts[place], plain)
+        if number is None or cmath.isnan(number):
+            self._others.append(place)
+        else:
+            insort(self._numbers[plain is not None], (number.real, place))
+
+    def _number(self, answer: str, plain: Fraction | None) -> complex | None:
+        """None where all must be compared with it."""
+        if plain is not None:
+            return complex(plain)
+        assert isinstance(self._equal, Equivalence)
+        number = self._equal.number(answer)
+        return None if number is None or cmath.isinf(number) else number
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _plain(answer: str) -> Fraction | None:
+    """A plain number; None for what is none."""
+    answer = answer.strip()
+    return Fraction(answer) if _PLAIN_NUMBER.fullmatch(answer) else None

@@ -2,25 +2,30 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 
 from search.answers.boxes import boxed
-from search.answers.equivalence import group
-from search.errors import KindError
-from search.tree import Node, Path, Tree
+from search.answers.voters import Voters
+from search.errors import KnobError
+from search.tree import Node, Tree
 from search.tree.cost import Budget
-from search.tree.scores import Array, Reduction, Use, conversion, normalise, reduction_for
+from search.tree.electorate import ELECTORATE
+from search.tree.scores import Array, Kind, Reduction, Use, allows, conversion, reduction_for
 
 
 class Rule(StrEnum):
-    BEST = "best"
-    MAJORITY = "majority"
-    WEIGHTED = "weighted"
-    PARTICLE = "particle"
+    """How a group of equal answers is weighed; w is a leaf's vote weight on the tree, one where none was given."""
+
+    BEST = "best"  # the highest score of its leaves with w > 0
+    MAJORITY = "majority"  # the sum of w
+    WEIGHTED = "weighted"  # the sum of w f(score), f the kind's conversion; w <= 1 where it counts repetitions
+    PARTICLE = "particle"  # the name of `weights` on a particle filter's tree: the answer's posterior probability
+    WEIGHTS = "weights"  # the sum of w, as a share of a whole electorate
+    DISTINCT = "distinct"  # the number of different solution texts
 
 
 class Vote(NamedTuple):
@@ -57,90 +62,116 @@ class Ballot(NamedTuple):
         return [vote.answer for vote in first for _ in range(vote.lots)]
 
 
+@dataclass(order=True)
+class _Entry:
+    """Sorts heaviest first, then by the first leaf behind the vote."""
+
+    lightness: float
+    place: int
+    vote: Vote = field(compare=False)
+
+
 @dataclass(frozen=True)
 class Selection:
-    """How a tree's finished leaves become one answer; each votes once, a particle filter's once a particle."""
+    """How a tree's finished leaves become one answer, each voting with the weight that the search gave it.
+
+    MCTS gives a leaf the number of samples that merged into it, a particle filter its population's weights. `majority`
+    counts with them (MCTS 16 on 150 problems of generated arithmetic: 0.71, and 0.67 by distinct solutions). The
+    default, `weighted`, multiplies them by the score, but takes repeated samples that MCTS merged once, since counting
+    them cost accuracy there (0.83 instead of 0.85). `weights` and `particle` leave the score out: a particle filter's
+    weights hold it already, and alone they are its posterior.
+    """
 
     rule: Rule = Rule.WEIGHTED
-    """best: the highest score; majority: most votes; weighted: votes weighted by score; particle: by particle weight"""
+    """best: the highest score; majority: most votes; weighted: votes weighted by score; particle: by particle weight;
+    weights: by the search's weights alone; distinct: most different solutions"""
     reduction: Reduction | None = None
     """from a path's scores to its vote; the scorer kind's own where None"""
+    by: str | None = None
+    """the name of a second scorer, by whose marks of leaves to choose; the guiding scorer where None"""
 
     def __call__(self, tree: Tree, budget: Budget | None = None) -> Ballot:
         """Raises KindError where the scorer's kind does not allow the rule. `budget` None is the tree's own."""
-        voters = finished_leaves(tree, budget)
-        groups = group([boxed(leaf.text()) for leaf in voters])
-        weigh = {Rule.BEST: _best, Rule.MAJORITY: _majority, Rule.WEIGHTED: _weighted, Rule.PARTICLE: _particle}
-        weights = weigh[self.rule](self, tree, voters, budget) if groups else np.empty(0)
-        ranked: list[tuple[float, Path, Vote]] = []
-        for members in groups:
-            leaves, answer = tuple(voters[i] for i in members), boxed(voters[members[0]].text()) or ""
-            weight, behind, lots = math.fsum(weights[members]), members, 1
-            if self.rule is Rule.BEST:
-                weight = float(weights[members].max())
-                behind = [i for i in members if _rounded(weights[i]) == _rounded(weight)]
-                lots = len(behind)
-            ranked.append((-_rounded(weight), min(voters[i].path for i in behind), Vote(answer, weight, leaves, lots)))
-        return Ballot(self.rule, [vote for _, _, vote in sorted(ranked, key=lambda entry: entry[:2])])
+        return self.count(tree, Voters(tree, budget))
+
+    def count(self, tree: Tree, voters: Voters) -> Ballot:
+        """The ballot among voters that are read already, for several rules."""
+        if not voters.groups:
+            return Ballot(self.rule, [])
+        weighed = weights(self.rule, tree, voters, self.reduction, self.by)
+        entries = [_entry(self.rule, voters, members, weighed) for members in voters.groups]
+        return Ballot(self.rule, [entry.vote for entry in sorted(entries)])
 
 
-def finished_leaves(tree: Tree, budget: Budget | None = None) -> list[Node]:
-    """The voters, [N]: every finished leaf once; of a particle filter, the last population's finished particles.
+def weights(rule: Rule, tree: Tree, voters: Voters, reduction: Reduction | None = None, by: str | None = None) -> Array:
+    """[N]: what each leaf brings to its answer under the rule."""
+    match rule:
+        case Rule.BEST:
+            return scores(tree, voters, reduction, by).values
+        case Rule.WEIGHTED:
+            kind, values = scores(tree, voters, reduction, by)
+            return voters.once * conversion(kind, Use.VOTE).convert(values)
+        case Rule.MAJORITY:
+            return voters.weights
+        case Rule.WEIGHTS | Rule.PARTICLE:
+            return voters.weights / (voters.total or 1.0)
+        case Rule.DISTINCT:
+            return voters.firsts()
 
-    Where no particle has finished, those that were completed when the search ended.
+
+def combine(rule: Rule, weighed: Array) -> float:
+    """From the weights of a group's leaves to that of its answer."""
+    return float(weighed.max()) if rule is Rule.BEST else math.fsum(weighed)
+
+
+def _entry(rule: Rule, voters: Voters, members: Sequence[int], weighed: Array) -> _Entry:
+    weight, behind = combine(rule, weighed[members]), members
+    if rule is Rule.BEST:
+        behind = [place for place in members if _rounded(weighed[place]) == _rounded(weight)]
+    leaves = tuple(voters.leaves[place] for place in members)
+    vote = Vote(voters.answer(members), weight, leaves, len(behind) if rule is Rule.BEST else 1)
+    return _Entry(-_rounded(weight), behind[0], vote)
+
+
+class Scores(NamedTuple):
+    """One number for each voter, [N], and what it means."""
+
+    kind: Kind
+    values: Array
+
+
+def scores(tree: Tree, voters: Voters, reduction: Reduction | None = None, by: str | None = None) -> Scores:
+    """The guiding scorer's, reduced, or the marks of the scorer named `by`.
+
+    Raises KnobError where not every voter has that mark.
     """
-    populations = tree.events("population", budget)
-    last: list[Node] = populations[-1].data["nodes"] if populations else []
-    if finished := [node for node in last if node.finished]:
-        return finished
-    return [leaf for leaf in tree.leaves(budget) if leaf.finished]
+    if by is None:
+        return Scores(tree.kind, voters.values(reduction_for(tree.kind, reduction)))
+    marks = [leaf.stats.get("marks", {}).get(by) for leaf in voters.leaves]
+    if None in marks:
+        raise KnobError(f"Selection.by is {by}, but no scorer of that name has marked every finished leaf of the tree")
+    kind = next(Kind(event.data["kind"]) for event in reversed(tree.record) if event.data.get("scorer") == by)
+    return Scores(kind, np.array(marks, dtype=np.float64))
 
 
 def oracle(tree: Tree, right: Callable[[str], bool], budget: Budget | None = None) -> bool:
-    """pass@N: some finished leaf is right. For reference only; no search may see it."""
+    """pass@N: some finished leaf is right, whatever its weight. For reference only; no search may see it."""
     texts = {boxed(leaf.text()) for leaf in tree.leaves(budget) if leaf.finished}
     return any(right(text) for text in texts if text is not None)
 
 
-def allowed_rules(tree: Tree) -> list[Rule]:
-    """The rules that the tree's scorer kind and its searcher support."""
+def allowed_rules(tree: Tree, budget: Budget | None = None) -> list[Rule]:
+    """The rules that the tree's scorer kind and its vote weights at the budget support, without those that can only
+    repeat another: `distinct` where the tree carries weights, `particle` where they are a whole electorate.
+    """
     rules = [Rule.BEST, Rule.MAJORITY]
-    try:
-        conversion(tree.kind, Use.VOTE)
+    if allows(tree.kind, Use.VOTE):
         rules.append(Rule.WEIGHTED)
-    except KindError:
-        pass
-    return [*rules, Rule.PARTICLE] if any(event.name == "population" for event in tree.record) else rules
+    given = tree.events(ELECTORATE, budget)
+    if any(event.data["whole"] for event in given):
+        rules.append(Rule.PARTICLE)
+    return [*rules, Rule.DISTINCT] if given else rules
 
 
 def _rounded(weight: float) -> float:
     return float(f"{weight:.10g}")
-
-
-def _reduced(selection: Selection, tree: Tree, voters: Sequence[Node]) -> Array:
-    reduction = reduction_for(tree.kind, selection.reduction)
-    return np.array([leaf.value(reduction) for leaf in voters], dtype=np.float64)
-
-
-def _best(selection: Selection, tree: Tree, voters: Sequence[Node], budget: Budget | None) -> Array:
-    return _reduced(selection, tree, voters)
-
-
-def _majority(selection: Selection, tree: Tree, voters: Sequence[Node], budget: Budget | None) -> Array:
-    return np.ones(len(voters))
-
-
-def _weighted(selection: Selection, tree: Tree, voters: Sequence[Node], budget: Budget | None) -> Array:
-    return conversion(tree.kind, Use.VOTE).convert(_reduced(selection, tree, voters))
-
-
-def _particle(selection: Selection, tree: Tree, voters: Sequence[Node], budget: Budget | None) -> Array:
-    """Weights of the finished particles before their population was resampled."""
-    populations = tree.events("population", budget)
-    if not populations:
-        raise KindError("the particle rule needs a particle filter's tree; choose best, majority or weighted")
-    data = populations[-1].data
-    finished = [node.finished for node in data["nodes"]]
-    if not any(finished):
-        return np.ones(len(voters))
-    return normalise(np.array(data["log_weights"], dtype=np.float64))[finished]

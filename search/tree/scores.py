@@ -73,9 +73,9 @@ def min_max(scores: Array) -> Array:
 
 def rank(scores: Array) -> Array:
     """Mid-rank in (0, 1): ties share theirs, and a lone node has 0.5."""
-    below = (scores[:, None] > scores[None, :]).sum(1)
-    equal = (scores[:, None] == scores[None, :]).sum(1)
-    return (below + equal / 2) / len(scores)
+    ordered = np.sort(scores)
+    below, upto = (np.searchsorted(ordered, scores, side=side) for side in ("left", "right"))
+    return (below + (upto - below) / 2) / len(scores)
 
 
 def softmax(scores: Array) -> Array:
@@ -139,6 +139,11 @@ def conversion(kind: Kind, use: Use) -> Conversion:
         fit = ", ".join(k for k in Kind if use in _TABLE[k])
         raise KindError(f"a {use} cannot use scores of kind {kind}; it takes: {fit}")
     return found
+
+
+def allows(kind: Kind, use: Use) -> bool:
+    """Whether `use` can do with scores of the kind."""
+    return use in _TABLE[kind]
 
 
 def reduction_for(kind: Kind, asked: Reduction | None) -> Reduction:

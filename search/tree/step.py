@@ -76,6 +76,11 @@ class Step:
         return slice(self.given, len(self.token_ids) - self.observed)
 
     @property
+    def generated(self) -> int:
+        """How many tokens the policy itself wrote."""
+        return len(self.token_ids) - self.given - self.observed
+
+    @property
     def inner_token_ids(self) -> Sequence[int]:
         """The tokens without the end tokens: what stays of the step once the path goes on after it."""
         if not self.closing:

@@ -21,7 +21,7 @@ def test_a_sweep_writes_a_line_for_each_problem_and_cell(read_only: Path):
     grid = {("greedy", 1), ("best_of_n", 4)} | {(s, n) for s in ("beam", "mcts", "particle_filter") for n in (1, 4)}
     assert found == {(f"jsonl-{i + 1}", *cell) for i in range(5) for cell in grid} and len(lines()) == 40
     first = next(row for row in lines() if row["cell"] == {"searcher": "particle_filter", "n": 4, "budget": {}})
-    assert set(first["selections"]) == {"best", "majority", "weighted", "particle"}
+    assert set(first["selections"]) == {"best", "majority", "weighted", "particle", "distinct"}
     assert first["gold"] == RIGHT and first["level"] in (0, 1) and first["seed"] == 0 and first["error"] is None
     assert first["ledger"]["generated_tokens"] == 16 and first["stopped"] == "done"
     assert {path.name for path in Path("run").iterdir()} == {

@@ -60,7 +60,8 @@ def test_the_cases_tell_variants_apart_and_cover_every_kind() -> None:
     assert {kind for _, kind, _ in CASES.values()} == set(Kind)
     trees = [json.loads(text)["tree"] for text in texts]
     assert {tree["stopped"] for tree in trees} == {"done", "budget"}
-    assert {event["name"] for tree in trees for event in tree["record"]} == {"beam", "population", "resampling"}
+    events = {event["name"] for tree in trees for event in tree["record"]}
+    assert events == {"beam", "population", "resampling", "electorate"}
 
 
 def test_a_difference_is_named() -> None:

@@ -1,6 +1,7 @@
 """Resampling kernels: unbiased, each with its guarantee, each with a law of its own."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,21 @@ WEIGHTS = [
     [1.0],
     [0.25, 0.25, 0.25, 0.25],
 ]
+
+
+class Ones:
+    """A generator whose uniform draws are the last number below one."""
+
+    def random(self, count: int | None = None) -> Any:
+        return np.nextafter(1.0, 0) if count is None else np.full(count, np.nextafter(1.0, 0))
+
+
+@pytest.mark.parametrize("scheme", [Scheme.MULTINOMIAL, Scheme.STRATIFIED, Scheme.SYSTEMATIC])
+def test_an_index_of_weight_zero_is_not_drawn_where_a_point_rounds_to_one(scheme: Scheme) -> None:
+    weights = np.array([0.5, 0.5, 0.0, 0.0, 0.0])
+    generator: Any = Ones()
+    assert (4 + generator.random()) / 5 == 1.0
+    assert max(RESAMPLERS[scheme](weights, generator)) == 1
 
 
 def copies(scheme: Scheme, weights: Array, runs: int) -> Array:
