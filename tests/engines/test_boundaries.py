@@ -1,7 +1,11 @@
 """Rules of one's own for where steps end, and delimiters in several tokens: the same on both engines."""
 
+import re
+import shlex
+import sys
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +14,8 @@ from policies.engines.boundary import Token
 from policies.hf import HF
 from policies.vllm import VLLM
 from policies.writing import Writing
-from search import Tree
+from search import End, Tree
+from tests.command_line import ROOT, run
 from tests.models import CONTEXT, QUESTIONS, extend, ids_of, vllm
 
 QUESTION = QUESTIONS[3]
@@ -41,6 +46,20 @@ class Unsure:
             return token.logprob < -0.69
 
         return ends
+
+
+def test_the_rule_of_the_docs_runs_as_it_stands_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    page = (ROOT / "docs" / "policies.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (command,) = re.findall(r"^    stepsearch (solve .*)$", page.replace("\\\n", ""), re.MULTILINE)
+    (tmp_path / "mine.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    assert run(*shlex.split(command), "json=tree.json") == 0
+    steps = [node.step for node in Tree.loads(Path("tree.json").read_text()).nodes() if node.step]
+    assert {step.end for step in steps} >= {End.DELIMITER}
+    assert all((step.logprobs[-1] < -0.1) == (step.end is End.DELIMITER) for step in steps if step.open)
 
 
 @pytest.mark.parametrize("rule", [Every(3), Unsure()], ids=["every third token", "unsure"])
