@@ -47,7 +47,7 @@ class Prompts:
         ids, written = prompt.ids.copy(), prompt.written
         for step in reversed(below):
             ids.extend(step.inner_token_ids)
-            written += len(step.token_ids) - step.given - step.observed
+            written += step.generated
         return self._keep(node, Prompt(ids, prompt.question, written))
 
     def _get(self, node: Node) -> Prompt | None:
