@@ -72,9 +72,11 @@ class RewardModel(Repeatable, ModelScorer):
         _ = self.reader
 
     def worst_case(self, node: Node, tokens: int) -> Cost | None:
-        """Of reading the whole context, as nobody knows how many of the model's tokens the policy's will become; where
-        nothing is to come, of the path as it stands."""
-        if tokens:
+        """Of reading the whole context: nobody knows how many of the model's tokens the policy's will become.
+
+        Where nothing is to come, of reading the path as it stands.
+        """
+        if tokens or not node.depth:
             return self.reader.worst_case(self.reader.context)
         ids, places = self._encode(node.tree.question, node.steps())
         return self.reader.worst_case(len(ids), places)

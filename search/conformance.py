@@ -45,8 +45,10 @@ def raise_failures(plug_in: object, failures: Sequence[str]) -> None:
 
 def excess(cost: Cost, most: Cost) -> str:
     """By which figure a cost exceeds its worst case, in words; empty where it does not. Cached tokens count as read."""
-    pairs = [("tokens to be read", cost.computed + cost.cached, most.computed + most.cached)]
-    pairs.append(("generated tokens", cost.generated, most.generated))
+    pairs: list[tuple[str, float, float]] = [
+        ("tokens to be read", cost.computed + cost.cached, most.computed + most.cached),
+        ("generated tokens", cost.generated, most.generated),
+    ]
     if cost.flops is not None and most.flops is not None:
         pairs.append(("FLOPs", cost.flops, most.flops * (1 + 1e-6)))
     return ", ".join(f"{spent:g} {what} and not {limit:g}" for what, spent, limit in pairs if spent > limit)
