@@ -143,6 +143,8 @@ class Writing:
             )
         if ask.hint or ask.sources:
             texts = [source.text() for source in ask.sources]
+            if "" in texts:
+                raise KnobError(f"Ask.sources[{texts.index('')}] is a node without text: name solutions")
             message = with_sources(node.tree.question, ask.hint, texts)
             question = encode_question(engine.tokenizer, message, self.system_prompt)
             ids = [*question, *prompt.ids[prompt.question :]]

@@ -62,9 +62,9 @@ class VLLMWriter:
 
     async def _write(self, row: Row, salt: str | None) -> None:
         """Requests one step at a time, or the solution at once; tokens after the end are charged too."""
+        row.begin(self.vocabulary, self.boundary, self.context)
         if not self.meter.begins(row):
             return
-        row.begin(self.vocabulary, self.boundary, self.context)
         cost, ids = NOTHING, row.prompt
         try:
             while not row.cutter.done:

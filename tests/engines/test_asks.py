@@ -196,6 +196,7 @@ def test_hint_and_sources_stand_in_this_requests_message_alone(greedy: Writing, 
     [
         ({"temperature": -0.5}, r"Ask\.temperature is -0\.5; it must be >= 0"),
         ({"temperature": 11}, r"Ask\.temperature is 11; it must be >= 0 and <= "),
+        ({"sources": (grown(Step("a")), grown())}, r"Ask\.sources\[1\] is a node without text: name solutions"),
         ({"max_tokens": 0}, r"Ask\.max_tokens is 0; it must be >= 1"),
         ({"given": "e\u0301"}, r"Ask\.given is '.*', which the model's tokenizer reads back as 'é'"),
         (
