@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NamedTuple
 
+from experiments.collector import collect_rarely
 from experiments.errors import INTERRUPTED, ConfigError, is_message, one_of
 
 HELP = ("-h", "--help")
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # last, so that no user file shadows a module of this project
+    collect_rarely()
     return guarded(lambda: _dispatch(arguments))
 
 

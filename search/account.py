@@ -18,6 +18,7 @@ class Account:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._started = time.monotonic() - tree.ledger.seconds
+        self.limited = bool(tree.budget.limits())
 
     def now(self) -> Ledger:
         """The ledger with its clock brought up to date."""
@@ -27,28 +28,30 @@ class Account:
         self._tree.ledger = self.now()
 
     def charge_policy(self, cost: Cost, samples: int = 0, unique_tokens: int = 0) -> None:
-        self._tree.ledger = self.now().with_policy(cost, samples, unique_tokens)
+        self._tree.ledger = self._tree.ledger.with_policy(cost, samples, unique_tokens)
 
     def charge_scorer(self, cost: Cost) -> None:
-        self._tree.ledger = self.now().with_scorer(cost)
+        self._tree.ledger = self._tree.ledger.with_scorer(cost)
 
     def birth(self, node: Node) -> Ledger:
         """A node's birth, or what it would be now: the policy's part as charged with the node, the scorer's of now."""
         if node.birth is not None:
             return node.birth
-        return self.now() if node.charged is None else self.now().with_policy_of(node.charged)
+        if node.charged is None:
+            return self.now()
+        return node.charged.with_scorer_of(self._tree.ledger, time.monotonic() - self._started)
 
     def covers(self, node: Node) -> bool:
         """Whether the node lies within the budget."""
-        return self._tree.budget.covers(self.birth(node))
+        return not self.limited or self._tree.budget.covers(self.birth(node))
 
-    async def policy(self, request: Coroutine[Any, Any, T]) -> T:
+    def policy(self, request: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
         """The policy's response, which the caller charges; a request that is cancelled is charged here."""
-        return await self._response("policy", request, self.charge_policy)
+        return self._response("policy", request, self.charge_policy)
 
-    async def scorer(self, request: Coroutine[Any, Any, T]) -> T:
+    def scorer(self, request: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
         """The scorer's response, as for the policy."""
-        return await self._response("scorer", request, self.charge_scorer)
+        return self._response("scorer", request, self.charge_scorer)
 
     async def _response(self, who: str, request: Coroutine[Any, Any, T], charge: Callable[[Cost], None]) -> T:
         try:

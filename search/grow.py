@@ -11,6 +11,7 @@ from search.account import Account
 from search.allowance import NOTHING, Allowance, Amount
 from search.completion import best_open
 from search.judge import MARKS, Judge
+from search.keys import Keys
 from search.protocols import Ask, Policy, Scorer, check_ask, check_extension, takes_ask
 from search.tasks import together
 from search.tree import Event, Node, Tree
@@ -18,7 +19,7 @@ from search.tree.checks import plain_object
 from search.tree.cost import BudgetSpent
 from search.tree.electorate import ELECTORATE, electorate_data
 from search.tree.event import to_plain
-from search.tree.randomness import derive, generator, key
+from search.tree.randomness import generator
 from search.tree.scores import Reduction
 from search.tree.step import End, Step, cut
 from search.worst_cases import WorstCases
@@ -43,11 +44,12 @@ class Grower:
         self._takes_ask = takes_ask(policy)
         self._account = Account(tree)
         self._judge = Judge(tree, scorer, self._account)
-        self._keys = {tree.root: key(tree.seed, tree.question)}
+        self._keys = Keys(tree)
         self._finished = False  # some leaf within the budget
         self._worst = WorstCases(policy, scorer, tree.budget)
         self._allowance = Allowance(tree.budget, self._account.now)
-        if tree.budget.counted:
+        self._counted = tree.budget.counted
+        if self._counted:
             self._allowance.reserve = self._worst.continuation(tree.root, None, GO_ON) or NOTHING
 
     @property
@@ -109,7 +111,7 @@ class Grower:
         if ask != GO_ON:
             check_ask(ask, self._policy, node)
         indices = node.reserve(n)
-        if not self.tree.budget.counted:
+        if not self._counted:
             return await self._request(node, indices, max_steps, merge, ask)
         worst, ends = self._worst.continuation(node, max_steps, ask), list[Node]()
         async with self._allowance.admit(worst, n, max_steps is None) as fits:
@@ -123,7 +125,9 @@ class Grower:
 
     async def score(self, *nodes: Node) -> None:
         """Judges nodes, and those above them that are not yet judged: sets their scores and their births."""
-        if not await self._judge_within(nodes):
+        if not self._account.limited:
+            await self._judge.nodes(nodes)
+        elif not await self._judge_within(nodes):
             await self._stop()
 
     async def complete(self) -> None:
@@ -172,7 +176,7 @@ class Grower:
 
     async def _request(self, node: Node, indices: range, max_steps: int | None, merge: bool, ask: Ask) -> list[Node]:
         """One request: checks what came back, writes it into the tree and charges each continuation by itself."""
-        n, seeds = len(indices), self._seeds(node, indices)
+        n, seeds = len(indices), self._keys.below(node, indices)
         more: dict[str, Any] = {} if ask == GO_ON else {"ask": ask}  # older policies know no `ask`
         extension = await self._account.policy(self._policy.extend(node, n, max_steps, seeds, **more))
         check_extension(extension, n, max_steps, node)
@@ -187,7 +191,7 @@ class Grower:
             end = siblings.get(text_and_end) if merge else None
             if end is None:
                 steps = cut(steps, DEEPEST - node.depth)
-                unique = sum(len(step.token_ids) for step in steps)
+                unique = sum([len(step.token_ids) for step in steps])
                 self._account.charge_policy(cost, int(not steps[-1].open), question + unique)
                 end = self._write(node, index, steps, ask)
                 if merge:
@@ -201,7 +205,7 @@ class Grower:
 
     def _write(self, node: Node, index: int, steps: Sequence[Step], ask: Ask) -> Node:
         """Adds the steps below `node`; their births will say of the policy what has been charged by now."""
-        sources = tuple(source.path for source in ask.sources)
+        sources = tuple([source.path for source in ask.sources]) if ask.sources else ()
         for place, step in enumerate(steps):
             step = replace(step, action=ask.action) if ask.action and not step.action else step
             node = node.add(node.reserve(1).start if place else index, step)
@@ -209,24 +213,6 @@ class Grower:
         if node.finished and self._account.covers(node):
             self._finished, self._allowance.reserve = True, NOTHING
         return node
-
-    def _seeds(self, node: Node, indices: range) -> list[int]:
-        """A key for each continuation of the node."""
-        if self.tree.draws == 1:
-            return [key(self.tree.seed, self.tree.question, node.path, index) for index in indices]
-        parent = self._key(node)
-        return [derive(parent, index) for index in indices]
-
-    def _key(self, node: Node) -> int:
-        """The node's key: of its parent's and its index, down from that of the search."""
-        line: list[Node] = []
-        while (known := self._keys.get(node)) is None:
-            assert node.parent is not None
-            line.append(node)
-            node = node.parent
-        for below in reversed(line):
-            known = self._keys[below] = derive(known, below.index)
-        return known
 
     async def _judge_within(self, nodes: Sequence[Node]) -> bool:
         """Judges the nodes that lie within the budget; whether all do.

@@ -54,9 +54,13 @@ class Judge:
             self._bear(level)
 
     def _bear(self, nodes: Sequence[Node]) -> None:
+        """Nodes that were charged at once share their birth."""
+        charged, birth = None, None
         for node in nodes:
             if node.birth is None:
-                node.birth, node.charged = self._account.birth(node), None
+                if birth is None or node.charged is not charged:
+                    charged, birth = node.charged, self._account.birth(node)
+                node.birth, node.charged = birth, None
 
     async def _ask(self, node: Node, since: int) -> Sequence[float]:
         request = self._scorer.score(self._tree.question, PathView(node), since)

@@ -4,26 +4,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from search.tree import Node
-from search.tree.step import Step
 
 
 class Prefix:
-    """A path's first steps, as one node of a trie: `answer` is what was asked about the last of them.
+    """A path's first steps; `answer` is what was asked about the last of them.
 
     None: nobody has asked, or the request failed; a future: the request is out; a number: the score.
     """
 
-    __slots__ = ("answer", "longer")
+    __slots__ = ("answer",)
 
     def __init__(self) -> None:
         self.answer: asyncio.Future[None] | float | None = None
-        self.longer: dict[tuple[str, Sequence[int]], Prefix] | None = None
-
-    def then(self, step: Step) -> "Prefix":
-        """This prefix and one more step. Steps are the same if their texts and their tokens are."""
-        if self.longer is None:
-            self.longer = {}
-        return self.longer.setdefault((step.text, step.token_ids), Prefix())
 
 
 Judge = Callable[[Node, int], Awaitable[Sequence[float]]]
@@ -35,34 +27,36 @@ class KnownScores:
 
     def __init__(self, root: Node) -> None:
         self._prefixes = {root: Prefix()}
+        self._longer: dict[tuple[Prefix, str, bytes], Prefix] = {}
 
     def prefix(self, node: Node) -> Prefix:
         """The prefix that ends with the node's step; equal paths have the same one."""
         line: list[Node] = []
-        while node not in self._prefixes:
+        while (prefix := self._prefixes.get(node)) is None:
             assert node.parent is not None
             line.append(node)
             node = node.parent
-        prefix = self._prefixes[node]
         for below in reversed(line):
             assert below.step is not None
-            prefix = self._prefixes[below] = prefix.then(below.step)
+            # Steps are the same if their texts and their tokens are.
+            one_more = (prefix, below.step.text, bytes(below.step.token_ids))
+            prefix = self._prefixes[below] = self._longer.setdefault(one_more, Prefix())
         return prefix
 
     async def scores(self, line: Sequence[Node], judge: Judge) -> list[float]:
         """The scores of consecutive nodes, [len(line)]; what is not known is asked for in one request."""
         prefixes = [self.prefix(node) for node in line]
         while True:
-            new = next((place for place, prefix in enumerate(prefixes) if prefix.answer is None), len(prefixes))
-            if new < len(prefixes):
-                await self._ask(prefixes[new:], judge, line[-1], line[new].depth - 1)
-            # Others have asked about the rest. A request of theirs that failed or was cancelled is made again.
             answers = [prefix.answer for prefix in prefixes]
             scores = [answer for answer in answers if isinstance(answer, float)]
-            if len(scores) == len(prefixes):
+            if len(scores) == len(answers):
                 return scores
-            if waiting := [answer for answer in answers if isinstance(answer, asyncio.Future)]:
-                await asyncio.wait(waiting)
+            if None in answers:
+                new = answers.index(None)
+                await self._ask(prefixes[new:], judge, line[-1], line[new].depth - 1)
+            else:
+                # Others have asked. A request of theirs that fails or is cancelled is made again.
+                await asyncio.wait([answer for answer in answers if isinstance(answer, asyncio.Future)])
 
     async def _ask(self, prefixes: Sequence[Prefix], judge: Judge, node: Node, since: int) -> None:
         done = asyncio.get_running_loop().create_future()

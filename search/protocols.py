@@ -56,6 +56,8 @@ class Extension(NamedTuple):
         """The cost of each continuation, [n]."""
         if self.costs:
             return self.costs
+        if len(self.continuations) == 1:
+            return (self.cost,)
         generated = [sum(step.generated for step in steps) for steps in self.continuations]
         if sum(generated) != self.cost.generated:
             generated = [self.cost.generated, *[0] * (len(generated) - 1)]
@@ -156,23 +158,31 @@ def check_ask(ask: Ask, policy: Policy, node: Node) -> None:
 
 def check_extension(extension: Extension, n: int, max_steps: int | None, node: Node) -> None:
     """Raises PolicyError unless there are n continuations of the length asked for, of which only a last step closes."""
-    at = f"at depth {node.depth}, asked for n = {n} with max_steps = {max_steps}"
-    if len(extension.continuations) != n:
-        raise PolicyError(f"the policy returned {len(extension.continuations)} continuations {at}")
-    if extension.costs and len(extension.costs) != n:
-        raise PolicyError(f"the policy returned {len(extension.costs)} costs {at}; return one a continuation, or none")
-    if extension.costs and not sum(extension.costs, NOTHING).equals(extension.cost):
-        raise PolicyError(f"the costs of the policy's continuations {at} do not add up to its cost")
-    for place, steps in enumerate(extension.continuations):
-        which = f"continuation {place + 1} of the policy, {at},"
-        if not steps:
-            raise PolicyError(f"{which} has no step")
-        if max_steps is not None and len(steps) > max_steps:
-            raise PolicyError(f"{which} has {len(steps)} steps")
-        closed = next((depth for depth, step in enumerate(steps[:-1]) if not step.open), None)
-        if closed is not None:
-            raise PolicyError(f"{which} goes on after step {closed + 1}, which ended with {steps[closed].end}")
-        if max_steps is None and steps[-1].open:
-            raise PolicyError(
-                f"{which} stops open, with {steps[-1].end}: to the end of the solution means a finished or a cut step"
-            )
+
+    def asked() -> str:
+        return f"at depth {node.depth}, asked for n = {n} with max_steps = {max_steps}"
+
+    continuations, costs = extension.continuations, extension.costs
+    if len(continuations) != n:
+        raise PolicyError(f"the policy returned {len(continuations)} continuations {asked()}")
+    if costs and len(costs) != n:
+        raise PolicyError(f"the policy returned {len(costs)} costs {asked()}; return one a continuation, or none")
+    if costs and not sum(costs, NOTHING).equals(extension.cost):
+        raise PolicyError(f"the costs of the policy's continuations {asked()} do not add up to its cost")
+    for place, steps in enumerate(continuations):
+        if wrong := _wrong(steps, max_steps):
+            raise PolicyError(f"continuation {place + 1} of the policy, {asked()}, {wrong}")
+
+
+def _wrong(steps: Sequence[Step], max_steps: int | None) -> str:
+    """What is wrong with a continuation, in words; empty where nothing is."""
+    if not steps:
+        return "has no step"
+    if max_steps is not None and len(steps) > max_steps:
+        return f"has {len(steps)} steps"
+    for depth in range(len(steps) - 1):
+        if not steps[depth].open:
+            return f"goes on after step {depth + 1}, which ended with {steps[depth].end}"
+    if max_steps is None and steps[-1].open:
+        return f"stops open, with {steps[-1].end}: to the end of the solution means a finished or a cut step"
+    return ""

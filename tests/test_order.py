@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"search.errors", "search.tasks"},
     {"search.tree"},
-    {"search.answers", "search.protocols", "search.allowance", "search.known_scores"},
+    {"search.answers", "search.protocols", "search.allowance", "search.known_scores", "search.keys"},
     {"search.account", "search.completion", "search.worst_cases"},
     {"search.judge"},
     {"search.grow"},
@@ -20,7 +20,7 @@ FLOORS = [
     {"policies.engines"},
     {"scorers.checkpoints"},
     {"policies", "scorers"},
-    {"experiments.errors", "experiments.terminal", "experiments.problems"},
+    {"experiments.errors", "experiments.collector", "experiments.terminal", "experiments.problems"},
     {"experiments.config"},
     {"experiments.runs"},
     {"experiments.analysis"},

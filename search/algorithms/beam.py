@@ -1,7 +1,8 @@
 """Step-level beam search over a scorer's values (arXiv 2408.03314, section 5.2)."""
 
 import asyncio
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ from search.errors import KnobError, check_knob
 from search.grow import Grower
 from search.tree import Node
 from search.tree.scores import Array, Kind, Reduction, Scope, Use, conversion, reduction_for
+from search.tree.values import Values
+
+Digest = hashlib.blake2b
 
 
 @dataclass(frozen=True)
@@ -46,14 +50,16 @@ class Beam:
     async def search(self, grow: Grower) -> None:
         reduction = reduction_for(grow.kind, self.reduction)
         conversion(grow.kind, Use.BEAM)
+        values, candidates, places, finished = Values(reduction), {grow.root: hashlib.blake2b()}, {grow.root: 0}, 0
         level = await grow.extend(grow.root, self.n)
-        finished = 0
         while True:
             finished += sum(node.finished for node in level)
-            candidates = distinct([node for node in level if node.open])
+            candidates = distinct([node for node in level if node.open], candidates)
             if finished >= self.n or not candidates:
                 return
-            kept = best(candidates, beam_values(candidates, grow.kind, reduction), self.n // self.ways)
+            scored = beam_values(list(candidates), grow.kind, values)
+            kept = best(list(candidates), scored, self.n // self.ways, places)
+            places = {node: place for place, node in enumerate(sorted(kept, key=lambda node: order(node, places)))}
             grow.note("beam", kept=kept)
             level = await self._next_level(grow, kept)
 
@@ -63,21 +69,33 @@ class Beam:
         return [node for task in tasks for node in task.result()]
 
 
-def distinct(nodes: Sequence[Node]) -> list[Node]:
-    """The first of each group of nodes whose whole texts are equal."""
-    first: dict[str, Node] = {}
+def distinct(nodes: Sequence[Node], above: Mapping[Node, Digest]) -> dict[Node, Digest]:
+    """The first of each group of nodes whose whole texts are equal, and the texts' digests. Each goes on from the
+    parent's, in `above`: no text is joined, and it does not matter where its steps end.
+    """
+    first: dict[bytes, tuple[Node, Digest]] = {}
     for node in nodes:
-        first.setdefault(node.text(), node)
-    return list(first.values())
+        assert node.parent is not None and node.step is not None
+        digest = above[node.parent].copy()
+        digest.update(node.step.text.encode("utf-8", "surrogatepass"))
+        first.setdefault(digest.digest(), (node, digest))
+    return dict(first.values())
 
 
-def best(nodes: Sequence[Node], values: Array, count: int) -> list[Node]:
-    """The `count` nodes of highest value, [count]; ties go to the lowest path."""
-    order = sorted(range(len(nodes)), key=lambda i: (-values[i], nodes[i].path))
-    return [nodes[i] for i in order[:count]]
+def best(nodes: Sequence[Node], values: Array, count: int, places: Mapping[Node, int]) -> list[Node]:
+    """The `count` nodes of highest value, [count]; ties go to the lowest path. `places` are those of the parents."""
+    descending: list[float] = (-values).tolist()
+    ranked = sorted(range(len(nodes)), key=lambda i: (descending[i], *order(nodes[i], places)))
+    return [nodes[i] for i in ranked[:count]]
 
 
-def beam_values(nodes: Sequence[Node], kind: Kind, reduction: Reduction) -> Array:
+def order(node: Node, places: Mapping[Node, int]) -> tuple[int, int]:
+    """Orders the nodes of a level by their paths, from the places of their parents in that order."""
+    assert node.parent is not None
+    return places[node.parent], node.index
+
+
+def beam_values(nodes: Sequence[Node], kind: Kind, values: Values) -> Array:
     """[N]: each node's reduced score, as design's table of kinds converts it (a ranking counts among siblings)."""
     scope, convert = conversion(kind, Use.BEAM)
     if scope is Scope.SIBLINGS:
@@ -87,4 +105,4 @@ def beam_values(nodes: Sequence[Node], kind: Kind, reduction: Reduction) -> Arra
             scores = np.array([child.score for child in judged], dtype=np.float64)
             ranks |= zip(judged, convert(scores).tolist(), strict=True)
         return np.array([ranks[node] for node in nodes])
-    return convert(np.array([node.value(reduction) for node in nodes], dtype=np.float64))
+    return convert(np.array([values(node) for node in nodes], dtype=np.float64))

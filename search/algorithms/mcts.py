@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -12,7 +12,8 @@ from search.algorithms.puct import logprob_prior, puct, share_prior, uniform_pri
 from search.errors import KindError, check_knob
 from search.grow import Grower
 from search.tree import Node
-from search.tree.scores import Array, Conversion, Kind, Reduction, Scope, Use, conversion, reduction_for
+from search.tree.scores import Conversion, Kind, Reduction, Scope, Use, conversion, reduction_for
+from search.tree.values import Values
 
 
 class Prior(StrEnum):
@@ -77,7 +78,7 @@ class MCTS:
         if grow.kind is Kind.RANKING and self.value is Value.ROLLOUT:
             raise KindError("MCTS.value is rollout, but a ranking compares siblings only; choose value=score")
         grow.electorate({}, repeats=True)  # its votes count samples, also where none is repeated
-        run = _Run(self, grow, conversion(grow.kind, Use.MCTS), reduction_for(grow.kind, self.reduction))
+        run = _Run(self, grow, conversion(grow.kind, Use.MCTS), Values(reduction_for(grow.kind, self.reduction)))
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self.in_flight, self.simulations)):
                 group.create_task(_simulations(run))
@@ -90,7 +91,7 @@ class _Run:
     knobs: MCTS
     grow: Grower
     conversion: Conversion
-    reduction: Reduction
+    values: Values
     begun: int = 0
     expanding: dict[Node, asyncio.Event] = field(default_factory=dict[Node, asyncio.Event])
     in_flight: dict[Node, int] = field(default_factory=dict[Node, int])
@@ -128,10 +129,11 @@ async def _simulate(run: _Run, line: list[Node]) -> bool:
         # Again and again: whoever else waited may be the one who expands it now, where the first one was stopped.
         while node in run.expanding:
             await run.expanding[node].wait()
-        children = [child for child in _children(node) if not _exhausted(child)]
+        expanded = _children(node)
+        children = [child for child in expanded if not _exhausted(child)]
         if not children:
-            return not _children(node)
-        child = children[int(np.argmax(_bounds(run, node, children)))]
+            return not expanded
+        child = max(children, key=_bounds(run, node))
         run.in_flight[child] = run.in_flight.get(child, 0) + 1
         line.append(child)
 
@@ -143,7 +145,7 @@ async def _expand(run: _Run, node: Node) -> None:
         children = await run.grow.sample(node, run.knobs.branch, merge=True)
         await run.grow.score(*children)
         for child, prior in zip(children, _priors(run.knobs.prior, children), strict=True):
-            child.stats |= {"visits": 0, "prior": float(prior), "q": _score(run, child)}
+            child.stats |= {"visits": 0, "prior": prior, "q": _score(run, child)}
         _elect(run, children)
     finally:
         del run.expanding[node]
@@ -157,14 +159,12 @@ def _elect(run: _Run, ends: list[Node]) -> None:
         run.grow.electorate(counts, repeats=True)
 
 
-def _priors(prior: Prior, children: list[Node]) -> Array:
-    counts = np.array([child.stats["count"] for child in children], dtype=np.float64)
-    if prior is Prior.SHARE:
-        return share_prior(counts)
-    if prior is Prior.UNIFORM:
-        return uniform_prior(counts)
-    steps = [child.step for child in children if child.step is not None]
-    return logprob_prior(np.array([_mean(step.logprobs[step.written]) for step in steps]))
+def _priors(prior: Prior, children: list[Node]) -> list[float]:
+    if prior is Prior.LOGPROB:
+        steps = [child.step for child in children if child.step is not None]
+        return logprob_prior([_mean(step.logprobs[step.written]) for step in steps])
+    counts = [child.stats["count"] for child in children]
+    return share_prior(counts) if prior is Prior.SHARE else uniform_prior(counts)
 
 
 def _mean(logprobs: Sequence[float]) -> float:
@@ -184,7 +184,7 @@ async def _own_value(run: _Run, node: Node) -> float | None:
 
 def _score(run: _Run, node: Node) -> float | None:
     """A node's reduced score; a ranking counts among its siblings. None where the scorer gives no number."""
-    value = node.value(run.reduction)
+    value = run.values(node)
     if value is None:
         return None
     if run.conversion.scope is Scope.SIBLINGS:
@@ -196,30 +196,34 @@ def _score(run: _Run, node: Node) -> float | None:
 def _backward(run: _Run, line: list[Node], value: float | None) -> None:
     """One more visit for every node of the line, and the value into its Q."""
     for node in line:
-        node.stats["visits"] = node.stats.get("visits", 0) + 1
+        stats = node.stats
+        stats["visits"] = stats.get("visits", 0) + 1
         if value is None:
             continue
-        backed_up = node.stats["backed_up"] = node.stats.get("backed_up", 0) + 1
-        before = node.stats["q"] if backed_up > 1 else value
+        backed_up = stats["backed_up"] = stats.get("backed_up", 0) + 1
+        before = stats["q"] if backed_up > 1 else value
         if run.knobs.backup is Backup.MAX:
-            node.stats["q"] = max(before, value)
+            stats["q"] = max(before, value)
         else:
-            node.stats["q"] = before + (value - before) / backed_up
+            stats["q"] = before + (value - before) / backed_up
     _note_exhausted(line)
 
 
-def _bounds(run: _Run, node: Node, children: list[Node]) -> Array:
-    def row(stat: str) -> Array:
-        return np.array([child.stats[stat] for child in children], dtype=np.float64)
-
-    own = node.stats.get("q")
-    q = np.array([own if child.stats["q"] is None else child.stats["q"] for child in children], dtype=np.float64)
-    if run.conversion.scope is Scope.ALL:
-        q = (q - run.low) / (run.high - run.low) if run.high > run.low else np.full_like(q, np.nan)
-    flying = np.array([run.in_flight.get(child, 0) for child in children], dtype=np.float64)
+def _bounds(run: _Run, node: Node) -> Callable[[Node], float]:
+    """The upper bound of a child of `node`; one without a value has its parent's, or one half."""
+    own, c = node.stats.get("q"), run.knobs.c_puct
     # Visits in flight count here as they do in the children; the one that is choosing does not.
     visits = node.stats.get("visits", 0) + run.in_flight[node] - 1
-    return puct(np.where(np.isnan(q), 0.5, q), row("prior"), row("visits"), flying, visits, run.knobs.c_puct)
+
+    def bound(child: Node) -> float:
+        stats = child.stats
+        q = own if stats["q"] is None else stats["q"]
+        if q is not None and run.conversion.scope is Scope.ALL:
+            q = (q - run.low) / (run.high - run.low) if run.high > run.low else None
+        flying = run.in_flight.get(child, 0)
+        return puct(0.5 if q is None else q, stats["prior"], stats["visits"], flying, visits, c)
+
+    return bound
 
 
 def _children(node: Node) -> list[Node]:

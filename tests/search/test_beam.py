@@ -1,13 +1,15 @@
 """Beam search: brute force, levels, distinct candidates, when it ends, bounds."""
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 
 import pytest
 
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
-from search import Beam, BestOfN, Kind, Node, Reduction, Tree, solve
+from search import Beam, BestOfN, Kind, Node, Reduction, Step, Tree, solve
+from search.algorithms.beam import distinct
 from tests.helpers import Counted, Delayed, run
 from tests.worlds import By, Short, Walk, by_text, chain, leaf, leaves, place, world
 
@@ -121,3 +123,16 @@ def test_a_ranking_counts_among_all_siblings() -> None:
 def test_one_candidate_a_level_is_a_single_sample() -> None:
     greedy, single = (run(searcher, Toy(), ToyScorer(), seed=5) for searcher in (Beam(n=1), BestOfN(n=1)))
     assert greedy.ledger.samples == single.ledger.samples == 1 and len(kept(greedy)) == 3
+
+
+def test_whole_texts_are_equal_wherever_their_steps_end() -> None:
+    tree = Tree("q")
+    above, level = {tree.root: hashlib.blake2b()}, [tree.root]
+    for texts in ([["ab", "a", "\ud800"]], [["c"], ["bc", "b"], ["c"]]):
+        level = [
+            node.add(node.reserve(1).start, Step(text))
+            for node, below in zip(level, texts, strict=True)
+            for text in below
+        ]
+        above = distinct(level, above)
+    assert [node.text() for node in above] == ["abc", "ab", "\ud800c"], "abc was cut in two ways"

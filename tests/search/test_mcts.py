@@ -4,7 +4,6 @@ import asyncio
 import math
 from typing import Any
 
-import numpy as np
 import pytest
 
 from policies.toy import Toy
@@ -53,9 +52,9 @@ def test_visits_of_a_bandit_follow_puct(values: tuple[float, float], c: float) -
 
 def test_upper_bounds_by_hand() -> None:
     """Q n / (n + f) + c P sqrt(N) / (1 + n + f), with f visits in flight; an unvisited child's own Q counts as one."""
-    arrays = [np.array(row) for row in ([0.6, 0.6, 0.8, 0.8], [0.5, 0.5, 0.25, 0.25], [2, 2, 0, 0], [0, 1, 0, 1])]
+    children = [(0.6, 0.5, 2, 0), (0.6, 0.5, 2, 1), (0.8, 0.25, 0, 0), (0.8, 0.25, 0, 1)]
     expected = [0.6 + 1.0, 0.4 + 0.75, 0.8 + 1.5, 0.4 + 0.75]
-    assert puct(*arrays, parent_visits=9, c=2.0) == pytest.approx(expected)
+    assert [puct(*child, parent_visits=9, c=2.0) for child in children] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("c", "taken"), [(1.0, {(0,), (1,), (2,), (3,)}), (0.0, {(0,), (1,), (2,)})])

@@ -1,0 +1,48 @@
+"""The values of a search's nodes, each from its parent's: what `Node.value` finds by a walk to the root."""
+
+from search.tree.node import Node
+from search.tree.scores import Reduction
+
+_UNIT = 1 << 1074  # every float is a whole number of 2 ** -1074, so that sums of whole numbers are exact
+
+
+class Values:
+    """Reduced scores of paths under one reduction, for the nodes of one tree."""
+
+    def __init__(self, reduction: Reduction) -> None:
+        self._reduction = reduction
+        self._known: dict[Node, float] = {}
+
+    def __call__(self, node: Node) -> float | None:
+        """As `node.value`: None for the root and where a score of the path is missing."""
+        if self._reduction is Reduction.LAST or node.parent is None:
+            return node.score
+        line: list[Node] = []
+        above = node
+        while above.parent is not None and above not in self._known:
+            line.append(above)
+            above = above.parent
+        known = self._known.get(above)
+        for below in reversed(line):
+            if below.score is None:
+                return None
+            known = self._known[below] = self._with(known, below.score)
+        assert known is not None
+        match self._reduction:
+            case Reduction.SUM:
+                return known / _UNIT
+            case Reduction.MEAN:
+                return known / _UNIT / node.depth
+            case _:
+                return known
+
+    def _with(self, known: float | None, score: float) -> float:
+        """The scores above and one more, as they are kept: a sum as a whole number of units."""
+        match self._reduction:
+            case Reduction.MIN:
+                return score if known is None else min(known, score)
+            case Reduction.PRODUCT:
+                return score if known is None else known * score
+            case _:
+                numerator, denominator = float(score).as_integer_ratio()
+                return (known or 0) + numerator * (_UNIT // denominator)
