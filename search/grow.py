@@ -154,9 +154,13 @@ class Grower:
         """
         whole, worst = max_steps is None, self._worst.continuation(node, max_steps, ask)
         while indices:
-            pending = self._worst.judging(ends) or NOTHING
-            if self._allowance.spent or min(self._allowance.left().minus(pending)) <= 0:
+            if self._allowance.spent:
                 return False
+            pending = self._worst.judging(ends) or NOTHING
+            if min(self._allowance.left().minus(pending)) <= 0:  # judging these may take all that is left, or less
+                if not await self._judge_within(ends):
+                    return False
+                continue
             with self._allowance.busy(pending):
                 count = int(min(len(indices), self._allowance.count(worst, whole)))
             if not count and not whole and self._allowance.reserve != NOTHING:
