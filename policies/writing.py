@@ -105,7 +105,7 @@ class Writing:
         check_knob(ask, "temperature", least=0, most=self.hottest)
         check_knob(ask, "max_tokens", least=1)
         prompt, given = self._prompt(node, ask)
-        ids = [*prompt.ids, *given] if given else prompt.ids
+        ids = (*prompt.ids, *given) if given else prompt.ids
         limits, sampling = self.limits, Sampling(self.temperature, self.top_p, self.top_k)
         if ask.max_tokens is not None:
             limits = replace(limits, max_tokens=min(limits.max_tokens, prompt.written + ask.max_tokens))
@@ -147,7 +147,7 @@ class Writing:
                 raise KnobError(f"Ask.sources[{texts.index('')}] is a node without text: name solutions")
             message = with_sources(node.tree.question, ask.hint, texts)
             question = encode_question(engine.tokenizer, message, self.system_prompt)
-            ids = [*question, *prompt.ids[prompt.question :]]
+            ids = (*question, *prompt.ids[prompt.question :])
             prompt = Prompt(ids, len(question), prompt.written)
         given = encode_given(engine.tokenizer, ask.given) if ask.given else ()
         if len(prompt.ids) + len(given) >= engine.context:

@@ -3,6 +3,7 @@
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from search.tree import Node
@@ -13,8 +14,8 @@ from search.tree.step import Step
 class Prompt(NamedTuple):
     """A question and the path to a node."""
 
-    ids: list[int]
-    """shared by all who ask: not to be changed"""
+    ids: tuple[int, ...]
+    """a tuple, because the garbage collector walks the items of a list again and again"""
     question: int
     """how many of them come before the path"""
     written: int
@@ -40,15 +41,14 @@ class Prompts:
             below.append(above.step)
             above = above.parent
         if prompt is None:
-            ids = list(question())
+            ids = tuple(question())
             prompt = self._keep(above, Prompt(ids, len(ids), 0))
         if not below:
             return prompt
-        ids, written = prompt.ids.copy(), prompt.written
-        for step in reversed(below):
-            ids.extend(step.inner_token_ids)
-            written += step.generated
-        return self._keep(node, Prompt(ids, prompt.question, written))
+        below.reverse()
+        new = tuple(chain.from_iterable(step.inner_token_ids for step in below))
+        written = prompt.written + sum(step.generated for step in below)
+        return self._keep(node, Prompt(prompt.ids + new, prompt.question, written))
 
     def _get(self, node: Node) -> Prompt | None:
         tree, prompt = self._kept.get(id(node), (None, None))

@@ -23,8 +23,8 @@ class Sampling:
 class Row(Work):
     """One continuation to write, and its steps once written."""
 
-    prompt: list[int]
-    """question, path and given tokens; shared by rows, so it must not be changed"""
+    prompt: Sequence[int]
+    """question, path and given tokens; rows may share it"""
     seed: int
     sampling: Sampling
     limits: Limits

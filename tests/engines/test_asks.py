@@ -140,7 +140,7 @@ def test_a_continuation_goes_on_from_what_is_given(greedy: Writing, rows: list[R
         assert [step.given for step in steps] == [count] + [0] * (len(expected) - 1)
         assert list(steps[0].logprobs[:count]) == [0.0] * count
         assert list(steps[0].logprobs[steps[0].written]) == pytest.approx(list(first.logprobs[count:]), abs=1e-4)
-        assert rows[-1].prompt == [*question_ids(greedy), *first.token_ids[:count]]
+        assert list(rows[-1].prompt) == [*question_ids(greedy), *first.token_ids[:count]]
         assert extension.question_tokens == len(question_ids(greedy))
         assert extension.cost.computed + extension.cost.cached == len(rows[-1].prompt)
     assert extension.cost.generated >= len(ids_of(whole)) - count
@@ -164,7 +164,7 @@ def test_the_end_token_of_an_inner_step_is_dropped(greedy: Writing, rows: list[R
     end = min(greedy.engine.vocabulary.end_ids)  # pyright: ignore[reportAttributeAccessIssue]
     finished = grown(Step("7", (20, 21, end), end=End.EOS, closing=1))
     (steps,) = extend(greedy, finished, [0], 1, given="\n\n").continuations
-    assert rows[-1].prompt == [*question_ids(greedy), 20, 21, *_given(greedy, "\n\n")]
+    assert list(rows[-1].prompt) == [*question_ids(greedy), 20, 21, *_given(greedy, "\n\n")]
     assert steps[0].text.startswith("\n\n") and len(steps[0].token_ids) > 1, "what is given ends no step"
 
 
@@ -182,13 +182,13 @@ def test_hint_and_sources_stand_in_this_requests_message_alone(greedy: Writing, 
     assert with_sources(QUESTION, "Combine them.", ["one way\n\n", "another"]) == message
     extension = extend(greedy, node, [0, 1], 1, hint="Combine them.", sources=others)
     asked = question_ids(greedy, message)
-    assert rows[-1].prompt is rows[-2].prompt and rows[-1].prompt == [*asked, *first.token_ids]
+    assert rows[-1].prompt is rows[-2].prompt and list(rows[-1].prompt) == [*asked, *first.token_ids]
     assert extension.question_tokens == len(asked) > len(question_ids(greedy))
     assert extension.costs[0].computed + extension.costs[0].cached == len(rows[-1].prompt)
     extend(greedy, node, [0], 1)
-    assert rows[-1].prompt == [*question_ids(greedy), *first.token_ids]
+    assert list(rows[-1].prompt) == [*question_ids(greedy), *first.token_ids]
     extend(greedy, node, [0], 1, action="any name")
-    assert rows[-1].prompt == [*question_ids(greedy), *first.token_ids]
+    assert list(rows[-1].prompt) == [*question_ids(greedy), *first.token_ids]
 
 
 @pytest.mark.parametrize(
@@ -225,4 +225,4 @@ def test_requests_of_one_request_and_of_many_share_one_prompt(policy: Writing, r
 
     asyncio.run(twice())
     assert len(rows) == 4 and len({id(row.prompt) for row in rows}) == 1
-    assert rows[0].prompt == [*question_ids(policy), 20, 21]
+    assert list(rows[0].prompt) == [*question_ids(policy), 20, 21]

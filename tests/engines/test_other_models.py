@@ -65,7 +65,9 @@ def test_other_architectures_write_from_their_own_probabilities(name: str, rando
     asyncio.run(engine.write(rows))
     for one in rows:
         written = torch.tensor(ids_of(one.steps))
-        raw = model.eval()(torch.tensor([one.prompt + written.tolist()])).logits[0, len(one.prompt) - 1 : -1].detach()
+        raw = (
+            model.eval()(torch.tensor([[*one.prompt, *written.tolist()]])).logits[0, len(one.prompt) - 1 : -1].detach()
+        )
         theirs = raw.log_softmax(-1).gather(1, written[:, None])[:, 0]
         assert [value for step in one.steps for value in step.logprobs] == pytest.approx(theirs.tolist(), abs=1e-4)
         assert len(written) == one.limits.max_tokens or one.steps[-1].finished

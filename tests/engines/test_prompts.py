@@ -36,7 +36,7 @@ def test_a_prompt_is_the_question_and_the_path_whatever_is_kept():
         nodes = [(tree, node) for tree in trees for node in grow(tree, rng, 60)]
         for tree, node in rng.choices(nodes, k=600):
             prompt = prompts.of(node, lambda tree=tree: [*QUESTION, int(tree.question)])
-            assert prompt.ids == [*QUESTION, int(tree.question), *inner(node)] and prompt.question == 4
+            assert prompt.ids == (*QUESTION, int(tree.question), *inner(node)) and prompt.question == 4
             assert prompt.written == sum(len(step.token_ids) - step.given - step.observed for step in node.steps())
 
 
@@ -59,7 +59,7 @@ def test_no_tree_is_kept_alive_and_a_new_one_at_its_place_is_not_taken_for_it():
     for i in range(20):
         tree = Tree(str(i))
         node = tree.root.add(tree.root.reserve(1).start, Step("", (i,)))
-        assert prompts.of(node, lambda i=i: [i]).ids == [i, i]
+        assert prompts.of(node, lambda i=i: [i]).ids == (i, i)
         seen = weakref.ref(tree)
         del tree, node
         gc.collect()
