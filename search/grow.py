@@ -10,14 +10,15 @@ import numpy as np
 from search.account import Account
 from search.allowance import NOTHING, Allowance, Amount
 from search.completion import best_open
-from search.errors import KnobError
 from search.judge import MARKS, Judge
 from search.keys import Keys
-from search.protocols import Ask, Policy, Scorer, check_extension, takes_ask
+from search.protocols import Ask, Policy, Scorer, check_ask, check_extension, takes_ask
 from search.tasks import together
 from search.tree import Event, Node, Tree
+from search.tree.checks import plain_object
 from search.tree.cost import BudgetSpent
 from search.tree.electorate import ELECTORATE, electorate_data
+from search.tree.event import to_plain
 from search.tree.randomness import generator
 from search.tree.scores import Reduction
 from search.tree.step import End, Step, cut
@@ -60,7 +61,8 @@ class Grower:
         return generator(self.tree.seed, self.tree.question, *place)
 
     def note(self, name: str, **data: Any) -> None:
-        """Adds an entry to the tree's record."""
+        """Adds an entry to the tree's record. Raises ValueError, with the place, for what no file can hold."""
+        plain_object(to_plain(data, lambda node: node.depth), f"event {name}")
         self.tree.record.append(Event(name, self._account.now(), data))
 
     async def mark(self, name: str, scorer: Scorer, *nodes: Node) -> None:
@@ -101,12 +103,13 @@ class Grower:
         """n continuations of `node`, written into the tree but not yet judged: the last node of each.
 
         With `merge`, a continuation equal to an earlier child of `node` becomes that child; `stats["count"]` says how
-        many each one stands for, and each child is returned once. Raises KnobError where the policy takes no `ask`.
+        many each one stands for, and each child is returned once. Raises KnobError where the policy takes no `ask`, and
+        ValueError for `sources` of another tree.
         """
         if merge and max_steps != 1:
             raise ValueError(f"only single steps are merged, not continuations of max_steps={max_steps}")
-        if ask != GO_ON and not self._takes_ask:
-            raise KnobError(f"{type(self._policy).__name__} takes no request with {ask.named()}; choose another policy")
+        if ask != GO_ON:
+            check_ask(ask, self._policy, node)
         indices = node.reserve(n)
         if not self._counted:
             return await self._request(node, indices, max_steps, merge, ask)

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
-from search.errors import PolicyError, ScoreError
+from search.errors import KnobError, PolicyError, ScoreError
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
 from search.tree.scores import Kind
@@ -142,6 +142,15 @@ def worst_case(of: Policy | Scorer, node: Node, length: int | None) -> Cost | No
     """What `of` says that a request may cost at most; None where it does not say."""
     told: Any = getattr(of, "worst_case", None)
     return None if told is None else told(node, length)
+
+
+def check_ask(ask: Ask, policy: Policy, node: Node) -> None:
+    """Raises KnobError where the policy takes no request, ValueError where a source is not in the node's tree."""
+    if not takes_ask(policy):
+        raise KnobError(f"{type(policy).__name__} takes no request with {ask.named()}; choose another policy")
+    for source in ask.sources:
+        if source.tree is not node.tree:
+            raise ValueError(f"Ask.sources names node {source.name}, which is not in this search's tree")
 
 
 def check_extension(extension: Extension, n: int, max_steps: int | None, node: Node) -> None:

@@ -38,7 +38,7 @@ def whole_number(value: Any, name: str, least: float = 0, most: float = math.inf
 
 def finite(value: Any, name: str) -> float:
     try:
-        if type(value) in (int, float) and math.isfinite(value):
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
             return value
     except OverflowError:
         pass
@@ -65,11 +65,20 @@ def _plain(value: Any, name: str) -> None:
         case int() | float():
             finite(value, name)
         case list():
-            for entry in cast(list[Any], value):
+            entries = cast(list[Any], value)
+            for entry in () if _finite_numbers(entries) else entries:
                 _plain(entry, name)
         case dict():
             for key, below in cast(dict[Any, Any], value).items():
                 checked_text(key, f"a key of {name}")
-                _plain(below, name)
+                _plain(below, f"{name}.{key}")
         case _:
-            raise ValueError(f"{name} holds {shortened(value)}; it must be plain JSON")
+            raise ValueError(f"{name} holds {shortened(value)}, a {type(value).__name__}; it must be plain JSON")
+
+
+def _finite_numbers(entries: list[Any]) -> bool:
+    """Whether all are finite numbers: told at once, for lists of them are long."""
+    try:
+        return set(map(type, entries)) <= {int, float} and all(map(math.isfinite, entries))
+    except OverflowError:
+        return False

@@ -12,14 +12,12 @@ from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import (
     MCTS,
-    Ask,
     Beam,
     BestOfN,
     Cost,
     End,
     Extension,
     Grower,
-    KnobError,
     Node,
     ParticleFilter,
     PolicyError,
@@ -27,7 +25,7 @@ from search import (
     Tree,
     solve,
 )
-from tests.helpers import PARALLEL, run
+from tests.helpers import run
 from tests.worlds import By
 
 ANY = By(lambda steps: 0.5)
@@ -164,65 +162,6 @@ def test_only_single_steps_merge() -> None:
     grow = Grower(Tree("q"), Toy(), ToyScorer())
     with pytest.raises(ValueError, match="only single steps are merged, not continuations of max_steps=None"):
         asyncio.run(grow.sample(grow.root, 2, max_steps=None, merge=True))
-
-
-ASKS = [
-    (Ask(hint="as in this example"), "hint"),
-    (Ask(action="criticise", temperature=0.0), "action, temperature"),
-    (Ask(given="Wait", max_tokens=3), "given, max_tokens"),
-]
-
-
-@pytest.mark.parametrize(("ask", "names"), ASKS)
-def test_a_request_is_refused_before_anything_is_spent_where_the_policy_takes_none(ask: Ask, names: str) -> None:
-    requests: list[int] = []
-
-    class Old(Toy):
-        async def extend(self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int]) -> Extension:  # type: ignore[override]
-            requests.append(1)
-            return await super().extend(node, n, max_steps, seeds)
-
-    class Asks(BestOfN):
-        async def search(self, grow: Grower) -> None:
-            await grow.extend(grow.root, ask=ask)
-
-    tree = Tree("question")
-    with pytest.raises(KnobError, match=f"Old takes no request with {names}; choose another policy"):
-        run(Asks(), Old(), ToyScorer(), tree=tree)
-    assert not requests and tree.ledger._replace(seconds=0) == Tree("q").ledger and tree.root.reserve(1).start == 0
-
-
-def test_a_policy_refuses_what_it_cannot_do() -> None:
-    class Asks(BestOfN):
-        async def search(self, grow: Grower) -> None:
-            await grow.extend(grow.root, ask=Ask(hint="so", max_tokens=3))
-
-    tree = Tree("question")
-    with pytest.raises(KnobError, match="the toy policy takes no request with hint"):
-        run(Asks(), Toy(), ToyScorer(), tree=tree)
-    assert tree.ledger.policy_calls == 0
-
-
-def test_a_policy_is_handed_a_request_only_where_it_says_something() -> None:
-    seen: list[dict[str, Any]] = []
-
-    class Takes(Toy):
-        async def extend(self, *request: Any, ask: Ask | None = None, **named: Any) -> Extension:  # type: ignore[override]
-            seen.append({} if ask is None else {"ask": ask})
-            return await super().extend(*request)
-
-    for searcher in PARALLEL.values():
-        run(searcher, Takes(), ToyScorer())
-    assert seen and not any(seen)
-
-    async def main() -> None:
-        grow = Grower(Tree("q"), Takes(), ToyScorer())
-        await grow.extend(grow.root, ask=Ask())
-        await grow.extend(grow.root, ask=Ask(temperature=0.0))
-
-    seen.clear()
-    asyncio.run(main())
-    assert seen == [{}, {"ask": Ask(temperature=0.0)}]
 
 
 def test_a_tree_of_another_question_or_seed_is_refused() -> None:

@@ -1,7 +1,9 @@
 """The tree: identity, reserved indices, lossless JSON, a graph, views at a budget, memory."""
 
+import math
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
-from search import MCTS, Budget, End, Kind, Ledger, Node, ParticleFilter, Reduction, Step, Tree
+from search import MCTS, Budget, End, Grower, Kind, Ledger, Node, ParticleFilter, Reduction, Step, Tree
 from tests.helpers import PARALLEL, Counted, run
 
 
@@ -156,3 +158,22 @@ def test_a_step_takes_less_than_five_kilobytes() -> None:
     tracemalloc.stop()
     assert sum(1 for _ in tree.nodes()) == 2_000
     assert 1_000 < size / 2_000 < 5_000  # of which the 30 ids and log-probabilities take about 2,400
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"ess": np.int64(3)}, r"event population.ess holds np.int64\(3\), a int64; it must be plain JSON"),
+        ({"below": {"weights": np.zeros(2)}}, r"event population.below.weights holds array\(\[0., 0.\]\), a ndarray"),
+        ({"weights": [0.5, math.nan]}, "event population.weights is nan; it must be a finite number"),
+        ({"below": {1: 2}}, "a key of event population.below is 1; it must be a text"),
+    ],
+)
+def test_an_event_that_cannot_be_written_is_refused_when_it_is_noted(data: dict[str, Any], message: str) -> None:
+    tree = Tree("q")
+    with pytest.raises(ValueError, match=message):
+        Grower(tree, Toy(), ToyScorer()).note("population", **data)
+    assert not tree.record
+    Grower(tree, Toy(), ToyScorer()).note("population", nodes=[tree.root], ess=np.float64(0.5), none=None)
+    again = Tree.loads(tree.dumps())
+    assert again.record[0].data == {"nodes": [again.root], "ess": 0.5, "none": None}

@@ -235,5 +235,5 @@ def test_a_number_too_large_is_refused() -> None:
     node.stats["x"] = 1
     text = node.tree.dumps()  # type: ignore[attr-defined]
     assert '"x":1' in text
-    with pytest.raises(ValueError, match=r"root\.stats is inf"):
+    with pytest.raises(ValueError, match=r"root\.stats\.x is inf"):
         Tree.loads(text.replace('"x":1', '"x":1e999'))
