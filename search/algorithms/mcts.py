@@ -160,11 +160,11 @@ def _elect(run: _Run, ends: list[Node]) -> None:
 
 
 def _priors(prior: Prior, children: list[Node]) -> list[float]:
-    if prior is Prior.LOGPROB:
+    if prior == Prior.LOGPROB:
         steps = [child.step for child in children if child.step is not None]
         return logprob_prior([_mean(step.logprobs[step.written]) for step in steps])
     counts = [child.stats["count"] for child in children]
-    return share_prior(counts) if prior is Prior.SHARE else uniform_prior(counts)
+    return share_prior(counts) if prior == Prior.SHARE else uniform_prior(counts)
 
 
 def _mean(logprobs: Sequence[float]) -> float:
