@@ -10,10 +10,10 @@ import numpy as np
 from search.account import Account
 from search.allowance import NOTHING, Allowance, Amount
 from search.completion import best_open
-from search.judge import MARKS, Judge
+from search.errors import KnobError
+from search.judge import Judge
 from search.keys import Keys
 from search.protocols import Ask, Policy, Scorer, check_ask, check_extension, takes_ask
-from search.tasks import together
 from search.tree import Event, Node, Tree
 from search.tree.checks import plain_object
 from search.tree.cost import BudgetSpent
@@ -43,7 +43,7 @@ class Grower:
         self._policy, self._reduction = policy, reduction
         self._takes_ask = takes_ask(policy)
         self._account = Account(tree)
-        self._judge = Judge(tree, scorer, self._account)
+        self._judge, self._judges = Judge(tree, scorer, self._account), dict[str, Judge]()
         self._keys = Keys(tree)
         self._finished = False  # some leaf within the budget
         self._worst = WorstCases(policy, scorer, tree.budget)
@@ -66,26 +66,24 @@ class Grower:
         self.tree.record.append(Event(name, self._account.now(), data))
 
     async def mark(self, name: str, scorer: Scorer, *nodes: Node) -> None:
-        """A second scorer's number for each node's path, reduced as its kind does, in `stats["marks"]` by its name.
+        """Judges the nodes' paths by a second scorer, whose name `Selection(by=name)` takes; see `Judge.mark`.
 
-        `Selection(by=name)` chooses by it. A node that has this mark is not judged again. Charged as any request of a
-        scorer; no budget stops it. Raises ScoreError as for the first scorer, and for one that ranks.
+        Charged as any request, but no budget stops it. Raises KnobError where another scorer has this name.
         """
-        self.note(MARKS, scorer=name, kind=str(scorer.kind))
-        unmarked = [node for node in dict.fromkeys(nodes) if name not in node.stats.get(MARKS, {})]
+        judge = self._judges.setdefault(name, Judge(self.tree, scorer, self._account, name))
+        if judge.scorer is not scorer:
+            raise KnobError(f"another scorer has marked nodes as {name}; choose another name")
         with self._allowance.busy():
-            await together(*(self._judge.mark(name, scorer, node) for node in unmarked))
+            await judge.mark(nodes)
 
     def electorate(self, weights: Mapping[Node, float], whole: bool = False, repeats: bool = False) -> None:
-        """Gives nodes the weights of their votes. A node's last weight within a budget counts; a finished leaf that was
-        given none has weight one.
+        """Gives nodes the weights of their votes: the last one within a budget counts. A leaf given none has one.
 
         `whole`: these nodes are all that vote, with shares of the sum of `weights`; what was given before is forgotten,
         and every other leaf has weight zero. `repeats`: the weights count samples of the same text, which a vote by
         score takes once. Raises ValueError unless weights are finite and >= 0.
         """
-        data = electorate_data(weights, whole, repeats)
-        self.note(ELECTORATE, **data)
+        self.note(ELECTORATE, **electorate_data(weights, whole, repeats))
 
     def close(self) -> None:
         """Brings the ledger's clock up to date; the search is over."""

@@ -10,6 +10,7 @@ from hydra.core.config_store import ConfigStore
 from experiments.config.custom import Custom
 from experiments.config.ensemble import SCORERS, Members
 from experiments.config.schema import schema
+from experiments.config.second import NoSecond
 from experiments.problems import completions, labelled, published, sets
 from policies.hf import HF
 from policies.toy import Toy
@@ -30,6 +31,7 @@ GROUPS: dict[str, dict[str, type]] = {
     },
     "policy": {"hf": HF, "vllm": VLLM, "toy": Toy, "custom": Custom},
     "scorer": {**SCORERS, "ensemble": Members, "custom": Custom},
+    "second": {"none": NoSecond, **SCORERS, "ensemble": Members, "custom": Custom},
     "problems": {
         "arithmetic": sets.Arithmetic,
         "jsonl": sets.Jsonl,
@@ -59,6 +61,8 @@ def register(group: str, choice: str) -> None:
     """Puts one choice into Hydra's ConfigStore, its dataclass as its schema."""
     knobs = GROUPS[group][choice]
     target = f"experiments.config.custom.{group}" if choice == "custom" else getattr(knobs, "target", None)
+    if (group, choice) == ("second", "ensemble"):
+        target = "experiments.config.ensemble.second"
     defaults = {"rule": Rule(choice)} if group == "selection" else {}
     node = schema(knobs, target, **defaults)
     ConfigStore.instance().store(group=group, name=choice, node=node)

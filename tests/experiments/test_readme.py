@@ -59,6 +59,20 @@ def test_plug_ins_of_the_docs_keep_their_promises(
     assert "cost" in capsys.readouterr().out
 
 
+def test_a_second_scorer_chooses_and_judges_a_run_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    section = (ROOT / "docs" / "scorers.md").read_text().split("## Guide by one")[1].split("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    command = re.search(r"^    stepsearch (solve .*)$", section, re.MULTILINE)
+    assert command is not None
+    assert run(*shlex.split(command[1]), "search=best_of_n", "search.n=2") == 0
+    words = ["policy=toy", "scorer=toy", "searchers=[best_of_n]", "budgets=[2]", "problems.limit=2"]
+    assert run("sweep", *words, "trees=true", "out=runs/mine") == 0
+    capsys.readouterr()
+    (tmp_path / "mine.py").write_text(code)
+    runpy.run_path("mine.py", run_name="__main__")
+    assert len(capsys.readouterr().out.splitlines()) == 4, "two problems, greedy and Best-of-N"
+
+
 def test_the_python_of_solve(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     code = re.search(r"From Python:\n\n```python\n(.*?)```", README, re.DOTALL)
     assert code is not None
