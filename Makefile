@@ -53,7 +53,8 @@ resume-check: $(INSTALLED) ## kill a sweep of the small models three times, resu
 	$(BIN)/python -m pytest -m slow tests/experiments/test_nothing_lost.py $(ARGS)
 
 test-vllm: $(INSTALLED_VLLM) ## the tests that need vLLM, on its CPU build
-	$(BIN_VLLM)/python -m pytest tests/engines/test_engines.py tests/engines/test_vllm*.py $(ARGS)
+	$(BIN_VLLM)/python -m pytest tests/engines/test_engines.py tests/engines/test_asks.py \
+		tests/engines/test_boundaries.py tests/engines/test_conformance.py tests/engines/test_vllm*.py $(ARGS)
 
 golden: $(INSTALLED) ## write the golden trees anew, after an intended change of behaviour
 	$(BIN)/python -m tests.search.golden
