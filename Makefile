@@ -13,7 +13,7 @@ TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || $(PYTHON) -c "import 
 	u.urlopen('$(CPU_INDEX)/', timeout=5); print('$(CPU_INDEX)')" 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv .venv-vllm demo golden test test-page test-vllm resume-check check format bench-local bench-vllm
+.PHONY: help .venv .venv-vllm demo golden test test-page test-vllm resume-check check format bench-local bench-search bench-vllm
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.][a-z.-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,7 +53,8 @@ resume-check: $(INSTALLED) ## kill a sweep of the small models three times, resu
 	$(BIN)/python -m pytest -m slow tests/experiments/test_nothing_lost.py $(ARGS)
 
 test-vllm: $(INSTALLED_VLLM) ## the tests that need vLLM, on its CPU build
-	$(BIN_VLLM)/python -m pytest tests/engines/test_engines.py tests/engines/test_vllm*.py $(ARGS)
+	$(BIN_VLLM)/python -m pytest tests/engines/test_engines.py tests/engines/test_asks.py \
+		tests/engines/test_boundaries.py tests/engines/test_conformance.py tests/engines/test_vllm*.py $(ARGS)
 
 golden: $(INSTALLED) ## write the golden trees anew, after an intended change of behaviour
 	$(BIN)/python -m tests.search.golden
@@ -69,6 +70,9 @@ format: $(INSTALLED) ## mend what ruff can mend
 
 bench-local: $(INSTALLED) ## tokens a second against Transformers' own generate
 	$(BIN)/python -m experiments.benchmarks.local $(ARGS)
+
+bench-search: $(INSTALLED) ## the search's own code, without a model: time and memory a step, within bounds; ARGS=full
+	$(BIN)/python -m experiments.benchmarks.search $(ARGS)
 
 demo: $(INSTALLED) ## solve one problem with MCTS, then sweep all four searchers and draw the curve
 	$(BIN)/stepsearch solve "((-3 - -5 * -2 + 6) * (0 + -5 * 7 * 8)) =" search=mcts show=tree

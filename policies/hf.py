@@ -23,4 +23,4 @@ class HF(Repeatable, Writing):
         from policies.engines.hf_writer import shared_writer
 
         knobs = self.embedded
-        return shared_writer(self.model, choose_device(knobs.device), knobs.dtype, knobs.batch_size, self.delimiter)
+        return shared_writer(self.model, choose_device(knobs.device), knobs.dtype, knobs.batch_size, self.boundary)

@@ -2,25 +2,25 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from policies.engines.precision import Precision
 from policies.engines.share import Share
 from policies.writing import Writing
-from search.errors import check_knob
 
 
 @dataclass(frozen=True)
 class VLLM(Precision, Share, Writing):
     """Any causal language model that vLLM runs, from a local folder or the hub."""
 
+    hottest: ClassVar[float] = 2
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_share()
-        check_knob(self, "temperature", most=2)
 
     @cached_property
     def engine(self) -> Any:
         from policies.engines.vllm_writer import shared_writer
 
-        return shared_writer(self.model, self.dtype, self.share, self.delimiter)
+        return shared_writer(self.model, self.dtype, self.share, self.boundary)

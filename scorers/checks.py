@@ -14,8 +14,9 @@ from enum import StrEnum
 from scorers.claims import Claim, claims, latex
 from search.answers.equivalence import Equivalence
 from search.errors import check_knob
-from search.protocols import Scored
-from search.tree.cost import Cost
+from search.protocols import Scored, Stopped
+from search.tree import Node
+from search.tree.cost import NOTHING, Cost
 from search.tree.scores import Kind
 from search.tree.step import Step
 
@@ -47,10 +48,17 @@ class Checks:
     def __post_init__(self) -> None:
         check_knob(self, "unknown", least=0, most=1)
 
+    def worst_case(self, node: Node, tokens: int) -> Cost:
+        return NOTHING
+
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
+        """Cancelled, it leaves a thread that ends by itself; no model ran."""
         worth = {Verdict.PASS: 1.0, Verdict.FAIL: 0.0, Verdict.UNKNOWN: self.unknown}
-        verdicts = await asyncio.to_thread(lambda: [check(question, step.text) for step in steps[since:]])
-        return Scored([worth[verdict] for verdict in verdicts], Cost(calls=0))
+        try:
+            verdicts = await asyncio.to_thread(lambda: [check(question, step.text) for step in steps[since:]])
+        except asyncio.CancelledError:
+            raise Stopped(NOTHING) from None
+        return Scored([worth[verdict] for verdict in verdicts], NOTHING)
 
 
 def check(question: str, text: str) -> Verdict:

@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from scorers.custom import adapt
-from search.protocols import Scorer
+from search.conformance import ConformanceError as ConformanceError
+from search.conformance import excess, raise_failures
+from search.protocols import Scorer, worst_case
+from search.tree import Node, Tree
 from search.tree.scores import Kind, check_scores
 from search.tree.step import End, Step
-
-
-class ConformanceError(AssertionError):
-    """A scorer breaks its promises; the message lists every one that it broke."""
 
 
 class Case(NamedTuple):
@@ -52,12 +51,10 @@ def check_scorer(scorer: object, cases: Sequence[Case] | None = None, tolerance:
 
     For every case: one finite number a step, in the range of its kind; the same alone, again and among others; the same
     for `since`; the same for a step when later ones follow, unless the scorer says `prefix_consistent = False`; a cost
-    that is not negative. Numbers may differ by `tolerance` (times their size above 1), which half precision needs.
+    that is not negative, and no more than the worst case where the scorer tells one. Numbers may differ by `tolerance`
+    (times their size above 1), which half precision needs.
     """
-    failures = asyncio.run(violations(scorer, CASES if cases is None else cases, tolerance))
-    if failures:
-        lines = "".join(f"\n- {line}" for line in dict.fromkeys(failures))
-        raise ConformanceError(f"{type(scorer).__name__} breaks its promises:{lines}")
+    raise_failures(scorer, asyncio.run(violations(scorer, CASES if cases is None else cases, tolerance)))
 
 
 async def violations(scorer: object, cases: Sequence[Case], tolerance: float) -> list[str]:
@@ -95,6 +92,9 @@ class _Examiner:
             return None
         if min(scored.cost[:4]) < 0 or (scored.cost.flops or 0) < 0:
             self.failures.append(f"case {place}, {how}: its cost is negative: {scored.cost}")
+        most = worst_case(self.scorer, _node(case), 0)
+        if most is not None and (more := excess(scored.cost, most)):
+            self.failures.append(f"case {place}, {how}: it costs more than its worst case: {more}")
         if tuple(steps) != case.steps:
             self.failures.append(f"case {place}, {how}: it changed the list of steps that it was given")
         return scores
@@ -124,3 +124,11 @@ class _Examiner:
             if abs(a - b) > self.tolerance * max(1, abs(b)):
                 self.failures.append(f"{what}, step {step} has {a:.6g} and not {b:.6g}")
                 return
+
+
+def _node(case: Case) -> Node:
+    """The last node of a case, nothing of which is judged."""
+    node = Tree(case.question).root
+    for step in case.steps:
+        node = node.add(node.reserve(1).start, step)
+    return node

@@ -1,21 +1,25 @@
 """A language model that criticises each step in words before it says right or wrong."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from policies.engines.boundary import Delimiter
 from policies.engines.ends import Limits
 from policies.engines.precision import Embedded
 from policies.engines.prompt import encode_question
 from policies.engines.rows import Row, Sampling
 from policies.engines.share import Engine, Share
 from scorers.model_scorer import ModelScorer
+from scorers.parts import parts
 from search.answers.boxes import boxed
 from search.errors import KnobError, ScoreError, check_knob
-from search.protocols import Scored
+from search.protocols import Scored, Stopped
 from search.tasks import together
+from search.tree import Node
 from search.tree.cost import NOTHING, Cost
 from search.tree.randomness import key
 from search.tree.scores import Kind
@@ -33,7 +37,7 @@ The step to judge:
 
 Is this step right, given the earlier ones? Check its calculations and its reasoning, then end with \\boxed{right} or
 \\boxed{wrong}."""
-_WHOLE = ""  # no delimiter: a critique ends at its end token, not where it quotes a step's box
+_WHOLE = Delimiter("")  # no delimiter: a critique ends at its end token, not where it quotes a step's box
 _TEXT = re.compile(r"\\(?:text|textbf|mathrm)\s*\{([^{}]*)\}")
 _VERDICTS = {"right": 1.0, "correct": 1.0, "yes": 1.0, "wrong": 0.0, "incorrect": 0.0, "no": 0.0}
 
@@ -94,23 +98,48 @@ class Critic(Share, Embedded, ModelScorer):
         """Loads the model, which would otherwise happen at the first request."""
         _ = self.writer
 
+    def worst_case(self, node: Node, tokens: int) -> Cost | None:
+        """Of the longest critiques of all steps to judge; None where nobody knows yet how many there will be."""
+        if tokens:
+            return None
+        texts, cost = self._texts(node.steps()), NOTHING
+        for depth in range(1 + _judged(node), len(texts) + 1):
+            prompt = len(self._prompt(node.tree.question, texts[:depth]))
+            written = max(min(self.max_tokens, self.writer.context - prompt), 0)
+            each = self.writer.worst_case(prompt, written, None)
+            cost += _as_read(sum([each] * self.samples, NOTHING))
+        return cost
+
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         """Raises ScoreError where no critique of a step has a verdict, ValueError where a prompt leaves no room."""
-        texts = [step.text.removesuffix(self.delimiter).strip() for step in steps]
-        shares = await together(*(self._judge(question, texts[: place + 1]) for place in range(since, len(texts))))
-        return Scored([share for share, _ in shares], sum((cost for _, cost in shares), NOTHING))
+        texts = self._texts(steps)
+        with parts() as asked:
+            places = range(since, len(texts))
+            answers = await together(*(asked.ask(self._judge, question, texts[: place + 1]) for place in places))
+        return Scored([share for answer in answers for share in answer.scores], asked.cost)
 
-    async def _judge(self, question: str, texts: Sequence[str]) -> tuple[float, Cost]:
-        """The share of critiques that call the last of these steps right, and its cost."""
-        parts = {"question": question, "earlier": "\n\n".join(texts[:-1]) or "(none)", "step": texts[-1]}
-        request = re.sub(r"\{(question|earlier|step)\}", lambda match: parts[match[1]], self.prompt)
-        prompt = list(encode_question(self.writer.tokenizer, request, self.system_prompt))
+    def _texts(self, steps: Sequence[Step]) -> list[str]:
+        return [step.text.removesuffix(self.delimiter).strip() for step in steps]
+
+    def _prompt(self, question: str, texts: Sequence[str]) -> list[int]:
+        """The token ids that ask about the last of these steps."""
+        values = {"question": question, "earlier": "\n\n".join(texts[:-1]) or "(none)", "step": texts[-1]}
+        request = re.sub(r"\{(question|earlier|step)\}", lambda match: values[match[1]], self.prompt)
+        return list(encode_question(self.writer.tokenizer, request, self.system_prompt))
+
+    async def _judge(self, question: str, texts: Sequence[str]) -> Scored:
+        """The share of critiques that call the last of these steps right."""
+        prompt = self._prompt(question, texts)
         if len(prompt) >= self.writer.context:
             raise ValueError(f"a step to judge takes {len(prompt)} tokens; {self.model} holds {self.writer.context}")
         limits = Limits(max_steps=self.max_tokens, max_step_tokens=self.max_tokens, max_tokens=self.max_tokens)
         seeds = [key(self.seed, question, tuple(texts), sample) for sample in range(self.samples)]
         rows = [Row(prompt, seed, Sampling(self.temperature), limits, 0, 0, None) for seed in seeds]
-        await self.writer.write(rows)
+        try:
+            await self.writer.write(rows)
+        except asyncio.CancelledError:
+            stopped = self.writer.meter.reclaim(rows)
+            raise Stopped(_as_read(stopped.cost), stopped.at_least) from None
         verdicts = [verdict for row in rows if (verdict := read("".join(s.text for s in row.steps))) is not None]
         if not verdicts:
             for row in rows:
@@ -119,8 +148,20 @@ class Critic(Share, Embedded, ModelScorer):
                 f"none of {self.samples} critiques of step {len(texts)} ends with a verdict; raise max_tokens"
             )
         cost = sum((row.cost or NOTHING for row in rows), NOTHING)
-        written = Cost(computed=cost.computed + cost.generated, cached=cost.cached, calls=1, flops=cost.flops)
-        return sum(verdicts) / len(verdicts), written
+        return Scored([sum(verdicts) / len(verdicts)], _as_read(cost))
+
+
+def _as_read(cost: Cost) -> Cost:
+    """A scorer's cost: what it wrote counts as computed, and all critiques of a step as one call."""
+    return Cost(computed=cost.computed + cost.generated, cached=cost.cached, calls=1, flops=cost.flops)
+
+
+def _judged(node: Node) -> int:
+    """The depth down to which the path of a node is judged."""
+    above: Node | None = node
+    while above is not None and above.parent is not None and above.birth is None:
+        above = above.parent
+    return 0 if above is None else above.depth
 
 
 def read(critique: str) -> float | None:

@@ -18,6 +18,7 @@ from typing import Any
 from policies.engines.batching import Batcher, Ticket
 from search.errors import ScoreError
 from search.protocols import Scored, Scorer
+from search.tree import Node
 from search.tree.cost import Cost
 from search.tree.scores import Kind
 from search.tree.step import Step
@@ -42,7 +43,7 @@ def adapt(scorer: object) -> Scorer:
     if score is None:
         raise ScorerError(f"{name} has no method `score`: write `def score(self, question, steps)`")
     if inspect.iscoroutinefunction(score) and _takes(score, "", [], 0):
-        return Full(name, kind, score)
+        return Full(name, kind, score, getattr(scorer, "worst_case", None))
     expected = "(question, steps), or a coroutine of (question, steps, since)"
     _check(f"{name}.score", score, expected, False, ["", []])
     if inspect.iscoroutinefunction(score):
@@ -57,6 +58,11 @@ class Full:
     name: str
     kind: Kind
     ask: Callable[..., Any]
+    limit: Callable[[Node, int], Cost | None] | None = None
+
+    def worst_case(self, node: Node, tokens: int) -> Cost | None:
+        """The scorer's own; None where it has none."""
+        return None if self.limit is None else self.limit(node, tokens)
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         scored = await self.ask(question, steps, since)

@@ -8,9 +8,11 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from scorers.parts import Parts, parts, worst_case_of
 from search.errors import KindError, KnobError, check_knob
 from search.protocols import Scored, Scorer
 from search.tasks import together
+from search.tree import Node
 from search.tree.cost import Cost
 from search.tree.scores import Kind, check_scores
 from search.tree.step import Step
@@ -70,27 +72,29 @@ class Ensemble:
             if hasattr(type(member), "load"):
                 member.load()  # pyright: ignore[reportAttributeAccessIssue]
 
-    async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
-        if self.rule is Combine.TIERED:
-            return await self._tiered(question, steps, since)
-        answers = await together(*(self._ask(member, question, steps, since) for member in self.of))
-        combined = _COMBINE[self.rule](np.array([scored.scores for scored in answers]))
-        cost = answers[0].cost
-        for scored in answers[1:]:
-            cost += scored.cost
-        return Scored(combined.tolist(), cost)
+    def worst_case(self, node: Node, tokens: int) -> Cost | None:
+        """Of all members, also where only some of them are asked; None where one does not tell it."""
+        return worst_case_of(self.of, node, tokens)
 
-    async def _tiered(self, question: str, steps: Sequence[Step], since: int) -> Scored:
+    async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
+        with parts() as asked:
+            if self.rule is Combine.TIERED:
+                scores_S = await self._tiered(asked, question, steps, since)
+            else:
+                answers = await together(*(asked.ask(self._ask, member, question, steps, since) for member in self.of))
+                scores_S = _COMBINE[self.rule](np.array([scored.scores for scored in answers]))
+        return Scored(scores_S.tolist(), asked.cost)
+
+    async def _tiered(self, asked: Parts, question: str, steps: Sequence[Step], since: int) -> Array:
         """Each next member judges only the steps that are still unsure."""
-        scores, cost = np.full(len(steps) - since, np.nan), Cost(calls=0)
+        scores_S = np.full(len(steps) - since, np.nan)
         for member in self.of:
-            unsure = np.isnan(scores) | ((scores > self.low) & (scores < self.high))
+            unsure = np.isnan(scores_S) | ((scores_S > self.low) & (scores_S < self.high))
             if not unsure.any():
                 break
-            scored = await self._ask(member, question, steps, since)
-            scores[unsure] = np.asarray(scored.scores)[unsure]
-            cost += scored.cost
-        return Scored(scores.tolist(), cost)
+            scored = await asked.ask(self._ask, member, question, steps, since)
+            scores_S[unsure] = np.asarray(scored.scores)[unsure]
+        return scores_S
 
     async def _ask(self, member: Scorer, question: str, steps: Sequence[Step], since: int) -> Scored:
         """A member's scores on the common scale, [S - since]. Raises ScoreError where they cannot be right."""

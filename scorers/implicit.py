@@ -12,9 +12,12 @@ from scorers.checkpoints.heads import Head
 from scorers.checkpoints.presets import check_preset
 from scorers.checkpoints.step_reader import StepReader
 from scorers.model_scorer import ModelScorer
+from scorers.parts import parts
 from search.errors import KnobError, check_knob
 from search.protocols import Scored
 from search.tasks import together
+from search.tree import Node
+from search.tree.cost import Cost
 from search.tree.scores import Kind
 from search.tree.step import Step
 
@@ -77,19 +80,32 @@ class Implicit(Share, Embedded, ModelScorer):
         """Loads the models, which would otherwise happen at the first request."""
         _ = self.readers
 
+    def worst_case(self, node: Node, tokens: int) -> Cost | None:
+        """Two readings of the whole context; where nothing is to come, of the path as it stands."""
+        length, ends = self._context, None
+        if not tokens:
+            ids, ends = self._encode(node.tree.question, [step.text for step in node.steps()])
+            length = len(ids)
+        ours, theirs = (reader.worst_case(length, ends) for reader in self.readers)
+        return None if ours is None or theirs is None else ours + theirs
+
+    @property
+    def _context(self) -> int:
+        """The most tokens that both models read at once."""
+        return min(reader.context for reader in self.readers)
+
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         """Raises ValueError where question and steps do not fit a model's context; nothing is ever cut off."""
-        readers = self.readers
         ids, ends = self._encode(question, [step.text for step in steps])
-        context = min(reader.context for reader in readers)
-        if len(ids) > context:
+        if len(ids) > self._context:
             raise ValueError(
                 f"question and steps take {len(ids)} tokens, but the context of scorer.model or scorer.reference "
-                f"holds {context}: lower policy.max_tokens"
+                f"holds {self._context}: lower policy.max_tokens"
             )
-        ours, theirs = await together(*(reader.read(ids, ends[since:]) for reader in readers))
+        with parts() as read:
+            ours, theirs = await together(*(read.ask(reader.read, ids, ends[since:]) for reader in self.readers))
         ratios = [self.beta * (a - b) for a, b in zip(ours.scores, theirs.scores, strict=True)]
-        return Scored(ratios, ours.cost + theirs.cost)
+        return Scored(ratios, read.cost)
 
     def _encode(self, question: str, texts: Sequence[str]) -> Encoded:
         """Token ids, and the ends of question and steps among them, [1 + S]."""

@@ -8,13 +8,15 @@ from typing import ClassVar
 from policies.engines.models import ModelError
 from policies.engines.precision import Repeatable
 from policies.engines.share import Engine, Share
-from scorers.checkpoints.forms import Form
+from scorers.checkpoints.forms import Encoded, Form
 from scorers.checkpoints.heads import Head, Words
 from scorers.checkpoints.presets import check_preset
 from scorers.checkpoints.step_reader import StepReader
 from scorers.model_scorer import ModelScorer
 from search.errors import check_knob
 from search.protocols import Scored
+from search.tree import Node
+from search.tree.cost import Cost
 from search.tree.scores import Kind
 from search.tree.step import Step
 
@@ -69,16 +71,29 @@ class RewardModel(Repeatable, ModelScorer):
         """Loads the model, which would otherwise happen at the first request."""
         _ = self.reader
 
+    def worst_case(self, node: Node, tokens: int) -> Cost | None:
+        """Of reading the whole context: nobody knows how many of the model's tokens the policy's will become.
+
+        Where nothing is to come, of reading the path as it stands.
+        """
+        if tokens or not node.depth:
+            return self.reader.worst_case(self.reader.context)
+        ids, places = self._encode(node.tree.question, node.steps())
+        return self.reader.worst_case(len(ids), places)
+
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         """Raises ValueError where question and steps do not fit the model's context; nothing is ever cut off."""
-        texts = [step.text.removesuffix(self.delimiter).strip() for step in steps]
-        ids, places = self.form.encode(self.reader.tokenizer, question, texts)
+        ids, places = self._encode(question, steps)
         if len(ids) > self.reader.context:
             raise ValueError(
                 f"question and steps take {len(ids)} tokens, "
                 f"but the context of {self.model} holds {self.reader.context}: lower policy.max_tokens"
             )
         return await self.reader.read(ids, places[since:])
+
+    def _encode(self, question: str, steps: Sequence[Step]) -> Encoded:
+        texts = [step.text.removesuffix(self.delimiter).strip() for step in steps]
+        return self.form.encode(self.reader.tokenizer, question, texts)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from search.errors import ScoreError
 from search.protocols import Scored
-from search.tree.cost import Cost
+from search.tree import Node
+from search.tree.cost import NOTHING, Cost
 from search.tree.scores import Kind
 from search.tree.step import Step
 
@@ -24,8 +25,10 @@ class Measure(StrEnum):
 class SelfCertainty:
     """How sure the policy was of a step's tokens, in [0, 1], and free.
 
-    It says how sure the policy was, not whether it was right, so it serves as a baseline. Raises ScoreError where the
-    policy gives no log-probabilities, or with `entropy` no entropies.
+    It says how sure the policy was, not whether it was right, so it serves as a baseline. Only the tokens that the
+    policy wrote count: none that were given or observed, but its end tokens, because to end was its choice, too. A step
+    without a token of the policy's has 1: nothing in it was unsure. Raises ScoreError where the policy gives no
+    log-probabilities, or with `entropy` no entropies.
     """
 
     measure: Measure = Measure.LOGPROB
@@ -33,26 +36,32 @@ class SelfCertainty:
 
     kind = Kind.CORRECTNESS
 
+    def worst_case(self, node: Node, tokens: int) -> Cost:
+        return NOTHING
+
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         measure = _MEASURES[self.measure]
         for step in steps[since:]:
             _check(step)
-        return Scored([measure(step) for step in steps[since:]], Cost(calls=0))
+        return Scored([measure(step) for step in steps[since:]], NOTHING)
 
 
-def certainty(step: Step) -> float:
-    """exp(mean log p) of its tokens; 1 for a step of no tokens. Rounding may lift a log-probability above zero."""
-    return min(1.0, math.exp(math.fsum(step.logprobs) / len(step.logprobs))) if step.logprobs else 1.0
+def _certainty(step: Step) -> float:
+    """exp(mean log p). Rounding may lift a log-probability above zero."""
+    logprobs = step.logprobs[step.written]
+    return min(1.0, math.exp(math.fsum(logprobs) / len(logprobs))) if logprobs else 1.0
 
 
 def _inverse_entropy(step: Step) -> float:
     if step.entropy is None:
         raise ScoreError("a step has no entropies; its policy gives none: choose another scorer.measure")
-    return min(1.0, math.exp(-math.fsum(step.entropy) / len(step.entropy))) if step.entropy else 1.0
+    entropy = step.entropy[step.written]
+    return min(1.0, math.exp(-math.fsum(entropy) / len(entropy))) if entropy else 1.0
 
 
 def _dominant(step: Step) -> float:
-    return sum(logprob > math.log(0.5) for logprob in step.logprobs) / len(step.logprobs) if step.logprobs else 1.0
+    logprobs = step.logprobs[step.written]
+    return sum(logprob > math.log(0.5) for logprob in logprobs) / len(logprobs) if logprobs else 1.0
 
 
 def _check(step: Step) -> None:
@@ -66,7 +75,7 @@ def _check(step: Step) -> None:
 
 
 _MEASURES: dict[Measure, Callable[[Step], float]] = {
-    Measure.LOGPROB: certainty,
+    Measure.LOGPROB: _certainty,
     Measure.ENTROPY: _inverse_entropy,
     Measure.DOMINANT: _dominant,
 }

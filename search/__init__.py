@@ -11,7 +11,7 @@ from search.answers.selection import Ballot, Rule, Selection, Vote, oracle
 from search.errors import KindError, KnobError, PolicyError, ScoreError, WorkerDied
 from search.grow import Grower
 from search.protocols import Ask, Extension, Policy, Scored, Scorer, Stopped
-from search.solve import Job, Searcher, Solved, solve, solve_all
+from search.solve import Job, Searcher, Solved, mark, solve, solve_all
 from search.tree import Node, Tree
 from search.tree.cost import Budget, BudgetSpent, Cost, Ledger
 from search.tree.scores import Kind, Reduction
@@ -54,6 +54,7 @@ __all__ = [
     "Tree",
     "Vote",
     "WorkerDied",
+    "mark",
     "oracle",
     "solve",
     "solve_all",

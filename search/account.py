@@ -59,7 +59,7 @@ class Account:
         except asyncio.CancelledError as stopped:
             if isinstance(stopped, Stopped):
                 charge(stopped.cost)
-            else:
+            if not isinstance(stopped, Stopped) or stopped.at_least:
                 self._tree.ledger = self._tree.ledger._replace(at_least=True)
             if not _cancelled():
                 # A TaskGroup would drop it silently, and the tree would lack a node.

@@ -10,10 +10,10 @@ import numpy as np
 from search.account import Account
 from search.allowance import NOTHING, Allowance, Amount
 from search.completion import best_open
-from search.judge import MARKS, Judge
+from search.errors import KnobError
+from search.judge import Judge
 from search.keys import Keys
 from search.protocols import Ask, Policy, Scorer, check_ask, check_extension, takes_ask
-from search.tasks import together
 from search.tree import Event, Node, Tree
 from search.tree.checks import plain_object
 from search.tree.cost import BudgetSpent
@@ -43,7 +43,7 @@ class Grower:
         self._policy, self._reduction = policy, reduction
         self._takes_ask = takes_ask(policy)
         self._account = Account(tree)
-        self._judge = Judge(tree, scorer, self._account)
+        self._judge, self._judges = Judge(tree, scorer, self._account), dict[str, Judge]()
         self._keys = Keys(tree)
         self.round = 0
         """random draws and whole electorates of different rounds are apart"""
@@ -72,15 +72,15 @@ class Grower:
         self.tree.record.append(Event(name, self._account.now(), data))
 
     async def mark(self, name: str, scorer: Scorer, *nodes: Node) -> None:
-        """A second scorer's number for each node's path, reduced as its kind does, in `stats["marks"]` by its name.
+        """Judges the nodes' paths by a second scorer, whose name `Selection(by=name)` takes; see `Judge.mark`.
 
-        `Selection(by=name)` chooses by it. A node that has this mark is not judged again. Charged as any request of a
-        scorer; no budget stops it. Raises ScoreError as for the first scorer, and for one that ranks.
+        Charged as any request, but no budget stops it. Raises KnobError where another scorer has this name.
         """
-        self.note(MARKS, scorer=name, kind=str(scorer.kind))
-        unmarked = [node for node in dict.fromkeys(nodes) if name not in node.stats.get(MARKS, {})]
+        judge = self._judges.setdefault(name, Judge(self.tree, scorer, self._account, name))
+        if judge.scorer is not scorer:
+            raise KnobError(f"another scorer has marked nodes as {name}; choose another name")
         with self._allowance.busy():
-            await together(*(self._judge.mark(name, scorer, node) for node in unmarked))
+            await judge.mark(nodes)
 
     def electorate(self, weights: Mapping[Node, float], whole: bool = False) -> None:
         """Gives nodes the weights of their votes. A node's last weight within a budget counts; a finished leaf that was
@@ -160,9 +160,13 @@ class Grower:
         """
         whole, worst = max_steps is None, self._worst.continuation(node, max_steps, ask)
         while indices:
-            pending = self._worst.judging(ends) or NOTHING
-            if self._allowance.spent or min(self._allowance.left().minus(pending)) <= 0:
+            if self._allowance.spent:
                 return False
+            pending = self._worst.judging(ends) or NOTHING
+            if min(self._allowance.left().minus(pending)) <= 0:  # judging these may take all that is left, or less
+                if not await self._judge_within(ends):
+                    return False
+                continue
             with self._allowance.busy(pending):
                 count = int(min(len(indices), self._allowance.count(worst, whole)))
             if not count and not whole and self._allowance.reserve != NOTHING:

@@ -3,29 +3,33 @@
 from collections.abc import Sequence
 
 from search.account import Account
-from search.errors import ScoreError
 from search.known_scores import KnownScores
 from search.protocols import Scored, Scorer, ranker
 from search.tasks import together
 from search.tree import Node, Tree
+from search.tree.cost import NOTHING, Cost
+from search.tree.event import Event
+from search.tree.marks import MARKS, check_kind, marks_data, write_marks
 from search.tree.path import PathView
-from search.tree.scores import Kind, check_scores, reduce, reduction_for
-
-MARKS = "marks"
-"""The event of a second scorer, with its name and kind, and the statistic of a node that holds its numbers by name."""
+from search.tree.scores import Kind, check_scores
 
 
 class Judge:
-    """Judges nodes of one search, and those above them that are not yet judged."""
+    """Judges nodes of one search by one scorer, each prefix once: by the guiding one, or by a second one of a name."""
 
-    def __init__(self, tree: Tree, scorer: Scorer, account: Account) -> None:
+    def __init__(self, tree: Tree, scorer: Scorer, account: Account, name: str = "") -> None:
         self.kind = scorer.kind
-        self._tree, self._scorer, self._account = tree, scorer, account
+        self.scorer, self._name = scorer, name
+        self._tree, self._account = tree, account
         self._ranker = ranker(scorer)
         self._known = KnownScores(tree.root)
+        self._costs: dict[Node, Cost] = {}  # of the requests about each node, since they were last read
 
     async def nodes(self, nodes: Sequence[Node]) -> None:
-        """Judges the nodes, all at once; siblings together where the scorer ranks them."""
+        """Judges the nodes and those above them that are not yet judged; siblings together where the scorer ranks them.
+
+        All at once. Sets scores and births.
+        """
         if self._ranker is not None:
             await together(*map(self._siblings, _levels(nodes)))
         elif len(nodes) == 1:
@@ -62,26 +66,41 @@ class Judge:
                     charged, birth = node.charged, self._account.birth(node)
                 node.birth, node.charged = birth, None
 
+    async def mark(self, nodes: Sequence[Node]) -> None:
+        """Writes the scores of each node's path as its marks, once all are known, and an event with what each cost.
+
+        An outcome scorer marks finished solutions only. Requests are made in the order of the nodes' births, so that
+        those born first bear the cost of a prefix that they share with others. Raises KindError for a ranking.
+        """
+        check_kind(self._name, self.kind)
+        nodes = [node for node in dict.fromkeys(nodes) if node.finished or self.kind is not Kind.OUTCOME]
+        nodes.sort(key=_born)
+        self._costs = dict.fromkeys(nodes, NOTHING)
+        scores = await together(*map(self._path, nodes))
+        write_marks(self._name, dict(zip(nodes, scores, strict=True)))
+        costs = {node: self._costs[node] for node in nodes}
+        self._tree.record.append(Event(MARKS, self._account.now(), marks_data(self._name, self.kind, costs)))
+
+    async def _path(self, node: Node) -> list[float]:
+        line = node.line()
+        return await self._known.scores(line[-1:] if self.kind is Kind.OUTCOME else line, self._ask)
+
     async def _ask(self, node: Node, since: int) -> Sequence[float]:
-        request = self._scorer.score(self._tree.question, PathView(node), since)
-        return self._checked(await self._account.scorer(request), node.depth - since)
+        scored = await self._account.scorer(self.scorer.score(self._tree.question, PathView(node), since))
+        if node in self._costs:
+            self._costs[node] += scored.cost
+        return self._checked(scored, node.depth - since)
 
     def _checked(self, scored: Scored, wanted: int) -> list[float]:
         scores = [float(score) for score in scored.scores]
-        check_scores(self.kind, scores, wanted)
+        check_scores(self.kind, scores, wanted, f"scorer {self._name}" if self._name else "the scorer")
         self._account.charge_scorer(scored.cost)
         return scores
 
-    async def mark(self, name: str, scorer: Scorer, node: Node) -> None:
-        """One number for the node's path, reduced as the second scorer's kind does."""
-        if scorer.kind is Kind.RANKING:
-            raise ScoreError(f"scorer {name} ranks siblings; only a scorer that judges a path by itself can mark it")
-        since = node.depth - 1 if scorer.kind is Kind.OUTCOME else 0
-        scored = await self._account.scorer(scorer.score(self._tree.question, PathView(node), since))
-        scores = [float(score) for score in scored.scores]
-        check_scores(scorer.kind, scores, node.depth - since)
-        self._account.charge_scorer(scored.cost)
-        node.stats.setdefault(MARKS, {})[name] = reduce(scores, reduction_for(scorer.kind, None))
+
+def _born(node: Node) -> tuple[int, int]:
+    """A sort key for judged nodes: calls made by their births."""
+    return (node.birth.policy_calls, node.birth.scorer_calls) if node.birth else (0, 0)
 
 
 def _unborn(node: Node) -> list[Node]:

@@ -73,11 +73,14 @@ class Scored(NamedTuple):
 
 
 class Stopped(asyncio.CancelledError):
-    """A request that was cancelled and knows what it had cost by then; raised in place of the CancelledError."""
+    """A request that was cancelled and knows what it had cost by then; raised in place of the CancelledError.
 
-    def __init__(self, cost: Cost) -> None:
+    `at_least`: it may have cost more, because a part of it could not tell.
+    """
+
+    def __init__(self, cost: Cost, at_least: bool = False) -> None:
         super().__init__()
-        self.cost = cost
+        self.cost, self.at_least = cost, at_least
 
 
 class Policy(Protocol):

@@ -1,4 +1,4 @@
-"""Runs searches: one, or many at once with bounded concurrency and failures kept apart."""
+"""Runs searches: one, or many at once with bounded concurrency and failures kept apart; judges finished ones anew."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -8,16 +8,21 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
+from search.account import Account
 from search.errors import KnobError
 from search.grow import Grower
+from search.judge import Judge
 from search.protocols import Policy, Scorer
 from search.tasks import first_error, pool
-from search.tree import Tree
+from search.tree import Node, Tree
 from search.tree.cost import Budget, BudgetSpent
 from search.tree.tree import DRAWS
 
 search_id: ContextVar[str | None] = ContextVar("search_id", default=None)
 """Names the running search to an engine whose cache outlives it, so that a search is charged what it costs alone."""
+
+SECOND = "second"
+"""The name of the marks that `solve` writes."""
 
 
 class Searcher(Protocol):
@@ -49,12 +54,16 @@ async def solve(
     seed: int | None = None,
     *,
     tree: Tree | None = None,
+    second: Scorer | None = None,
 ) -> Tree:
     """Searches one question and returns the tree it grew; `Selection` reads the answer off it.
 
     The budget stops the search without an error; any other failure of policy, scorer or searcher is raised, alone
     where it came alone. `seed` None is the tree's own, or 0. A caller that hands in its own `tree` keeps what was done
     when the search is cancelled. Raises ValueError where that tree is of another question or seed.
+
+    Once the search has ended, by itself or at its budget, `second` judges its finished leaves, and
+    `Selection(by="second")` chooses by it. The search's ledger is charged for that, on top of the budget.
     """
     tree = tree or Tree(question, seed or 0)
     if tree.question != question or seed not in (None, tree.seed):
@@ -64,6 +73,8 @@ async def solve(
     named = search_id.set(uuid4().hex)
     try:
         tree.stopped = await _until_budget(searcher, grow)
+        if second is not None:
+            await grow.mark(SECOND, second, *_finished(tree))
         return tree
     except BaseException as error:
         tree.stopped = "cancelled" if isinstance(error, asyncio.CancelledError) else "error"
@@ -96,6 +107,25 @@ async def _until_budget(searcher: Searcher, grow: Grower) -> str:
     return stopped
 
 
+async def mark(tree: Tree, name: str, scorer: Scorer) -> None:
+    """Judges the finished leaves of a tree, also one from a file, by a scorer that `Selection(by=name)` chooses by.
+
+    Its numbers replace those of the same name; its cost is added to the tree's ledger. Raises KindError for a scorer
+    that ranks siblings, and ScoreError as in a search; the marks are then as before.
+    """
+    account = Account(tree)
+    named = search_id.set(uuid4().hex)
+    try:
+        await Judge(tree, scorer, account, name).mark(_finished(tree))
+    finally:
+        search_id.reset(named)
+        account.close()
+
+
+def _finished(tree: Tree) -> list[Node]:
+    return [leaf for leaf in tree.leaves() if leaf.finished]
+
+
 @dataclass(frozen=True)
 class Job:
     """One search to run; `name` is the caller's own."""
@@ -109,6 +139,8 @@ class Job:
     name: Any = None
     draws: int = DRAWS
     """how random draws are keyed (`Tree.draws`)"""
+    second: Scorer | None = None
+    """judges the finished leaves once the search has ended"""
 
 
 class Solved(NamedTuple):
@@ -139,7 +171,7 @@ async def _run(job: Job) -> Solved:
     try:
         if not job.question.strip():
             raise ValueError("the question is empty")
-        await solve(job.question, job.searcher, job.policy, job.scorer, job.budget, tree=tree)
+        await solve(job.question, job.searcher, job.policy, job.scorer, job.budget, tree=tree, second=job.second)
     except Exception as error:
         return Solved(job, tree, error)
     return Solved(job, tree, None)

@@ -29,9 +29,9 @@ class WorstCases:
         return Amount(1, tokens, cost.flops + judged.flops)
 
     def judging(self, nodes: Sequence[Node]) -> Amount | None:
-        """Of judging nodes that are written; None where FLOPs are limited and the scorer does not tell."""
+        """Of judging those that are not yet judged; None where FLOPs are limited and the scorer does not tell."""
         if not self._flops:
             return NOTHING
-        costs = [worst_case(self._scorer, node, 0) for node in nodes]
+        costs = [worst_case(self._scorer, node, 0) for node in nodes if node.birth is None]
         flops = [None if cost is None else cost.flops for cost in costs]
         return None if None in flops else Amount(flops=sum(each or 0.0 for each in flops))

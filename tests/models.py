@@ -5,7 +5,6 @@ All in single precision with random weights where nothing depends on training.
 
 import asyncio
 import random
-import threading
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -26,7 +25,7 @@ from scorers.checkpoints.forms import Tagged
 from scorers.checkpoints.heads import Head
 from scorers.checkpoints.hf_reader import HFReader
 from scorers.prm import STEP_TAG
-from search import Cost, Extension, Job, Ledger, Node, Step, Tree, solve_all
+from search import Ask, Cost, Extension, Job, Ledger, Node, Step, Tree, solve_all
 
 QUESTIONS = [
     "((3 + 4) * (2 - 5)) =",
@@ -54,10 +53,12 @@ def save_random(model_class: type, folder: Path, seed: int, **knobs: object) -> 
 # requests
 
 
-def extend(policy: Writing, node: Node | str, seeds: Sequence[int], max_steps: int | None = None) -> Extension:
+def extend(
+    policy: Writing, node: Node | str, seeds: Sequence[int], max_steps: int | None = None, **ask: Any
+) -> Extension:
     """One request to a policy; a question stands for the root of its tree."""
     node = Tree(node).root if isinstance(node, str) else node
-    return asyncio.run(policy.extend(node, len(seeds), max_steps, seeds))
+    return asyncio.run(policy.extend(node, len(seeds), max_steps, seeds, Ask(**ask)))
 
 
 def together(policy: Writing, requests: Sequence[tuple[str, int]]) -> list[tuple[Step, ...]]:
@@ -84,18 +85,21 @@ def row(prompt: list[int], seed: int = 0, max_tokens: int = 20, **limits: Any) -
 
 
 class pause_at:
-    """Holds the model at its n-th forward pass (from zero) until `task` has been cancelled and has ended."""
+    """Holds the model at its n-th forward pass (from zero) until `task` was cancelled and all that it awaits knows."""
 
     def __init__(self, model: Any, n: int, task: "asyncio.Future[Any]") -> None:
-        self._loop, self._ended, self._n, self._task = asyncio.get_running_loop(), threading.Event(), n, task
-        task.add_done_callback(lambda _: self._ended.set())
+        self._loop, self._n, self._task = asyncio.get_running_loop(), n, task
         self._hook = model.register_forward_pre_hook(self._pause)
 
     def _pause(self, *args: Any) -> None:
         self._n -= 1
         if self._n == -1:
-            self._loop.call_soon_threadsafe(self._task.cancel)
-            assert self._ended.wait(30)
+            asyncio.run_coroutine_threadsafe(self._cancel(), self._loop).result(30)
+
+    async def _cancel(self) -> None:
+        self._task.cancel()
+        for _ in range(30):  # each task that is awaited by another one takes some turns
+            await asyncio.sleep(0)
 
     def __enter__(self) -> None: ...
 

@@ -1,7 +1,8 @@
 """The selection rules, and their names for readers."""
 
+from experiments.errors import ConfigError
 from experiments.runs.results import ORACLE
-from search.answers.selection import Rule
+from search.answers.selection import Rule, Selection
 
 RULES = [*(rule.value for rule in Rule), ORACLE]
 """In the order of a summary."""
@@ -15,3 +16,11 @@ RULE_NAMES = {
     Rule.DISTINCT.value: "distinct solutions",
     ORACLE: "pass@N",
 }
+
+
+def rule_of(selection: Selection) -> Rule:
+    """The rule whose answers a command reads. Raises ConfigError where a knob is set that only a sweep uses."""
+    for knob in ("reduction", "by"):
+        if (value := getattr(selection, knob)) is not None:
+            raise ConfigError(f"selection.{knob}={value}: the sweep has chosen the answers; set it in a new sweep")
+    return selection.rule

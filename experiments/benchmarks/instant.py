@@ -1,10 +1,13 @@
 """A policy and a scorer that answer at once: what a search takes with them is its own code."""
 
+import asyncio
+import time
 from collections.abc import Sequence
 
-from search import Cost, End, Extension, Kind, Node, Scored, Step
+from search import Cost, End, Extension, Kind, Node, Scored, Step, Tree
 
 CHOICES = 64  # so that samples seldom repeat
+BARE_TASK = 5.0  # microseconds of a bare task on the machine of the bounds
 _NOTHING = Cost(calls=1)
 
 
@@ -44,3 +47,30 @@ class Instantly:
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         new = steps[since:]
         return Scored([(self._share[step.text] + 0.414214 * (since + i)) % 1 for i, step in enumerate(new)], _NOTHING)
+
+
+def slowness() -> float:
+    """How much longer bare tasks take now than on the machine of the bounds, at least 1: each asks policy and scorer
+    for one step, without a search.
+    """
+    policy = Instant(2, 100)
+    scorer, root = Instantly(policy), Tree("question").root
+
+    async def step() -> None:
+        extension = await policy.extend(root, 1, 1, [0])
+        await scorer.score("question", extension.continuations[0], 0)
+
+    async def tasks() -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(100):
+                group.create_task(step())
+
+    async def median() -> float:
+        times: list[float] = []
+        for _ in range(9):
+            start = time.process_time()
+            await tasks()
+            times.append(time.process_time() - start)
+        return sorted(times)[len(times) // 2] / 100 * 1e6
+
+    return max(1.0, asyncio.run(median()) / BARE_TASK)

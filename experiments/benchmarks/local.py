@@ -18,6 +18,7 @@ from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaLis
 
 from experiments.config.script import from_overrides
 from experiments.problems.sets import Arithmetic
+from policies.engines.boundary import stops_of
 from policies.engines.hf_writer import HFWriter
 from policies.engines.prompt import encode_question
 from policies.hf import HF
@@ -104,7 +105,8 @@ class BoxAtStepEnd(StoppingCriteria):
 
     def __init__(self, engine: HFWriter, width: int, ends: list[int]) -> None:
         self._tokenizer, self._width = engine.tokenizer, width
-        self._delimiters = torch.tensor(sorted(engine.vocabulary.delimiter_ids), device=engine.device)
+        stops = stops_of(engine.boundary, engine.vocabulary.texts)
+        self._delimiters = torch.tensor(sorted(stops), device=engine.device)
         self._ends = torch.tensor(ends, device=engine.device)
         self._done: Any = None
         self.tokens = 0

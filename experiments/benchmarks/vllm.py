@@ -22,6 +22,7 @@ from rich.console import Console
 from experiments.benchmarks.traffic import Request, Traffic, least
 from experiments.config.script import from_overrides
 from experiments.problems.sets import Arithmetic
+from policies.engines.boundary import stops_of
 from policies.engines.share import Engine
 from policies.vllm import VLLM
 from scorers.checkpoints.forms import Tagged, token_id
@@ -130,7 +131,8 @@ def replayed(wrote: Traffic, read: Traffic, policy: VLLM, prm: PRM, label: str) 
 
     A level is the requests whose paths have equally many steps: all of them are written, then all are judged.
     """
-    boundaries, tag = policy.engine.vocabulary.delimiter_ids, token_id(prm.reader.tokenizer, STEP_TAG)
+    engine, tag = policy.engine, token_id(prm.reader.tokenizer, STEP_TAG)
+    boundaries = stops_of(engine.boundary, engine.vocabulary.texts)
     searches: dict[str, dict[int, list[list[Request]]]] = defaultdict(lambda: defaultdict(lambda: [[], []]))
     for request in wrote.sent:
         searches[request.search][sum(token in boundaries for token in request.ids)][0].append(request)

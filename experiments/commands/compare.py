@@ -19,6 +19,7 @@ from typing import Any
 
 from experiments.analysis.cells import Cells
 from experiments.analysis.comparisons import comparisons
+from experiments.analysis.rules import rule_of
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.reports.tables import comparisons_table
@@ -45,8 +46,8 @@ class Compare:
 
 def main(overrides: Sequence[str] = ()) -> int:
     knobs: Compare = build(compose(Compare, overrides))
-    cells = Cells.of(read_results(given_folder(knobs))).complete()
-    rule = knobs.selection.rule.value
+    folder, rule = given_folder(knobs), rule_of(knobs.selection).value
+    cells = Cells.of(read_results(folder)).complete()
     screen().print(
         comparisons_table(
             comparisons(cells, knobs.baseline, knobs.axis, rule, knobs.n),

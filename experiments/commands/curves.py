@@ -19,6 +19,7 @@ from typing import Any
 
 from experiments.analysis.cells import Cells
 from experiments.analysis.curves import AXES, SCALE
+from experiments.analysis.rules import rule_of
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError, one_of
@@ -51,11 +52,11 @@ def main(overrides: Sequence[str] = ()) -> int:
     from experiments.reports.curves import draw_run, draw_samples  # loads matplotlib
 
     curves: Curves = build(compose(Curves, overrides))
-    folder = given_folder(curves)
+    folder, rule = given_folder(curves), rule_of(curves.selection)
     results = read_results(folder)
     paths = draw_samples(folder, results)
     try:
-        paths += draw_run(folder, Cells.of(results), curves.selection.rule, curves.name, curves.axes)
+        paths += draw_run(folder, Cells.of(results), rule, curves.name, curves.axes)
     except RunError as error:
         if not paths:
             raise

@@ -67,7 +67,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     folder = open_run_folder("import", knobs.out, config, overrides, inputs)
     results: list[Result] = []
     with appending(folder / RESULTS) as lines:
-        for result in imported(by_problem, n, knobs.searcher, knobs.selection.reduction, knobs.seed):
+        for result in imported(by_problem, n, knobs.searcher, knobs.selection, knobs.seed):
             lines.append(result.dumps())
             results.append(result)
     cells = Cells.of(results)

@@ -22,6 +22,7 @@ import numpy as np
 
 from experiments.analysis.cells import Cells
 from experiments.analysis.optimal import ONE_LEVEL, Grid, choose, cross_fitted, grid, own_levels, quintiles, settings
+from experiments.analysis.rules import rule_of
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError
@@ -58,9 +59,9 @@ def main(overrides: Sequence[str] = ()) -> int:
     knobs: Plan = build(compose(Plan, overrides))
     if knobs.budget is None:
         raise ConfigError("plan needs a run and a budget per problem: run=DIR budget=1000")
-    folder = given_folder(knobs)
+    folder, rule = given_folder(knobs), rule_of(knobs.selection)
     cells = Cells.of(read_results(folder)).complete()
-    world = grid(cells, knobs.axis, knobs.selection.rule.value)
+    world = grid(cells, knobs.axis, rule.value)
     levels = levels_of(cells, world.problems, knobs.difficulty)
     optimal = cross_fitted(world, levels, knobs.budget, knobs.seed)
     single = cross_fitted(world, np.full(len(levels), ONE_LEVEL), knobs.budget, knobs.seed)
@@ -72,7 +73,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     if len(np.unique(levels)) > 1:
         lines = [accuracy_line("by level", optimal), *lines, gain_line(optimal, single)]
     print("\n".join([*lines, *commands(chosen, searcher_knobs(folder))]))
-    drawn = chart(world, levels, knobs.axis, knobs.selection.rule, knobs.seed, cells.seeds)
+    drawn = chart(world, levels, knobs.axis, rule, knobs.seed, cells.seeds)
     for path in write(folder, world, levels, drawn):
         print(path)
     return 0

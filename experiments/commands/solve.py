@@ -3,12 +3,14 @@ r"""Searches one question and prints its answer, the votes, the cost and, with s
 usage: stepsearch solve "QUESTION" [key=value ...]
        stepsearch solve - [key=value ...]          the question comes from standard input
 
-The question is the first argument. Ctrl-C prints the answer so far.
+The question is the first argument. Ctrl-C prints the answer so far. A second scorer judges the finished solutions once
+the search has ended, and chooses the answer.
 
     stepsearch solve "((5 + 2 * 1 - 6) + (5 + 3 - -2 * 2)) =" show=tree
     stepsearch solve "((3 + 4) * 2) =" search=beam search.n=8 selection=majority
     stepsearch solve 'What is $\frac{1}{2} + \frac{1}{3}$?' policy.model=Qwen/Qwen2.5-Math-1.5B-Instruct \
         scorer.model=Qwen/Qwen2.5-Math-PRM-7B budget.generated_tokens=8000 json=tree.json
+    stepsearch solve "((3 + 4) * 2) =" second=checks selection.by=second
     stepsearch solve "(1 + 2) =" scorer=custom scorer.cls=mine:MyScorer scorer.args.threshold=0.3
 """
 
@@ -30,6 +32,7 @@ from experiments.errors import INTERRUPTED, ConfigError, RunError
 from experiments.reports.trees import cost_table, draw, votes_table
 from experiments.runs.preflight import check_kinds, load_engines
 from experiments.terminal import plain
+from search.answers.selection import Rule, Selection
 from search.solve import solve
 from search.tree import Tree
 from search.tree.cost import Budget
@@ -49,6 +52,7 @@ class Solve:
     search: Any = None
     policy: Any = None
     scorer: Any = None
+    second: Any = None
     selection: Any = None
     budget: Budget = field(default_factory=Budget)
     seed: int = 0
@@ -67,13 +71,14 @@ def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
     for name in (run.json, run.graphml):
         if name and not Path(name).expanduser().absolute().parent.is_dir():
             raise RunError(f"{name}: its folder does not exist")
-    check_kinds({"search": run.search}, run.scorer, run.selection)
+    check_kinds({"search": run.search}, run.scorer, run.selection, run.second)
     tree = Tree(text, run.seed)
     interrupted = False
-    load_engines(run.policy, run.scorer)
+    load_engines(run.policy, run.scorer, run.second)
     try:
         with Console(stderr=True).status("searching"):
-            asyncio.run(solve(text, run.search, run.policy, run.scorer, run.budget, tree=tree))
+            search = solve(text, run.search, run.policy, run.scorer, run.budget, tree=tree, second=run.second)
+            asyncio.run(search)
     except KeyboardInterrupt:
         interrupted = True
     report(tree, run, Console())
@@ -86,7 +91,7 @@ def _question(argument: str | None) -> str:
         raise ConfigError(
             'solve needs a question: stepsearch solve "QUESTION" [key=value ...], or - for standard input'
         )
-    if re.match(r"(search|policy|scorer|selection|budget|seed|show|json|graphml)[.=]\S+$", argument):
+    if re.match(r"(search|policy|scorer|second|selection|budget|seed|show|json|graphml)[.=]\S+$", argument):
         raise ConfigError(
             f"{argument!r} looks like a knob; the question comes first (or - to read it from standard input)"
         )
@@ -101,13 +106,19 @@ def _question(argument: str | None) -> str:
 
 
 def report(tree: Tree, run: Solve, out: Console) -> None:
-    """Prints the answer, votes and cost (and the tree where requested), and writes the requested files."""
-    ballot = run.selection(tree)
+    """Prints the answer, votes and cost (and the tree where requested), and writes the requested files.
+
+    An interrupted search has not been judged by the second scorer; its answer is then the majority's.
+    """
+    unjudged = tree.stopped == "cancelled" and run.second is not None
+    selection = Selection(Rule.MAJORITY) if unjudged else run.selection
+    ballot = selection(tree)
     if run.show is Show.TREE:
-        out.print(draw(tree, ballot))
+        out.print(draw(tree, ballot, selection.by))
         out.print()
     if tree.stopped == "cancelled":
-        out.print("interrupted; the result so far:")
+        chosen = ", by majority, since the second scorer has not judged it" if unjudged else ""
+        out.print(f"interrupted; the result so far{chosen}:")
     elif tree.stopped == "budget":
         out.print("stopped at the budget")
     if ballot.answer is None:

@@ -13,6 +13,7 @@ that ended before Ctrl-C or a kill are saved; `run=FOLDER` resumes the sweep.
     stepsearch sweep budget.generated_tokens=[500,1000,2000] search.mcts.simulations=1000 problems.max_level=2
     stepsearch sweep problems=gsm8k problems.path=test.jsonl policy.model=Qwen/Qwen2.5-Math-1.5B-Instruct \
         scorer.model=Qwen/Qwen2.5-Math-PRM-7B
+    stepsearch sweep second=outcome second.model=nvidia/AceMath-7B-RM selection.by=second
     stepsearch sweep run=runs/beam
     stepsearch sweep policy=toy scorer=toy searchers=[custom] search.custom.cls=mine:MySearcher search.custom.args.n=3
 """
@@ -54,6 +55,7 @@ class Sweep:
     search: Any = None
     policy: Any = None
     scorer: Any = None
+    second: Any = None
     problems: Any = None
     selection: Any = None
     searchers: list[str] = field(default_factory=lambda: ["best_of_n", "beam", "mcts", "particle_filter"])
@@ -89,12 +91,13 @@ def main(overrides: Sequence[str] = ()) -> int:
     check_tracker(run.tracker)
     problems: list[Problem] = run.problems.load()
     grid = cells(run.search, run.policy, run.budgets, run.budget)
-    check_kinds(run.search, run.scorer, run.selection)
-    models = fingerprints(policy=run.policy, scorer=run.scorer)
+    check_kinds(run.search, run.scorer, run.selection, run.second)
+    models = fingerprints(policy=run.policy, scorer=run.scorer, second=run.second)
     inputs = {"problems": fingerprint_of(asdict(problem) for problem in problems), **models}
     if command.draws > 1:
         inputs["draws"] = str(command.draws)
-    folder = command.folder("sweep", run.out, inputs, CHANGEABLE, engines=(run.policy, run.scorer))
+    engines = (run.policy, run.scorer, run.second)
+    folder = command.folder("sweep", run.out, inputs, CHANGEABLE, engines)
     stop = _search(run, names(problems, grid, run.seeds), folder, command.draws)
     results = read_results(folder) if (folder / RESULTS).stat().st_size else []
     ended = Cells.of(results)
@@ -120,7 +123,7 @@ def _search(run: Sweep, all_names: Iterable[Name], folder: Path, draws: int) -> 
         # A search that waits for scores sends no request: this many searches keep the policy's batch about full.
         concurrency = run.concurrency or getattr(run.policy, "max_num_seqs", 256)
         with progress:
-            stop = until_stopped(recorder.run(jobs(todo, run.scorer, draws), concurrency))
+            stop = until_stopped(recorder.run(jobs(todo, run.scorer, draws, run.second), concurrency))
     if stop:
         ended = f"{progress.done + len(done)} of {progress.total + len(done)} searches had ended and are saved"
         print(f"{stop.why}: {ended}; resume with run={folder}; these results favour short searches", file=sys.stderr)

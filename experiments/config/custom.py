@@ -46,6 +46,11 @@ def scorer(cls: str, args: Mapping[str, Any]) -> Scorer:
     return adapt(make("scorer", cls, args))
 
 
+def second(cls: str, args: Mapping[str, Any]) -> Scorer:
+    """The same as a second scorer."""
+    return adapt(make("second", cls, args))
+
+
 def _with_coroutine(group: str, cls: str, args: Mapping[str, Any], method: str) -> Any:
     instance = make(group, cls, args)
     if not inspect.iscoroutinefunction(getattr(instance, method.partition("(")[0], None)):
@@ -121,9 +126,8 @@ def source(group: str, cls: str) -> Path | None:
     return Path(file) if file else None
 
 
-_OWN_CLASS = re.compile(
-    r"(search|policy|scorer)(?:\.(?:custom|again))?\.(?:cls|inner|members\.\d+)"
-)  # one of the user's own
+_OWN_CLASS = re.compile(r"(search|policy|scorer|second)(?:\.(?:custom|again))?\.(?:cls|inner|members\.\d+)")
+"""The knobs that may name a class of the user's own."""
 
 
 def sources(config: DictConfig) -> dict[str, Path]:

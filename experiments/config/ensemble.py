@@ -6,6 +6,7 @@ scorer=ensemble scorer.members=[checks,mine:MyScorer] scorer.rule=tiered scorer.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 from experiments.config import custom
@@ -57,28 +58,34 @@ class Members:
 
 
 def ensemble(
-    members: list[str], rule: Combine, low: float, high: float, unit: float, args: Mapping[str, Mapping[str, Any]]
+    members: list[str],
+    rule: Combine,
+    low: float,
+    high: float,
+    unit: float,
+    args: Mapping[str, Mapping[str, Any]],
+    group: str = "scorer",
 ) -> Ensemble:
     """Builds the members and joins them. Raises ConfigError for an unknown member or knob, and for a repeated name."""
     short = [name.rpartition("@" if "@" in name else ":")[2] for name in members]
     if twice := next((name for name in short if short.count(name) > 1), None):
-        raise ConfigError(f"scorer.members: two are called {twice}; tell them apart as {twice}@one, {twice}@two")
+        raise ConfigError(f"{group}.members: two are called {twice}; tell them apart as {twice}@one, {twice}@two")
     for name in args:
         if name not in short:
-            raise ConfigError(f"scorer.args.{name}: no such member; there are {one_of(short, name) or 'none'}")
-    return Ensemble(
-        tuple(_member(n.partition("@")[0], dict(args.get(s) or {})) for n, s in zip(members, short, strict=True)),
-        rule,
-        low,
-        high,
-        unit,
-    )
+            raise ConfigError(f"{group}.args.{name}: no such member; there are {one_of(short, name) or 'none'}")
+    named = zip(members, short, strict=True)
+    built = tuple(_member(name.partition("@")[0], dict(args.get(knobs) or {}), group) for name, knobs in named)
+    return Ensemble(built, rule, low, high, unit)
 
 
-def _member(name: str, knobs: dict[str, Any]) -> Scorer:
+second = partial(ensemble, group="second")
+"""The same as a second scorer."""
+
+
+def _member(name: str, knobs: dict[str, Any], group: str) -> Scorer:
     if ":" in name:
-        return custom.scorer(name, knobs)
+        return getattr(custom, group)(name, knobs)
     if name not in SCORERS:
         valid = one_of([*SCORERS, "module:Class"], name)
-        raise ConfigError(f"scorer.members: no such scorer {name!r}; choose from {valid}")
-    return build_named(SCORERS[name], name, knobs, f"scorer.args.{name}")
+        raise ConfigError(f"{group}.members: no such scorer {name!r}; choose from {valid}")
+    return build_named(SCORERS[name], name, knobs, f"{group}.args.{name}")

@@ -42,7 +42,7 @@ def _choices(places: dict[str, str]) -> Iterator[str]:
 def _group(place: str, default: str) -> Iterator[str]:
     """The knobs of each choice of a group; where the config has a choice's own place, of that one alone."""
     group, _, package = place.partition("@")
-    shared = group == "selection"  # its choices differ in one default
+    shared = group in ("selection", "second")  # the choices differ in one default; the second has those of `scorer`
     for choice in [default] if package or shared else GROUPS[group]:
         cls = GROUPS[group][choice]
         heading = package or f"{group}={choice}"

@@ -11,6 +11,7 @@ from experiments.config.custom import Custom
 from experiments.config.ensemble import SCORERS, Members
 from experiments.config.rounds import SEARCHERS, Rounds
 from experiments.config.schema import schema
+from experiments.config.second import NoSecond
 from experiments.problems import completions, labelled, published, sets
 from policies.hf import HF
 from policies.toy import Toy
@@ -25,6 +26,7 @@ GROUPS: dict[str, dict[str, type]] = {
     },
     "policy": {"hf": HF, "vllm": VLLM, "toy": Toy, "custom": Custom},
     "scorer": {**SCORERS, "ensemble": Members, "custom": Custom},
+    "second": {"none": NoSecond, **SCORERS, "ensemble": Members, "custom": Custom},
     "problems": {
         "arithmetic": sets.Arithmetic,
         "jsonl": sets.Jsonl,
@@ -54,6 +56,8 @@ def register(group: str, choice: str) -> None:
     """Puts one choice into Hydra's ConfigStore, its dataclass as its schema."""
     knobs = GROUPS[group][choice]
     target = f"experiments.config.custom.{group}" if choice == "custom" else getattr(knobs, "target", None)
+    if (group, choice) == ("second", "ensemble"):
+        target = "experiments.config.ensemble.second"
     defaults = {"rule": Rule(choice)} if group == "selection" else {}
     node = schema(knobs, target, **defaults)
     ConfigStore.instance().store(group=group, name=choice, node=node)

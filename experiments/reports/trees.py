@@ -1,6 +1,7 @@
 """Shows a search's tree, votes and cost in a terminal. Text from models is never trusted."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +12,7 @@ from search.answers.boxes import boxed
 from search.answers.selection import Ballot
 from search.tree import Node, Tree
 from search.tree.cost import Ledger
+from search.tree.marks import MARKS, last_mark
 
 
 def votes_table(ballot: Ballot) -> Table:
@@ -32,12 +34,12 @@ def cost_table(ledger: Ledger) -> Table:
     return table
 
 
-def draw(tree: Tree, ballot: Ballot | None) -> Drawing:
+def draw(tree: Tree, ballot: Ballot | None, by: str | None = None) -> Drawing:
     """The tree, a line a step: score, visits, marks, text. The path to the answer is bold and has stars.
 
     A run of steps without a branch is drawn as one block, so that a long solution is not indented off the screen.
     """
-    best = {id(node) for node in best_path(ballot)}
+    best = {id(node) for node in best_path(ballot, by)}
     drawing = Drawing(Text(plain(tree.question), style="bold", no_wrap=True, overflow="ellipsis"))
     stack = [(drawing, tree.root)]
     while stack:
@@ -50,11 +52,12 @@ def draw(tree: Tree, ballot: Ballot | None) -> Drawing:
     return drawing
 
 
-def best_path(ballot: Ballot | None) -> list[Node]:
-    """The nodes of the winning answer's leaf of highest last score."""
+def best_path(ballot: Ballot | None, by: str | None = None) -> list[Node]:
+    """The nodes of the winning answer's leaf of highest last score by the scorer that chooses (`Selection.by`)."""
     if ballot is None or not ballot.votes:
         return []
-    return max(ballot.votes[0].leaves, key=lambda leaf: leaf.score or 0.0).line()
+    score = (lambda leaf: leaf.score) if by is None else partial(last_mark, name=by)
+    return max(ballot.votes[0].leaves, key=lambda leaf: score(leaf) or 0.0).line()
 
 
 def _run(node: Node) -> Iterator[Node]:
@@ -77,6 +80,8 @@ def _line(node: Node, best: bool) -> Text:
     line.append(f"{score} ", style="cyan")
     if "visits" in node.stats:
         line.append(f"x{node.stats['visits']} ", style="dim")
+    for name in node.stats.get(MARKS, {}):
+        line.append(f"{plain(name)} {last_mark(node, name):.3f} ", style="magenta")
     if node.finished:
         answer = boxed(node.text())
         line.append("no answer: " if answer is None else f"answer {plain(answer)}: ", style="green")

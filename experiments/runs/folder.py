@@ -24,11 +24,15 @@ _HOME = Path(__file__).resolve().parents[2]
 
 
 class Invocation(NamedTuple):
-    """A command line: the config, the overrides it is composed of, and the folder of the run to resume, if any."""
+    """A command line: the config, the overrides it is composed of, and the folder of the run to resume, if any.
+
+    `before` is the config of that run's own command line, with the defaults of today.
+    """
 
     config: DictConfig
     overrides: list[str]
     resumed: Path | None
+    before: DictConfig | None = None
 
     @property
     def draws(self) -> int:
@@ -53,7 +57,7 @@ class Invocation(NamedTuple):
         The models behind `engines` are loaded first, so a model that cannot be loaded leaves no new folder behind.
         """
         if self.resumed:
-            check_same(self.resumed, self.config, inputs, changeable)
+            check_same(self.resumed, self.config, inputs, changeable, self.before)
         load_engines(*engines)
         return self.resumed or open_run_folder(command, out, self.config, self.overrides, inputs)
 
@@ -67,8 +71,9 @@ def invocation(knobs: type, overrides: Sequence[str]) -> Invocation:
     if not folders:
         return Invocation(compose(knobs, overrides), list(overrides), None)
     folder = Path(folders[-1]).expanduser()
-    both = [*_overrides_of(folder), *(override for override in overrides if not override.startswith("run="))]
-    return Invocation(compose(knobs, both), both, folder)
+    own = _overrides_of(folder)
+    both = [*own, *(override for override in overrides if not override.startswith("run="))]
+    return Invocation(compose(knobs, both), both, folder, compose(knobs, own))
 
 
 def _overrides_of(folder: Path) -> list[str]:
@@ -120,11 +125,18 @@ def config_of(folder: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def check_same(folder: Path, config: DictConfig, inputs: Mapping[str, str], changeable: Sequence[str] = ()) -> None:
+def check_same(
+    folder: Path,
+    config: DictConfig,
+    inputs: Mapping[str, str],
+    changeable: Sequence[str] = (),
+    defaults: DictConfig | None = None,
+) -> None:
     """Raises RunError with the difference unless the run was started with this config, these inputs and the same code
     of the user's own classes.
 
-    The knobs `changeable` may differ, because they do not affect existing results.
+    The knobs `changeable` may differ, because they do not affect existing results. A knob that is newer than the run
+    has the value in `defaults`.
     """
     try:
         config_text, fingerprint_by_name = (
@@ -133,9 +145,11 @@ def check_same(folder: Path, config: DictConfig, inputs: Mapping[str, str], chan
         )
     except (OSError, ValueError) as error:
         raise RunError(f"run={folder} was cut off before it started; start a new run with out=") from error
-    before, after = (
-        _comparable(OmegaConf.to_container(c), changeable) for c in (OmegaConf.create(config_text), config)
-    )
+    stored = OmegaConf.to_container(OmegaConf.create(config_text))
+    if defaults is not None:
+        stored = _filled(stored, OmegaConf.to_container(OmegaConf.create(OmegaConf.to_yaml(defaults))))
+    now = OmegaConf.to_container(OmegaConf.create(OmegaConf.to_yaml(config)))
+    before, after = (_comparable(knobs, changeable) for knobs in (stored, now))
     if changed := [line for line in difflib.ndiff(before, after) if line[0] in "-+"]:
         raise RunError(
             f"run={folder} was started with a different config; start a new run with out=:\n" + "\n".join(changed)
@@ -147,6 +161,13 @@ def check_same(folder: Path, config: DictConfig, inputs: Mapping[str, str], chan
         raise RunError(
             f"run={folder} was started with different inputs: {', '.join(changed)}; start a new run with out="
         )
+
+
+def _filled(stored: Any, defaults: Any) -> Any:
+    """The stored values; where a dictionary lacks a key, with that of `defaults`."""
+    if not (isinstance(stored, dict) and isinstance(defaults, dict)):
+        return stored
+    return {**defaults, **{key: _filled(value, defaults.get(key)) for key, value in stored.items()}}
 
 
 def _comparable(config: Any, changeable: Sequence[str]) -> list[str]:

@@ -18,23 +18,27 @@ from search.answers.voters import Voters
 from search.errors import KindError
 from search.solve import Solved
 from search.tree import Node, Tree
-from search.tree.cost import Budget, Ledger
+from search.tree.cost import NOTHING, Budget, Ledger
 from search.tree.electorate import ELECTORATE
-from search.tree.scores import Reduction, Use, conversion, reduction_for
+from search.tree.marks import marking_costs
+from search.tree.scores import Kind, Use, conversion
 
 
 def votes(
     tree: Tree,
     gold: str | None,
-    reduction: Reduction | None,
+    selection: Selection,
     budget: Budget | None = None,
     rules: Sequence[Rule] | None = None,
 ) -> dict[str, Answer]:
-    """The answer of each rule, by default of all rules that the tree allows. Correctness is None without gold."""
+    """The answer of each rule, by default of all rules that the tree allows, in place of the selection's own.
+
+    Correctness is None without gold.
+    """
     answers: dict[str, Answer] = {}
     voters = Voters(tree, budget)
-    for rule in allowed_rules(tree, budget) if rules is None else rules:
-        ballot = Selection(rule, reduction).count(tree, voters)
+    for rule in allowed_rules(tree, budget, selection.by) if rules is None else rules:
+        ballot = replace(selection, rule=rule).count(tree, voters)
         correct = None if gold is None else correctness(ballot, lambda answer: is_right(answer, gold))
         answers[rule.value] = Answer(ballot.answer, correct)
     return answers
@@ -49,22 +53,23 @@ def is_right(answer: str, gold: str | None) -> bool:
     return gold is not None and equivalent(answer, gold)
 
 
-def samples(tree: Tree, gold: str | None, reduction: Reduction | None) -> list[Sample]:
-    """The leaves of a tree of independent samples, in order."""
+def samples(tree: Tree, gold: str | None, selection: Selection) -> list[Sample]:
+    """The leaves of a tree of independent samples, in order, with the scores by which the selection chooses."""
     leaves = tree.leaves()
-    scores = [leaf.value(reduction_for(tree.kind, reduction)) for leaf in leaves]
+    scores = [selection.value(tree, leaf) for leaf in leaves]
     answers = [boxed(leaf.text()) if leaf.finished else None for leaf in leaves]
     groups = {place: number for number, members in enumerate(group(answers)) for place in members}
+    weights = _weights(selection.kind(tree), scores)
     rows: list[Sample] = []
-    for place, (answer, score, weight) in enumerate(zip(answers, scores, _weights(tree, scores), strict=True)):
+    for place, (answer, score, weight) in enumerate(zip(answers, scores, weights, strict=True)):
         right = None if gold is None else answer is not None and is_right(answer, gold)
         rows.append(Sample(answer, groups.get(place), right, score, weight))
     return rows
 
 
-def _weights(tree: Tree, reduced: Sequence[float | None]) -> list[float | None]:
+def _weights(kind: Kind, reduced: Sequence[float | None]) -> list[float | None]:
     try:
-        convert = conversion(tree.kind, Use.VOTE).convert
+        convert = conversion(kind, Use.VOTE).convert
     except KindError:
         return [None] * len(reduced)
     known = [place for place, value in enumerate(reduced) if value is not None]
@@ -75,23 +80,27 @@ def _weights(tree: Tree, reduced: Sequence[float | None]) -> list[float | None]:
     return weights
 
 
-def anytime(tree: Tree, gold: str, reduction: Reduction | None, rules: Sequence[Rule] | None = None) -> list[Mark]:
+def anytime(tree: Tree, gold: str, selection: Selection, rules: Sequence[Rule] | None = None) -> list[Mark]:
     """What each rule would have answered at every smaller budget.
 
     There is a mark for each birth of a finished leaf, or change of vote weights, that changes the correctness of some
-    rule's answer. It holds the search's cost by then, on every axis. Before the first mark there is no answer.
+    rule's answer. It holds the search's cost by then, on every axis, and that of the second scorer that the selection
+    names, for the leaves that had finished. Before the first mark there is no answer.
     """
-    rules = allowed_rules(tree) if rules is None else rules  # the same at every budget
+    rules = allowed_rules(tree, by=selection.by) if rules is None else rules  # the same at every budget
     births = [leaf.birth for leaf in tree.leaves() if leaf.finished and leaf.birth]
     if births:
         first = min(map(_order, births))
         births += [event.birth for event in tree.events(ELECTORATE) if _order(event.birth) >= first]
+    seconds = {} if selection.by is None else marking_costs(tree, selection.by)
     marks: list[Mark] = []
     for birth in sorted({birth._replace(seconds=0) for birth in births}, key=_order):
         ended = replace(tree.budget, generated_tokens=max(birth.generated_tokens, 1), flops=birth.flops or None)
-        correct = {rule: answer.correct or 0.0 for rule, answer in votes(tree, gold, reduction, ended, rules).items()}
+        correct = {rule: answer.correct or 0.0 for rule, answer in votes(tree, gold, selection, ended, rules).items()}
         if not marks or correct != marks[-1].correct:
-            marks.append(Mark({name: cost(birth) for name, cost in AXIS_COST.items()}, correct))
+            second = [seconds.get(leaf, NOTHING) for leaf in tree.leaves(ended)]
+            spent = birth.with_scorer(sum(second, NOTHING))
+            marks.append(Mark({name: cost(spent) for name, cost in AXIS_COST.items()}, correct))
     return marks
 
 
@@ -139,18 +148,17 @@ def judge(
     solved: Solved,
     problem: Problem,
     cell: CellKey,
-    reduction: Reduction | None,
+    selection: Selection,
     smaller: Sequence[int] | None = None,
-    rule: Rule | None = None,
 ) -> Result:
-    """The result of a search, with the answers by all rules that the tree allows and by `rule`.
+    """The result of a search, with the answers by all rules that the tree allows and by the selection's own.
 
     Blocks while answers are compared: call it in a thread.
     """
     tree, error, read = solved.tree, solved.error, _Read()
     if error is None:
         try:
-            read = _read(solved, problem.answer, reduction, rule)
+            read = _read(solved, problem.answer, selection)
         except Exception as failure:  # one tree that cannot be graded must not end the sweep
             error = failure
     result = Result(
@@ -192,19 +200,19 @@ class _Read(NamedTuple):
     anytime: list[Mark] | None = None
 
 
-def _read(solved: Solved, gold: str | None, reduction: Reduction | None, rule: Rule | None) -> _Read:
+def _read(solved: Solved, gold: str | None, selection: Selection) -> _Read:
     tree, searcher = solved.tree, solved.job.searcher
     independent = getattr(searcher, "independent", False) and tree.stopped == "done"
     # A particle filter's tree at a budget before its first population: every finished leaf has weight one.
-    asked = [Rule.PARTICLE] * getattr(searcher, "populations", False) + ([] if rule is None else [rule])
-    rules = list(dict.fromkeys([*allowed_rules(tree), *asked]))
+    asked = [*([Rule.PARTICLE] * getattr(searcher, "populations", False)), selection.rule]
+    rules = list(dict.fromkeys([*allowed_rules(tree, by=selection.by), *asked]))
     return _Read(
-        selections=votes(tree, gold, reduction, rules=rules),
+        selections=votes(tree, gold, selection, rules=rules),
         oracle=None if gold is None else oracle(tree, lambda answer: is_right(answer, gold)),
         distinct=distinct(tree),
-        samples=samples(tree, gold, reduction) if independent else None,
+        samples=samples(tree, gold, selection) if independent else None,
         sharing=sharing(tree) if independent else None,
-        anytime=anytime(tree, gold, reduction, rules)
+        anytime=anytime(tree, gold, selection, rules)
         if gold is not None and getattr(searcher, "anytime", False)
         else None,
     )

@@ -154,8 +154,8 @@ def names(problems: Sequence[Problem], grid: Sequence[Cell], seeds: Sequence[int
                     yield Name(place, problem, cell, seed)
 
 
-def jobs(work: Iterable[Name], scorer: Scorer, draws: int = DRAWS) -> Iterator[Job]:
+def jobs(work: Iterable[Name], scorer: Scorer, draws: int = DRAWS, second: Scorer | None = None) -> Iterator[Job]:
     """The jobs for `solve_all`, without the gold answers."""
     for name in work:
         cell = name.cell
-        yield Job(name.problem.question, cell.search, cell.policy, scorer, cell.budget, name.seed, name, draws)
+        yield Job(name.problem.question, cell.search, cell.policy, scorer, cell.budget, name.seed, name, draws, second)

@@ -2,25 +2,29 @@
 
 from collections.abc import Iterator, Sequence
 
+from experiments.errors import ConfigError
 from experiments.problems.solution import Solution, as_tree
 from experiments.runs.grading import distinct, is_right, samples, votes
 from experiments.runs.results import Answer, CellKey, Result
-from search.answers.selection import Rule, allowed_rules, oracle
+from search.answers.selection import Rule, Selection, allowed_rules, oracle
 from search.tree.cost import Ledger
-from search.tree.scores import Reduction
 
 INDEPENDENT = "best_of_n"
 
 
 def imported(
-    by_problem: Sequence[Sequence[Solution]], n: int, searcher: str, reduction: Reduction | None, seed: int
+    by_problem: Sequence[Sequence[Solution]], n: int, searcher: str, selection: Selection, seed: int
 ) -> Iterator[Result]:
-    """A result for each problem, from its first n solutions."""
+    """A result for each problem, from its first n solutions. Raises ConfigError where the selection names a second
+    scorer, since nobody has judged these samples.
+    """
+    if selection.by is not None:
+        raise ConfigError(f"selection.by={selection.by}: no second scorer has judged these samples; leave it out")
     for solutions in by_problem:
         first, gold = solutions[:n], solutions[0].answer
         unscored = any(solution.scores is None for solution in first)
         tree = as_tree(first, {solution.id: solution.scores or () for solution in first})
-        known = votes(tree, gold, reduction, rules=[Rule.MAJORITY] if unscored else allowed_rules(tree))
+        known = votes(tree, gold, selection, rules=[Rule.MAJORITY] if unscored else allowed_rules(tree))
         unknown = {rule.value: Answer(None, None) for rule in allowed_rules(tree)}
         yield Result(
             problem=problem_name(first[0]),
@@ -36,7 +40,7 @@ def imported(
             ledger=_ledger(first),
             error=None,
             distinct=distinct(tree),
-            samples=samples(tree, gold, reduction) if searcher == INDEPENDENT else None,
+            samples=samples(tree, gold, selection) if searcher == INDEPENDENT else None,
         )
 
 

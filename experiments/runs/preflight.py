@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from search.answers.selection import Rule, Selection
-from search.errors import KindError
+from search.errors import KindError, KnobError
 from search.protocols import Scorer
-from search.solve import Searcher, solve
+from search.solve import SECOND, Searcher, solve
 from search.tree import Node
+from search.tree.marks import check_kind
 from search.tree.scores import Use, conversion, reduction_for
 
 
@@ -30,14 +31,33 @@ class _Probe:
         raise _FirstRequest
 
 
-def check_kinds(searchers: Mapping[str, Searcher], scorer: Scorer, selection: Selection) -> None:
-    """Raises KindError where a searcher, the reduction or the vote cannot use the scorer's kind of score.
+def check_second(second: Scorer | None, selection: Selection) -> None:
+    """Raises KnobError unless the selection names the second scorer that there is, KindError where that one ranks."""
+    if second is None and selection.by is not None:
+        raise KnobError(
+            f"selection.by={selection.by}, but there is no second scorer; choose one, second=outcome, or leave it out"
+        )
+    if second is not None and selection.by is None:
+        raise KnobError(f"the second scorer would choose nothing; add selection.by={SECOND}, or leave second out")
+    if second is not None and selection.by != SECOND:
+        raise KnobError(f"selection.by={selection.by}: no such scorer; the name of the second one is {SECOND}")
+    if second is not None:
+        check_kind(SECOND, second.kind)
+
+
+def check_kinds(
+    searchers: Mapping[str, Searcher], scorer: Scorer, selection: Selection, second: Scorer | None = None
+) -> None:
+    """Raises KindError where a searcher cannot use the scorer's kind of score, or the reduction or the vote that of the
+    scorer that chooses; KnobError as `check_second`.
 
     A searcher checks the kind before its first request, so each one runs until that request.
     """
-    reduction_for(scorer.kind, selection.reduction)
+    check_second(second, selection)
+    chooser = scorer if second is None else second
+    reduction_for(chooser.kind, selection.reduction)
     if selection.rule is Rule.WEIGHTED:
-        conversion(scorer.kind, Use.VOTE)
+        conversion(chooser.kind, Use.VOTE)
     if selection.rule is Rule.PARTICLE and not any(getattr(s, "populations", True) for s in searchers.values()):
         raise KindError("selection=particle needs search=particle_filter; choose best, majority or weighted")
     for name, searcher in searchers.items():

@@ -64,8 +64,7 @@ class Recorder:
     async def _write(self, solved: Solved) -> None:
         name: Name = solved.job.name
         problem, cell = name.problem, name.cell
-        rule, reduction = self._selection.rule, self._selection.reduction
-        result = await asyncio.to_thread(judge, solved, problem, cell.key, reduction, cell.smaller, rule)
+        result = await asyncio.to_thread(judge, solved, problem, cell.key, self._selection, cell.smaller)
         try:
             if self._trees is not None:
                 write_tree(self._trees / file_name(name), solved.tree)

@@ -1,24 +1,33 @@
 """Where steps and solutions end: one rule, the same on every engine.
 
-A step ends with the token whose text contains the delimiter, or at `max_step_tokens`. A solution ends at the end
-token, or at a step's end once the step holds a complete `\\boxed{}`. `max_steps`, `max_tokens` and the context cut it.
+A step ends where its boundary rule says so, by default with the token that completes the delimiter, or at
+`max_step_tokens`. A solution ends at the end token, or at a step's end once the step holds a complete `\\boxed{}`.
+`max_steps`, `max_tokens` and the context cut it.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from policies.engines.boundary import Boundary, Token
 from search.answers.boxes import has_boxed
 from search.errors import check_knob
 from search.tree.step import End, Step
+
+_BROKEN = "\ufffd"  # stands for bytes that are no whole character
+_LONGEST = 8  # tokens of one character at most
 
 
 class Vocabulary(NamedTuple):
     """What the rule needs from a tokenizer."""
 
-    delimiter_ids: frozenset[int]  # ids whose own text contains the delimiter
+    texts: Sequence[str]  # of each id
     end_ids: frozenset[int]
     decode: Callable[[Sequence[int]], str]  # special tokens left out
+
+    def text(self, token_id: int) -> str:
+        """The token's own text; empty where a model has more ids than its tokenizer."""
+        return self.texts[token_id] if token_id < len(self.texts) else ""
 
 
 @dataclass(frozen=True)
@@ -34,77 +43,118 @@ class Limits:
             check_knob(self, knob, least=1)
 
 
+def most_tokens(limits: Limits, steps_before: int, tokens_before: int, room: int, max_steps: int | None) -> int:
+    """The most tokens that a continuation may have; at least one."""
+    steps = limits.max_steps - steps_before
+    steps = steps if max_steps is None else min(steps, max_steps)
+    return max(1, min(max(1, steps) * limits.max_step_tokens, limits.max_tokens - tokens_before, room))
+
+
 class Cutter:
     """Cuts one continuation into steps as its tokens arrive: push them until `done`.
 
     `steps_before` and `tokens_before` count those of the path so far, `room` the tokens left in the context, and
-    `max_steps` the requested steps (None: to the end of the solution).
+    `max_steps` the requested steps (None: to the end of the solution). The first step begins with the `given` tokens,
+    which count for no limit; they have log-probability and entropy 0.
     """
 
     def __init__(
         self,
         vocabulary: Vocabulary,
+        boundary: Boundary,
         limits: Limits,
         steps_before: int,
         tokens_before: int,
         room: int,
         max_steps: int | None,
+        given: Sequence[int] = (),
     ) -> None:
         self.done = False
         self.steps: list[Step] = []
         self.tokens = 0
-        self.room = room
-        self._vocabulary, self._limits = vocabulary, limits
+        """pushed so far"""
+        self._vocabulary, self._boundary, self._limits = vocabulary, boundary, limits
         self._steps_before, self._tokens_before, self._steps_limit = steps_before, tokens_before, max_steps
+        self._room = room
+        self._most = most_tokens(limits, steps_before, tokens_before, room, max_steps)
         self._clear()
+        for token_id in given:
+            self._given += 1
+            self._add(token_id, 0.0, 0.0)
+
+    @property
+    def left(self) -> int:
+        """Tokens until it must end."""
+        return max(1, self._most - self.tokens)
+
+    @property
+    def left_in_step(self) -> int:
+        """Tokens until the running step must end."""
+        return min(self.left, self._limits.max_step_tokens - len(self._ids) + self._given)
 
     def push(self, token_id: int, logprob: float, entropy: float | None = None) -> None:
         """Adds one generated token. Raises ValueError where the continuation has ended."""
         if self.done:
             raise ValueError("a token was pushed onto a continuation that has ended")
         self.tokens += 1
+        boundary = self._add(token_id, logprob, entropy)
+        end = End.EOS if token_id in self._vocabulary.end_ids else End.DELIMITER if boundary else self._cause()
+        if end is not None:
+            self._cut(end)
+
+    def _add(self, token_id: int, logprob: float, entropy: float | None) -> bool:
+        """Whether the running step ends with this token, by the boundary rule."""
         self._ids.append(token_id)
         self._logprobs.append(logprob)
         if entropy is not None:
             self._entropy.append(entropy)
-        end = self._cause(token_id)
-        if end is not None:
-            self._cut(end)
+        return self._ends(Token(token_id, self._text(token_id), logprob, entropy, len(self._ids) - self._given))
 
-    def _cause(self, token_id: int) -> End | None:
-        """Why the running step ends with this token, or None where it continues."""
-        if token_id in self._vocabulary.end_ids:
-            return End.EOS
-        if token_id in self._vocabulary.delimiter_ids:
-            return End.DELIMITER
-        if len(self._ids) >= self._limits.max_step_tokens:
+    def _text(self, token_id: int) -> str:
+        """What the token adds to the step's text; a character in parts is added once it is whole."""
+        text = self._vocabulary.text(token_id)
+        if not self._parts and _BROKEN not in text:
+            return text
+        self._parts.append(token_id)
+        text = self._vocabulary.decode(self._parts)
+        if text.endswith(_BROKEN) and len(self._parts) < _LONGEST:
+            return ""
+        self._parts.clear()
+        return text
+
+    def _cause(self) -> End | None:
+        """The limit at which the running step ends, or None where it continues."""
+        if len(self._ids) - self._given >= self._limits.max_step_tokens:
             return End.STEP_TOKENS
         return self._limit()
 
     def _cut(self, end: End) -> None:
         text = self._vocabulary.decode(self._ids)
-        if end in (End.DELIMITER, End.STEP_TOKENS):
-            end = self._after_boundary(text, end)
+        if end is not End.EOS:
+            end = End.ANSWER if has_boxed(text) else self._limit() or self._last() or end
         entropy = tuple(self._entropy) if len(self._entropy) == len(self._ids) else None
-        step = Step(text, tuple(self._ids), tuple(self._logprobs), end, entropy)
+        closing = int(end is End.EOS)
+        step = Step(text, tuple(self._ids), tuple(self._logprobs), end, entropy, given=self._given, closing=closing)
         self.steps.append(step)
         self.done = step.finished or step.truncated or len(self.steps) == self._steps_limit
         self._clear()
 
-    def _after_boundary(self, text: str, end: End) -> End:
-        """A boundary ends the solution where the step has its answer, or where a limit leaves no room for another."""
-        if has_boxed(text):
-            return End.ANSWER
-        last = self._steps_before + len(self.steps) + 1 >= self._limits.max_steps
-        return self._limit() or (End.MAX_STEPS if last else end)
-
     def _limit(self) -> End | None:
-        """The limit that the last token reaches."""
+        """The limit of the path that the last token reaches."""
         if self._tokens_before + self.tokens >= self._limits.max_tokens:
             return End.MAX_TOKENS
-        return End.CONTEXT if self.tokens >= self.room else None
+        return End.CONTEXT if self.tokens >= self._room else None
+
+    def _last(self) -> End | None:
+        """Whether the running step is the last that the path may have."""
+        steps = self._steps_before + len(self.steps) + 1
+        return End.MAX_STEPS if steps >= self._limits.max_steps else None
 
     def _clear(self) -> None:
+        """Begins a step."""
+        self._given = 0
         self._ids: list[int] = []
         self._logprobs: list[float] = []
         self._entropy: list[float] = []
+        self._parts: list[int] = []
+        self._ends = self._boundary.watch()

@@ -13,6 +13,7 @@ from torch.nn.functional import pad
 from transformers import AutoModelForCausalLM
 
 from policies.engines.batching import Batcher, Ticket
+from policies.engines.boundary import Boundary
 from policies.engines.flops import Flops
 from policies.engines.hf import context_length, load_config, load_tokenizer, load_weights, turn
 from policies.engines.meter import Meter
@@ -25,14 +26,14 @@ from search.tree.cost import NOTHING, Cost
 class HFWriter:
     """A causal language model behind a queue; `meter` counts what it spends."""
 
-    def __init__(self, model: str, device: str, dtype: str, batch_size: int, delimiter: str) -> None:
-        self.device = device
+    def __init__(self, model: str, device: str, dtype: str, batch_size: int, boundary: Boundary) -> None:
+        self.device, self.boundary = device, boundary
         self.tokenizer = load_tokenizer(model)
         self.model = causal_model(model, device, dtype)
         self.context = context_length(self.model.config)
         # Nothing else of the checkpoint's generation_config has an effect.
         ends = getattr(self.model.generation_config, "eos_token_id", None)
-        self.vocabulary = vocabulary(self.tokenizer, ends, delimiter)
+        self.vocabulary = vocabulary(self.tokenizer, ends, boundary)
         self.meter = Meter()
         self._batch: Batcher[Row, None] = Batcher(self._run, batch_size, _group, lambda row: len(row.prompt))
         self._optional = {"position_ids", "logits_to_keep"} & set(inspect.signature(self.model.forward).parameters)
@@ -42,30 +43,35 @@ class HFWriter:
         return Flops.of(self.model.base_model, self.model.get_output_embeddings().weight.numel())
 
     async def write(self, rows: Sequence[Row]) -> None:
-        """Fills in steps and cost of all rows. Cancelled, they stop at their next token."""
+        """Fills in steps and cost of all rows. Cancelled, it returns once they have stopped, at their next token."""
         try:
             async with asyncio.TaskGroup() as group:
                 for row in rows:
                     group.create_task(self._batch(row))
+        except asyncio.CancelledError:
+            await self.meter.stop(rows)
+            raise
         except BaseException:
             for row in rows:
                 self.meter.abandon(row)
             raise
 
+    def worst_case(self, prompt: int, tokens: int, max_steps: int | None) -> Cost:
+        """Of a continuation of so many tokens; a batch that fails is made again, and its cost abandoned."""
+        return self._cost(prompt, tokens)
+
     def _run(self, tickets: Sequence[Ticket[Row]]) -> list[None]:
-        live = [ticket for ticket in tickets if not ticket.cancelled]
-        for ticket in live:
-            ticket.item.begin(self.vocabulary, self.context)
-        try:
-            with turn(self.device), torch.inference_mode():
-                self._generate(live)
-        except BaseException:
-            for ticket in live:
-                self.meter.waste(self._cost(ticket.item))
-            raise
-        for ticket in live:
-            ticket.item.steps = tuple(ticket.item.cutter.steps)
-            self.meter.done(ticket.item, self._cost(ticket.item))
+        with turn(self.device), torch.inference_mode():
+            due = [ticket for ticket in tickets if not ticket.cancelled and ticket.item.cost is None]
+            for ticket in due:
+                ticket.item.begin(self.vocabulary, self.boundary, self.context)
+            begun = [ticket for ticket in due if self.meter.begins(ticket.item)]
+            try:
+                self._generate(begun)
+            except BaseException:
+                for row in (ticket.item for ticket in begun if ticket.item.cost is None):
+                    self.meter.fail(row, self._cost(len(row.prompt), row.cutter.tokens))
+                raise
         return [None] * len(tickets)
 
     def _generate(self, running: Sequence[Ticket[Row]]) -> None:
@@ -80,7 +86,7 @@ class HFWriter:
         for position in count():
             output = self._forward(ids, mask, places, cache)
             drawn = draw(output.logits[:, -1], sampling, seeds, position)
-            unfinished = _push(running, *drawn.tolist())
+            unfinished = self._push(running, *drawn.tolist())
             if not unfinished:
                 return
             # decode
@@ -101,8 +107,22 @@ class HFWriter:
             **{name: optional[name] for name in self._optional},
         )
 
-    def _cost(self, row: Row) -> Cost:
-        tokens, prompt = row.cutter.tokens, len(row.prompt)
+    def _push(
+        self, tickets: Sequence[Ticket[Row]], tokens: list[float], logprobs: list[float], entropy: list[float]
+    ) -> list[int]:
+        """Gives each row its token; the places of the rows that continue. One that is done or cancelled ends."""
+        unfinished: list[int] = []
+        for place, (ticket, token, *figures) in enumerate(zip(tickets, tokens, logprobs, entropy, strict=True)):
+            row = ticket.item
+            row.cutter.push(int(token), *figures)
+            if not (row.cutter.done or ticket.cancelled):
+                unfinished.append(place)
+                continue
+            row.steps = tuple(row.cutter.steps)
+            self.meter.done(row, self._cost(len(row.prompt), row.cutter.tokens))
+        return unfinished
+
+    def _cost(self, prompt: int, tokens: int) -> Cost:
         if not tokens:
             return NOTHING
         # The last token is sampled but never read; each of the others is computed once.
@@ -116,21 +136,17 @@ def _group(row: Row) -> tuple[Sampling, bool]:
 
 
 def _padded_left(prompts: Sequence[Sequence[int]], device: str) -> tuple[Tensor, Tensor]:
-    """Ids and mask, both [rows, width]; the mask hides the padding."""
+    """Ids and mask, both [rows, width]; the mask hides the padding. A prompt that rows share is converted once."""
     # On CPU every row is padded: without a mask PyTorch decodes grouped-query attention in bf16 ten times slower.
     width = max(map(len, prompts)) + (torch.device(device).type == "cpu")
-    ids = torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=device)
-    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
-    return ids, mask
-
-
-def _push(
-    tickets: Sequence[Ticket[Row]], tokens: list[float], logprobs: list[float], entropy: list[float]
-) -> list[int]:
-    """Gives each row its token; the places of the rows that continue, neither done nor cancelled."""
-    for ticket, token, logprob, nats in zip(tickets, tokens, logprobs, entropy, strict=True):
-        ticket.item.cutter.push(int(token), logprob, nats)
-    return [i for i, ticket in enumerate(tickets) if not (ticket.item.cutter.done or ticket.cancelled)]
+    shared = {id(prompt): prompt for prompt in prompts}
+    tensors = {name: torch.tensor(prompt) for name, prompt in shared.items()}
+    ids = torch.zeros(len(prompts), width, dtype=torch.long)
+    for row, prompt in enumerate(prompts):
+        ids[row, width - len(prompt) :] = tensors[id(prompt)]
+    lengths = torch.tensor([[len(prompt)] for prompt in prompts])
+    mask = (torch.arange(width) >= width - lengths).long()
+    return ids.to(device), mask.to(device)
 
 
 @lru_cache(maxsize=4)
@@ -145,6 +161,6 @@ def causal_model(model: str, device: str, dtype: str) -> Any:
 
 
 @lru_cache(maxsize=8)
-def shared_writer(model: str, device: str, dtype: str, batch_size: int, delimiter: str) -> HFWriter:
+def shared_writer(model: str, device: str, dtype: str, batch_size: int, boundary: Boundary) -> HFWriter:
     """One writer, shared by all policies of the same knobs."""
-    return HFWriter(model, device, dtype, batch_size, delimiter)
+    return HFWriter(model, device, dtype, batch_size, boundary)

@@ -1,12 +1,12 @@
-"""What every engine that writes steps shares: the row it fills in, and where its tokenizer ends steps and solutions."""
+"""What every engine that writes steps shares: the row it fills in, and what it needs of the tokenizer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from policies.engines.boundary import Boundary, Delimiter
 from policies.engines.ends import Cutter, Limits, Vocabulary
 from policies.engines.meter import Work
-from policies.engines.models import ModelError
 from search.tree.step import Step
 
 
@@ -23,33 +23,35 @@ class Sampling:
 class Row(Work):
     """One continuation to write, and its steps once written."""
 
-    prompt: list[int]  # question and path
+    prompt: Sequence[int]
+    """question, path and given tokens; rows may share it"""
     seed: int
     sampling: Sampling
     limits: Limits
     steps_before: int
     tokens_before: int
     max_steps: int | None
+    given: Sequence[int] = ()
+    """the tokens at the end of the prompt with which the first step begins"""
     steps: tuple[Step, ...] = ()
     cutter: Cutter = field(init=False)
 
-    def begin(self, vocabulary: Vocabulary, context: int) -> None:
+    def begin(self, vocabulary: Vocabulary, boundary: Boundary, context: int) -> None:
         """Makes the cutter that will end this row; `context` is the model's."""
-        room = context - len(self.prompt)
-        self.cutter = Cutter(vocabulary, self.limits, self.steps_before, self.tokens_before, room, self.max_steps)
+        before, room = (self.steps_before, self.tokens_before), context - len(self.prompt)
+        self.cutter = Cutter(vocabulary, boundary, self.limits, *before, room, self.max_steps, self.given)
 
 
-def vocabulary(tokenizer: Any, ends: int | Sequence[int] | None, delimiter: str) -> Vocabulary:
-    """End tokens are the tokenizer's and the checkpoint's, `ends`. With an empty delimiter no token ends a step.
+def vocabulary(tokenizer: Any, ends: int | Sequence[int] | None, boundary: Boundary) -> Vocabulary:
+    """End tokens are the tokenizer's and the checkpoint's, `ends`.
 
-    Raises ModelError where no token holds the delimiter.
+    Raises ModelError where the model cannot write the delimiter.
     """
     end_ids = {tokenizer.eos_token_id, *(ends if isinstance(ends, Sequence) else [ends])} - {None}
     texts = decode_all(tokenizer, [[i] for i in range(len(tokenizer))])
-    delimiters = frozenset(i for i, text in enumerate(texts) if delimiter and delimiter in text)
-    if delimiter and not delimiters:
-        raise ModelError(f"delimiter={delimiter!r}: no token of the model holds it; choose a shorter one")
-    return Vocabulary(delimiters, frozenset(end_ids), lambda ids: decode_all(tokenizer, [ids])[0])
+    if isinstance(boundary, Delimiter):
+        boundary.check(texts)
+    return Vocabulary(texts, frozenset(end_ids), lambda ids: decode_all(tokenizer, [ids])[0])
 
 
 def decode_all(tokenizer: Any, ids_RT: Sequence[Sequence[int]]) -> list[str]:

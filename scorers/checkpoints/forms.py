@@ -133,11 +133,13 @@ class Whole:
         return Encoded(ids, [len(ids) - 1] * len(texts))
 
 
+@lru_cache(maxsize=64)  # a tokenizer makes its dictionary of 150,000 words anew for each question
 def token_id(tokenizer: Any, token: str) -> int:
     """Raises ModelError where it is not one token of the vocabulary."""
-    if token not in tokenizer.get_vocab():
+    vocabulary = tokenizer.get_vocab()
+    if token not in vocabulary:
         raise ModelError(f"its tokenizer has no {token}, which stands after each step")
-    return tokenizer.get_vocab()[token]
+    return vocabulary[token]
 
 
 def _appended(ids: list[int], tokenizer: Any, texts: Sequence[str], after: Sequence[int]) -> Encoded:

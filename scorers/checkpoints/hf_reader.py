@@ -1,5 +1,6 @@
 """Reads solutions with a reward model on Transformers: batched, sorted by length, little padded."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +18,7 @@ from scorers.checkpoints.head_kinds import Checkpoint, load
 from scorers.checkpoints.heads import Head, Words
 from scorers.checkpoints.step_reader import StepReader
 from search.protocols import Scored
-from search.tree.cost import Cost
+from search.tree.cost import NOTHING, Cost
 
 PADDING = 1.2  # most padded tokens for each real one
 
@@ -53,32 +54,39 @@ class HFReader(StepReader):
         reading = Reading(ids, tags)
         try:
             scores = await self._batch(reading)
+        except asyncio.CancelledError:
+            raise await self._stopped(reading) from None
         except BaseException:
             self.meter.abandon(reading)
             raise
         return Scored(scores, self._cost(reading))
+
+    def worst_case(self, tokens: int, places: Sequence[int] | None = None) -> Cost:
+        """Of one pass."""
+        heads = tokens if places is None else len(places)
+        return Cost(computed=tokens, flops=self.flops.forward(0, tokens, heads))
 
     def _cost(self, reading: Reading) -> Cost:
         tokens = len(reading.ids)
         return Cost(computed=tokens, flops=self.flops.forward(0, tokens, len(reading.tags)))
 
     def _run(self, tickets: Sequence[Ticket[Reading]]) -> list[list[float]]:
-        """Readings come sorted by length; a batch is split where padding would exceed PADDING."""
-        readings = [ticket.item for ticket in tickets]
-        try:
-            with turn(self.device), torch.inference_mode():
-                for part in split([len(reading.ids) for reading in readings], PADDING):
-                    self._read([ticket.item for ticket in tickets[part] if not ticket.cancelled])
-        except BaseException:
-            for reading in readings:
-                if reading.scores is not None:
-                    self.meter.waste(self._cost(reading))
-                    reading.scores = None
-            raise
-        for reading in readings:
-            if reading.scores is not None:
-                self.meter.done(reading, self._cost(reading))
-        return [reading.scores or [] for reading in readings]
+        """Readings come sorted by length; a batch is split where padding would exceed PADDING.
+
+        Where a part fails, the queue asks for each reading by itself; those that were read before are not read again.
+        """
+        with turn(self.device), torch.inference_mode():
+            for part in split([len(ticket.item.ids) for ticket in tickets], PADDING):
+                begun = [t.item for t in tickets[part] if not t.cancelled and self.meter.begins(t.item)]
+                try:
+                    self._read(begun)
+                except BaseException:
+                    for reading in begun:
+                        self.meter.fail(reading, NOTHING)
+                    raise
+                for reading in begun:
+                    self.meter.done(reading, self._cost(reading))
+        return [ticket.item.scores or [] for ticket in tickets]
 
     def _read(self, readings: Sequence[Reading]) -> None:
         """Fills in the scores of readings."""
@@ -104,6 +112,9 @@ class HFReader(StepReader):
 
 class LikelihoodReader(HFReader):
     """Log-probabilities of stretches of a text: `read(ids, ends)` gives one for each pair of neighbouring ends."""
+
+    def worst_case(self, tokens: int, places: Sequence[int] | None = None) -> Cost:
+        return super().worst_case(tokens)
 
     def _cost(self, reading: Reading) -> Cost:
         tokens = len(reading.ids)

@@ -5,7 +5,9 @@ prompt ends at the newest step's place, so that one is always among them. A lang
 gets one request per place. Likelihoods are computed anew, because vLLM caches none of a prompt's.
 """
 
+import asyncio
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -41,11 +43,15 @@ class VLLMReader(StepReader):
         reading = Reading()
         try:
             return await self.server.run(self._charged(reading, ids, places, search_id.get()))
+        except asyncio.CancelledError:
+            raise await self._stopped(reading) from None
         except BaseException:
             self.meter.abandon(reading)
             raise
 
     async def _charged(self, reading: "Reading", ids: list[int], places: list[int], salt: str | None) -> Scored:
+        if not self.meter.begins(reading):
+            raise asyncio.CancelledError
         try:
             scores = await self._read(reading, ids, places, salt)
             return Scored(scores, reading.cost_so_far._replace(calls=1))
@@ -60,18 +66,26 @@ class VLLMReader(StepReader):
         raise NotImplementedError
 
     def _charge(self, reading: "Reading", output: Any) -> None:
-        raise NotImplementedError
-
-    def _add(self, reading: "Reading", output: Any, heads: int | None = None) -> None:
-        """Adds the cost of one request, whose head ran for `heads` tokens, or for all."""
+        """Adds the cost of one request; an output without results does not tell it."""
+        if output is None or not self._results(output):
+            reading.at_least = True
+            return
         cached = output.num_cached_tokens or 0
         computed = len(output.prompt_token_ids) - cached
-        flops = self.flops.forward(cached, computed, computed if heads is None else heads)
+        flops = self.flops.forward(cached, computed, self._heads(computed))
         reading.cost_so_far += Cost(computed=computed, cached=cached, calls=0, flops=flops)
+
+    def _results(self, output: Any) -> int:
+        """How many results an output holds; none where its request was aborted before."""
+        return len(output.outputs[0].token_ids)
+
+    def _heads(self, computed: int) -> int:
+        """For how many of the computed tokens the head ran."""
+        return computed
 
 
 class Reading(Work):
-    """The reading of one path; `cost_so_far` sums its requests."""
+    """The requests that read one path; `cost_so_far` is their sum."""
 
     cost_so_far: Cost = NOTHING
 
@@ -96,9 +110,13 @@ class RowReader(VLLMReader):
                 return scores
         raise RuntimeError(f"vLLM returned no valid scores for {len(ids)} tokens, {TRIES + 1} times over")
 
-    def _charge(self, reading: Reading, output: Any) -> None:
-        if output is not None and len(output.outputs.data):
-            self._add(reading, output)
+    def _results(self, output: Any) -> int:
+        return len(output.outputs.data)
+
+    def worst_case(self, tokens: int, places: Sequence[int] | None = None) -> Cost:
+        """Of all tries."""
+        flops = (TRIES + 1) * self.flops.forward(0, tokens, tokens)
+        return Cost(computed=(TRIES + 1) * tokens, flops=flops)
 
 
 def scores_at(output: Any, places: list[int], probabilities: bool = True) -> list[float] | None:
@@ -132,9 +150,15 @@ class WordReader(VLLMReader):
             scores.append(0.5 * (1 + math.tanh((good - bad) / 2)))  # the softmax of two
         return scores
 
-    def _charge(self, reading: Reading, output: Any) -> None:
-        if output is not None and output.outputs[0].token_ids:
-            self._add(reading, output, heads=1)
+    def _heads(self, computed: int) -> int:
+        return 1
+
+    def worst_case(self, tokens: int, places: Sequence[int] | None = None) -> Cost | None:
+        """Of one request a place, each of which may find nothing in the cache."""
+        if places is None:
+            return None
+        flops = sum(self.flops.forward(0, place + 1, 1) for place in places)
+        return Cost(computed=sum(place + 1 for place in places), flops=flops)
 
 
 class LikelihoodReader(VLLMReader):
@@ -151,9 +175,8 @@ class LikelihoodReader(VLLMReader):
         ]
         return [math.fsum(logprobs[a:b]) for a, b in pairwise(places)]
 
-    def _charge(self, reading: Reading, output: Any) -> None:
-        if output is not None and output.outputs[0].token_ids:
-            self._add(reading, output)
+    def worst_case(self, tokens: int, places: Sequence[int] | None = None) -> Cost:
+        return Cost(computed=tokens, flops=self.flops.forward(0, tokens, tokens))
 
 
 def _head_parameters(empty: Any) -> int:

@@ -14,7 +14,10 @@ from search.errors import KnobError
 from search.tree import Node, Tree
 from search.tree.cost import Budget
 from search.tree.electorate import ELECTORATE
+from search.tree.marks import mark, marking_kind
 from search.tree.scores import Array, Kind, Reduction, Use, allows, conversion, reduction_for
+
+_REMEDY = "search.mark(tree, name, scorer) judges the finished leaves"
 
 
 class Rule(StrEnum):
@@ -84,37 +87,61 @@ class Selection:
     """best: the highest score; majority: most votes; weighted: votes weighted by score; particle: by particle weight;
     weights: by the search's weights alone; distinct: most different solutions"""
     reduction: Reduction | None = None
-    """from a path's scores to its vote; the scorer kind's own where None"""
+    """from the scores of a path to its vote; the scorer kind's own where None"""
     by: str | None = None
-    """the name of a second scorer, by whose marks of leaves to choose; the guiding scorer where None"""
+    """name of the second scorer that judged the finished leaves, to choose by its scores; None: by the guiding one's"""
 
     def __call__(self, tree: Tree, budget: Budget | None = None) -> Ballot:
-        """Raises KindError where the scorer's kind does not allow the rule. `budget` None is the tree's own."""
+        """Raises KindError where the scorer's kind does not allow the rule, and KnobError where `by` has not marked
+        every voter. `budget` None is the tree's own.
+        """
         return self.count(tree, Voters(tree, budget))
 
     def count(self, tree: Tree, voters: Voters) -> Ballot:
         """The ballot among voters that are read already, for several rules."""
         if not voters.groups:
             return Ballot(self.rule, [])
-        weighed = weights(self.rule, tree, voters, self.reduction, self.by)
+        weighed = self._weights(tree, voters)
         entries = [_entry(self.rule, voters, members, weighed) for members in voters.groups]
         return Ballot(self.rule, [entry.vote for entry in sorted(entries)])
 
+    def kind(self, tree: Tree) -> Kind:
+        """Of the scorer that chooses. Raises KnobError where `by` has not marked the tree."""
+        kind = tree.kind if self.by is None else marking_kind(tree, self.by)
+        if kind is None:
+            raise KnobError(f"Selection.by is {self.by}, but no scorer of that name has judged this tree; {_REMEDY}")
+        return kind
 
-def weights(rule: Rule, tree: Tree, voters: Voters, reduction: Reduction | None = None, by: str | None = None) -> Array:
-    """[N]: what each leaf brings to its answer under the rule."""
-    match rule:
-        case Rule.BEST:
-            return scores(tree, voters, reduction, by).values
-        case Rule.WEIGHTED:
-            kind, values = scores(tree, voters, reduction, by)
-            return voters.weights * conversion(kind, Use.VOTE).convert(values)
-        case Rule.MAJORITY:
-            return voters.weights
-        case Rule.WEIGHTS | Rule.PARTICLE:
-            return voters.weights / (voters.total or 1.0)
-        case Rule.DISTINCT:
-            return voters.firsts()
+    def value(self, tree: Tree, leaf: Node) -> float | None:
+        """A leaf's scores by the scorer that chooses, reduced; None where it lacks one."""
+        if self.by is None:
+            return leaf.value(reduction_for(tree.kind, self.reduction))
+        return mark(leaf, self.by, self.kind(tree), self.reduction)
+
+    def _weights(self, tree: Tree, voters: Voters) -> Array:
+        """[N]: what each leaf brings to its answer."""
+        match self.rule:
+            case Rule.BEST:
+                return self._values(tree, voters)
+            case Rule.WEIGHTED:
+                return voters.weights * conversion(self.kind(tree), Use.VOTE).convert(self._values(tree, voters))
+            case Rule.MAJORITY:
+                return voters.weights
+            case Rule.WEIGHTS | Rule.PARTICLE:
+                return voters.weights / (voters.total or 1.0)
+            case Rule.DISTINCT:
+                return voters.firsts()
+
+    def _values(self, tree: Tree, voters: Voters) -> Array:
+        """[N]: `value` of each voter; NaN where a score of the guiding scorer is missing."""
+        kind = self.kind(tree)
+        if self.by is None:
+            return voters.values(reduction_for(kind, self.reduction))
+        values = [mark(leaf, self.by, kind, self.reduction) for leaf in voters.leaves]
+        if None in values:
+            leaf = voters.leaves[values.index(None)]
+            raise KnobError(f"Selection.by is {self.by}, which has not judged leaf {leaf.name}; {_REMEDY}")
+        return np.array(values, dtype=np.float64)
 
 
 def combine(rule: Rule, weighed: Array) -> float:
@@ -131,39 +158,20 @@ def _entry(rule: Rule, voters: Voters, members: Sequence[int], weighed: Array) -
     return _Entry(-_rounded(weight), behind[0], vote)
 
 
-class Scores(NamedTuple):
-    """One number for each voter, [N], and what it means."""
-
-    kind: Kind
-    values: Array
-
-
-def scores(tree: Tree, voters: Voters, reduction: Reduction | None = None, by: str | None = None) -> Scores:
-    """The guiding scorer's, reduced, or the marks of the scorer named `by`.
-
-    Raises KnobError where not every voter has that mark.
-    """
-    if by is None:
-        return Scores(tree.kind, voters.values(reduction_for(tree.kind, reduction)))
-    marks = [leaf.stats.get("marks", {}).get(by) for leaf in voters.leaves]
-    if None in marks:
-        raise KnobError(f"Selection.by is {by}, but no scorer of that name has marked every finished leaf of the tree")
-    kind = next(Kind(event.data["kind"]) for event in reversed(tree.record) if event.data.get("scorer") == by)
-    return Scores(kind, np.array(marks, dtype=np.float64))
-
-
 def oracle(tree: Tree, right: Callable[[str], bool], budget: Budget | None = None) -> bool:
     """pass@N: some finished leaf is right, whatever its weight. For reference only; no search may see it."""
     texts = {boxed(leaf.text()) for leaf in tree.leaves(budget) if leaf.finished}
     return any(right(text) for text in texts if text is not None)
 
 
-def allowed_rules(tree: Tree, budget: Budget | None = None) -> list[Rule]:
-    """The rules that the tree's scorer kind and its vote weights at the budget support, without those that can only
-    repeat another: `distinct` where the tree carries weights, `particle` where they are a whole electorate.
+def allowed_rules(tree: Tree, budget: Budget | None = None, by: str | None = None) -> list[Rule]:
+    """The rules that the kind of the scorer that chooses and the tree's vote weights at the budget support, without
+    those that can only repeat another: `distinct` where the tree carries weights, `particle` where they are a whole
+    electorate. `by` as in `Selection`; the rules by score are left out where it has not marked the tree.
     """
-    rules = [Rule.BEST, Rule.MAJORITY]
-    if allows(tree.kind, Use.VOTE):
+    kind = tree.kind if by is None else marking_kind(tree, by)
+    rules = [Rule.MAJORITY] if kind is None else [Rule.BEST, Rule.MAJORITY]
+    if kind is not None and allows(kind, Use.VOTE):
         rules.append(Rule.WEIGHTED)
     given = tree.events(ELECTORATE, budget)
     if any(event.data["whole"] for event in given):

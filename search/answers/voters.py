@@ -28,7 +28,7 @@ class _Known:
     """By a leaf's id: a reference to a node would keep its tree alive. A tree never drops a node."""
 
     said: dict[int, _Said] = field(default_factory=dict[int, _Said])
-    values: dict[tuple[int, Reduction], float | None] = field(default_factory=dict[tuple[int, Reduction], float | None])
+    values: dict[Reduction, dict[int, float | None]] = field(default_factory=dict[Reduction, dict[int, float | None]])
 
 
 _KNOWN: WeakKeyDictionary[Tree, _Known] = WeakKeyDictionary()
@@ -44,7 +44,8 @@ class Voters:
 
     @cached_property
     def said(self) -> list[_Said]:
-        return [self._read(leaf) for leaf in self.leaves]
+        known = self._known.said
+        return [known.get(id(leaf)) or self._read(leaf) for leaf in self.leaves]
 
     @cached_property
     def groups(self) -> list[list[int]]:
@@ -57,11 +58,11 @@ class Voters:
 
     def values(self, reduction: Reduction) -> Array:
         """The reduced scores of each leaf's path, [N]; NaN where a score is missing."""
-        known = self._known.values
+        known = self._known.values.setdefault(reduction, {})
         for leaf in self.leaves:
-            if (id(leaf), reduction) not in known:
-                known[id(leaf), reduction] = leaf.value(reduction)
-        return np.array([known[id(leaf), reduction] for leaf in self.leaves], dtype=np.float64)
+            if id(leaf) not in known:
+                known[id(leaf)] = leaf.value(reduction)
+        return np.array([known[id(leaf)] for leaf in self.leaves], dtype=np.float64)
 
     def firsts(self) -> Array:
         """[N]: one for the first leaf of each solution text, zero for its repetitions."""
@@ -69,8 +70,6 @@ class Voters:
         return np.array([float(said.solution not in met and not met.add(said.solution)) for said in self.said])
 
     def _read(self, leaf: Node) -> _Said:
-        said = self._known.said.get(id(leaf))
-        if said is None:
-            text = leaf.text()
-            said = self._known.said[id(leaf)] = _Said(boxed(text), hash(text))
+        text = leaf.text()
+        said = self._known.said[id(leaf)] = _Said(boxed(text), hash(text))
         return said

@@ -24,8 +24,11 @@ def to_plain(data: Any, number: Callable[[Node], Any]) -> Any:
         return {"node": number(data)}
     if isinstance(data, (list, tuple)):
         entries = cast(Sequence[Any], data)
-        if entries and all(isinstance(entry, Node) for entry in entries):
+        kinds = set(map(type, entries))
+        if kinds == {Node}:
             return {"nodes": [number(entry) for entry in entries]}
+        if kinds <= {int, float}:
+            return list(entries)
         return [to_plain(entry, number) for entry in entries]
     if isinstance(data, dict):
         named = cast(dict[str, Any], data)

@@ -1,5 +1,6 @@
 """Ledgers as JSON: one alone as an object, many as a table of columns."""
 
+import math
 from collections.abc import Sequence
 from itertools import repeat
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from search.tree.checks import checked_fields, checked_list, finite, shortened, whole_number
 from search.tree.cost import Ledger
 
+_TYPES: dict[str, type] = {field: type(default) for field, default in Ledger._field_defaults.items()}
 _UNKNOWN = frozenset({"flops", "scorer_flops"})  # may be None
 
 
@@ -24,8 +26,9 @@ def ledgers_from_json(data: Any) -> list[Ledger]:
     if len({len(column) for column in columns.values()}) > 1:
         raise ValueError("the columns of ledgers are not of one length")
     for name, column in columns.items():
-        for row, value in enumerate(column):
-            _check(value, name, f"ledgers.{name}[{row}]")
+        if not _plain(column, name):
+            for row, value in enumerate(column):
+                _check(value, name, f"ledgers.{name}[{row}]")
     if not columns:
         return []
     whole = [columns.get(name) or repeat(default) for name, default in Ledger._field_defaults.items()]
@@ -38,6 +41,14 @@ def ledger_from_json(data: Any, name: str) -> Ledger:
     for field, value in fields.items():
         _check(value, field, f"{name}.{field}")
     return Ledger(**fields)
+
+
+def _plain(column: list[Any], field: str) -> bool:
+    """Whether all values are of the field's own type and none is out of bounds: what is so almost always, at once."""
+    kind = _TYPES[field]
+    if set(map(type, column)) != {kind}:
+        return False
+    return kind is bool or (min(column) >= 0 if kind is int else all(map(math.isfinite, column)))
 
 
 def _check(value: Any, field: str, place: str) -> None:

@@ -2,7 +2,7 @@
 
 import math
 import struct
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Self, TypeVar, cast, overload
 
@@ -41,11 +41,11 @@ class Numbers(Sequence[T]):
     @classmethod
     def from_text(cls, text: str) -> Self:
         """The numbers of a text from `to_text`. Raises ValueError where it is none."""
-        return cls.from_bytes(b64decode(text, validate=True))
+        return cls.from_bytes(a2b_base64(text, strict_mode=True))
 
     def to_text(self) -> str:
         """Base64: at most six characters a number, and four."""
-        return b64encode(self._data).decode("ascii")
+        return b2a_base64(self._data, newline=False).decode("ascii")
 
     @classmethod
     def _error(cls, values: Sequence[Any]) -> ValueError:

@@ -169,16 +169,16 @@ def reduce(scores: Sequence[float], reduction: Reduction) -> float:
             return math.fsum(scores)
 
 
-def check_scores(kind: Kind, scores: Sequence[float], wanted: int) -> None:
+def check_scores(kind: Kind, scores: Sequence[float], wanted: int, who: str = "the scorer") -> None:
     """Raises ScoreError unless there are `wanted` finite numbers, in [0, 1] for the kinds that are probabilities."""
     if len(scores) != wanted:
-        raise ScoreError(f"the scorer returned {len(scores)} scores for {wanted} steps; return one number a step")
+        raise ScoreError(f"{who} returned {len(scores)} scores for {wanted} steps; return one number a step")
     for place, score in enumerate(scores):
         if not math.isfinite(score):
-            raise ScoreError(f"the scorer returned {score} for step {place + 1} of {wanted}")
+            raise ScoreError(f"{who} returned {score} for step {place + 1} of {wanted}")
         # A mean of single-precision numbers may exceed one by rounding; no use of a score minds.
         if kind in (Kind.CORRECTNESS, Kind.VALUE) and not -1e-6 <= score <= 1 + 1e-6:
             raise ScoreError(
-                f"the scorer returned {score} for step {place + 1} of {wanted}, but its kind is {kind}: "
+                f"{who} returned {score} for step {place + 1} of {wanted}, but its kind is {kind}: "
                 "a number in [0, 1]; declare another kind or return a probability"
             )

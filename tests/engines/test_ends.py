@@ -1,19 +1,17 @@
 """Where steps and solutions end: every end by hand, with a vocabulary of a few tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import pytest
 
-from policies.engines.ends import Cutter, Limits, Vocabulary
+from policies.engines.boundary import Boundary, Delimiter, Token
+from policies.engines.ends import Cutter, Limits, Vocabulary, most_tokens
 from search import End, Step
 
 TEXTS = ["a", "b", "\n\n", ".\n\n", "\n", "\\boxed{", "7", "}", "", "}\n\n", "\n\nc"]
 EOS = 8
-VOCABULARY = Vocabulary(
-    frozenset(i for i, text in enumerate(TEXTS) if "\n\n" in text),
-    frozenset({EOS}),
-    lambda ids: "".join(TEXTS[i] for i in ids),
-)
+VOCABULARY = Vocabulary(TEXTS, frozenset({EOS}), lambda ids: "".join(TEXTS[i] for i in ids))
 
 
 def cut(
@@ -23,9 +21,12 @@ def cut(
     tokens_before: int = 0,
     room: int = 10**6,
     max_steps: int | None = None,
+    given: Sequence[str] = (),
+    boundary: Boundary = Delimiter(),  # noqa: B008
 ) -> Cutter:
     """A cutter that was pushed these tokens, by text or id, until it was done; tokens after that are dropped."""
-    cutter = Cutter(VOCABULARY, limits, steps_before, tokens_before, room, max_steps)
+    ids = [TEXTS.index(text) for text in given]
+    cutter = Cutter(VOCABULARY, boundary, limits, steps_before, tokens_before, room, max_steps, ids)
     for position, token in enumerate(tokens):
         if cutter.done:
             break
@@ -48,15 +49,19 @@ def test_a_step_ends_with_the_token_that_holds_the_delimiter() -> None:
     assert not cutter.done and cutter.tokens == 7
 
 
-def test_a_straddling_delimiter_does_not_count() -> None:
-    assert cut("a", "\n", "\n", "b").steps == []
+def test_a_delimiter_in_parts_ends_a_step_too() -> None:
+    """Within the step: what the step before ended with is no part of it."""
+    cutter = cut("a", "\n", "\n", "b", "\n", "a", "\n", "\n\nc", "\n", "b")
+    assert ends(cutter.steps) == [("a\n\n", End.DELIMITER), ("b\na\n\n\nc", End.DELIMITER)]
+    assert ends(cut("a", "\n\n", "\n", "b", "\n\n").steps) == [("a\n\n", End.DELIMITER), ("\nb\n\n", End.DELIMITER)]
+    assert ends(cut("a", "\n", "\n", max_steps=1, limits=Limits(max_step_tokens=2)).steps) == [("a\n", End.STEP_TOKENS)]
 
 
 def test_a_step_keeps_its_tokens() -> None:
     (first, second) = cut("a", "\n\n", "b", EOS).steps
     assert first == Step("a\n\n", (0, 2), (-0.1, -0.2), End.DELIMITER, (0.0, 1.0))
-    assert second == Step("b", (1, EOS), (-0.1 * 3, -0.4), End.EOS, (2.0, 3.0))
-    silent = Cutter(VOCABULARY, Limits(), 0, 0, 100, None)
+    assert second == Step("b", (1, EOS), (-0.1 * 3, -0.4), End.EOS, (2.0, 3.0), closing=1)
+    silent = Cutter(VOCABULARY, Delimiter(), Limits(), 0, 0, 100, None)
     silent.push(2, -1.0)
     assert silent.steps[0].entropy is None
 
@@ -113,7 +118,9 @@ def test_max_tokens_and_the_context_cut_the_path(end: End) -> None:
     assert ends(limited("a", "\n\n", "b", "b", most=3).steps) == [("a\n\n", End.DELIMITER), ("b", end)]
     assert ends(limited("a", EOS, most=2).steps) == [("a", End.EOS)]
     assert ends(limited(*BOX, "\n\n", most=4).steps) == [("\\boxed{7}\n\n", End.ANSWER)]
-    assert ends(limited(*BOX, "\n\n", most=3).steps) == [("\\boxed{7}", end)], "no boundary, no answer"
+    assert ends(limited(*BOX, "\n\n", most=3).steps) == [("\\boxed{7}", End.ANSWER)], "the box is complete"
+    assert ends(limited(*BOX, "a", "b", most=4).steps) == [("\\boxed{7}a", End.ANSWER)]
+    assert ends(limited(*BOX, most=2).steps) == [("\\boxed{7", end)]
     assert ends(limited(*BOX, most=3, max_step_tokens=3).steps) == [("\\boxed{7}", End.ANSWER)], "both at once"
     assert ends(limited(*"aaab", most=4, max_step_tokens=2).steps) == [("aa", End.STEP_TOKENS), ("ab", end)]
 
@@ -132,3 +139,107 @@ def test_every_end_is_open_finished_or_truncated() -> None:
     assert {end for end, kind in kinds.items() if kind == (True, False)} == {End.ANSWER, End.EOS}
     assert {end for end, kind in kinds.items() if kind == (False, True)} == {End.MAX_STEPS, End.MAX_TOKENS, End.CONTEXT}
     assert {end for end, kind in kinds.items() if kind == (False, False)} == {End.DELIMITER, End.STEP_TOKENS}
+
+
+# given tokens
+
+
+def test_given_tokens_begin_the_first_step_and_count_for_no_limit() -> None:
+    cutter = cut("b", "\n\n", "a", "\n\n", given=("a", "\n\n", "a"), limits=Limits(max_step_tokens=2))
+    assert ends(cutter.steps) == [("a\n\nab\n\n", End.DELIMITER), ("a\n\n", End.DELIMITER)] and cutter.tokens == 4
+    first, second = cutter.steps
+    assert (
+        (first.given, second.given) == (3, 0) and first.logprobs[:3] == (0.0, 0.0, 0.0) and first.written == slice(3, 5)
+    )
+    assert first.entropy == (0.0, 0.0, 0.0, 0.0, 1.0)
+    assert ends(cut("a", "b", "a", given=("a", "b"), limits=Limits(max_tokens=2)).steps) == [("abab", End.MAX_TOKENS)]
+
+
+def test_a_delimiter_or_a_box_that_is_given_in_part_is_completed() -> None:
+    assert ends(cut("\n", "a", given=("a", "\n")).steps) == [("a\n\n", End.DELIMITER)]
+    assert ends(cut("7", "}", "\n\n", given=("\\boxed{",)).steps) == [("\\boxed{7}\n\n", End.ANSWER)]
+
+
+def test_where_an_engine_gives_no_entropy_given_tokens_have_none() -> None:
+    cutter = Cutter(VOCABULARY, Delimiter(), Limits(), 0, 0, 100, None, [0])
+    cutter.push(2, -1.0)
+    assert cutter.steps[0].entropy is None
+
+
+# rules of one's own
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Ends steps of two tokens, or of high entropy; notes what it is told, a list for each step."""
+
+    steps: list[list[Token]] = field(default_factory=list[list[Token]])
+
+    def watch(self) -> Callable[[Token], bool]:
+        seen: list[Token] = []
+        self.steps.append(seen)
+
+        def ends(token: Token) -> bool:
+            seen.append(token)
+            return token.count == 2 or (token.entropy or 0) > 3.5
+
+        return ends
+
+
+def test_a_rule_is_told_each_token_of_a_step() -> None:
+    rule = Noted()
+    cutter = cut("a", "\n\n", "b", "a", "b", "a", EOS, given=("b",), boundary=rule)
+    texts = ["ba\n\n", "ba", "b", "a", ""]
+    assert ends(cutter.steps) == [*((text, End.DELIMITER) for text in texts[:-1]), ("", End.EOS)]
+    assert rule.steps[0] == [
+        Token(1, "b", 0.0, 0.0, 0),
+        Token(0, "a", -0.1, 0.0, 1),
+        Token(2, "\n\n", -0.2, 1.0, 2),
+    ]
+    assert [token.text for token in rule.steps[2]] == ["b"]
+
+
+def test_limits_boxes_and_end_tokens_hold_whatever_the_rule() -> None:
+    assert ends(cut(*BOX, "a", boundary=Noted()).steps) == [("\\boxed{7", End.DELIMITER), ("}a", End.DELIMITER)]
+    assert ends(cut("a", "b", "a", boundary=Noted(), limits=Limits(max_steps=1)).steps) == [("ab", End.MAX_STEPS)]
+    assert ends(cut("a", EOS, boundary=Noted()).steps) == [("a", End.EOS)], "not a boundary"
+    assert ends(cut("a", "\n\n", "b", boundary=Delimiter(""), limits=Limits(max_tokens=3)).steps) == [
+        ("a\n\nb", End.MAX_TOKENS)
+    ]
+
+
+def test_a_character_of_several_tokens_comes_with_the_last_of_them() -> None:
+    """Bytes as tokens, of a delimiter that is no ASCII; a broken byte does not hide what follows it."""
+    data = "a\u2028b".encode()
+    texts = [bytes([i]).decode("utf-8", "replace") for i in range(256)]
+    vocabulary = Vocabulary(texts, frozenset(), lambda ids: bytes(ids).decode("utf-8", "replace"))
+    cutter = Cutter(vocabulary, Delimiter("\u2028"), Limits(), 0, 0, 100, None)
+    for byte in data:
+        cutter.push(byte, -0.1)
+    assert ends(cutter.steps) == [("a\u2028", End.DELIMITER)]
+    broken = Cutter(vocabulary, Delimiter("\n\n"), Limits(), 0, 0, 100, None)
+    for byte in (0xE2, *b"abc\n\ndefghi"):
+        broken.push(byte, -0.1)
+    assert [step.text for step in broken.steps] == ["\ufffdabc\n\n"]
+
+
+def test_an_id_that_the_tokenizer_does_not_know_has_no_text() -> None:
+    rule = Noted()
+    cutter = Cutter(VOCABULARY._replace(decode=lambda ids: ""), rule, Limits(), 0, 0, 100, None)
+    cutter.push(10**6, -0.1)
+    assert rule.steps[0][0].text == ""
+
+
+def test_what_is_left_is_never_exceeded() -> None:
+    """`left` and `left_in_step` tokens may follow, and no more; what most_tokens says is reached."""
+    for limits in (Limits(), Limits(max_steps=3, max_step_tokens=4), Limits(max_tokens=9, max_step_tokens=4)):
+        for max_steps in (1, 2, None):
+            cutter = Cutter(VOCABULARY, Delimiter(), limits, 1, 2, 50, max_steps)
+            most = most_tokens(limits, 1, 2, 50, max_steps)
+            while not cutter.done:
+                assert cutter.left == most - cutter.tokens and 1 <= cutter.left_in_step <= cutter.left
+                steps, last = len(cutter.steps), cutter.left_in_step == 1
+                cutter.push(0, -0.1)
+                assert (len(cutter.steps) > steps) == last
+            assert cutter.tokens == most
+    assert most_tokens(Limits(max_tokens=5), 0, 9, 50, None) == most_tokens(Limits(), 0, 0, -3, 1) == 1

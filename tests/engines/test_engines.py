@@ -12,7 +12,6 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from policies.engines.meter import Meter
 from policies.engines.models import ModelError, locate
 from policies.engines.prompt import encode_question
 from policies.engines.share import Engine
@@ -221,30 +220,26 @@ def test_a_budget_stops_a_search(policy: Writing, prm: PRM):
     assert 200 <= tree.ledger.generated_tokens < 200 + 8 * 60
 
 
-async def quiet(meter: Meter) -> None:
-    """Waits until an engine has counted nothing new for half a second."""
-    seen = None
-    while seen != meter.total:
-        seen = meter.total
-        await asyncio.sleep(0.5)
-
-
-def test_what_is_cancelled_is_abandoned_and_disturbs_nobody(policy: Writing, prm: PRM):
-    meter = policy.engine.meter
+@pytest.mark.parametrize("seconds", [0.05, 0.15])
+def test_what_is_cancelled_is_charged_to_its_search_and_disturbs_nobody(policy: Writing, prm: PRM, seconds: float):
+    """By its caller or by the clock. vLLM tells nothing of a request that has no token yet: the ledger then says so."""
+    meter, doomed = policy.engine.meter, Tree(QUESTIONS[3])
     before, lost = meter.total, meter.abandoned
-    doomed = Tree(QUESTIONS[3])
 
-    async def beside_a_cancelled_one() -> Tree:
+    async def beside_cancelled_ones() -> list[Tree]:
         task = asyncio.create_task(solve(doomed.question, BestOfN(16), policy, prm, tree=doomed))
+        clock = asyncio.create_task(solve(QUESTIONS[0], Beam(8, 2), policy, prm, Budget(seconds=seconds)))
         other = asyncio.create_task(solve(QUESTIONS[1], Beam(4, 2), policy, prm))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(seconds)
         task.cancel()
-        await asyncio.wait([task, other])
+        await asyncio.wait([task, clock, other])
         assert task.cancelled()
-        await quiet(meter)
-        return other.result()
+        return [doomed, clock.result(), other.result()]
 
-    beside = asyncio.run(beside_a_cancelled_one())
-    assert beside.stopped == "done"
-    charged = beside.ledger.generated_tokens + doomed.ledger.generated_tokens
-    assert minus(meter.total, before).generated == charged + minus(meter.abandoned, lost).generated
+    trees = asyncio.run(beside_cancelled_ones())
+    assert trees[2].stopped == "done" and not trees[2].ledger.at_least
+    spent, ledgers = minus(meter.total, before), [tree.ledger for tree in trees]
+    assert total(ledgers, "generated_tokens") == spent.generated and meter.abandoned == lost
+    assert total(ledgers, "prompt_tokens_computed") + total(ledgers, "prompt_tokens_cached") == (
+        spent.computed + spent.cached
+    )

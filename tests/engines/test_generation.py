@@ -13,6 +13,7 @@ from transformers import (
 )
 
 from policies.engines import hf_writer
+from policies.engines.boundary import Delimiter, Token
 from policies.engines.ends import Limits
 from policies.engines.hf_writer import HFWriter
 from policies.engines.rows import Row, Sampling
@@ -24,7 +25,7 @@ from tests.models import ids_of, pause_at, row
 @pytest.fixture
 def engine(random_policy: str) -> HFWriter:
     """A fresh engine that no other test has used."""
-    return HFWriter(random_policy, "cpu", "float32", 8, "\n\n")
+    return HFWriter(random_policy, "cpu", "float32", 8, Delimiter())
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, ids: list[int]) -> None:
@@ -37,7 +38,8 @@ def scripted(monkeypatch: pytest.MonkeyPatch, ids: list[int]) -> None:
     [
         ("1 + 2 = 3\n\n(3)\n\n\\boxed{3}\n\n7", {}, [End.DELIMITER, End.DELIMITER, End.ANSWER]),
         ("\\boxed{3}<|im_end|>7", {}, [End.EOS]),
-        ("\\boxed{3}\n\n7", {"max_tokens": 3}, [End.MAX_TOKENS]),
+        ("\\boxed{3}\n\n7", {"max_tokens": 3}, [End.ANSWER]),
+        ("\\boxed{3}\n\n7", {"max_tokens": 2}, [End.MAX_TOKENS]),
         ("1234567", {"max_step_tokens": 3, "max_steps": 2}, [End.STEP_TOKENS, End.MAX_STEPS]),
         ("12\n3\n\n4\n\n", {"max_steps": 1}, [End.MAX_STEPS]),
         ("12<|im_start|>34<|endoftext|>5", {"max_tokens": 6}, [End.MAX_TOKENS]),
@@ -157,3 +159,29 @@ def test_a_row_that_starts_beyond_its_limits_still_ends(engine: HFWriter):
     one = Row([5, 6], 0, Sampling(), Limits(max_tokens=10), 3, 12, None)
     asyncio.run(engine.write([one]))
     assert len(ids_of(one.steps)) == 1 and one.steps[0].truncated
+
+
+def test_a_boundary_rule_that_fails_reaches_no_other_row(random_policy: str):
+    """In the middle of a step, or at a given token before anything is written."""
+
+    class Picky:
+        def watch(self) -> Any:
+            def ends(token: Token) -> bool:
+                if token.id == 99 or token.count == 5:
+                    raise RuntimeError("I do not like it")
+                return False
+
+            return ends
+
+    engine = HFWriter(random_policy, "cpu", "float32", 8, Picky())
+    rows = [row([5, 6, 7], seed, max_tokens) for seed, max_tokens in enumerate((4, 4, 20))]
+    rows.append(Row([5, 99], 0, Sampling(), Limits(max_tokens=4), 0, 0, None, given=(99,)))
+
+    async def run() -> list[Any]:
+        return await asyncio.gather(*(engine.write([one]) for one in rows), return_exceptions=True)
+
+    fine, also_fine, late, early = asyncio.run(run())
+    assert fine is also_fine is None and [len(ids_of(one.steps)) for one in rows[:2]] == [4, 4]
+    for failure in (late, early):
+        assert isinstance(failure, ExceptionGroup) and "do not like" in str(failure.exceptions[0])
+    assert engine.meter.abandoned.generated == 5 and engine.meter.total.generated == 4 + 4 + 5

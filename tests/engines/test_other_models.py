@@ -15,6 +15,7 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+from policies.engines.boundary import Delimiter
 from policies.engines.hf_writer import HFWriter
 from policies.engines.models import ModelError
 from policies.engines.prompt import encode_question
@@ -27,7 +28,7 @@ from tests.models import ids_of, row, save_random
 @pytest.fixture
 def engine(random_policy: str) -> HFWriter:
     """A fresh engine that no other test has used."""
-    return HFWriter(random_policy, "cpu", "float32", 8, "\n\n")
+    return HFWriter(random_policy, "cpu", "float32", 8, Delimiter())
 
 
 SHAPE = {
@@ -59,12 +60,14 @@ def test_other_architectures_write_from_their_own_probabilities(name: str, rando
     model: Any = AutoModelForCausalLM.from_config(OTHERS[name])
     model.save_pretrained(tmp_path)
     HF(random_policy).engine.tokenizer.save_pretrained(tmp_path)
-    engine = HFWriter(str(tmp_path), "cpu", "float32", 8, "\n\n")
+    engine = HFWriter(str(tmp_path), "cpu", "float32", 8, Delimiter())
     rows = [row(list(range(7, 7 + n)), seed=n, max_tokens=5 * n, max_step_tokens=99) for n in (2, 3, 7, 12)]
     asyncio.run(engine.write(rows))
     for one in rows:
         written = torch.tensor(ids_of(one.steps))
-        raw = model.eval()(torch.tensor([one.prompt + written.tolist()])).logits[0, len(one.prompt) - 1 : -1].detach()
+        raw = (
+            model.eval()(torch.tensor([[*one.prompt, *written.tolist()]])).logits[0, len(one.prompt) - 1 : -1].detach()
+        )
         theirs = raw.log_softmax(-1).gather(1, written[:, None])[:, 0]
         assert [value for step in one.steps for value in step.logprobs] == pytest.approx(theirs.tolist(), abs=1e-4)
         assert len(written) == one.limits.max_tokens or one.steps[-1].finished
@@ -73,13 +76,15 @@ def test_other_architectures_write_from_their_own_probabilities(name: str, rando
 # prompts and tokenizers of other models
 
 
-def test_a_delimiter_that_no_token_holds_is_an_error(random_policy: str):
-    with pytest.raises(ModelError, match="delimiter='-----': no token of the model holds it"):
-        _ = HF(random_policy, delimiter="-----").engine
+def test_a_delimiter_that_the_model_cannot_write_is_an_error(random_policy: str):
+    """Several tokens may write it together."""
+    assert not Delimiter("-----").stops(HF(random_policy, delimiter="-----").engine.vocabulary.texts)
+    with pytest.raises(ModelError, match="delimiter='-…': no token of the model holds '…'"):
+        _ = HF(random_policy, delimiter="-\u2026").engine
 
 
 def test_a_tokenizer_without_a_template_gets_the_bare_question(random_policy: str):
-    tokenizer = HFWriter(random_policy, "cpu", "float32", 1, "\n\n").tokenizer
+    tokenizer = HFWriter(random_policy, "cpu", "float32", 1, Delimiter()).tokenizer
     tokenizer.chat_template = None
     assert encode_question(tokenizer, "(1 + 2) =", "Reason.") == tokenizer.encode("(1 + 2) =\n")
 
@@ -96,7 +101,7 @@ def test_a_tokenizer_that_begins_every_text_with_a_token_does_so_once(engine: HF
 
 
 def test_a_template_that_refuses_a_system_message_gets_its_text_before_the_question(random_policy: str):
-    tokenizer = HFWriter(random_policy, "cpu", "float32", 1, "\n\n").tokenizer
+    tokenizer = HFWriter(random_policy, "cpu", "float32", 1, Delimiter()).tokenizer
     tokenizer.chat_template = (
         "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
         "[{{ m.content }}]{% endfor %}"
@@ -121,7 +126,7 @@ def test_a_model_without_a_pad_token_or_an_end_token_runs_to_its_limits(random_p
     tokenizer = HF(random_policy).engine.tokenizer.__class__.from_pretrained(folder)
     tokenizer.pad_token = tokenizer.eos_token = None
     tokenizer.save_pretrained(folder)
-    engine = HFWriter(folder, "cpu", "float32", 8, "\n\n")
+    engine = HFWriter(folder, "cpu", "float32", 8, Delimiter())
     rows = [row([5, 6, 7][:n], max_tokens=5) for n in (1, 3)]
     asyncio.run(engine.write(rows))
     assert engine.vocabulary.end_ids == frozenset()

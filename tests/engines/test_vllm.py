@@ -13,12 +13,13 @@ import pytest
 from transformers import Qwen2ForCausalLM
 
 from policies.engines import vllm as runtime
+from policies.engines.boundary import Delimiter
 from policies.engines.share import Engine, Share
 from policies.vllm import VLLM
 from scorers.critic import Critic
 from scorers.implicit import Implicit
 from scorers.prm import PRM
-from search import Beam, BestOfN, Job, Kind, ScoreError, Step, Tree
+from search import Beam, BestOfN, Budget, Job, Kind, ScoreError, Step, Tree
 from search.solve import search_id
 from search.tree.randomness import key
 from tests.command_line import result_lines, stopped
@@ -149,13 +150,13 @@ def test_scores_hold_under_memory_pressure(monkeypatch: pytest.MonkeyPatch):
 
 @vllm
 def test_the_meter_is_vllms_own_count():
-    """On an engine of its own, whose counters start at zero."""
+    """On an engine of its own, whose counters start at zero; also where searches are cancelled."""
     from policies.engines.vllm_writer import VLLMWriter
 
     counted: Counter[str] = Counter()
     share = Share(context=CONTEXT, cache_gb=0.2)
     server = runtime.Server("tiny", "float32", share, "generate", stat_loggers=[counter(counted)])
-    writer = VLLMWriter(server, "\n\n")
+    writer = VLLMWriter(server, Delimiter())
     policy = replace(POLICY)
     policy.__dict__["engine"] = writer
     try:
@@ -167,6 +168,11 @@ def test_the_meter_is_vllms_own_count():
         assert sum(ledger.prompt_tokens_cached for ledger in ledgers) == counted["hits"]
         computed = sum(ledger.prompt_tokens_computed for ledger in ledgers)
         assert computed == counted["queries"] - counted["hits"]
+        jobs = [Job(q, BestOfN(8), policy, JUDGE, Budget(seconds=s)) for q in QUESTIONS for s in (0.02, 0.1, 0.3)]
+        stopped = [one.tree for one in run_all(jobs)]
+        assert "budget" in {tree.stopped for tree in stopped}
+        written = sum(tree.ledger.generated_tokens for tree in stopped) + sum(one.generated_tokens for one in ledgers)
+        assert written == counted["generated"] == writer.meter.total.generated and not writer.meter.abandoned.generated
     finally:
         writer.server.close()
 
@@ -176,7 +182,9 @@ def test_an_engines_death_is_a_clear_error():
     from policies.engines.vllm_writer import VLLMWriter
 
     before = children()
-    writer = VLLMWriter(runtime.Server("tiny", "float32", Share(context=CONTEXT, cache_gb=0.2), "generate"), "\n\n")
+    writer = VLLMWriter(
+        runtime.Server("tiny", "float32", Share(context=CONTEXT, cache_gb=0.2), "generate"), Delimiter()
+    )
     policy = replace(POLICY)
     policy.__dict__["engine"] = writer
     assert ids_of(extend(policy, QUESTIONS[1], [1]).continuations[0])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.benchmarks.search import SEARCHERS, Cell, Measured, broken_bounds
 from experiments.commands.solve import Solve
 from experiments.commands.sweep import Sweep, build_sweep
 from experiments.config.compose import compose
@@ -29,7 +30,7 @@ def main(module: str, *words: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_module_is_tested_here():
-    assert {"experiments.benchmarks.local", "experiments.benchmarks.vllm"} == MODULES
+    assert {f"experiments.benchmarks.{name}" for name in ("local", "search", "vllm")} == MODULES
 
 
 def test_bench_local_measures_both_sides(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
@@ -41,6 +42,32 @@ def test_bench_local_measures_both_sides(monkeypatch: pytest.MonkeyPatch, capsys
     assert set(tokens) == {"stepsearch", "model.generate"} and all(0 < count <= 160 for count in tokens.values())
     (ratio,) = re.findall(r"ratio: ([\d.]+) \(at least 0\.8\)", out)
     assert bool(ended.value.code) == (float(ratio) < 0.8) or ratio == "0.80"
+
+
+def test_bench_search_measures_every_searcher(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main("experiments.benchmarks.search", "n=[4,8]", "depth=[3]", "readings=400", monkeypatch=monkeypatch)
+    out = capsys.readouterr().out
+    rows = re.findall(r"^\| (\w+) \| (\d) \| 3 \| \d+ \| ([\d.]+) \| [\d.]+ \| [\d,]+ \|$", out, re.MULTILINE)
+    assert [(name, n) for name, n, _ in rows] == [(name, n) for name in SEARCHERS for n in "48"]
+    assert all(float(took) > 0 for *_, took in rows) and "beam: 200 budgets" in out
+    assert bool(ended.value.code) == ("out of bound: " in out)
+
+
+def test_bench_search_names_the_cell_that_is_out_of_bound():
+    fine = {
+        Cell("beam", n, depth, 100): Measured(1000, 60, slow=1.5, size=900) for n in (16, 256) for depth in (10, 40)
+    }
+    assert not list(broken_bounds(fine))
+    for cell, measured, words in (
+        (Cell("beam", 256, 40, 100), Measured(1000, 80, 1.5, 900), "beam, n = 256, depth 40: 80 us a step; at most 75"),
+        (Cell("beam", 16, 40, 100), Measured(1000, 60, 1.5, 2100), "beam, n = 16, depth 40: 2,100 bytes a node"),
+        (Cell("beam", 256, 10, 100), Measured(1000, 130, 1.5, 900), "from n = 16 to 256; at most 2.0 times"),
+        (Cell("beam", 16, 40, 100), Measured(1000, 130, 1.5, 900), "from depth = 10 to 40; at most 2.0 times"),
+    ):
+        (bound,) = broken_bounds(fine | {cell: measured})
+        assert words in bound.message
+    assert not list(broken_bounds({Cell("mcts_deep", 256, 40, 100): Measured(1000, 900, 1.0, 9000)})), "shown only"
 
 
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed; the benchmark would run")

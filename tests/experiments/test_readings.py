@@ -8,7 +8,7 @@ from experiments.analysis.curves import ended_at
 from experiments.runs.axes import AXIS_COST, Axis
 from experiments.runs.grading import anytime, distinct, samples, votes
 from experiments.runs.results import Sample
-from search import MCTS, Beam, Budget, End, Kind, Tree
+from search import MCTS, Beam, Budget, End, Kind, Selection, Tree
 from search.solve import Searcher
 from tests.helpers import Counted, OneAtATime, run
 from tests.results import result
@@ -32,11 +32,11 @@ def grown(searcher: Searcher, budget: Budget | None = None) -> Tree:
 def test_a_smaller_budget_is_read_off_the_full_run(name: str):
     """One request in flight: at every budget the marks say what a search cut there answers, under every rule."""
     full = grown(SERIAL[name])
-    read = result(0, name, 24, 0.0, 1.0, anytime=anytime(full, GOLD, None))
+    read = result(0, name, 24, 0.0, 1.0, anytime=anytime(full, GOLD, Selection()))
     seen: set[float] = set()
     for axis in (Axis.GENERATED_TOKENS, Axis.FLOPS):
         for budget in range(1, int(getattr(full.ledger, axis)) + 1):
-            cut = votes(grown(SERIAL[name], Budget(**{axis.value: budget})), GOLD, None)
+            cut = votes(grown(SERIAL[name], Budget(**{axis.value: budget})), GOLD, Selection())
             for rule, vote in cut.items():
                 assert ended_at(read, axis, rule, budget) == vote.correct, (axis, budget, rule)
                 seen.add(vote.correct or 0.0)
@@ -44,7 +44,7 @@ def test_a_smaller_budget_is_read_off_the_full_run(name: str):
 
 
 def test_marks_stand_where_an_answer_changes_and_tell_what_was_spent():
-    marks = anytime(grown(SERIAL["mcts"]), GOLD, None)
+    marks = anytime(grown(SERIAL["mcts"]), GOLD, Selection())
     assert all(one.correct != two.correct for one, two in pairwise(marks)) and len(marks) > 1
     for axis in AXIS_COST:
         spent = [mark.spent[axis] or 0 for mark in marks]
@@ -53,17 +53,17 @@ def test_marks_stand_where_an_answer_changes_and_tell_what_was_spent():
 
 def test_samples_are_the_leaves():
     tree = tree_of(("1", [0.9, 0.2]), ("2", [0.5, 0.8]), ("1.0", [0.4, 0.7]), ("", [0.9, 0.9], End.MAX_TOKENS))
-    assert samples(tree, GOLD, None) == [
+    assert samples(tree, GOLD, Selection()) == [
         Sample("1", 0, True, 0.2, 0.2),
         Sample("2", 1, False, 0.5, 0.5),
         Sample("1.0", 0, True, 0.4, 0.4),
         Sample(None, None, False, 0.9, 0.9),
     ]
-    assert [sample.right for sample in samples(tree, None, None)] == [None] * 4
+    assert [sample.right for sample in samples(tree, None, Selection())] == [None] * 4
 
 
 def test_scores_without_a_weighted_vote_have_no_weight():
-    (one,) = samples(tree_of(("1", [3.0]), kind=Kind.RANKING), GOLD, None)
+    (one,) = samples(tree_of(("1", [3.0]), kind=Kind.RANKING), GOLD, Selection())
     assert (one.score, one.weight) == (3.0, None)
 
 

@@ -1,4 +1,4 @@
-"""What the README and docs/scorers.md show runs as it stands there."""
+"""What the README, docs/scorers.md and docs/plugins.md show runs as it stands there."""
 
 import re
 import runpy
@@ -42,6 +42,35 @@ def test_the_scorer_of_the_docs_keeps_its_promises(tmp_path: Path, capsys: pytes
     runpy.run_path("test_mine.py")["test_equals"]()
     assert run(*shlex.split(command[1])) == 0
     assert "cost" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("part", "test"), [("policy", "test_guesses"), ("searcher", "test_agreement")])
+def test_plug_ins_of_the_docs_keep_their_promises(
+    part: str, test: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    section = (ROOT / "docs" / "plugins.md").read_text().split(f"## A {part}\n")[1].split("\n## ")[0]
+    code, own_test = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    command = re.search(r"^    stepsearch (solve .*)$", section, re.MULTILINE)
+    assert command is not None
+    (tmp_path / "mine.py").write_text(code)
+    (tmp_path / "test_mine.py").write_text(own_test)
+    runpy.run_path("test_mine.py")[test]()
+    assert run(*shlex.split(command[1])) == 0
+    assert "cost" in capsys.readouterr().out
+
+
+def test_a_second_scorer_chooses_and_judges_a_run_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    section = (ROOT / "docs" / "scorers.md").read_text().split("## Guide by one")[1].split("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    command = re.search(r"^    stepsearch (solve .*)$", section, re.MULTILINE)
+    assert command is not None
+    assert run(*shlex.split(command[1]), "search=best_of_n", "search.n=2") == 0
+    words = ["policy=toy", "scorer=toy", "searchers=[best_of_n]", "budgets=[2]", "problems.limit=2"]
+    assert run("sweep", *words, "trees=true", "out=runs/mine") == 0
+    capsys.readouterr()
+    (tmp_path / "mine.py").write_text(code)
+    runpy.run_path("mine.py", run_name="__main__")
+    assert len(capsys.readouterr().out.splitlines()) == 4, "two problems, greedy and Best-of-N"
 
 
 def test_the_python_of_solve(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

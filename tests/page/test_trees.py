@@ -15,7 +15,7 @@ from tests.helpers import run as search
 @pytest.mark.parametrize("name", SEARCHERS)
 def test_a_tree_is_shown_whole(name: str):
     tree, pieces = search(SEARCHERS[name], Toy(), ToyScorer()), Pieces()
-    found, nodes = tree_data(tree, "1", None, pieces), list(tree.nodes())
+    found, nodes = tree_data(tree, "1", Selection(), pieces), list(tree.nodes())
     columns = found["nodes"]
     texts = [
         "".join(p if isinstance(p, str) else pieces.formulas[p][0] for p in pieces.texts[t]) for t in columns["text"]
@@ -35,7 +35,7 @@ def test_a_tree_is_shown_whole(name: str):
 
 def test_what_beam_search_cuts_is_what_it_did_not_keep():
     tree = search(Beam(n=8, branch=2), Toy(), ToyScorer())
-    nodes, states = list(tree.nodes()), tree_data(tree, None, None, Pieces())["nodes"]["state"]
+    nodes, states = list(tree.nodes()), tree_data(tree, None, Selection(), Pieces())["nodes"]["state"]
     kept = {node.path for event in tree.events("beam") for node in event.data["kept"]}
     levels = len(tree.events("beam"))
     cut = {node.path for node, state in zip(nodes, states, strict=True) if state == "cut"}
@@ -44,7 +44,7 @@ def test_what_beam_search_cuts_is_what_it_did_not_keep():
 
 def test_populations_are_those_of_the_record():
     tree = search(ParticleFilter(n=6), Toy(), ToyScorer())
-    nodes, found = list(tree.nodes()), tree_data(tree, None, None, Pieces())["populations"]
+    nodes, found = list(tree.nodes()), tree_data(tree, None, Selection(), Pieces())["populations"]
     events = tree.events("population")
     assert [[nodes[i] for i in one["nodes"]] for one in found] == [event.data["nodes"] for event in events]
     resampled = {event.data["step"]: event.data["ancestors"] for event in tree.events("resampling")}
@@ -54,7 +54,7 @@ def test_populations_are_those_of_the_record():
 
 def test_populations_of_rounds_are_apart():
     tree = search(Again(ParticleFilter(n=6), times=2, sure=1), Toy(), ToyScorer())
-    data = tree_data(tree, None, None, Pieces())
+    data = tree_data(tree, None, Selection(), Pieces())
     steps = [one["step"] for one in data["populations"]]
     assert steps == [event.data["step"] for event in tree.events("population")] and steps.count(0) == 2
     ancestors = [one["ancestors"] for one in data["populations"] if one["ancestors"]]
@@ -69,5 +69,5 @@ def test_what_rebase_cuts_is_what_it_gave_no_width():
     tree = search(Rebase(n=8, temperature=0.05), Toy(), ToyScorer())
     given = [zip(event.data["nodes"], event.data["widths"], strict=True) for event in tree.events("rebase")]
     cut = {node for level in given for node, width in level if not width}
-    states = dict(zip(tree.nodes(), tree_data(tree, None, None, Pieces())["nodes"]["state"], strict=True))
+    states = dict(zip(tree.nodes(), tree_data(tree, None, Selection(), Pieces())["nodes"]["state"], strict=True))
     assert cut and {node for node, state in states.items() if state == "cut"} == cut

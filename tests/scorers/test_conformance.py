@@ -12,7 +12,7 @@ from scorers.conformance import CASES, Case, ConformanceError, check_scorer
 from scorers.prm import PRM
 from scorers.self_certainty import SelfCertainty
 from scorers.toy import Toy
-from search import Cost, End, Scored, Step
+from search import Cost, End, Node, Scored, Step
 
 Pairs = list[tuple[str, list[Step]]]
 
@@ -123,6 +123,16 @@ class NegativeCost:
         return Scored([0.5] * (len(steps) - since), Cost(computed=-1))
 
 
+class Optimist:
+    """Costs more than it says."""
+
+    async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
+        return Scored([0.5] * (len(steps) - since), Cost(computed=8, flops=8.0))
+
+    def worst_case(self, node: Node, tokens: int) -> Cost:
+        return Cost(computed=8, flops=7.0)
+
+
 class Mutates:
     async def score(self, question: str, steps: list[Step], since: int) -> Scored:
         count = len(steps) - since
@@ -152,6 +162,7 @@ class Random(Good):
         (WrongSince, "case 1: with since=1, step 1 has 1 and not 0.5"),
         (IgnoresSince, "case 1 .*since=1: ScoreError: the scorer returned 3 scores for 2 steps"),
         (NegativeCost, "case 0, alone: its cost is negative"),
+        (Optimist, "case 0, alone: it costs more than its worst case: 8 FLOPs and not 7"),
         (Mutates, "case 1, alone: it changed the list of steps"),
         (Random, "case 0: among others at the same time"),
     ],

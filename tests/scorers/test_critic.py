@@ -83,7 +83,7 @@ def test_a_critique_goes_on_behind_a_box_that_it_quotes(random_policy: str):
     rows: list[Any] = []
     for _ in range(2):
         critic = Critic(model=random_policy, max_tokens=20)
-        assert not critic.writer.vocabulary.delimiter_ids
+        assert not critic.writer.boundary.stops(critic.writer.vocabulary.texts)
         write = critic.writer.write
 
         async def kept(asked: Any, write: Any = write) -> None:

@@ -268,15 +268,15 @@ def test_a_second_scorer_chooses() -> None:
     sigmoid = {"1": 1 / (1 + math.e), "2": 1 / (1 + math.exp(-3))}
     by = {vote.answer: vote.weight for vote in Selection(Rule.WEIGHTED, by="orm")(tree).votes}
     assert by == pytest.approx({answer: count[answer] * sigmoid[answer] for answer in count})
-    assert tree.ledger.scorer_calls == alone.ledger.scorer_calls + 8, "each leaf once, charged"
+    assert tree.ledger.scorer_calls == alone.ledger.scorer_calls + 2, "each solution once, charged"
     assert Selection(Rule.BEST, by="orm")(Tree.loads(tree.dumps())).answer == "2"
-    with pytest.raises(KnobError, match="no scorer of that name"):
+    with pytest.raises(KnobError, match="no scorer of that name has judged this tree"):
         Selection(by="other")(tree)
 
 
 def test_a_mark_is_checked_as_a_score_is() -> None:
     root = world(leaf(1, 0.9))
-    with pytest.raises(ScoreError, match="returned nan"):
+    with pytest.raises(ScoreError, match="scorer orm returned nan"):
         run(Marked(By(lambda steps: math.nan, Kind.OUTCOME)), Walk(root=root), Values(root=root))
 
 

@@ -23,7 +23,7 @@ from experiments.runs.progress import SweepProgress
 from experiments.runs.results import CellKey, Result
 from experiments.runs.tree_files import tree_files
 from experiments.terminal import number
-from search.answers.selection import Rule
+from search.answers.selection import Rule, Selection
 from search.tree.scores import Reduction
 
 TREELESS = (
@@ -39,13 +39,13 @@ def page(folder: Path, results: Sequence[Result], baseline: str, trees: bool) ->
     cells = Cells.of(results)
     known = {rule for rules in cells.rules.values() for rule in rules}
     rules = [rule for rule in RULES if rule in known]
-    chosen, reduction = _selection(folder)
+    selection = _selection(folder)
     knob = next((name.replace("_", " ") for key in cells.by_key for name, _ in key.limit), "N")
     complete, nothing = _complete(cells)
     drawn = curves(complete, rules) if complete.results else {}
     axes = [(axis, _axis_label(axis, knob)) for axis in AXES if _placed(drawn, axis)] or [(SCALE, knob)]
     rows = summarise(cells)
-    data, blobs = _problems(cells, rules, tree_files(folder) if trees else {}, reduction)
+    data, blobs = _problems(cells, rules, tree_files(folder) if trees else {}, selection)
     shared = {"curves": drawn, "axes": axes, "rules": RULES, "scale": knob, "treeless": TREELESS if trees else LEFT_OUT}
     return render(
         {**data, **shared},
@@ -53,7 +53,7 @@ def page(folder: Path, results: Sequence[Result], baseline: str, trees: bool) ->
         title=folder.resolve().name,
         subtitle=_subtitle(cells),
         rules=[(rule, RULES[rule]) for rule in rules],
-        rule=chosen if chosen in rules else rules[0],
+        rule=selection.rule.value if selection.rule in rules else rules[0],
         axes=axes,
         nothing=nothing,
         caption=_caption(complete),
@@ -73,14 +73,14 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _selection(folder: Path) -> tuple[str, Reduction | None]:
-    """The selection rule and the reduction of the run's config; the defaults where the config is unknown."""
-    selection = config_of(folder).get("selection")
-    rule, reduction = (selection.get("rule"), selection.get("reduction")) if isinstance(selection, dict) else ("", None)
+def _selection(folder: Path) -> Selection:
+    """The selection of the run's config; the default one where the config is unknown."""
+    knobs = config_of(folder).get("selection")
     try:
-        return str(rule).lower(), Reduction(str(reduction).lower()) if reduction else None
-    except ValueError:  # a folder that was put together by hand, or a config of another version
-        return Rule.WEIGHTED.value, None
+        rule, reduction, by = (knobs.get(name) for name in ("rule", "reduction", "by"))  # pyright: ignore
+        return Selection(Rule(str(rule).lower()), Reduction(str(reduction).lower()) if reduction else None, by)
+    except (AttributeError, ValueError):  # a folder that was put together by hand, or a config of another version
+        return Selection()
 
 
 def _complete(cells: Cells) -> tuple[Cells, str | None]:
@@ -100,14 +100,14 @@ def _axis_label(axis: str, knob: str) -> str:
 
 
 def _problems(
-    cells: Cells, rules: list[str], files: Mapping[str, Sequence[Path]], reduction: Reduction | None
+    cells: Cells, rules: list[str], files: Mapping[str, Sequence[Path]], selection: Selection
 ) -> tuple[dict[str, Any], list[str]]:
     """The data of the list of problems, and a packed text for each of them."""
     columns, pieces = Columns([cell_key(key) for key in cells.by_key], rules), Pieces()
     lines = [line(members, columns, pieces) for members in by_problem(cells.results).values()]
     searches, blobs = list(by_problem(cells.searches).values()), list[str]()
     with SweepProgress(len(searches), Console(stderr=True), "problems") as progress:
-        for blob in all_packed(searches, columns, files, reduction):
+        for blob in all_packed(searches, columns, files, selection):
             blobs.append(blob)
             progress.ended(None, False)
     return {

@@ -4,6 +4,7 @@ Token ids and log-probabilities are left out. Nodes are numbered parents first, 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from search.answers.boxes import boxed
 from search.answers.equivalence import equivalent
 from search.answers.selection import Ballot, Selection, allowed_rules
 from search.tree import Node, Tree
-from search.tree.scores import Reduction
+from search.tree.marks import last_mark
 
 _STATS = ("visits", "prior", "q", "count")
 
@@ -23,7 +24,7 @@ _STATS = ("visits", "prior", "q", "count")
 Numbers = Mapping[Node, int]
 
 
-def tree_data(tree: Tree, gold: str | None, reduction: Reduction | None, pieces: Pieces) -> dict[str, Any]:
+def tree_data(tree: Tree, gold: str | None, selection: Selection, pieces: Pieces) -> dict[str, Any]:
     """The tree as columns, a value a node; answers and votes name each other by number.
 
     `parent` (-1: the root), `text` (a place in `pieces`), `score`, `state`, `at` (generated tokens at its birth, None:
@@ -45,11 +46,13 @@ def tree_data(tree: Tree, gold: str | None, reduction: Reduction | None, pieces:
     for name in _STATS:
         if any(name in node.stats for node in nodes):
             columns[name] = [_short(node.stats.get(name)) for node in nodes]
-    ballots = {rule.value: Selection(rule, reduction)(tree) for rule in allowed_rules(tree)}
+    if (by := selection.by) is not None:
+        columns["second"] = [_short(last_mark(node, by)) for node in nodes]
+    ballots = {rule.value: replace(selection, rule=rule)(tree) for rule in allowed_rules(tree, by=by)}
     return {
         "kind": str(tree.kind),
         "nodes": columns,
-        "rules": {rule: _votes(ballot, numbers, answers) for rule, ballot in ballots.items()},
+        "rules": {rule: _votes(ballot, numbers, answers, by) for rule, ballot in ballots.items()},
         "populations": _populations(tree, numbers),
         "answers": answers.rows,
     }
@@ -100,10 +103,10 @@ def _cut(tree: Tree) -> set[Node]:
     return cut
 
 
-def _votes(ballot: Ballot, numbers: Numbers, answers: _Answers) -> dict[str, Any]:
+def _votes(ballot: Ballot, numbers: Numbers, answers: _Answers, by: str | None) -> dict[str, Any]:
     """`votes`: [answer, weight, leaves], heaviest first; `path`: the nodes that lead to the answer."""
     votes = [[answers(v.answer), _short(v.weight), [numbers[leaf] for leaf in v.leaves]] for v in ballot.votes]
-    return {"votes": votes, "path": [numbers[node] for node in best_path(ballot)]}
+    return {"votes": votes, "path": [numbers[node] for node in best_path(ballot, by)]}
 
 
 def _populations(tree: Tree, numbers: Numbers) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ function nodesOf(tree) {
     const key = `${parent} ${columns.text[packed]} ${columns.score[packed]}`;
     if (!known.has(key)) {
       const node = { i: nodes.length, parent, children: [], depth: 1, states: new Map(), many: 0, at: null };
-      for (const name of ["text", "score", "answer", "visits", "prior", "q"]) node[name] = columns[name]?.[packed] ?? null;
+      for (const name of ["text", "score", "answer", "visits", "prior", "q", "second"]) node[name] = columns[name]?.[packed] ?? null;
       if (parent >= 0) {
         node.depth = nodes[parent].depth + 1;
         nodes[parent].children.push(node);
@@ -112,6 +112,7 @@ class Outline {
     const tag = (text, title) => el("span", { class: "tag", title }, text);
     const particles = view.particles.get(node.i);
     return [
+      node.second !== null && tag(`second ${score(node.second)}`, "score by the second scorer, which chooses"),
       node.visits !== null && tag(`visits ${node.visits}`, "number of visits by the search"),
       node.q !== null && tag(`Q ${score(node.q)}`, "value backed up through this step"),
       node.prior !== null && tag(`prior ${node.prior.toFixed(2)}`, "prior probability"),
