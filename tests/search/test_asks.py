@@ -29,6 +29,7 @@ from search import (
     Step,
     Tree,
 )
+from search.protocols import GO_ON
 from tests.helpers import PARALLEL, run
 from tests.worlds import By, by_text
 
@@ -101,12 +102,7 @@ class Asked:
         self.asks: list[Ask] = []
 
     async def extend(
-        self,
-        node: Node,
-        n: int,
-        max_steps: int | None,
-        seeds: Sequence[int],
-        ask: Ask = Ask(),  # noqa: B008
+        self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON
     ) -> Extension:
         self.asks.append(ask)
         steps = [(self.written[index % len(self.written)],) for index in range(n)]
