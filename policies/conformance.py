@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from search.answers.boxes import has_boxed
 from search.conformance import excess, raise_failures
 from search.errors import KnobError
-from search.protocols import Ask, Extension, Policy, check_extension, takes_ask, worst_case
+from search.protocols import GO_ON, Ask, Extension, Policy, check_extension, takes_ask, worst_case
 from search.tree import Node, Tree
 from search.tree.randomness import key
 from search.tree.step import End, Step
@@ -23,7 +23,6 @@ QUESTIONS = ("(1 + 2) =", "((3 + 4) * (2 - 5)) =")
 REQUESTS = ((1, 1), (3, 1), (2, 2), (3, None))
 """continuations, and steps of each"""
 SEEDS = [key("conformance", place) for place in range(10)]
-_GO_ON = Ask()
 
 
 def check_policy(
@@ -68,12 +67,12 @@ class _Examiner:
     failures: list[str] = field(default_factory=list[str])
 
     async def ask(
-        self, node: Node, seeds: Sequence[int], max_steps: int | None, ask: Ask = _GO_ON, refusals: bool = False
+        self, node: Node, seeds: Sequence[int], max_steps: int | None, ask: Ask = GO_ON, refusals: bool = False
     ) -> Extension | None:
         """One checked request, or None where it failed, or was refused as it may be."""
-        named = f" with {ask.named()}" if ask != _GO_ON else ""
+        named = f" with {ask.named()}" if ask != GO_ON else ""
         how = f"depth {node.depth}, n = {len(seeds)}, max_steps = {max_steps}{named}"
-        more = {"ask": ask} if ask != _GO_ON else {}
+        more = {"ask": ask} if ask != GO_ON else {}
         before = dict(node.children), dict(node.stats)
         try:
             extension = await self.policy.extend(node, len(seeds), max_steps, seeds, **more)
@@ -95,7 +94,7 @@ class _Examiner:
         written = sum(step.generated for steps in extension.continuations for step in steps)
         if written > extension.cost.generated:
             self.failures.append(f"cost: {how}: {written} tokens are written, and {extension.cost.generated} generated")
-        most = worst_case(self.policy, node, max_steps) if ask == _GO_ON else None
+        most = worst_case(self.policy, node, max_steps) if ask == GO_ON else None
         for cost in extension.each_cost():
             if most is not None and (more := excess(cost, most)):
                 self.failures.append(f"worst case: {how}: a continuation costs {more}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from policies.engines.world import Place, random_world
 from search.errors import KnobError, check_knob
-from search.protocols import Ask, Extension
+from search.protocols import GO_ON, Ask, Extension
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
 from search.tree.randomness import generator
@@ -40,12 +40,7 @@ class Toy:
         return random_world(self.branch, self.depth, self.world_seed)
 
     async def extend(
-        self,
-        node: Node,
-        n: int,
-        max_steps: int | None,
-        seeds: Sequence[int],
-        ask: Ask = Ask(),  # noqa: B008
+        self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON
     ) -> Extension:
         """Raises KnobError where more is asked than a limit on tokens."""
         if ask != Ask(max_tokens=ask.max_tokens):

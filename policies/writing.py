@@ -13,7 +13,7 @@ from policies.engines.prompt import SYSTEM_PROMPT, encode_given, encode_question
 from policies.engines.prompts import Prompt, Prompts
 from policies.engines.rows import Row, Sampling
 from search.errors import KnobError, check_knob
-from search.protocols import Ask, Extension
+from search.protocols import GO_ON, Ask, Extension
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
 
@@ -90,12 +90,7 @@ class Writing:
         _ = self.engine
 
     async def extend(
-        self,
-        node: Node,
-        n: int,
-        max_steps: int | None,
-        seeds: Sequence[int],
-        ask: Ask = Ask(),  # noqa: B008
+        self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON
     ) -> Extension:
         """Raises KnobError where `ask` cannot be done, ValueError where question and path fill the context.
 

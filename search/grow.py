@@ -13,7 +13,7 @@ from search.completion import best_open
 from search.errors import KnobError
 from search.judge import Judge
 from search.keys import Keys
-from search.protocols import Ask, Policy, Scorer, check_ask, check_extension, takes_ask
+from search.protocols import GO_ON, Ask, Policy, Scorer, check_ask, check_extension, takes_ask
 from search.tree import Event, Node, Tree
 from search.tree.checks import plain_object
 from search.tree.cost import BudgetSpent
@@ -24,7 +24,6 @@ from search.tree.scores import Reduction
 from search.tree.step import End, Step, cut
 from search.worst_cases import WorstCases
 
-GO_ON = Ask()
 DEEPEST = 10_000  # steps of the longest path: where a policy never ends one, it is cut here
 
 

@@ -22,11 +22,7 @@ class Keys:
         return [derive(parent, index) for index in indices]
 
     def _key(self, node: Node) -> int:
-        line: list[Node] = []
-        while (known := self._known.get(node)) is None:
-            assert node.parent is not None
-            line.append(node)
-            node = node.parent
-        for below in reversed(line):
-            known = self._known[below] = derive(known, below.index)
-        return known
+        for below in node.line(self._known):
+            assert below.parent is not None
+            self._known[below] = derive(self._known[below.parent], below.index)
+        return self._known[node]

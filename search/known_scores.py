@@ -18,7 +18,7 @@ class Prefix:
         self.answer: asyncio.Future[None] | float | None = None
 
 
-Judge = Callable[[Node, int], Awaitable[Sequence[float]]]
+ReadScores = Callable[[Node, int], Awaitable[Sequence[float]]]
 """Asks for the checked scores of the steps of a node's path, from a depth on."""
 
 
@@ -31,19 +31,14 @@ class KnownScores:
 
     def prefix(self, node: Node) -> Prefix:
         """The prefix that ends with the node's step; equal paths have the same one."""
-        line: list[Node] = []
-        while (prefix := self._prefixes.get(node)) is None:
-            assert node.parent is not None
-            line.append(node)
-            node = node.parent
-        for below in reversed(line):
-            assert below.step is not None
+        for below in node.line(self._prefixes):
+            assert below.parent is not None and below.step is not None
             # Steps are the same if their texts and their tokens are.
-            one_more = (prefix, below.step.text, bytes(below.step.token_ids))
-            prefix = self._prefixes[below] = self._longer.setdefault(one_more, Prefix())
-        return prefix
+            one_more = (self._prefixes[below.parent], below.step.text, bytes(below.step.token_ids))
+            self._prefixes[below] = self._longer.setdefault(one_more, Prefix())
+        return self._prefixes[node]
 
-    async def scores(self, line: Sequence[Node], judge: Judge) -> list[float]:
+    async def scores(self, line: Sequence[Node], read: ReadScores) -> list[float]:
         """The scores of consecutive nodes, [len(line)]; what is not known is asked for in one request."""
         prefixes = [self.prefix(node) for node in line]
         while True:
@@ -53,18 +48,18 @@ class KnownScores:
                 return scores
             if None in answers:
                 new = answers.index(None)
-                await self._ask(prefixes[new:], judge, line[-1], line[new].depth - 1)
+                await self._ask(prefixes[new:], read, line[-1], line[new].depth - 1)
             else:
                 # Others have asked. A request of theirs that fails or is cancelled is made again.
                 await asyncio.wait([answer for answer in answers if isinstance(answer, asyncio.Future)])
 
-    async def _ask(self, prefixes: Sequence[Prefix], judge: Judge, node: Node, since: int) -> None:
+    async def _ask(self, prefixes: Sequence[Prefix], read: ReadScores, node: Node, since: int) -> None:
         done = asyncio.get_running_loop().create_future()
         for prefix in prefixes:
             prefix.answer = done
         scores: Sequence[float] | None = None
         try:
-            scores = await judge(node, since)
+            scores = await read(node, since)
         finally:
             for place, prefix in enumerate(prefixes):
                 if prefix.answer is done:  # nobody has asked again meanwhile

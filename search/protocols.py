@@ -40,6 +40,10 @@ class Ask(NamedTuple):
         return ", ".join(name for name, value in self._asdict().items() if value != self._field_defaults[name])
 
 
+GO_ON = Ask()
+"""Nothing besides going on."""
+
+
 class Extension(NamedTuple):
     """What a policy wrote: n continuations, each of one or more steps; `question_tokens` is its prompt's length.
 
@@ -86,7 +90,7 @@ class Stopped(asyncio.CancelledError):
 class Policy(Protocol):
     """Writes steps.
 
-    Two things are optional. A parameter `ask: Ask = Ask()` of `extend` takes what a request asks besides going on; a
+    Two things are optional. A parameter `ask: Ask = GO_ON` of `extend` takes what a request asks besides going on; a
     policy that cannot do what is asked raises KnobError. A method `worst_case(node, max_steps) -> Cost` says what one
     such continuation costs at most; with it a search under a budget keeps many requests in flight.
     """

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from search.protocols import Ask, Extension, Scored, Stopped
+from search.protocols import GO_ON, Ask, Extension, Scored, Stopped
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
 from search.tree.randomness import generator
@@ -17,7 +17,6 @@ STEPS = 4
 """of the longest solution"""
 TOKENS = 2
 """of a step"""
-_GO_ON = Ask()
 
 
 class TrialError(RuntimeError):
@@ -67,7 +66,7 @@ class OldTrialPolicy(Late):
     """it never writes a box; a whole solution is cut after 20 steps"""
 
     async def extend(self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int]) -> Extension:
-        return await self._extend(node, max_steps, seeds, _GO_ON)
+        return await self._extend(node, max_steps, seeds, GO_ON)
 
     async def _extend(self, node: Node, max_steps: int | None, seeds: Sequence[int], ask: Ask) -> Extension:
         walks = [self._walk(node.depth, max_steps, seed, ask) for seed in seeds]
@@ -101,7 +100,7 @@ class TrialPolicy(OldTrialPolicy):
     """Takes every request, and tells its worst case."""
 
     async def extend(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = _GO_ON
+        self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON
     ) -> Extension:
         return await self._extend(node, max_steps, seeds, ask)
 

@@ -35,7 +35,7 @@ from experiments.reports.sweep import draw, report
 from experiments.reports.trackers import Tracking, check_tracker, track
 from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint_of, fingerprints
-from experiments.runs.folder import invocation
+from experiments.runs.folder import DRAWS_INPUT, invocation
 from experiments.runs.grid import Budgets, Name, cells, jobs, names
 from experiments.runs.preflight import check_kinds
 from experiments.runs.progress import SweepProgress
@@ -95,7 +95,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     models = fingerprints(policy=run.policy, scorer=run.scorer, second=run.second)
     inputs = {"problems": fingerprint_of(asdict(problem) for problem in problems), **models}
     if command.draws > 1:
-        inputs["draws"] = str(command.draws)
+        inputs[DRAWS_INPUT] = str(command.draws)
     engines = (run.policy, run.scorer, run.second)
     folder = command.folder("sweep", run.out, inputs, CHANGEABLE, engines)
     stop = _search(run, names(problems, grid, run.seeds), folder, command.draws)

@@ -18,7 +18,7 @@ from experiments.runs.preflight import load_engines
 from search.tree.tree import DRAWS
 
 _COMMAND, _CONFIG, _INPUTS, _VERSIONS = "command.json", "config.yaml", "inputs.json", "versions.json"
-_DRAWS = "draws"
+DRAWS_INPUT = "draws"
 FILES = (_COMMAND, _CONFIG, _VERSIONS, _INPUTS)
 _HOME = Path(__file__).resolve().parents[2]
 
@@ -40,7 +40,7 @@ class Invocation(NamedTuple):
         if self.resumed is None:
             return DRAWS
         try:
-            return int(json.loads((self.resumed / _INPUTS).read_text("utf-8")).get(_DRAWS, 1))
+            return int(json.loads((self.resumed / _INPUTS).read_text("utf-8")).get(DRAWS_INPUT, 1))
         except (OSError, ValueError):
             return DRAWS  # `folder` says what is wrong with the run
 

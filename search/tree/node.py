@@ -1,6 +1,6 @@
 """A node: one step in a tree, with its score and what an algorithm keeps there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -87,11 +87,11 @@ class Node:
         """The path in words: "0.1", or "root"."""
         return ".".join(map(str, self.path)) or "root"
 
-    def line(self) -> list["Node"]:
-        """The nodes from the root's child to this one, [depth]."""
+    def line(self, known: Container["Node"] = ()) -> list["Node"]:
+        """The nodes from the root's child to this one, [depth]; of them those below the lowest of `known`."""
         nodes: list[Node] = []
         node = self
-        while node.parent is not None:
+        while node.parent is not None and node not in known:
             nodes.append(node)
             node = node.parent
         return nodes[::-1]

@@ -11,7 +11,7 @@ from search.tree.numbers import Integers, Reals
 class End(StrEnum):
     """Why a step ended. After the first two the path may go on."""
 
-    DELIMITER = "delimiter"  # its last token's text contains the delimiter
+    DELIMITER = "delimiter"  # where the policy's boundary rule says so: by default, at a delimiter
     STEP_TOKENS = "step_tokens"  # cut at max_step_tokens
     ANSWER = "answer"  # finished: the step holds a complete \boxed{}
     EOS = "eos"  # finished: the model's end token

@@ -17,17 +17,12 @@ class Values:
         """As `node.value`: None for the root and where a score of the path is missing."""
         if self._reduction is Reduction.LAST or node.parent is None:
             return node.score
-        line: list[Node] = []
-        above = node
-        while above.parent is not None and above not in self._known:
-            line.append(above)
-            above = above.parent
-        known = self._known.get(above)
-        for below in reversed(line):
+        for below in node.line(self._known):
             if below.score is None:
                 return None
-            known = self._known[below] = self._with(known, below.score)
-        assert known is not None
+            assert below.parent is not None
+            self._known[below] = self._with(self._known.get(below.parent), below.score)
+        known = self._known[node]
         match self._reduction:
             case Reduction.SUM:
                 return known / _UNIT

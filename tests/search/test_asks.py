@@ -30,6 +30,7 @@ from search import (
     Tree,
 )
 from search.algorithms.mcts import Prior
+from search.protocols import GO_ON
 from tests.helpers import PARALLEL, run
 from tests.worlds import By, by_text
 
@@ -102,12 +103,7 @@ class Asked:
         self.asks: list[Ask] = []
 
     async def extend(
-        self,
-        node: Node,
-        n: int,
-        max_steps: int | None,
-        seeds: Sequence[int],
-        ask: Ask = Ask(),  # noqa: B008
+        self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON
     ) -> Extension:
         self.asks.append(ask)
         steps = [(self.written[index % len(self.written)],) for index in range(n)]
