@@ -6,6 +6,7 @@ from search.algorithms.best_of_n import BestOfN
 from search.algorithms.dvts import DVTS
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
+from search.algorithms.particle_gibbs import ParticleGibbs
 from search.algorithms.rebase import Rebase
 from search.answers.selection import Ballot, Rule, Selection, Vote, oracle
 from search.errors import KindError, KnobError, PolicyError, ScoreError, WorkerDied
@@ -38,6 +39,7 @@ __all__ = [
     "Ledger",
     "Node",
     "ParticleFilter",
+    "ParticleGibbs",
     "Policy",
     "PolicyError",
     "Rebase",

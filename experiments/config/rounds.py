@@ -18,6 +18,7 @@ from search.algorithms.best_of_n import BestOfN
 from search.algorithms.dvts import DVTS
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
+from search.algorithms.particle_gibbs import ParticleGibbs
 from search.algorithms.rebase import Rebase
 from search.solve import Searcher
 from search.stopping import Sure
@@ -27,6 +28,7 @@ SEARCHERS: dict[str, type] = {
     "beam": Beam,
     "mcts": MCTS,
     "particle_filter": ParticleFilter,
+    "particle_gibbs": ParticleGibbs,
     "rebase": Rebase,
     "dvts": DVTS,
 }

@@ -20,6 +20,7 @@ from search import (
     Grower,
     Kind,
     ParticleFilter,
+    ParticleGibbs,
     Rebase,
     Reduction,
     Rule,
@@ -43,6 +44,7 @@ INNER: dict[str, Searcher] = {
     "rebase": Rebase(4),
     "dvts": DVTS(4, 2),
     "particle_filter": ParticleFilter(4),
+    "particle_gibbs": ParticleGibbs(2, 3),
     "mcts": MCTS(simulations=8, in_flight=1),
 }
 

@@ -1,7 +1,7 @@
 """Random searches: none hangs, ledgers add up, JSON keeps all, and the order of answers changes nothing."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from search import (
     Kind,
     Node,
     ParticleFilter,
+    ParticleGibbs,
     Scored,
     Step,
     Stopped,
@@ -33,6 +34,7 @@ from search.algorithms.particle_filter import Weighting
 from search.algorithms.resampling import Scheme
 from search.solve import Searcher
 from search.tree.cost import NOTHING
+from search.tree.scores import Use, allows
 from tests.helpers import settle, shape
 from tests.worlds import UNEVEN, Values, Walk, chain, leaf, place, world
 
@@ -44,6 +46,10 @@ WORLDS = [
     world(leaf(1, 0.6, 0.3), leaf(2, 0.7, 0.3), chain("a", 5, leaf(3, 0.8), 0.4)),
     world(*(place(name, *(leaf(i, i / 9, 1 / 8) for i in range(8)), probability=0.25) for name in "abcd")),
 ]
+OTHERS: dict[str, tuple[Use, Callable[[int, int], Searcher]]] = {
+    "particle_gibbs": (Use.PARTICLES, lambda n, branch: ParticleGibbs(1 + n, branch)),
+}
+"""By name: what scores must allow, and the searcher of these random sizes."""
 FAILURES = ("raises", "cancels", "too few", "wrong")
 
 
@@ -164,7 +170,7 @@ class Case:
 
     def searcher(self, rng: np.random.Generator, kind: Kind) -> Searcher:
         n, branch = int(rng.integers(1, 13)), int(rng.integers(1, 5))
-        name = rng.choice(["best_of_n", "beam", "mcts", "particle_filter", "impatient"])
+        name = rng.choice(["best_of_n", "beam", "mcts", "particle_filter", "impatient", *OTHERS])
         if name == "beam" and kind is not Kind.OUTCOME:
             return Beam(n, branch)
         if name == "mcts":
@@ -175,6 +181,8 @@ class Case:
             if rng.random() < 0.3:
                 return ParticleFilter(n, Weighting.CURRENT)
             return ParticleFilter(n, resampling=rng.choice(list(Scheme)), threshold=float(rng.random()))
+        if name in OTHERS and allows(kind, OTHERS[name][0]):
+            return OTHERS[name][1](n, branch)
         return Impatient(n) if name == "impatient" else BestOfN(n)
 
     def budget(self, rng: np.random.Generator) -> Budget:

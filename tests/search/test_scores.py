@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from policies.toy import Toy
-from search import MCTS, Beam, BestOfN, Kind, KindError, ParticleFilter, Reduction, ScoreError, Selection
+from search import MCTS, Beam, BestOfN, Kind, KindError, ParticleFilter, ParticleGibbs, Reduction, ScoreError, Selection
 from search.algorithms.particle_filter import Weighting
 from search.answers.selection import Rule
 from search.solve import Searcher
@@ -65,6 +65,7 @@ SEARCHERS: list[tuple[Searcher, set[Kind]]] = [
     (MCTS(6), ALL),
     (ParticleFilter(n=3), PROBABILITIES | {Kind.ADDITIVE}),
     (ParticleFilter(n=3, weighting=Weighting.CURRENT), PROBABILITIES | {Kind.ADDITIVE}),
+    (ParticleGibbs(n=3, iterations=2), PROBABILITIES | {Kind.ADDITIVE}),
 ]
 
 

@@ -18,6 +18,7 @@ from search import (
     Budget,
     Kind,
     ParticleFilter,
+    ParticleGibbs,
     Rebase,
     Reduction,
     Rule,
@@ -65,6 +66,9 @@ _ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
         for scheme in (Scheme.MULTINOMIAL, Scheme.RESIDUAL, Scheme.STRATIFIED, Scheme.SYSTEMATIC)
     ),
     ("particle_filter, budget", _RESAMPLED, [Kind.VALUE], Budget(generated_tokens=10)),
+    ("particle_gibbs", ParticleGibbs(3, 2), [*_PROBABILITIES, Kind.ADDITIVE], ANY),
+    ("particle_gibbs, current", ParticleGibbs(3, 2, Weighting.CURRENT, 2.0), [Kind.VALUE], ANY),
+    ("particle_gibbs, budget", ParticleGibbs(3, 3), [Kind.VALUE], Budget(generated_tokens=13)),
     ("rebase", Rebase(4), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
     ("rebase, even", Rebase(4, temperature=10.0), [Kind.VALUE], ANY),
     ("rebase, budget", Rebase(4), [Kind.VALUE], Budget(generated_tokens=7)),
