@@ -4,6 +4,7 @@ from search.algorithms.again import Again
 from search.algorithms.beam import Beam
 from search.algorithms.best_of_n import BestOfN
 from search.algorithms.dvts import DVTS
+from search.algorithms.entropic_filter import EntropicFilter
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
 from search.algorithms.particle_gibbs import ParticleGibbs
@@ -30,6 +31,7 @@ __all__ = [
     "BudgetSpent",
     "Cost",
     "End",
+    "EntropicFilter",
     "Extension",
     "Grower",
     "Job",

@@ -10,7 +10,19 @@ from policies.hf import HF
 from policies.toy import Toy
 from policies.vllm import VLLM
 from scorers.toy import Toy as ToyScorer
-from search import DVTS, MCTS, Again, Beam, BestOfN, Budget, KnobError, ParticleFilter, ParticleGibbs, Rebase
+from search import (
+    DVTS,
+    MCTS,
+    Again,
+    Beam,
+    BestOfN,
+    Budget,
+    EntropicFilter,
+    KnobError,
+    ParticleFilter,
+    ParticleGibbs,
+    Rebase,
+)
 from search.algorithms.particle_filter import Weighting
 from search.answers.equivalence import Equivalence
 
@@ -30,6 +42,10 @@ OUT_OF_BOUNDS = [
     (ParticleGibbs, "n", 1, ">= 2"),
     (ParticleGibbs, "iterations", 0, ">= 1"),
     (ParticleGibbs, "temperature", 0.0, "> 0"),
+    (EntropicFilter, "n", 0, ">= 1"),
+    (EntropicFilter, "threshold", 1.1, ">= 0 and <= 1"),
+    (EntropicFilter, "horizon", 0, ">= 1"),
+    (EntropicFilter, "temperature", 0.0, "> 0"),
     (Rebase, "n", 0, ">= 1"),
     (Rebase, "temperature", 0.0, "> 0"),
     (Rebase, "temperature", math.nan, "> 0"),

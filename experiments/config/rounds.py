@@ -16,6 +16,7 @@ from search.algorithms.again import Again
 from search.algorithms.beam import Beam
 from search.algorithms.best_of_n import BestOfN
 from search.algorithms.dvts import DVTS
+from search.algorithms.entropic_filter import EntropicFilter
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
 from search.algorithms.particle_gibbs import ParticleGibbs
@@ -29,6 +30,7 @@ SEARCHERS: dict[str, type] = {
     "mcts": MCTS,
     "particle_filter": ParticleFilter,
     "particle_gibbs": ParticleGibbs,
+    "entropic_filter": EntropicFilter,
     "rebase": Rebase,
     "dvts": DVTS,
 }

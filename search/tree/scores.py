@@ -36,6 +36,7 @@ class Reduction(StrEnum):
 class Use(StrEnum):
     BEAM = "search level by level (beam, REBASE, DVTS)"
     MCTS = "mcts"
+    LEAVES = "search by the values of its leaves (AB-MCTS, Gumbel)"
     PARTICLES = "particle filter"
     VOTE = "weighted vote"
 
@@ -102,6 +103,7 @@ def sigmoid_if_unbounded(scores: Array) -> Array:
 _PROBABILITY = {
     Use.BEAM: Conversion(Scope.ITSELF, itself),
     Use.MCTS: Conversion(Scope.ITSELF, itself),
+    Use.LEAVES: Conversion(Scope.ITSELF, itself),
     Use.PARTICLES: Conversion(Scope.ITSELF, logit),
     Use.VOTE: Conversion(Scope.ITSELF, itself),
 }
@@ -111,6 +113,7 @@ _TABLE: dict[Kind, dict[Use, Conversion]] = {
     Kind.ADDITIVE: {
         Use.BEAM: Conversion(Scope.ITSELF, itself),
         Use.MCTS: Conversion(Scope.ALL, min_max),
+        Use.LEAVES: Conversion(Scope.ALL, min_max),
         Use.PARTICLES: Conversion(Scope.ITSELF, itself),
         Use.VOTE: Conversion(Scope.ALL, softmax),
     },
@@ -120,6 +123,7 @@ _TABLE: dict[Kind, dict[Use, Conversion]] = {
     },
     Kind.OUTCOME: {
         Use.MCTS: Conversion(Scope.ALL, min_max),
+        Use.LEAVES: Conversion(Scope.ALL, min_max),
         Use.VOTE: Conversion(Scope.ALL, sigmoid_if_unbounded),
     },
 }

@@ -17,6 +17,7 @@ from search import (
     BestOfN,
     Budget,
     End,
+    EntropicFilter,
     Grower,
     Kind,
     ParticleFilter,
@@ -45,6 +46,7 @@ INNER: dict[str, Searcher] = {
     "dvts": DVTS(4, 2),
     "particle_filter": ParticleFilter(4),
     "particle_gibbs": ParticleGibbs(2, 3),
+    "entropic_filter": EntropicFilter(4),
     "mcts": MCTS(simulations=8, in_flight=1),
 }
 

@@ -17,6 +17,7 @@ from search import (
     BestOfN,
     Budget,
     Cost,
+    EntropicFilter,
     Extension,
     Grower,
     Kind,
@@ -47,6 +48,7 @@ WORLDS = [
     world(*(place(name, *(leaf(i, i / 9, 1 / 8) for i in range(8)), probability=0.25) for name in "abcd")),
 ]
 OTHERS: dict[str, tuple[Use, Callable[[int, int], Searcher]]] = {
+    "entropic_filter": (Use.PARTICLES, lambda n, branch: EntropicFilter(n, threshold=0.9, horizon=branch)),
     "particle_gibbs": (Use.PARTICLES, lambda n, branch: ParticleGibbs(1 + n, branch)),
 }
 """By name: what scores must allow, and the searcher of these random sizes."""
