@@ -1,5 +1,6 @@
 """Test-time search: the tree, the protocols, the algorithms and the choice of an answer, without any model library."""
 
+from search.algorithms.ab_mcts import ABMCTS
 from search.algorithms.again import Again
 from search.algorithms.beam import Beam
 from search.algorithms.best_of_n import BestOfN
@@ -20,6 +21,7 @@ from search.tree.scores import Kind, Reduction
 from search.tree.step import End, Step
 
 __all__ = [
+    "ABMCTS",
     "DVTS",
     "MCTS",
     "Again",

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from search import (
+    ABMCTS,
     DVTS,
     MCTS,
     Again,
@@ -44,6 +45,7 @@ SEARCHERS: dict[str, Searcher] = {
     "particle_filter": ParticleFilter(n=6),
     "particle_gibbs": ParticleGibbs(n=3, iterations=3),
     "entropic_filter": EntropicFilter(n=6),
+    "ab_mcts": ABMCTS(simulations=24),
     "rebase": Rebase(n=6),
     "dvts": DVTS(n=6, branch=2),
     "again": Again(Rebase(n=3), times=3, sure=1),

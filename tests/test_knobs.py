@@ -11,6 +11,7 @@ from policies.toy import Toy
 from policies.vllm import VLLM
 from scorers.toy import Toy as ToyScorer
 from search import (
+    ABMCTS,
     DVTS,
     MCTS,
     Again,
@@ -46,6 +47,7 @@ OUT_OF_BOUNDS = [
     (EntropicFilter, "threshold", 1.1, ">= 0 and <= 1"),
     (EntropicFilter, "horizon", 0, ">= 1"),
     (EntropicFilter, "temperature", 0.0, "> 0"),
+    (ABMCTS, "simulations", 0, ">= 1"),
     (Rebase, "n", 0, ">= 1"),
     (Rebase, "temperature", 0.0, "> 0"),
     (Rebase, "temperature", math.nan, "> 0"),

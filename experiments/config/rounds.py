@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from experiments.config import custom
 from experiments.config.schema import build_named
 from experiments.errors import ConfigError, one_of
+from search.algorithms.ab_mcts import ABMCTS
 from search.algorithms.again import Again
 from search.algorithms.beam import Beam
 from search.algorithms.best_of_n import BestOfN
@@ -31,6 +32,7 @@ SEARCHERS: dict[str, type] = {
     "particle_filter": ParticleFilter,
     "particle_gibbs": ParticleGibbs,
     "entropic_filter": EntropicFilter,
+    "ab_mcts": ABMCTS,
     "rebase": Rebase,
     "dvts": DVTS,
 }

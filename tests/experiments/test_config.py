@@ -27,6 +27,7 @@ from experiments.runs.grid import Budgets
 from experiments.tiny.evaluate import Knobs
 from policies.engines.share import Engine
 from search import (
+    ABMCTS,
     DVTS,
     MCTS,
     Again,
@@ -88,6 +89,7 @@ INNER = {
     "particle_filter": ParticleFilter(8),
     "particle_gibbs": ParticleGibbs(8),
     "entropic_filter": EntropicFilter(8),
+    "ab_mcts": ABMCTS(),
     "rebase": Rebase(8),
     "dvts": DVTS(8),
     "search:BestOfN": BestOfN(),

@@ -10,6 +10,7 @@ import pytest
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import (
+    ABMCTS,
     DVTS,
     MCTS,
     Again,
@@ -47,6 +48,7 @@ INNER: dict[str, Searcher] = {
     "particle_filter": ParticleFilter(4),
     "particle_gibbs": ParticleGibbs(2, 3),
     "entropic_filter": EntropicFilter(4),
+    "ab_mcts": ABMCTS(simulations=8),
     "mcts": MCTS(simulations=8, in_flight=1),
 }
 
@@ -70,7 +72,7 @@ def test_sure_1_runs_every_round_with_draws_of_its_own(name: str) -> None:
     tree, once = (run(Again(inner, times, sure=1), Toy(), ToyScorer(), seed=3) for times in (4, 1))
     assert [number for number, _ in rounds(tree)] == [0, 1, 2, 3] and tree.stopped == "done"
     assert shape(once)["nodes"].keys() <= shape(tree)["nodes"].keys()
-    if name == "mcts":
+    if name in ("mcts", "ab_mcts"):
         assert tree.root.stats["visits"] == 32
         assert sum(vote.weight for vote in Selection(Rule.MAJORITY)(tree).votes) == 32
     else:
@@ -96,7 +98,7 @@ def test_the_number_of_rounds_is_that_of_all_sequences_of_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted(INNER.keys() - {"mcts"})
+    "name", sorted(INNER.keys() - {"mcts", "ab_mcts"})
 )  # its last simulations cost nothing: no budget ends with them
 @pytest.mark.parametrize("rule", [Rule.WEIGHTED, Rule.WEIGHTS, Rule.MAJORITY])
 def test_a_tree_holds_what_fewer_rounds_would_have_found(name: str, rule: Rule) -> None:

@@ -11,6 +11,7 @@ import pytest
 from policies.engines.world import Place
 from policies.toy import Toy
 from search import (
+    ABMCTS,
     MCTS,
     Ask,
     Beam,
@@ -33,6 +34,7 @@ from search import (
 from search.algorithms.mcts import Backup, Prior
 from search.algorithms.particle_filter import Weighting
 from search.algorithms.resampling import Scheme
+from search.algorithms.thompson import Posterior
 from search.solve import Searcher
 from search.tree.cost import NOTHING
 from search.tree.scores import Use, allows
@@ -48,6 +50,7 @@ WORLDS = [
     world(*(place(name, *(leaf(i, i / 9, 1 / 8) for i in range(8)), probability=0.25) for name in "abcd")),
 ]
 OTHERS: dict[str, tuple[Use, Callable[[int, int], Searcher]]] = {
+    "ab_mcts": (Use.LEAVES, lambda n, branch: ABMCTS(2 * n, list(Posterior)[branch % 2])),
     "entropic_filter": (Use.PARTICLES, lambda n, branch: EntropicFilter(n, threshold=0.9, horizon=branch)),
     "particle_gibbs": (Use.PARTICLES, lambda n, branch: ParticleGibbs(1 + n, branch)),
 }

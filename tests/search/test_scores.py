@@ -8,6 +8,7 @@ import pytest
 
 from policies.toy import Toy
 from search import (
+    ABMCTS,
     MCTS,
     Beam,
     BestOfN,
@@ -82,6 +83,7 @@ SEARCHERS: list[tuple[Searcher, set[Kind]]] = [
     (MCTS(6), ALL),
     (ParticleFilter(n=3), PROBABILITIES | {Kind.ADDITIVE}),
     (ParticleFilter(n=3, weighting=Weighting.CURRENT), PROBABILITIES | {Kind.ADDITIVE}),
+    (ABMCTS(4), ALL - {Kind.RANKING}),
     (EntropicFilter(n=3), PROBABILITIES | {Kind.ADDITIVE}),
     (ParticleGibbs(n=3, iterations=2), PROBABILITIES | {Kind.ADDITIVE}),
 ]
