@@ -6,6 +6,7 @@ from search.algorithms.beam import Beam
 from search.algorithms.best_of_n import BestOfN
 from search.algorithms.dvts import DVTS
 from search.algorithms.entropic_filter import EntropicFilter
+from search.algorithms.gumbel import Gumbel
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
 from search.algorithms.particle_gibbs import ParticleGibbs
@@ -36,6 +37,7 @@ __all__ = [
     "EntropicFilter",
     "Extension",
     "Grower",
+    "Gumbel",
     "Job",
     "Kind",
     "KindError",

@@ -15,7 +15,7 @@ from experiments.runs.results import ORACLE, CellKey, Result
 
 _ORDER = (
     GREEDY, "best_of_n", "beam", "mcts",
-    "particle_filter", "particle_gibbs", "entropic_filter", "ab_mcts",
+    "particle_filter", "particle_gibbs", "entropic_filter", "ab_mcts", "gumbel",
     "rebase", "dvts",
     "again", "custom",
 )  # fmt: skip

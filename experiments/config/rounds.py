@@ -18,6 +18,7 @@ from search.algorithms.beam import Beam
 from search.algorithms.best_of_n import BestOfN
 from search.algorithms.dvts import DVTS
 from search.algorithms.entropic_filter import EntropicFilter
+from search.algorithms.gumbel import Gumbel
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
 from search.algorithms.particle_gibbs import ParticleGibbs
@@ -33,6 +34,7 @@ SEARCHERS: dict[str, type] = {
     "particle_gibbs": ParticleGibbs,
     "entropic_filter": EntropicFilter,
     "ab_mcts": ABMCTS,
+    "gumbel": Gumbel,
     "rebase": Rebase,
     "dvts": DVTS,
 }

@@ -40,6 +40,7 @@ LOOKS = {
     "particle_gibbs": Look("particle Gibbs", "#AA4499", "d", (0, (3, 1.5, 1, 1.5))),
     "entropic_filter": Look("entropic filter", "#661100", "p", (0, (2, 1, 4, 1))),
     "ab_mcts": Look("AB-MCTS", "#117733", ">", (0, (6, 1.5, 1, 1.5))),
+    "gumbel": Look("Gumbel halving", "#332288", "h", (0, (1, 1, 5, 1))),
     "rebase": Look("REBASE", "#56B4E9", "v", (0, (5, 1.5))),
     "dvts": Look("DVTS", "#999933", "<", (0, (4, 2, 1.5, 2, 1.5, 2))),
     "again": Look("rounds until sure", "#882255", "P", (0, (9, 2))),

@@ -20,6 +20,7 @@ from search import (
     End,
     EntropicFilter,
     Grower,
+    Gumbel,
     Kind,
     ParticleFilter,
     ParticleGibbs,
@@ -49,6 +50,7 @@ INNER: dict[str, Searcher] = {
     "particle_gibbs": ParticleGibbs(2, 3),
     "entropic_filter": EntropicFilter(4),
     "ab_mcts": ABMCTS(simulations=8),
+    "gumbel": Gumbel(4, 2, 4),
     "mcts": MCTS(simulations=8, in_flight=1),
 }
 

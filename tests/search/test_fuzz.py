@@ -21,6 +21,7 @@ from search import (
     EntropicFilter,
     Extension,
     Grower,
+    Gumbel,
     Kind,
     Node,
     ParticleFilter,
@@ -50,6 +51,7 @@ WORLDS = [
     world(*(place(name, *(leaf(i, i / 9, 1 / 8) for i in range(8)), probability=0.25) for name in "abcd")),
 ]
 OTHERS: dict[str, tuple[Use, Callable[[int, int], Searcher]]] = {
+    "gumbel": (Use.LEAVES, lambda n, branch: Gumbel(n, branch, drawn=2 * branch)),
     "ab_mcts": (Use.LEAVES, lambda n, branch: ABMCTS(2 * n, list(Posterior)[branch % 2])),
     "entropic_filter": (Use.PARTICLES, lambda n, branch: EntropicFilter(n, threshold=0.9, horizon=branch)),
     "particle_gibbs": (Use.PARTICLES, lambda n, branch: ParticleGibbs(1 + n, branch)),
