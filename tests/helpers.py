@@ -47,7 +47,7 @@ SEARCHERS: dict[str, Searcher] = {
     "particle_gibbs": ParticleGibbs(n=3, iterations=3),
     "entropic_filter": EntropicFilter(n=6),
     "ab_mcts": ABMCTS(simulations=24),
-    "gumbel": Gumbel(n=6, considered=2, drawn=4),
+    "gumbel": Gumbel(n=6, considered=4, drawn=16),
     "rebase": Rebase(n=6),
     "dvts": DVTS(n=6, branch=2),
     "again": Again(Rebase(n=3), times=3, sure=1),

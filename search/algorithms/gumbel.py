@@ -83,7 +83,9 @@ async def _write(grow: Grower, steps: Sequence[Node], given: dict[int, int], sol
         tasks = {i: group.create_task(grow.extend(steps[i], n, None)) for i, n in given.items() if n and steps[i].open}
     for i, n in given.items():
         solutions[i] += tasks[i].result() if i in tasks else [steps[i]] * n
-    grow.electorate({steps[i]: len(solutions[i]) for i in given if steps[i].finished})
+        if steps[i].finished:
+            steps[i].stats["stands_for"] = steps[i].stats.get("stands_for", 0) + n
+            grow.electorate({steps[i]: max(1, steps[i].stats["stands_for"])})
 
 
 def mean_values(solutions: Sequence[Sequence[Node]], values: Values, convert: Conversion) -> Array:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from policies.toy import Toy
-from search import Budget, Gumbel, Kind, KindError, Rule, Selection, Tree
+from search import Again, Budget, Gumbel, Kind, KindError, Rule, Selection, Tree
 from search.algorithms import gumbel
 from tests.helpers import run
 from tests.worlds import By, InTurn, Short, Values, Walk, by_text, chain, leaf, place, world
@@ -76,6 +76,8 @@ def test_a_first_step_that_is_a_solution_stands_for_those_it_would_have_got() ->
     only = world(leaf(1, 0.9, 0.5), leaf(2, 0.1, 0.5))
     tree = run(Gumbel(n=8, considered=2, drawn=6), Walk(root=only), Values(root=only), seed=1)
     assert sum(vote.weight for vote in Selection(Rule.MAJORITY)(tree).votes) == 8 and tree.ledger.policy_calls == 1
+    tree = run(Again(Gumbel(n=8, considered=2, drawn=6), times=2, sure=1), Walk(root=only), Values(root=only), seed=1)
+    assert sum(vote.weight for vote in Selection(Rule.MAJORITY)(tree).votes) == 16
 
 
 def test_what_counts_is_relative_where_scores_have_no_bounds() -> None:
