@@ -17,7 +17,7 @@ from search.protocols import GO_ON, Ask, Policy, Scorer, check_ask, check_extens
 from search.tree import Event, Node, Tree
 from search.tree.checks import plain_object
 from search.tree.cost import BudgetSpent
-from search.tree.electorate import ELECTORATE, electorate_data, joins
+from search.tree.electorate import Given
 from search.tree.event import to_plain
 from search.tree.randomness import generator
 from search.tree.scores import Reduction
@@ -43,7 +43,7 @@ class Grower:
         self._takes_ask = takes_ask(policy)
         self._account = Account(tree)
         self._judge, self._judges = Judge(tree, scorer, self._account), dict[str, Judge]()
-        self._keys = Keys(tree)
+        self._keys, self._given = Keys(tree), Given(tree)
         self.round = 0
         """random draws and whole electorates of different rounds are apart"""
         self._finished = False  # some leaf within the budget
@@ -88,9 +88,7 @@ class Grower:
         `whole`: these nodes are all that vote, with shares of the sum of `weights`; what was given before in this round
         is forgotten, and every other leaf has weight zero. Raises ValueError unless weights are finite and >= 0.
         """
-        data = electorate_data(weights, whole, self.round)
-        if not joins(self.tree.record, data, self._account.now()):
-            self.note(ELECTORATE, **data)
+        self._given.write(weights, whole, self.round, self._account.now())
 
     def close(self) -> None:
         """Brings the ledger's clock up to date; the search is over."""
