@@ -4,6 +4,7 @@ from search.algorithms.again import Again
 from search.algorithms.beam import Beam
 from search.algorithms.best_of_n import BestOfN
 from search.algorithms.dvts import DVTS
+from search.algorithms.lookahead import Lookahead
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
 from search.algorithms.rebase import Rebase
@@ -36,6 +37,7 @@ __all__ = [
     "KindError",
     "KnobError",
     "Ledger",
+    "Lookahead",
     "Node",
     "ParticleFilter",
     "Policy",

@@ -20,6 +20,7 @@ from search import (
     Extension,
     Kind,
     Ledger,
+    Lookahead,
     Node,
     ParticleFilter,
     Rebase,
@@ -42,6 +43,7 @@ SEARCHERS: dict[str, Searcher] = {
     "particle_filter": ParticleFilter(n=6),
     "rebase": Rebase(n=6),
     "dvts": DVTS(n=6, branch=2),
+    "lookahead": Lookahead(n=6, branch=2, ahead=2),
     "again": Again(Rebase(n=3), times=3, sure=1),
 }
 PARALLEL = SEARCHERS | {"mcts_4": MCTS(simulations=24, in_flight=4)}

@@ -10,7 +10,7 @@ from policies.hf import HF
 from policies.toy import Toy
 from policies.vllm import VLLM
 from scorers.toy import Toy as ToyScorer
-from search import DVTS, MCTS, Again, Beam, BestOfN, Budget, KnobError, ParticleFilter, Rebase
+from search import DVTS, MCTS, Again, Beam, BestOfN, Budget, KnobError, Lookahead, ParticleFilter, Rebase
 from search.algorithms.particle_filter import Weighting
 from search.answers.equivalence import Equivalence
 
@@ -32,6 +32,7 @@ OUT_OF_BOUNDS = [
     (Rebase, "temperature", math.nan, "> 0"),
     (DVTS, "n", 0, ">= 1"),
     (DVTS, "branch", 0, ">= 1"),
+    *((Lookahead, knob, 0, ">= 1") for knob in ("n", "branch", "ahead")),
     (Again, "times", 0, ">= 1"),
     (Again, "sure", 1.1, ">= 0 and <= 1"),
     (Again, "sure", -0.1, ">= 0 and <= 1"),

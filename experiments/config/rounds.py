@@ -16,6 +16,7 @@ from search.algorithms.again import Again
 from search.algorithms.beam import Beam
 from search.algorithms.best_of_n import BestOfN
 from search.algorithms.dvts import DVTS
+from search.algorithms.lookahead import Lookahead
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
 from search.algorithms.rebase import Rebase
@@ -29,6 +30,7 @@ SEARCHERS: dict[str, type] = {
     "particle_filter": ParticleFilter,
     "rebase": Rebase,
     "dvts": DVTS,
+    "lookahead": Lookahead,
 }
 """The searchers that can run in rounds by name."""
 _N = 8  # of an inner searcher that has this knob: rounds are small, since a search may stop only between them

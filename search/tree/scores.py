@@ -34,7 +34,8 @@ class Reduction(StrEnum):
 
 
 class Use(StrEnum):
-    BEAM = "search level by level (beam, REBASE, DVTS)"
+    BEAM = "search by the values of steps (beam, REBASE, DVTS)"
+    ACROSS = "search that compares steps of different places (look-ahead)"
     MCTS = "mcts"
     PARTICLES = "particle filter"
     VOTE = "weighted vote"
@@ -101,6 +102,7 @@ def sigmoid_if_unbounded(scores: Array) -> Array:
 
 _PROBABILITY = {
     Use.BEAM: Conversion(Scope.ITSELF, itself),
+    Use.ACROSS: Conversion(Scope.ITSELF, itself),
     Use.MCTS: Conversion(Scope.ITSELF, itself),
     Use.PARTICLES: Conversion(Scope.ITSELF, logit),
     Use.VOTE: Conversion(Scope.ITSELF, itself),
@@ -110,6 +112,7 @@ _TABLE: dict[Kind, dict[Use, Conversion]] = {
     Kind.VALUE: _PROBABILITY,
     Kind.ADDITIVE: {
         Use.BEAM: Conversion(Scope.ITSELF, itself),
+        Use.ACROSS: Conversion(Scope.ITSELF, itself),
         Use.MCTS: Conversion(Scope.ALL, min_max),
         Use.PARTICLES: Conversion(Scope.ITSELF, itself),
         Use.VOTE: Conversion(Scope.ALL, softmax),

@@ -35,6 +35,7 @@ from search import (
     Budget,
     Kind,
     KnobError,
+    Lookahead,
     ParticleFilter,
     Rebase,
     Reduction,
@@ -86,6 +87,7 @@ INNER = {
     "particle_filter": ParticleFilter(8),
     "rebase": Rebase(8),
     "dvts": DVTS(8),
+    "lookahead": Lookahead(8),
     "search:BestOfN": BestOfN(),
 }
 

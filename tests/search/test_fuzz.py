@@ -20,6 +20,7 @@ from search import (
     Extension,
     Grower,
     Kind,
+    Lookahead,
     Node,
     ParticleFilter,
     Scored,
@@ -164,9 +165,11 @@ class Case:
 
     def searcher(self, rng: np.random.Generator, kind: Kind) -> Searcher:
         n, branch = int(rng.integers(1, 13)), int(rng.integers(1, 5))
-        name = rng.choice(["best_of_n", "beam", "mcts", "particle_filter", "impatient"])
+        name = rng.choice(["best_of_n", "beam", "mcts", "particle_filter", "impatient", "lookahead"])
         if name == "beam" and kind is not Kind.OUTCOME:
             return Beam(n, branch)
+        if name == "lookahead" and kind not in (Kind.OUTCOME, Kind.RANKING):
+            return Lookahead(n, branch, ahead=int(rng.integers(1, 4)))
         if name == "mcts":
             knobs: dict[str, Any] = {"prior": rng.choice(list(Prior)), "backup": rng.choice(list(Backup))}
             knobs |= {"in_flight": int(rng.choice([1, 1, 4, 16])), "c_puct": float(rng.choice([0.0, 0.3, 1.0, 10.0]))}
