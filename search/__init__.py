@@ -1,8 +1,11 @@
 """Test-time search: the tree, the protocols, the algorithms and the choice of an answer, without any model library."""
 
 from search.algorithms.again import Again
+from search.algorithms.backoff import BackOff
 from search.algorithms.beam import Beam
+from search.algorithms.best_first import BestFirst
 from search.algorithms.best_of_n import BestOfN
+from search.algorithms.diverse_beam import DiverseBeam
 from search.algorithms.dvts import DVTS
 from search.algorithms.lookahead import Lookahead
 from search.algorithms.mcts import MCTS
@@ -23,12 +26,15 @@ __all__ = [
     "MCTS",
     "Again",
     "Ask",
+    "BackOff",
     "Ballot",
     "Beam",
+    "BestFirst",
     "BestOfN",
     "Budget",
     "BudgetSpent",
     "Cost",
+    "DiverseBeam",
     "End",
     "Extension",
     "Grower",

@@ -13,10 +13,13 @@ from search import (
     DVTS,
     MCTS,
     Again,
+    BackOff,
     Beam,
+    BestFirst,
     BestOfN,
     Budget,
     Cost,
+    DiverseBeam,
     Extension,
     Kind,
     Ledger,
@@ -44,6 +47,9 @@ SEARCHERS: dict[str, Searcher] = {
     "rebase": Rebase(n=6),
     "dvts": DVTS(n=6, branch=2),
     "lookahead": Lookahead(n=6, branch=2, ahead=2),
+    "best_first": BestFirst(n=8, branch=3),
+    "backoff": BackOff(n=6, branch=2),
+    "diverse_beam": DiverseBeam(n=8, branch=2, groups=2),
     "again": Again(Rebase(n=3), times=3, sure=1),
 }
 PARALLEL = SEARCHERS | {"mcts_4": MCTS(simulations=24, in_flight=4)}

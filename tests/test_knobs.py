@@ -10,7 +10,21 @@ from policies.hf import HF
 from policies.toy import Toy
 from policies.vllm import VLLM
 from scorers.toy import Toy as ToyScorer
-from search import DVTS, MCTS, Again, Beam, BestOfN, Budget, KnobError, Lookahead, ParticleFilter, Rebase
+from search import (
+    DVTS,
+    MCTS,
+    Again,
+    BackOff,
+    Beam,
+    BestFirst,
+    BestOfN,
+    Budget,
+    DiverseBeam,
+    KnobError,
+    Lookahead,
+    ParticleFilter,
+    Rebase,
+)
 from search.algorithms.particle_filter import Weighting
 from search.answers.equivalence import Equivalence
 
@@ -33,6 +47,12 @@ OUT_OF_BOUNDS = [
     (DVTS, "n", 0, ">= 1"),
     (DVTS, "branch", 0, ">= 1"),
     *((Lookahead, knob, 0, ">= 1") for knob in ("n", "branch", "ahead")),
+    *((BestFirst, knob, 0, ">= 1") for knob in ("n", "branch", "expansions")),
+    *((BackOff, knob, 0, ">= 1") for knob in ("n", "branch")),
+    (BackOff, "backups", -1, ">= 0"),
+    (BackOff, "threshold", math.nan, ">= -inf"),
+    *((DiverseBeam, knob, 0, ">= 1") for knob in ("n", "branch", "groups")),
+    *((DiverseBeam, "strength", wrong, ">= 0") for wrong in (-0.1, math.nan)),
     (Again, "times", 0, ">= 1"),
     (Again, "sure", 1.1, ">= 0 and <= 1"),
     (Again, "sure", -0.1, ">= 0 and <= 1"),

@@ -15,7 +15,7 @@ from experiments.runs.results import ORACLE, CellKey, Result
 
 _ORDER = (
     GREEDY, "best_of_n", "beam", "mcts", "particle_filter", "rebase", "dvts",
-    "lookahead",
+    "lookahead", "best_first", "backoff", "diverse_beam",
     "again", "custom",
 )  # fmt: skip
 

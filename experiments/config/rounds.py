@@ -13,8 +13,11 @@ from experiments.config import custom
 from experiments.config.schema import build_named
 from experiments.errors import ConfigError, one_of
 from search.algorithms.again import Again
+from search.algorithms.backoff import BackOff
 from search.algorithms.beam import Beam
+from search.algorithms.best_first import BestFirst
 from search.algorithms.best_of_n import BestOfN
+from search.algorithms.diverse_beam import DiverseBeam
 from search.algorithms.dvts import DVTS
 from search.algorithms.lookahead import Lookahead
 from search.algorithms.mcts import MCTS
@@ -31,6 +34,9 @@ SEARCHERS: dict[str, type] = {
     "rebase": Rebase,
     "dvts": DVTS,
     "lookahead": Lookahead,
+    "best_first": BestFirst,
+    "backoff": BackOff,
+    "diverse_beam": DiverseBeam,
 }
 """The searchers that can run in rounds by name."""
 _N = 8  # of an inner searcher that has this knob: rounds are small, since a search may stop only between them

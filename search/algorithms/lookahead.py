@@ -24,8 +24,7 @@ class Lookahead:
         level = n continuations shared among kept; those that do not come out even go to the best
     What was looked ahead is charged and stays in the tree, but no candidate goes on from it, and a solution that it
     finished has vote weight zero once its level is judged. A policy that takes no request with a temperature samples
-    instead; event `lookahead` says which. Did not pay with the shipped PRM, which
-    sees a mistake where it is made.
+    instead; event `lookahead` says which. It did not pay with the shipped PRM, which sees a mistake where it is made.
     """
 
     n: int = 16

@@ -34,8 +34,8 @@ class Reduction(StrEnum):
 
 
 class Use(StrEnum):
-    BEAM = "search by the values of steps (beam, REBASE, DVTS)"
-    ACROSS = "search that compares steps of different places (look-ahead)"
+    BEAM = "search by the values of steps (beam, REBASE, DVTS, best-first, diverse beam)"
+    ACROSS = "search that compares steps of different places (look-ahead, back-off)"
     MCTS = "mcts"
     PARTICLES = "particle filter"
     VOTE = "weighted vote"

@@ -30,9 +30,12 @@ from search import (
     DVTS,
     MCTS,
     Again,
+    BackOff,
     Beam,
+    BestFirst,
     BestOfN,
     Budget,
+    DiverseBeam,
     Kind,
     KnobError,
     Lookahead,
@@ -88,6 +91,9 @@ INNER = {
     "rebase": Rebase(8),
     "dvts": DVTS(8),
     "lookahead": Lookahead(8),
+    "best_first": BestFirst(8),
+    "backoff": BackOff(8),
+    "diverse_beam": DiverseBeam(8),
     "search:BestOfN": BestOfN(),
 }
 

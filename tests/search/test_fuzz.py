@@ -13,10 +13,13 @@ from policies.toy import Toy
 from search import (
     MCTS,
     Ask,
+    BackOff,
     Beam,
+    BestFirst,
     BestOfN,
     Budget,
     Cost,
+    DiverseBeam,
     Extension,
     Grower,
     Kind,
@@ -45,6 +48,7 @@ WORLDS = [
     world(leaf(1, 0.6, 0.3), leaf(2, 0.7, 0.3), chain("a", 5, leaf(3, 0.8), 0.4)),
     world(*(place(name, *(leaf(i, i / 9, 1 / 8) for i in range(8)), probability=0.25) for name in "abcd")),
 ]
+STEPWISE = ("lookahead", "best_first", "backoff", "diverse_beam")
 FAILURES = ("raises", "cancels", "too few", "wrong")
 
 
@@ -165,11 +169,16 @@ class Case:
 
     def searcher(self, rng: np.random.Generator, kind: Kind) -> Searcher:
         n, branch = int(rng.integers(1, 13)), int(rng.integers(1, 5))
-        name = rng.choice(["best_of_n", "beam", "mcts", "particle_filter", "impatient", "lookahead"])
+        name = rng.choice(["best_of_n", "beam", "mcts", "particle_filter", "impatient", *STEPWISE])
         if name == "beam" and kind is not Kind.OUTCOME:
             return Beam(n, branch)
-        if name == "lookahead" and kind not in (Kind.OUTCOME, Kind.RANKING):
-            return Lookahead(n, branch, ahead=int(rng.integers(1, 4)))
+        if name in STEPWISE and kind not in (Kind.OUTCOME, Kind.RANKING):
+            return {
+                "lookahead": Lookahead(n, branch, ahead=int(rng.integers(1, 4))),
+                "best_first": BestFirst(n, branch, expansions=int(rng.integers(1, 60))),
+                "backoff": BackOff(n, branch, float(rng.random()), int(rng.integers(4))),
+                "diverse_beam": DiverseBeam(n, branch, int(rng.integers(1, 5)), float(rng.random())),
+            }[name]
         if name == "mcts":
             knobs: dict[str, Any] = {"prior": rng.choice(list(Prior)), "backup": rng.choice(list(Backup))}
             knobs |= {"in_flight": int(rng.choice([1, 1, 4, 16])), "c_puct": float(rng.choice([0.0, 0.3, 1.0, 10.0]))}

@@ -7,7 +7,21 @@ import numpy as np
 import pytest
 
 from policies.toy import Toy
-from search import MCTS, Beam, BestOfN, Kind, KindError, Lookahead, ParticleFilter, Reduction, ScoreError, Selection
+from search import (
+    MCTS,
+    BackOff,
+    Beam,
+    BestFirst,
+    BestOfN,
+    DiverseBeam,
+    Kind,
+    KindError,
+    Lookahead,
+    ParticleFilter,
+    Reduction,
+    ScoreError,
+    Selection,
+)
 from search.algorithms.particle_filter import Weighting
 from search.answers.selection import Rule
 from search.solve import Searcher
@@ -71,6 +85,9 @@ SEARCHERS: list[tuple[Searcher, set[Kind]]] = [
     (ParticleFilter(n=3), PROBABILITIES | {Kind.ADDITIVE}),
     (ParticleFilter(n=3, weighting=Weighting.CURRENT), PROBABILITIES | {Kind.ADDITIVE}),
     (Lookahead(n=4, branch=2), PROBABILITIES | {Kind.ADDITIVE}),
+    (BestFirst(n=3, branch=2), ALL - {Kind.OUTCOME}),
+    (BackOff(n=4, branch=2), PROBABILITIES | {Kind.ADDITIVE}),
+    (DiverseBeam(n=4, branch=2, groups=2), ALL - {Kind.OUTCOME}),
 ]
 
 
