@@ -121,7 +121,13 @@ def test_a_search_that_goes_broad_ends() -> None:
         BestFirst(n=1, branch=3, expansions=10, reduction=Reduction.PRODUCT), Toy(3, 6), by_text(falling), seed=1
     )
     assert [node.depth for node in expanded(tree)[:10]] == [0, 1, 1, 1] + [2] * 6
-    assert tree.stopped == "done" and any(leaf.finished for leaf in tree.leaves())  # `solve` completes the best one
+    assert tree.stopped == "done" and tree.ledger.policy_calls == 11  # `solve` completes the best one
+    assert sum(leaf.finished for leaf in tree.leaves()) == 1
+
+
+def test_of_equal_values_the_deeper_comes_first() -> None:
+    tree = run(BestFirst(n=4, branch=3), Toy(3, 4), by_text({f"step {i}": 0.5 for i in range(3)}))
+    assert [node.depth for node in expanded(tree)] == [0, 1, 2, 3, 3]
 
 
 def test_cut_solutions_count() -> None:

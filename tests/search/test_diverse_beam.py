@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,8 +30,8 @@ def within(measured: float, exact: float, runs: int = 250) -> bool:
     return abs(measured - exact) < 4 * math.sqrt(exact * (1 - exact) / runs)
 
 
-def grown(searcher: Searcher, scorer: Any = None, seed: int = 7) -> list[Any]:
-    tree = run(searcher, Toy(3, 4), scorer or ToyScorer(3, 4, error=1.0), seed=seed)
+def grown(searcher: Searcher, scorer: Any = None, policy: Any = None, seed: int = 7) -> list[Any]:
+    tree = run(searcher, policy or Toy(3, 4), scorer or ToyScorer(3, 4, error=1.0), seed=seed)
     return [(node.path, node.score, node.text()) for node in tree.nodes()]
 
 
@@ -74,6 +75,17 @@ def _text(node: Node) -> str:
 def test_one_group_is_a_beam(kind: Kind) -> None:
     scorer = by_text({"step 0": 0.3, "step 1": 0.8, "step 2": 0.6}, kind)
     assert grown(DiverseBeam(8, 2, groups=1), scorer) == grown(Beam(8, 2), scorer)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_group_ends_when_a_beam_does(seed: int) -> None:
+    """At each step a solution ends by 0.3, so that n have ended while others are open."""
+    end = leaf(1)
+    for name in "fedcba":
+        end = place(name, leaf(2, probability=0.3), replace(end, probability=0.7))
+    searchers, policy, scorer = (DiverseBeam(8, 2, groups=1), Beam(8, 2)), Walk(root=end), by_text({"d": 0.5})
+    diverse, beam = (grown(searcher, scorer, policy, seed) for searcher in searchers)
+    assert diverse == beam and len(beam[-1][0]) < 6
 
 
 @pytest.mark.parametrize(("n", "groups", "branch"), [(8, 4, 2), (9, 2, 4), (3, 3, 1)])
