@@ -14,8 +14,9 @@ from experiments.runs.grid import GREEDY
 from experiments.runs.results import ORACLE, CellKey, Result
 
 _ORDER = (
-    GREEDY, "best_of_n", "beam", "mcts", "particle_filter", "rebase", "dvts",
-    "lookahead", "best_first", "backoff", "diverse_beam",
+    GREEDY, "best_of_n", "beam", "mcts",
+    "particle_filter", "particle_gibbs", "entropic_filter", "ab_mcts", "gumbel",
+    "rebase", "dvts", "lookahead", "best_first", "backoff", "diverse_beam",
     "again", "custom",
 )  # fmt: skip
 

@@ -37,6 +37,7 @@ class Use(StrEnum):
     BEAM = "search by the values of steps (beam, REBASE, DVTS, best-first, diverse beam)"
     ACROSS = "search that compares steps of different places (look-ahead, back-off)"
     MCTS = "mcts"
+    LEAVES = "search by the values of its leaves (AB-MCTS, Gumbel)"
     PARTICLES = "particle filter"
     VOTE = "weighted vote"
     ODDS = "vote by odds or a power"
@@ -115,6 +116,7 @@ _PROBABILITY = {
     Use.BEAM: Conversion(Scope.ITSELF, itself),
     Use.ACROSS: Conversion(Scope.ITSELF, itself),
     Use.MCTS: Conversion(Scope.ITSELF, itself),
+    Use.LEAVES: Conversion(Scope.ITSELF, itself),
     Use.PARTICLES: Conversion(Scope.ITSELF, logit),
     Use.VOTE: Conversion(Scope.ITSELF, itself),
     Use.ODDS: Conversion(Scope.ITSELF, itself),
@@ -126,6 +128,7 @@ _TABLE: dict[Kind, dict[Use, Conversion]] = {
         Use.BEAM: Conversion(Scope.ITSELF, itself),
         Use.ACROSS: Conversion(Scope.ITSELF, itself),
         Use.MCTS: Conversion(Scope.ALL, min_max),
+        Use.LEAVES: Conversion(Scope.ALL, min_max),
         Use.PARTICLES: Conversion(Scope.ITSELF, itself),
         Use.VOTE: Conversion(Scope.ALL, softmax),
     },
@@ -135,6 +138,7 @@ _TABLE: dict[Kind, dict[Use, Conversion]] = {
     },
     Kind.OUTCOME: {
         Use.MCTS: Conversion(Scope.ALL, min_max),
+        Use.LEAVES: Conversion(Scope.ALL, min_max),
         Use.VOTE: Conversion(Scope.ALL, sigmoid_if_unbounded),
         Use.ODDS: Conversion(Scope.ALL, sigmoid_if_unbounded),
     },

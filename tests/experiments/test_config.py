@@ -27,6 +27,7 @@ from experiments.runs.grid import Budgets
 from experiments.tiny.evaluate import Knobs
 from policies.engines.share import Engine
 from search import (
+    ABMCTS,
     DVTS,
     MCTS,
     Again,
@@ -36,10 +37,13 @@ from search import (
     BestOfN,
     Budget,
     DiverseBeam,
+    EntropicFilter,
+    Gumbel,
     Kind,
     KnobError,
     Lookahead,
     ParticleFilter,
+    ParticleGibbs,
     Rebase,
     Reduction,
     Rule,
@@ -88,6 +92,10 @@ INNER = {
     "beam": Beam(8),
     "mcts": MCTS(),
     "particle_filter": ParticleFilter(8),
+    "particle_gibbs": ParticleGibbs(8),
+    "entropic_filter": EntropicFilter(8),
+    "ab_mcts": ABMCTS(),
+    "gumbel": Gumbel(8),
     "rebase": Rebase(8),
     "dvts": DVTS(8),
     "lookahead": Lookahead(8),
