@@ -40,7 +40,8 @@ class Grower:
         self.tree = tree
         self.kind = scorer.kind
         self._policy, self._reduction = policy, reduction
-        self._takes_ask = takes_ask(policy)
+        self.takes_ask = takes_ask(policy)
+        """whether the policy can be asked for more than to go on"""
         self._account = Account(tree)
         self._judge, self._judges = Judge(tree, scorer, self._account), dict[str, Judge]()
         self._keys, self._given = Keys(tree), Given(tree)
@@ -169,7 +170,7 @@ class Grower:
             if not count and not whole and self._allowance.reserve != NOTHING:
                 await self.complete()
                 continue
-            count = count or (1 if worst or self._takes_ask else len(indices))
+            count = count or (1 if worst or self.takes_ask else len(indices))
             ends += await self._request(node, indices[:count], max_steps, merge, self._told(ask, worst))
             indices = indices[count:]
         return True
@@ -177,7 +178,7 @@ class Grower:
     def _told(self, ask: Ask, worst: Amount | None) -> Ask:
         """The request, limited to the tokens that are left where it might need more."""
         left = self._allowance.left().tokens
-        if not self._takes_ask or math.isinf(left) or (worst is not None and worst.tokens <= left):
+        if not self.takes_ask or math.isinf(left) or (worst is not None and worst.tokens <= left):
             return ask
         return ask.at_most(int(left))
 
