@@ -50,13 +50,16 @@ class Electorates:
             if node in places
         ]
         self._event = np.array([number for number, _, _ in given], dtype=np.intp)
+        of_round = self._rounds[self._event]
+        self._entries = [np.flatnonzero(of_round == number) for number in range(len(rounds))]
         self._leaf = np.array([place for _, place, _ in given], dtype=np.intp)
         self._weight = np.array([weight for _, _, weight in given], dtype=np.float64)
 
     def at(self, tree: Tree, budget: Budget | None = None) -> Weights:
-        """A leaf's last weight within the budget counts. One that was given none has weight one, or zero after a whole
-        electorate. Where no finished leaf has a positive weight, each has weight one: a search that ends early, before
-        any of its population has finished, still gives an answer. `budget` None is the tree's own.
+        """A leaf's last weight within the budget counts; whole electorates of different rounds add up. A leaf that was
+        given none has weight one, or zero after a whole electorate. Where no finished leaf has a positive weight, each
+        has weight one: a search that ends early, before any of its population has finished, still gives an answer.
+        `budget` None is the tree's own.
         """
         born = tree.within(self.births, budget)
         counts = tree.within(self.changes, budget)
@@ -65,10 +68,15 @@ class Electorates:
         last = np.full_like(self._last, -1)
         last[self._rounds[whole]] = whole  # of several the last
         counts &= np.arange(len(counts)) >= last[self._rounds]
-        # the last weight of each leaf
-        weights = np.full(len(born), 0.0 if len(whole) else 1.0)
-        within = counts[self._event]
-        weights[self._leaf[within]] = self._weight[within]  # of several the last
+        # each round's last weight of each leaf
+        given, named = np.zeros(len(born)), np.zeros(len(born), dtype=np.bool_)
+        for first, entries in zip(last.tolist(), self._entries, strict=True):
+            within = entries[counts[self._event[entries]]]
+            leaves = self._leaf[within]
+            before = given[leaves] if first >= 0 else 0.0
+            given[leaves] = self._weight[within] + before  # of several of a leaf the last
+            named[leaves] = True
+        weights = np.where(named, given, 0.0 if len(whole) else 1.0)
         weights[~born] = 0.0
         if not weights.any():
             weights = born.astype(np.float64)

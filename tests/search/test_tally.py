@@ -50,7 +50,9 @@ def by_definition(tree: Tree, budget: Budget) -> tuple[dict[Node, float], float 
         if event.data["whole"]:
             given[number], wholes[number] = {}, math.fsum(event.data["weights"])
         given.setdefault(number, {}).update(zip(event.data["nodes"], event.data["weights"], strict=True))
-    last = {node: weight for weights in given.values() for node, weight in weights.items()}
+    last: dict[Node, float] = {}
+    for number, weights in given.items():
+        last |= {node: weight + last.get(node, 0.0) * (number in wholes) for node, weight in weights.items()}
     finished = [leaf for leaf in tree.nodes() if leaf.finished and leaf.birth and counts(leaf.birth)]
     weights = {leaf: last.get(leaf, 0.0 if wholes else 1.0) for leaf in finished}
     voters = {leaf: weight for leaf, weight in weights.items() if weight > 0}
