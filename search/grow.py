@@ -21,7 +21,7 @@ from search.tree.electorate import Given
 from search.tree.event import to_plain
 from search.tree.randomness import generator
 from search.tree.scores import Reduction
-from search.tree.step import End, Step, cut
+from search.tree.step import Step, cut
 from search.worst_cases import WorstCases
 
 DEEPEST = 10_000  # steps of the longest path: where a policy never ends one, it is cut here
@@ -188,28 +188,23 @@ class Grower:
         more: dict[str, Any] = {} if ask == GO_ON else {"ask": ask}  # older policies know no `ask`
         extension = await self._account.policy(self._policy.extend(node, n, max_steps, seeds, **more))
         check_extension(extension, n, max_steps, node)
-        siblings: dict[tuple[str, End], Node] = {}
-        for child in node.children.values() if merge else ():
-            if child.step is not None:
-                siblings.setdefault((child.step.text, child.step.end), child)
         ends: list[Node] = []
         question = 0 if self.tree.ledger.unique_tokens else extension.question_tokens
         for index, steps, cost in zip(indices, extension.continuations, extension.each_cost(), strict=True):
-            text_and_end = (steps[0].text, steps[0].end)
-            end = siblings.get(text_and_end) if merge else None
+            end = _equal_child(node, steps[0]) if merge else None
             if end is None:
                 steps = cut(steps, DEEPEST - node.depth)
                 unique = sum([len(step.token_ids) for step in steps])
                 self._account.charge_policy(cost, int(not steps[-1].open), question + unique)
                 end = self._write(node, index, steps, ask)
                 if merge:
-                    siblings[text_and_end], end.stats["count"] = end, 1
+                    end.stats["count"] = 1
             else:
                 self._account.charge_policy(cost, 0, question)
                 end.stats["count"] = end.stats.get("count", 1) + 1
             ends.append(end)
             question = 0
-        return list(dict.fromkeys(ends))
+        return list(dict.fromkeys(ends)) if merge else ends
 
     def _write(self, node: Node, index: int, steps: Sequence[Step], ask: Ask) -> Node:
         """Adds the steps below `node`; their births will say of the policy what has been charged by now."""
@@ -244,3 +239,11 @@ class Grower:
         """Ends the search once nothing is in flight."""
         await self._allowance.idle()
         raise BudgetSpent
+
+
+def _equal_child(node: Node, step: Step) -> Node | None:
+    """The first child whose step has the same text and end."""
+    for child in node.children.values():
+        if child.step is not None and child.step.text == step.text and child.step.end == step.end:
+            return child
+    return None

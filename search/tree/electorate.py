@@ -50,9 +50,10 @@ class Electorates:
             if node in places
         ]
         self._event = np.array([number for number, _, _ in given], dtype=np.intp)
+        of_round = self._rounds[self._event]
+        self._entries = [np.flatnonzero(of_round == number) for number in range(len(rounds))]
         self._leaf = np.array([place for _, place, _ in given], dtype=np.intp)
         self._weight = np.array([weight for _, _, weight in given], dtype=np.float64)
-        self._round = self._rounds[self._event]
 
     def at(self, tree: Tree, budget: Budget | None = None) -> Weights:
         """A leaf's last weight within the budget counts; whole electorates of different rounds add up. A leaf that was
@@ -67,15 +68,15 @@ class Electorates:
         last = np.full_like(self._last, -1)
         last[self._rounds[whole]] = whole  # of several the last
         counts &= np.arange(len(counts)) >= last[self._rounds]
-        # the last weight of each leaf
-        weights = np.full(len(born), 0.0 if len(whole) else 1.0)
-        within = counts[self._event]
-        for number, first in enumerate(last.tolist()):
-            given = within & (self._round == number)
-            leaves = self._leaf[given]
-            before = weights[leaves] if first >= 0 else 0.0
-            weights[leaves] = self._weight[given]  # of several the last
-            weights[leaves] += before
+        # each round's last weight of each leaf
+        given, named = np.zeros(len(born)), np.zeros(len(born), dtype=np.bool_)
+        for first, entries in zip(last.tolist(), self._entries, strict=True):
+            within = entries[counts[self._event[entries]]]
+            leaves = self._leaf[within]
+            before = given[leaves] if first >= 0 else 0.0
+            given[leaves] = self._weight[within] + before  # of several of a leaf the last
+            named[leaves] = True
+        weights = np.where(named, given, 0.0 if len(whole) else 1.0)
         weights[~born] = 0.0
         if not weights.any():
             weights = born.astype(np.float64)

@@ -52,7 +52,7 @@ def by_definition(tree: Tree, budget: Budget) -> tuple[dict[Node, float], float 
         given.setdefault(number, {}).update(zip(event.data["nodes"], event.data["weights"], strict=True))
     last: dict[Node, float] = {}
     for number, weights in given.items():
-        last |= {node: weight + (last.get(node, 0.0) if number in wholes else 0.0) for node, weight in weights.items()}
+        last |= {node: weight + last.get(node, 0.0) * (number in wholes) for node, weight in weights.items()}
     finished = [leaf for leaf in tree.nodes() if leaf.finished and leaf.birth and counts(leaf.birth)]
     weights = {leaf: last.get(leaf, 0.0 if wholes else 1.0) for leaf in finished}
     voters = {leaf: weight for leaf, weight in weights.items() if weight > 0}
