@@ -46,9 +46,9 @@ class Weak(Frozen):
     """standard deviation of the normal noise on the logit"""
     noise_seed: int = 0
     """another seed, another noise"""
-    slope: float = 1.0
+    slope: float = 0.1612
     """of the recalibration, which multiplies the noisy logit"""
-    offset: float = 0.0
+    offset: float = 2.3368
     """of the recalibration, which is added to it"""
 
     def __post_init__(self) -> None:
