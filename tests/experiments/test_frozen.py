@@ -26,6 +26,7 @@ from search import BestOfN, Grower, KnobError, Node, Rebase, Tree, solve
 from tests.models import QUESTIONS
 
 PRMS = PRM(dtype="float32")
+HARD = "((-3 - -5 * -2 + 6) * (0 + -5 * 7 * 8)) ="
 
 
 def nodes(tree: Tree) -> Iterator[Node]:
@@ -59,7 +60,7 @@ class OneByOne:
                 (node,) = await grow.extend(node)
 
 
-@pytest.mark.parametrize("question", QUESTIONS[:3])
+@pytest.mark.parametrize("question", [QUESTIONS[0], HARD])
 def test_distributions_and_scores_are_those_of_transformers(question: str) -> None:
     policy = Frozen()
     tree = grown(question, Rebase(8), policy)
@@ -67,29 +68,29 @@ def test_distributions_and_scores_are_those_of_transformers(question: str) -> No
         kept = [number for step in leaf.steps() for number in step.logprobs]
         assert kept == pytest.approx(logprobs(policy, leaf), abs=1e-4)
         plain = asyncio.run(PRMS.score(question, leaf.steps(), 0)).scores
-        assert [node.score for node in leaf.line()] == pytest.approx(list(plain), rel=2e-6)
+        assert [node.score for node in leaf.line()] == pytest.approx(list(plain), abs=2e-6)
 
 
 def test_forgotten_keys_are_read_again() -> None:
-    """A room of 200 tokens holds one path: everything is forgotten again and again."""
-    writer = FrozenWriter("tiny", Frozen().boundary, Frozen().limits, None)
-    writer._reading.room = 200  # pyright: ignore[reportPrivateUsage]
-
-    class Small(Frozen):
-        engine = writer
-
-    assert [leaf.text() for leaf in grown(QUESTIONS[1], BestOfN(4), Small()).leaves()] == [
-        leaf.text() for leaf in grown(QUESTIONS[1], BestOfN(4)).leaves()
-    ]
+    """A room of 300 tokens holds one path; six of them need more, and what was forgotten is read again."""
+    small = Frozen()
+    writer = small.__dict__["engine"] = FrozenWriter("tiny", small.boundary, small.limits, None)
+    reading = writer._reading  # pyright: ignore[reportPrivateUsage]
+    reading.room = 300
+    for seed in range(6):
+        (leaf,) = grown(HARD, BestOfN(1), small, seed=seed).leaves()
+        (plain,) = grown(HARD, BestOfN(1), seed=seed).leaves()
+        assert leaf.text() == plain.text()
+    assert reading.eras > 1
 
 
 def test_draws_have_the_frequencies_of_the_distribution() -> None:
     """8,000 first steps; a share is within 4.5 standard errors of its probability."""
     count = 8_000
-    steps = asyncio.run(Frozen().extend(Tree(QUESTIONS[2]).root, count, 1, range(0, count << 20, 1 << 20)))
+    steps = asyncio.run(Frozen().extend(Tree(HARD).root, count, 1, range(0, count << 20, 1 << 20)))
     drawn = Counter(continuation[0] for continuation in steps.continuations)
     chances = {step: math.exp(sum(step.logprobs)) for step in drawn}
-    assert sum(chances.values()) > 0.9
+    assert len(drawn) > 5 and sum(chances.values()) > 0.9
     for step, chance in chances.items():
         assert abs(drawn[step] / count - chance) < 4.5 * math.sqrt(chance * (1 - chance) / count) + 1 / count
 
@@ -97,8 +98,8 @@ def test_draws_have_the_frequencies_of_the_distribution() -> None:
 def test_a_place_has_the_same_text_in_every_search() -> None:
     """Written whole or step by step; other seeds write other texts."""
     whole, steps, other = (
-        {leaf.path[0]: leaf.text() for leaf in grown(QUESTIONS[2], searcher, seed=seed).leaves()}
-        for searcher, seed in ((BestOfN(40), 3), (OneByOne(40), 3), (BestOfN(40), 4))
+        {leaf.path[0]: leaf.text() for leaf in grown(HARD, searcher, seed=seed).leaves()}
+        for searcher, seed in ((BestOfN(8), 3), (OneByOne(8), 3), (BestOfN(8), 4))
     )
     assert whole == steps != other
 

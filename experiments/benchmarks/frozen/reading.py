@@ -18,8 +18,9 @@ class Segment:
 
     __slots__ = ("era", "length", "parent", "slot", "tokens")
 
-    def __init__(self, parent: Self | None, tokens: Sequence[int]) -> None:
-        self.parent, self.tokens = parent, tokens
+    def __init__(self, parent: Any, tokens: Sequence[int]) -> None:
+        self.parent: Self | None = parent
+        self.tokens = tokens
         self.length: int = len(tokens) + (parent.length if parent is not None else 0)
         self.era = self.slot = -1
 
@@ -52,7 +53,9 @@ class Reading:
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         self.decoder, self.room = decoder, room
         self._kept = torch.zeros(room, config.num_hidden_layers, 2, config.num_key_value_heads, width)
-        self._era = self._used = 0
+        self.eras = 1
+        """how often it has begun anew"""
+        self._used = 0
 
     def read(self, segments: Sequence[Segment]) -> tuple[list[Any], Tensor]:
         """These segments and all above them that had to be read again, and the last hidden state behind each, [., H].
@@ -61,7 +64,7 @@ class Reading:
         """
         chunks = [self._chunk(segment) for segment in segments]
         if self._used + sum(len(chunk.tokens) for chunk in chunks) > self.room:
-            self._era, self._used = self._era + 1, 0
+            self.eras, self._used = self.eras + 1, 0
             chunks = [self._chunk(segment) for segment in segments]
             if sum(len(chunk.tokens) for chunk in chunks) > self.room:
                 raise ValueError(f"{len(segments)} paths do not fit into the room of {self.room} tokens")
@@ -73,7 +76,7 @@ class Reading:
 
     def _chunk(self, segment: Segment) -> _Chunk:
         line = segment.line()
-        first = next((place for place, above in enumerate(line) if above.era != self._era), len(line) - 1)
+        first = next((place for place, above in enumerate(line) if above.era != self.eras), len(line) - 1)
         known = [slot for above in line[:first] for slot in range(above.slot, above.slot + len(above.tokens))]
         return _Chunk(known, line[first:], [token for above in line[first:] for token in above.tokens])
 
@@ -106,7 +109,7 @@ class Reading:
             self._used += len(chunk.tokens)
             self._kept[start : self._used] = new[row, : len(chunk.tokens)]
             for segment in chunk.new:
-                segment.era, segment.slot = self._era, start
+                segment.era, segment.slot = self.eras, start
                 start += len(segment.tokens)
 
 

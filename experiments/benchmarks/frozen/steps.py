@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from experiments.benchmarks.frozen.blocks import BLOCK, Blocks
+from experiments.benchmarks.frozen.blocks import Blocks
 from experiments.benchmarks.frozen.reading import Reading, Segment
 from experiments.benchmarks.frozen.store import Store
 from policies.engines.batching import Batcher, Ticket
@@ -29,7 +29,6 @@ class Judged(Segment):
     """A step behind those above it, and its score once it is known; the top is the question."""
 
     __slots__ = ("children", "score")
-    parent: "Judged | None"
 
     def __init__(self, parent: "Judged | None", tokens: Sequence[int]) -> None:
         super().__init__(parent, tokens)
@@ -110,10 +109,11 @@ class FrozenReader(StepReader):
         }
 
     def _restored(self, ids: tuple[int, ...], arrays: dict[str, NDArray[Any]]) -> Judged:
-        steps, stops = [Judged(None, ids)], np.cumsum(arrays["lengths"]).tolist()
-        rows = zip(arrays["parents"].tolist(), [0, *stops], stops, arrays["scores"].tolist())
-        for parent, start, stop, score in rows:
-            above, tokens = steps[parent], tuple(arrays["tokens"][start:stop].tolist())
+        steps, stops = [Judged(None, ids)], np.cumsum(arrays["lengths"])[:-1]
+        parts = np.split(arrays["tokens"], stops) if len(arrays["lengths"]) else []
+        rows = zip(arrays["parents"].tolist(), parts, arrays["scores"].tolist(), strict=True)
+        for parent, part, score in rows:
+            above, tokens = steps[parent], tuple(part.tolist())
             step = above.children[tokens] = Judged(above, tokens)
             step.score = None if np.isnan(score) else score
             steps.append(step)

@@ -61,7 +61,7 @@ class Store:
             if size != self._sizes.get(path):
                 part = path.with_suffix(".part")
                 with part.open("wb") as file:
-                    np.savez(file, **arrays)
+                    np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
                 part.replace(path)
                 self._sizes[path] = size
         self._last = time.monotonic()

@@ -61,7 +61,6 @@ class Place(Segment):
     """A prefix: what may follow it, and whether a step ends with it. `step` is made when it is first reached."""
 
     __slots__ = ("children", "choices", "ends", "step")
-    parent: "Place | None"
 
     def __init__(self, parent: "Place | None", tokens: Sequence[int]) -> None:
         super().__init__(parent, tokens)
@@ -231,11 +230,12 @@ class FrozenWriter:
             above = places[parent]
             places.append(Place(above, (token,)))
             above.children[token] = places[-1]
-        stops = np.cumsum(arrays["counts"]).tolist()
-        for place, start, stop, ends in zip(places, [0, *stops], stops, arrays["ends"].tolist()):
+        stops = np.cumsum(arrays["counts"])[:-1]
+        parts = zip(np.split(arrays["ids"], stops), np.split(arrays["logprobs"], stops), strict=True)
+        for place, ends, (tokens, logprobs) in zip(places, arrays["ends"].tolist(), parts, strict=True):
             place.ends = ends
-            if stop > start:
-                place.choices = Choices.of(arrays["ids"][start:stop], arrays["logprobs"][start:stop])
+            if len(tokens):
+                place.choices = Choices.of(tokens, logprobs)
         return places[0]
 
 
