@@ -1,17 +1,17 @@
 """The token trie: the policy's exact next-token distribution behind every prefix that some draw has reached."""
 
 import asyncio
-from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from experiments.benchmarks.frozen.blocks import Blocks
+from experiments.benchmarks.frozen.choices import Choices
 from experiments.benchmarks.frozen.reading import Reading, Segment
 from experiments.benchmarks.frozen.store import Store
 from policies.engines.batching import Batcher, Ticket
@@ -31,34 +31,14 @@ from search.tree.step import Step
 LEAST = 2.0**-24  # tokens of less probability are never drawn: single precision does not tell them from rounding
 ROOM = 400_000  # tokens whose keys and values are kept: 0.8 GB of the small policy's
 BATCH = 256
-_GAMMA, _MIX_1, _MIX_2, _ALL = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, (1 << 64) - 1  # SplitMix64
-
-
-class Choices(NamedTuple):
-    """The tokens that may come next, most likely first, and their log-probabilities, [tokens] each; `upto` is the
-    cumulative probability, of which the last is 1.
-    """
-
-    ids: list[int]
-    logprobs: list[float]
-    upto: list[float]
-
-    @classmethod
-    def of(cls, ids: NDArray[Any], logprobs: NDArray[np.float32]) -> "Choices":
-        upto = np.cumsum(np.exp(logprobs.astype(np.float64)))
-        return cls(ids.tolist(), logprobs.tolist(), (upto / upto[-1]).tolist())
-
-    def draw(self, seed: int, position: int) -> int:
-        """The place of the token that the key `seed` draws at a position of its step."""
-        bits = (seed + (position + 1) * _GAMMA) & _ALL
-        bits = ((bits ^ (bits >> 30)) * _MIX_1) & _ALL
-        bits = ((bits ^ (bits >> 27)) * _MIX_2) & _ALL
-        uniform = ((bits ^ (bits >> 31)) >> 11) * 2.0**-53
-        return bisect_right(self.upto, uniform)
+AHEAD = 32  # tokens that are read at once along the likeliest ones
 
 
 class Place(Segment):
-    """A prefix: what may follow it, and whether a step ends with it. `step` is made when it is first reached."""
+    """A prefix: what may follow it, and whether a step ends with it; None where no draw has come so far.
+
+    `step` is made when it is first reached.
+    """
 
     __slots__ = ("children", "choices", "ends", "step")
 
@@ -66,7 +46,7 @@ class Place(Segment):
         super().__init__(parent, tokens)
         self.children: dict[int, Place] = {}
         self.choices: Choices | None = None
-        self.ends = False
+        self.ends: bool | None = None
         self.step: Step | None = None
 
 
@@ -155,9 +135,8 @@ class FrozenWriter:
             at = 0 if seed is None else choices.draw(seed, len(drawn))
             token = choices.ids[at]
             drawn.append((token, choices.logprobs[at]))
-            if (child := place.children.get(token)) is None:
-                child = place.children[token] = Place(place, (token,))
-            if child.choices is None and not child.ends:
+            child = place.children.get(token) or place.children.setdefault(token, Place(place, (token,)))
+            if child.ends is None:
                 cutter = cutter or self._cutter(before)
                 for pair in drawn[cutter.tokens :]:
                     cutter.push(*pair)
@@ -187,14 +166,33 @@ class FrozenWriter:
         return place.choices
 
     def _run(self, tickets: Sequence[Ticket[Place]]) -> list[None]:
-        with torch.inference_mode():
-            places, hidden = self._reading.read([ticket.item for ticket in tickets])
-            logprobs, ids = self._head(hidden).float().log_softmax(-1).sort(-1, descending=True)
-        counts = (logprobs.exp() >= LEAST).sum(-1).tolist()
-        for place, count, row, tokens in zip(places, counts, logprobs.numpy(), ids.numpy(), strict=True):
-            place.choices = Choices.of(tokens[:count], row[:count])
+        """Runs in the queue's thread. Goes on along the likeliest tokens, where the next draws will probably come."""
+        front = [ticket.item for ticket in tickets]
+        for _ in range(AHEAD):
+            self._learn(front)
+            front = [child for place in front if (child := self._likely(place)) is not None]
+            if not front:
+                break
         self._store.tick()
         return [None] * len(tickets)
+
+    def _learn(self, places: Sequence[Place]) -> None:
+        with torch.inference_mode():
+            read, hidden = self._reading.read(places)
+            logprobs, ids = self._head(hidden).float().log_softmax(-1).sort(-1, descending=True)
+        counts = (logprobs.exp() >= LEAST).sum(-1).tolist()
+        for place, count, row, tokens in zip(read, counts, logprobs.numpy(), ids.numpy(), strict=True):
+            if place.choices is None:  # what was drawn from stays as it is
+                place.choices = Choices.of(tokens[:count], row[:count])
+
+    def _likely(self, place: Place) -> Place | None:
+        """The place behind the likeliest token; None where that is known, less likely than a half, or the end."""
+        choices = place.choices
+        if choices is None or choices.upto[0] < 0.5 or choices.ids[0] in self.vocabulary.end_ids:
+            return None
+        token = choices.ids[0]
+        child = place.children.setdefault(token, Place(place, (token,)))
+        return child if child.choices is None else None
 
     # prompts and files
 
@@ -218,7 +216,7 @@ class FrozenWriter:
         return {
             "parents": np.array([order[place.parent] for place in places[1:] if place.parent], np.int32),
             "tokens": np.array([place.tokens[0] for place in places[1:]], np.int32),
-            "ends": np.array([place.ends for place in places]),
+            "ends": np.array([-1 if place.ends is None else place.ends for place in places], np.int8),
             "counts": np.array([len(choices.ids) for choices in known], np.int32),
             "ids": np.array([token for choices in known for token in choices.ids], np.int32),
             "logprobs": np.array([number for choices in known for number in choices.logprobs], np.float32),
@@ -233,7 +231,7 @@ class FrozenWriter:
         stops = np.cumsum(arrays["counts"])[:-1]
         parts = zip(np.split(arrays["ids"], stops), np.split(arrays["logprobs"], stops), strict=True)
         for place, ends, (tokens, logprobs) in zip(places, arrays["ends"].tolist(), parts, strict=True):
-            place.ends = ends
+            place.ends = None if ends < 0 else bool(ends)
             if len(tokens):
                 place.choices = Choices.of(tokens, logprobs)
         return places[0]
