@@ -1,19 +1,23 @@
 """The frozen world against Transformers, its draws, its files, vLLM's blocks, and the weak PRM."""
 
 import asyncio
+import json
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from experiments.benchmarks.frozen import __main__ as driver
 from experiments.benchmarks.frozen import scorer as scorers
-from experiments.benchmarks.frozen import words
+from experiments.benchmarks.frozen import tables, words
 from experiments.benchmarks.frozen.blocks import Blocks
 from experiments.benchmarks.frozen.calibrate import logistic
 from experiments.benchmarks.frozen.policy import Frozen
@@ -23,6 +27,7 @@ from policies.engines.hf_writer import causal_model
 from scorers.checkpoints.heads import Head
 from scorers.prm import PRM
 from search import BestOfN, Grower, KnobError, Node, Rebase, Tree, solve
+from tests.command_line import run
 from tests.models import QUESTIONS
 
 PRMS = PRM(dtype="float32")
@@ -179,3 +184,31 @@ def test_the_logistic_fit_finds_what_made_the_labels() -> None:
     x = rng.normal(2, 3, 40_000)
     fit = logistic(x, rng.random(len(x)) < 1 / (1 + np.exp(-(0.4 * x - 0.7))))
     assert fit == pytest.approx((0.4, -0.7), abs=0.1)
+
+
+def test_the_sweeps_run_once_and_their_tables_show_every_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two small sweeps a PRM, in this process; started again, nothing is searched anew."""
+    sweeps = {
+        "fixed": ("searchers=[best_of_n,rebase]", "budgets=[1,4]"),
+        "again-best_of_n": ("searchers=[again]", "budgets=[1]", "search.again.inner=best_of_n"),
+    }
+    problems, out = tmp_path / "problems.jsonl", tmp_path / "out"
+    problems.write_text(json.dumps({"input": QUESTIONS[1], "target": "3"}))
+    monkeypatch.setattr(driver, "SWEEPS", sweeps)
+    monkeypatch.setattr(tables, "SWEEPS", sweeps)
+    in_process = SimpleNamespace(run=lambda words, check: SimpleNamespace(returncode=run(*words[3:])))
+    monkeypatch.setattr(driver, "subprocess", in_process)
+    lines = list[str]()
+    for _ in range(2):
+        monkeypatch.setattr(sys, "argv", ["frozen", f"problems={problems}", "seeds=[0]", f"out={out}"])
+        assert driver.main() == 0
+        lines.append("".join(file.read_text() for file in sorted(out.glob("*/results.jsonl"))))
+    assert lines[0] == lines[1] and len(lines[0].splitlines()) == 2 * (4 + 2)
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "argv", ["tables", f"out={out}"])
+    tables.main()
+    rows = [line.split(" | ")[:3] for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    shown = ["best_of_n 1", "best_of_n 4", "rebase 1", "rebase 4", "again-best_of_n 1"]
+    assert [f"{name[2:]} {n}" for name, n, _ in rows if n not in ("N", "---")] == 2 * shown

@@ -18,6 +18,7 @@ CLASSES = "experiments.benchmarks.frozen"
 SWEEPS = {
     "fixed": ("searchers=[best_of_n,beam,particle_filter,rebase,dvts]", "budgets=[4,16,64]"),
     "mcts": ("searchers=[mcts]", "budgets=[4,16,64,256]"),
+    "best_of_n": ("searchers=[best_of_n]", "budgets=[1,4,16,64,128]"),
     "again-rebase": ("searchers=[again]", "budgets=[1,2,4,8,16]"),
     "again-particle_filter": ("searchers=[again]", "budgets=[1,2,4,8,16]", "search.again.inner=particle_filter"),
     "again-best_of_n": ("searchers=[again]", "budgets=[1,2,4,8,16]", "search.again.inner=best_of_n"),
