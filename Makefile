@@ -13,7 +13,7 @@ TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || $(PYTHON) -c "import 
 	u.urlopen('$(CPU_INDEX)/', timeout=5); print('$(CPU_INDEX)')" 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv .venv-vllm demo golden test test-page test-vllm resume-check check format bench-local bench-search bench-vllm
+.PHONY: help .venv .venv-vllm demo golden test test-page test-vllm resume-check check format bench-frozen bench-local bench-search bench-vllm
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.][a-z.-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench-local: $(INSTALLED) ## tokens a second against Transformers' own generate
 
 bench-search: $(INSTALLED) ## the search's own code, without a model: time and memory a step, within bounds; ARGS=full
 	$(BIN)/python -m experiments.benchmarks.search $(ARGS)
+
+bench-frozen: $(INSTALLED) ## all searchers on kept distributions and scores; resumable; ARGS="problems=FILE seeds=[0]"
+	$(BIN)/python -m experiments.benchmarks.frozen $(ARGS)
 
 demo: $(INSTALLED) ## solve one problem with MCTS, then sweep all four searchers and draw the curve
 	$(BIN)/stepsearch solve "((-3 - -5 * -2 + 6) * (0 + -5 * 7 * 8)) =" search=mcts show=tree
