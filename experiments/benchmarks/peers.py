@@ -1,9 +1,9 @@
 """Searchers of its_hub against ours, on the same models: make peers ARGS="problems=multistep_arithmetic.jsonl"
 
-Its algorithms run as they are; what they ask for goes through the grower, so that policy, PRM, draws, ledger and grading
-are those of our searchers, in the frozen world. They are plug-ins: searchers=[beam,custom]
-search.custom.cls=experiments.benchmarks.peers:ItsBeam. The package, its_hub 1.2 (Red Hat), lives in an environment of
-its own.
+Its algorithms run as they are; what they ask for goes through the grower, so that policy, PRM, draws, ledger and
+grading are those of our searchers, in the frozen world. They are plug-ins: searchers=[beam,custom]
+search.custom.cls=experiments.benchmarks.peers:ItsBeam. The package, its_hub 1.2 (Red Hat), has an environment of its
+own.
 """
 
 import subprocess
@@ -11,6 +11,7 @@ import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from experiments.benchmarks.frozen.__main__ import world
@@ -40,9 +41,8 @@ class Solutions:
         drawn: dict[str, list[Node]] = {}
         for solution, count in wanted.items():
             drawn[solution] = await self._grow.extend(self._nodes[solution], count)
-        return [
-            {"role": "assistant", "content": self._said(solution, drawn[solution].pop(0))} for solution in solutions
-        ]
+        said = [self._said(solution, drawn[solution].pop(0)) for solution in solutions]
+        return [{"role": "assistant", "content": text} for text in said]
 
     async def ascore(self, prompt: Any, steps: list[str]) -> list[float]:
         """The last step's score of each solution."""
@@ -72,10 +72,8 @@ class _Its(ABC):
         check_knob(self, "n", least=1)
 
     async def search(self, grow: Grower) -> None:
-        from its_hub.core.lms.step_generation import StepGeneration
-
-        solutions = Solutions(grow)
-        steps = StepGeneration(DEEPEST, step_token=DELIMITER, stop_token=END, temperature=1.0)
+        solutions, step_generation = Solutions(grow), resolve_name("its_hub.core.lms.step_generation:StepGeneration")
+        steps = step_generation(DEEPEST, step_token=DELIMITER, stop_token=END, temperature=1.0)
         chosen = await self._algorithm(steps, solutions).ainfer(solutions, grow.tree.question, self.n)
         grow.electorate({solutions.node(chosen["content"]): 1.0}, whole=True)
 
@@ -90,9 +88,7 @@ class ItsBeam(_Its):
     beam_width: int = 4
 
     def _algorithm(self, steps: Any, reward_model: Any) -> Any:
-        from its_hub.core.algorithms.beam_search import BeamSearch
-
-        return BeamSearch(steps, reward_model, self.beam_width)
+        return resolve_name("its_hub.core.algorithms.beam_search:BeamSearch")(steps, reward_model, self.beam_width)
 
 
 @dataclass(frozen=True)
@@ -100,9 +96,7 @@ class ItsParticleFilter(_Its):
     """Its ParticleFiltering: multinomial resampling at every step; the highest weight is the answer."""
 
     def _algorithm(self, steps: Any, reward_model: Any) -> Any:
-        from its_hub.core.algorithms.particle_gibbs import ParticleFiltering
-
-        return ParticleFiltering(steps, reward_model)
+        return resolve_name("its_hub.core.algorithms.particle_gibbs:ParticleFiltering")(steps, reward_model)
 
 
 @dataclass
@@ -126,7 +120,7 @@ PEERS: dict[str, type[_Its]] = {"beam": ItsBeam, "particle_filter": ItsParticleF
 
 
 def main() -> int:
-    """Sweeps each pair, or resumes, and compares ours with its at equal tokens, by the vote and by the highest score."""
+    """Sweeps each pair, or resumes, and compares the two at equal tokens, by the vote and by the highest score."""
     knobs = from_overrides(Knobs)
     for ours, its in PEERS.items():
         folder = Path(knobs.out) / f"peers-{ours}"

@@ -18,8 +18,7 @@ def turns(solution: str) -> list[SimpleNamespace]:
 
 
 def grower() -> Grower:
-    policy = Walk(root=UNEVEN)
-    return Grower(Tree("q"), policy, Values(policy))
+    return Grower(Tree("q"), Walk(root=UNEVEN), Values(root=UNEVEN))
 
 
 def test_requests_become_nodes_and_texts_find_them_again() -> None:
