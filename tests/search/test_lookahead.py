@@ -10,8 +10,8 @@ from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import Budget, Extension, Kind, KindError, Lookahead, Node, Rule, Selection, Tree
 from search.algorithms import lookahead
+from search.answers.voters import Voters
 from search.solve import Searcher
-from search.tree.electorate import electorate
 from tests.helpers import Counted, run
 from tests.worlds import Short, Walk, by_text, chain, leaf, place, world
 
@@ -24,7 +24,7 @@ SCORES = {"dull": 0.4, "fine": 0.6, "\\boxed{1}": 1.0, "\\boxed{2}": 0.0}
 
 
 def voters(tree: Tree) -> list[str]:
-    return [leaf.text() for leaf in electorate(tree).leaves]
+    return [leaf.text() for leaf in Voters(tree).leaves]
 
 
 def successes(searcher: Searcher, policy: Any = None, runs: int = 250) -> float:
@@ -98,7 +98,7 @@ def test_what_was_looked_ahead_does_not_vote() -> None:
     finished = [leaf for leaf in tree.leaves() if leaf.finished]
     assert len(finished) == 6 + 6 + 6 and len(voters(tree)) == 6  # looked ahead at levels 1 and 2, and sampled
     kept = [event.data["kept"] for event in tree.events("beam")]
-    assert all(leaf.parent in kept[-1] for leaf in electorate(tree).leaves)
+    assert all(leaf.parent in kept[-1] for leaf in Voters(tree).leaves)
     assert sum(vote.weight for vote in Selection(Rule.MAJORITY)(tree).votes) == 6
 
 

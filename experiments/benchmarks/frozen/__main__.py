@@ -56,17 +56,22 @@ class Run(NamedTuple):
 
 def runs(knobs: Knobs) -> Iterator[Run]:
     """All sweeps, the strong PRM before the weak one, seed by seed."""
-    tries = Path(knobs.out) / "tries"
-    common = [
-        *("problems=bigbench", f"problems.path={knobs.problems}", "policy=custom", "scorer=custom"),
-        *(f"policy.cls={CLASSES}.policy:Frozen", f"policy.args.folder={tries}", f"scorer.args.folder={tries}"),
-        *([] if knobs.limit is None else [f"problems.limit={knobs.limit}"]),
-    ]
     for seed in knobs.seeds:
         for name, cls in (("strong", "Frozen"), ("weak", Weak.__name__)):
             for sweep, overrides in SWEEPS.items():
-                scorer = [f"scorer.cls={CLASSES}.scorer:{cls}", f"seeds=[{seed}]"]
-                yield Run(Path(knobs.out) / f"{name}-{seed}-{sweep}", [*common, *scorer, *overrides])
+                common = [*world(knobs.problems, knobs.limit, knobs.out, cls), f"seeds=[{seed}]"]
+                yield Run(Path(knobs.out) / f"{name}-{seed}-{sweep}", [*common, *overrides])
+
+
+def world(problems: str, limit: int | None, out: str, scorer: str) -> list[str]:
+    """The overrides of a sweep in the frozen world that is kept below `out`, judged by a class of its scorers."""
+    tries = Path(out) / "tries"
+    return [
+        *("problems=bigbench", f"problems.path={problems}", "policy=custom", "scorer=custom"),
+        *(f"policy.cls={CLASSES}.policy:Frozen", f"policy.args.folder={tries}"),
+        *(f"scorer.cls={CLASSES}.scorer:{scorer}", f"scorer.args.folder={tries}"),
+        *([] if limit is None else [f"problems.limit={limit}"]),
+    ]
 
 
 def main() -> int:
