@@ -80,7 +80,7 @@ def test_a_gold_answer_may_be_a_number(write):
     lines = [{"question": str(n), "answer": n} for n in (43.0, 11.5, 7, -0.25, 1e22)]
     assert [problem.answer for problem in Jsonl(write(*lines)).load()] == ["43", "11.5", "7", "-0.25", "1e+22"]
     for value in (True, float("nan")):
-        with pytest.raises(ProblemError, match="field 'answer' is (bool|float), not text|not valid JSON"):
+        with pytest.raises(ProblemError, match=r"field 'answer' is (bool|float), not text|not valid JSON"):
             Jsonl(write({"question": "a", "answer": value})).load()
 
 
