@@ -1,11 +1,15 @@
 """Test-time search: the tree, the protocols, the algorithms and the choice of an answer, without any model library."""
 
+from search.algorithms.ab_mcts import ABMCTS
 from search.algorithms.again import Again
 from search.algorithms.beam import Beam
 from search.algorithms.best_of_n import BestOfN
 from search.algorithms.dvts import DVTS
+from search.algorithms.entropic_filter import EntropicFilter
+from search.algorithms.gumbel import Gumbel
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
+from search.algorithms.particle_gibbs import ParticleGibbs
 from search.algorithms.rebase import Rebase
 from search.answers.selection import Ballot, Rule, Selection, Vote, oracle
 from search.errors import KindError, KnobError, PolicyError, ScoreError, WorkerDied
@@ -18,6 +22,7 @@ from search.tree.scores import Kind, Reduction
 from search.tree.step import End, Step
 
 __all__ = [
+    "ABMCTS",
     "DVTS",
     "MCTS",
     "Again",
@@ -29,8 +34,10 @@ __all__ = [
     "BudgetSpent",
     "Cost",
     "End",
+    "EntropicFilter",
     "Extension",
     "Grower",
+    "Gumbel",
     "Job",
     "Kind",
     "KindError",
@@ -38,6 +45,7 @@ __all__ = [
     "Ledger",
     "Node",
     "ParticleFilter",
+    "ParticleGibbs",
     "Policy",
     "PolicyError",
     "Rebase",

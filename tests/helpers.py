@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from search import (
+    ABMCTS,
     DVTS,
     MCTS,
     Again,
@@ -17,11 +18,14 @@ from search import (
     BestOfN,
     Budget,
     Cost,
+    EntropicFilter,
     Extension,
+    Gumbel,
     Kind,
     Ledger,
     Node,
     ParticleFilter,
+    ParticleGibbs,
     Rebase,
     Scored,
     Step,
@@ -40,6 +44,10 @@ SEARCHERS: dict[str, Searcher] = {
     "beam": Beam(n=8, branch=2),
     "mcts": MCTS(simulations=24, in_flight=1),
     "particle_filter": ParticleFilter(n=6),
+    "particle_gibbs": ParticleGibbs(n=3, iterations=3),
+    "entropic_filter": EntropicFilter(n=6),
+    "ab_mcts": ABMCTS(simulations=24),
+    "gumbel": Gumbel(n=6, considered=4, drawn=16),
     "rebase": Rebase(n=6),
     "dvts": DVTS(n=6, branch=2),
     "again": Again(Rebase(n=3), times=3, sure=1),

@@ -13,7 +13,12 @@ from experiments.errors import RunError
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import ORACLE, CellKey, Result
 
-_ORDER = (GREEDY, "best_of_n", "beam", "mcts", "particle_filter", "rebase", "dvts", "again", "custom")
+_ORDER = (
+    GREEDY, "best_of_n", "beam", "mcts",
+    "particle_filter", "particle_gibbs", "entropic_filter", "ab_mcts", "gumbel",
+    "rebase", "dvts",
+    "again", "custom",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,16 @@ from typing import Any, ClassVar
 from experiments.config import custom
 from experiments.config.schema import build_named
 from experiments.errors import ConfigError, one_of
+from search.algorithms.ab_mcts import ABMCTS
 from search.algorithms.again import Again
 from search.algorithms.beam import Beam
 from search.algorithms.best_of_n import BestOfN
 from search.algorithms.dvts import DVTS
+from search.algorithms.entropic_filter import EntropicFilter
+from search.algorithms.gumbel import Gumbel
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
+from search.algorithms.particle_gibbs import ParticleGibbs
 from search.algorithms.rebase import Rebase
 from search.solve import Searcher
 from search.stopping import Sure
@@ -27,6 +31,10 @@ SEARCHERS: dict[str, type] = {
     "beam": Beam,
     "mcts": MCTS,
     "particle_filter": ParticleFilter,
+    "particle_gibbs": ParticleGibbs,
+    "entropic_filter": EntropicFilter,
+    "ab_mcts": ABMCTS,
+    "gumbel": Gumbel,
     "rebase": Rebase,
     "dvts": DVTS,
 }

@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.problems.sets import Problem
 from experiments.runs.axes import AXIS_COST
+from experiments.runs.residuals import Residual, residuals
 from experiments.runs.results import Answer, CellKey, Distinct, Mark, Result, Sample, Sharing
 from search.answers.boxes import boxed
 from search.answers.equivalence import equivalent, group
@@ -198,6 +199,7 @@ class _Read(NamedTuple):
     samples: list[Sample] | None = None
     sharing: Sharing | None = None
     anytime: list[Mark] | None = None
+    residuals: list[Residual] | None = None
 
 
 def _read(solved: Solved, gold: str | None, selection: Selection) -> _Read:
@@ -215,4 +217,5 @@ def _read(solved: Solved, gold: str | None, selection: Selection) -> _Read:
         anytime=anytime(tree, gold, selection, rules)
         if gold is not None and getattr(searcher, "anytime", False)
         else None,
+        residuals=residuals(tree),
     )

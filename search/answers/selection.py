@@ -15,7 +15,18 @@ from search.tree import Node, Tree
 from search.tree.cost import Budget
 from search.tree.electorate import ELECTORATE
 from search.tree.marks import mark, marking_kind
-from search.tree.scores import Array, Kind, Reduction, Use, allows, conversion, reduction_for
+from search.tree.scores import (
+    Array,
+    Kind,
+    Reduction,
+    Use,
+    allows,
+    conversion,
+    fourth_power,
+    itself,
+    odds,
+    reduction_for,
+)
 
 _REMEDY = "search.mark(tree, name, scorer) judges the finished leaves"
 
@@ -26,9 +37,15 @@ class Rule(StrEnum):
     BEST = "best"  # the highest score of its leaves with w > 0
     MAJORITY = "majority"  # the sum of w
     WEIGHTED = "weighted"  # the sum of w f(score), f the kind's conversion
+    ODDS = "odds"  # the sum of w f / (1 - f), for scores that are probabilities
+    POWER4 = "power4"  # the sum of w f^4, likewise
     PARTICLE = "particle"  # the name of `weights` on a particle filter's tree: the answer's posterior probability
     WEIGHTS = "weights"  # the sum of w, as a share of a whole electorate
     DISTINCT = "distinct"  # the number of different solution texts
+
+
+BY_SCORE: dict[Rule, Callable[[Array], Array]] = {Rule.WEIGHTED: itself, Rule.ODDS: odds, Rule.POWER4: fourth_power}
+"""The rules that weigh a vote by its score: from converted scores, [N], to what each vote counts, [N]."""
 
 
 class Vote(NamedTuple):
@@ -84,8 +101,9 @@ class Selection:
     """
 
     rule: Rule = Rule.WEIGHTED
-    """best: the highest score; majority: most votes; weighted: votes weighted by score; particle: by particle weight;
-    weights: by the search's weights alone; distinct: most different solutions"""
+    """best: the highest score; majority: most votes; weighted: votes weighted by score; odds: by its odds; power4:
+    by its fourth power; particle: by particle weight; weights: by the search's weights alone; distinct: most different
+    solutions"""
     reduction: Reduction | None = None
     """from the scores of a path to its vote; the scorer kind's own where None"""
     by: str | None = None
@@ -123,8 +141,9 @@ class Selection:
         match self.rule:
             case Rule.BEST:
                 return self._values(tree, voters)
-            case Rule.WEIGHTED:
-                return voters.weights * conversion(self.kind(tree), Use.VOTE).convert(self._values(tree, voters))
+            case Rule.WEIGHTED | Rule.ODDS | Rule.POWER4:
+                convert = conversion(self.kind(tree), use_of(self.rule)).convert
+                return voters.weights * BY_SCORE[self.rule](convert(self._values(tree, voters)))
             case Rule.MAJORITY:
                 return voters.weights
             case Rule.WEIGHTS | Rule.PARTICLE:
@@ -142,6 +161,11 @@ class Selection:
             leaf = voters.leaves[values.index(None)]
             raise KnobError(f"Selection.by is {self.by}, which has not judged leaf {leaf.name}; {_REMEDY}")
         return np.array(values, dtype=np.float64)
+
+
+def use_of(rule: Rule) -> Use:
+    """What one of the rules `BY_SCORE` asks of the kind of a score."""
+    return Use.VOTE if rule is Rule.WEIGHTED else Use.ODDS
 
 
 def combine(rule: Rule, weighed: Array) -> float:
@@ -173,6 +197,8 @@ def allowed_rules(tree: Tree, budget: Budget | None = None, by: str | None = Non
     rules = [Rule.MAJORITY] if kind is None else [Rule.BEST, Rule.MAJORITY]
     if kind is not None and allows(kind, Use.VOTE):
         rules.append(Rule.WEIGHTED)
+    if kind is not None and allows(kind, Use.ODDS):
+        rules += [Rule.ODDS, Rule.POWER4]
     given = tree.events(ELECTORATE, budget)
     if any(event.data["whole"] for event in given):
         rules.append(Rule.PARTICLE)

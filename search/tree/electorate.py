@@ -48,9 +48,10 @@ def joins(record: Sequence[Event], data: Mapping[str, Any], birth: Ledger) -> bo
 
 
 def electorate(tree: Tree, budget: Budget | None = None) -> Electorate:
-    """A leaf's last weight within the budget counts. One that was given none has weight one, or zero after a whole
-    electorate. Where no finished leaf has a positive weight, each has weight one: a search that ends early, before any
-    of its population has finished, still gives an answer. `budget` None is the tree's own.
+    """A leaf's last weight within the budget counts; whole electorates of different rounds add up. A leaf that was
+    given none has weight one, or zero after a whole electorate. Where no finished leaf has a positive weight, each has
+    weight one: a search that ends early, before any of its population has finished, still gives an answer. `budget`
+    None is the tree's own.
     """
     rounds: dict[int, list[Event]] = {}
     for event in tree.events(ELECTORATE, budget):
@@ -61,8 +62,8 @@ def electorate(tree: Tree, budget: Budget | None = None) -> Electorate:
     wholes = [events[0].data["weights"] for events in rounds.values() if events[0].data["whole"]]
     given: dict[Node, float] = {}
     for events in rounds.values():
-        for event in events:
-            given.update(zip(event.data["nodes"], event.data["weights"], strict=True))
+        before = given if events[0].data["whole"] else {}
+        given = given | {node: weight + before.get(node, 0.0) for node, weight in _last(events).items()}
     unnamed = 0.0 if wholes else 1.0
     finished = [leaf for leaf in tree.leaves(budget) if leaf.finished]
     voters = [leaf for leaf in finished if given.get(leaf, unnamed) > 0]
@@ -70,3 +71,12 @@ def electorate(tree: Tree, budget: Budget | None = None) -> Electorate:
     if not voters:
         voters, weights = finished, [1.0] * len(finished)
     return Electorate(voters, weights, math.fsum(map(math.fsum, wholes)) if wholes else None)
+
+
+def _last(events: Sequence[Event]) -> dict[Node, float]:
+    """The last weight of each node."""
+    return {
+        node: weight
+        for event in events
+        for node, weight in zip(event.data["nodes"], event.data["weights"], strict=True)
+    }

@@ -70,7 +70,7 @@ def test_the_cases_tell_variants_apart_and_cover_every_kind() -> None:
     trees = [json.loads(text)["tree"] for text in texts]
     assert {tree["stopped"] for tree in trees} == {"done", "budget"}
     events = {event["name"] for tree in trees for event in tree["record"]}
-    assert events == {"beam", "rebase", "round", "population", "resampling", "electorate"}
+    assert events == {"beam", "rebase", "round", "population", "resampling", "retained", "halving", "electorate"}
 
 
 def test_a_difference_is_named() -> None:

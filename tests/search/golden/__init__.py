@@ -10,14 +10,18 @@ from typing import Any
 
 from policies.toy import Toy
 from search import (
+    ABMCTS,
     DVTS,
     MCTS,
     Again,
     Beam,
     BestOfN,
     Budget,
+    EntropicFilter,
+    Gumbel,
     Kind,
     ParticleFilter,
+    ParticleGibbs,
     Rebase,
     Reduction,
     Rule,
@@ -27,6 +31,7 @@ from search import (
 from search.algorithms.mcts import Backup, Prior
 from search.algorithms.particle_filter import Weighting
 from search.algorithms.resampling import Scheme
+from search.algorithms.thompson import Posterior
 from search.solve import Searcher
 from search.stopping import Sure
 from search.tree.randomness import generator
@@ -65,6 +70,17 @@ _ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
         for scheme in (Scheme.MULTINOMIAL, Scheme.RESIDUAL, Scheme.STRATIFIED, Scheme.SYSTEMATIC)
     ),
     ("particle_filter, budget", _RESAMPLED, [Kind.VALUE], Budget(generated_tokens=10)),
+    ("particle_gibbs", ParticleGibbs(3, 2), [*_PROBABILITIES, Kind.ADDITIVE], ANY),
+    ("particle_gibbs, current", ParticleGibbs(3, 2, Weighting.CURRENT, 2.0), [Kind.VALUE], ANY),
+    ("particle_gibbs, budget", ParticleGibbs(3, 3), [Kind.VALUE], Budget(generated_tokens=13)),
+    ("entropic_filter", EntropicFilter(6), [*_PROBABILITIES, Kind.ADDITIVE], ANY),
+    ("entropic_filter, current", EntropicFilter(6, 0.9, 4, Weighting.CURRENT), [Kind.VALUE], ANY),
+    ("entropic_filter, budget", EntropicFilter(4), [Kind.VALUE], Budget(generated_tokens=7)),
+    ("ab_mcts", ABMCTS(12), [*_PROBABILITIES, Kind.ADDITIVE, Kind.OUTCOME], ANY),
+    ("ab_mcts, gaussian", ABMCTS(12, Posterior.GAUSSIAN), [Kind.VALUE], ANY),
+    ("ab_mcts, budget", ABMCTS(12), [Kind.VALUE], Budget(flops=30)),
+    ("gumbel", Gumbel(6, 4, 6), [*_PROBABILITIES, Kind.ADDITIVE, Kind.OUTCOME], ANY),
+    ("gumbel, budget", Gumbel(6), [Kind.VALUE], Budget(generated_tokens=18)),
     ("rebase", Rebase(4), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
     ("rebase, even", Rebase(4, temperature=10.0), [Kind.VALUE], ANY),
     ("rebase, budget", Rebase(4), [Kind.VALUE], Budget(generated_tokens=7)),
