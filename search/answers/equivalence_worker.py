@@ -19,16 +19,30 @@ _PROGRAM = Path(__file__).with_name("algebra.py")
 class Worker:
     """A running process, and the thread that brings its lines to where they can be awaited with a limit."""
 
-    def __init__(self, seconds: float) -> None:
-        """`seconds` of processor time for every question: the process's own timer kills it, even without a parent."""
+    def __init__(self, seconds: float, command: Sequence[str] = (), patience: float | None = None) -> None:
+        """`seconds` of processor time for every question: the process's own timer kills it, even without a parent.
+
+        `command` is another program and its arguments, which may import what this process may; `patience` takes the
+        place of PATIENCE.
+        """
+        paths = os.pathsep.join(filter(None, [*sys.path, os.getcwd()])) if command else None
+        self._patience = patience
         self._process = Popen(
-            [sys.executable, "-P", str(_PROGRAM), str(seconds)],  # -P: this folder's files must not hide other modules
+            [
+                sys.executable,
+                "-P",
+                *(command or (str(_PROGRAM), str(seconds))),
+            ],  # -P: this folder's files must not hide other modules
             stdin=PIPE,
             stdout=PIPE,
             encoding="utf-8",
             errors="replace",
             start_new_session=True,  # Ctrl-C is not for it
-            env={**os.environ, "PYTHONHASHSEED": "0"},  # the order of sympy's terms must not differ between runs
+            env={
+                **os.environ,
+                "PYTHONHASHSEED": "0",
+                **({"PYTHONPATH": paths} if paths else {}),
+            },  # the order of sympy's terms must not differ between runs
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -38,7 +52,9 @@ class Worker:
         self._reader = Thread(target=_carry, args=(self._process.stdout, self._lines), daemon=True)
         self._reader.start()
         try:
-            while json.dumps("ready") not in self._hear():  # a site's own start-up files may print something first
+            while json.dumps("ready") not in self._hear(
+                PATIENCE
+            ):  # a site's own start-up files may print something first
                 pass
         except OSError as error:
             raise RuntimeError("the process that compares answers did not start; is math-verify installed?") from error
@@ -56,12 +72,12 @@ class Worker:
         except BrokenPipeError:
             self.stop()
             raise
-        return json.loads(self._hear())
+        return json.loads(self._hear(PATIENCE if self._patience is None else self._patience))
 
-    def _hear(self) -> str:
+    def _hear(self, patience: float) -> str:
         line = ""
         try:
-            line = self._lines.get(timeout=self._seconds + PATIENCE)
+            line = self._lines.get(timeout=self._seconds + patience)
         except Empty:
             raise TimeoutError("the process did not get to its answer") from None
         finally:

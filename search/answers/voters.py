@@ -8,8 +8,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from search.answers.boxes import boxed
-from search.answers.equivalence import group
+from search.answers.answers import answers_of
 from search.tree import Node, Tree
 from search.tree.cost import Budget
 from search.tree.electorate import electorate
@@ -40,6 +39,7 @@ class Voters:
     def __init__(self, tree: Tree, budget: Budget | None = None) -> None:
         self.leaves, weights, self.total = electorate(tree, budget)
         self.weights = np.array(weights, dtype=np.float64)
+        self._answers = answers_of(tree)
         self._known = _KNOWN.setdefault(tree, _Known())
 
     @cached_property
@@ -50,7 +50,7 @@ class Voters:
     @cached_property
     def groups(self) -> list[list[int]]:
         """Places of leaves with equal answers."""
-        return group([said.answer for said in self.said])
+        return self._answers.group([said.answer for said in self.said])
 
     def answer(self, members: Sequence[int]) -> str:
         """A group's answer: its first leaf's."""
@@ -71,5 +71,5 @@ class Voters:
 
     def _read(self, leaf: Node) -> _Said:
         text = leaf.text()
-        said = self._known.said[id(leaf)] = _Said(boxed(text), hash(text))
+        said = self._known.said[id(leaf)] = _Said(self._answers.of(text), hash(text))
         return said
