@@ -1,6 +1,7 @@
 """grader= and answer= on the command line: their knobs, mistakes, and that they are part of a run."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine.py").write_text(MINE)
     write_problems(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
 
 
 @pytest.mark.parametrize(
