@@ -111,7 +111,7 @@ _BUILDER = re.compile(
 _DEGREES = re.compile(r"(?:(?<![\d.])(\d+(?:\.\d+)?) ?)?\^ ?\{? ?\\(?:circ|degree) ?\}?|\\degree(?![a-zA-Z])")
 _TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
 _PRIMES = re.compile(r"(?<=[a-zA-Z})])('+)")
-_STAR = re.compile(r"_ ?\{? ?\\(odot|oplus|text|star|infty|circ|ast|perp|parallel)(?![a-zA-Z]) ?\}?")
+_STAR = re.compile(r"_ ?\{? ?\\(max|min|odot|oplus|text|star|infty|circ|ast|perp|parallel)(?![a-zA-Z]) ?\}?")
 _E_NAME = re.compile(r"(?<![a-zA-Z\\])([EeI])(?=_)")
 _PHRASE = re.compile(r"(?=.*[a-zA-Z]{4}|(?:yes|no|odd|all|one|two|six|ten|DNE)$)[a-zA-Z][a-zA-Z' -]*", re.IGNORECASE)
 

@@ -1,6 +1,8 @@
 """grader= and answer= on the command line: their knobs, mistakes, and that they are part of a run."""
 
 import json
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -8,9 +10,12 @@ import pytest
 
 from experiments.config.registry import stored
 from experiments.errors import ConfigError
-from search.answers.extraction import After
+from experiments.runs.preflight import with_ends
+from policies.hf import HF
+from policies.toy import Toy
+from search.answers.extraction import After, Boxed
 from search.answers.graders import Numeric
-from tests.command_line import TOY, run
+from tests.command_line import ROOT, TOY, run
 from tests.experiments.toy_sweep import lines, sweep, write_problems
 
 MINE = """
@@ -116,3 +121,24 @@ def test_a_choice_is_read_from_a_runs_config_and_nothing_else_is() -> None:
     assert stored("grader", {"_target_": "search.answers.graders.Numeric", "tolerance": 0.1}) == Numeric(0.1)
     with pytest.raises(ConfigError, match="grader is system"):
         stored("grader", {"_target_": "os.system", "command": "true"})
+
+
+def test_the_docs_grader_runs_as_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    section = (ROOT / "docs" / "problems.md").read_text().split("## Other answers")[1]
+    code = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    command = re.search(r"^    stepsearch (.*)$", section, re.MULTILINE)
+    assert code and command
+    Path("mine.py").write_text(code[1])
+    Path("mine.jsonl").write_text(Path("toy.jsonl").read_text())
+    assert run(*shlex.split(command[1]), *TOY, *SWEEP) == 0
+    assert run("solve", "(1 + 2) =", *TOY, "--help") == 0
+    said = capsys.readouterr().out
+    assert "grader=math_verify" in said and "answer=boxed" in said and "answer.mark='####'" in said
+
+
+def test_a_box_ends_solutions_only_where_it_is_the_answer() -> None:
+    policy = HF()
+    assert with_ends(policy, Boxed()) is policy and policy.limits.ends_at_box
+    assert not with_ends(policy, After()).limits.ends_at_box
+    toy = Toy()
+    assert with_ends(toy, After()) is toy
