@@ -77,11 +77,11 @@ class Algebra:
             names = {symbol: str(symbol).encode() for symbol in expression.free_symbols}
             point = {symbol: sympy.Rational(5000 + crc32(name) % 10007, 10007) for symbol, name in names.items()}
             number = expression.evalf(subs=point)
-            value = complex(number)
+            # What is left of a difference of equals has lost its digits: it is zero.
+            value = complex(number.xreplace({f: sympy.S.Zero for f in number.atoms(sympy.Float) if f._prec < 40}))
         except Exception:  # whatever sympy raises
             return (math.nan, math.nan) if expression.has(*self._endless[3:]) else None
-        lost = any(part._prec < 40 for part in number.atoms(sympy.Float))  # what is left of a difference of equals
-        return None if cmath.isnan(value) or lost else (value.real, value.imag)
+        return None if cmath.isnan(value) else (value.real, value.imag)
 
     def _size(self, members: list[Any]) -> tuple[float, float] | None:
         finite = [x for x in members if x.is_finite]
