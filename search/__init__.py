@@ -2,11 +2,15 @@
 
 from search.algorithms.ab_mcts import ABMCTS
 from search.algorithms.again import Again
+from search.algorithms.backoff import BackOff
 from search.algorithms.beam import Beam
+from search.algorithms.best_first import BestFirst
 from search.algorithms.best_of_n import BestOfN
+from search.algorithms.diverse_beam import DiverseBeam
 from search.algorithms.dvts import DVTS
 from search.algorithms.entropic_filter import EntropicFilter
 from search.algorithms.gumbel import Gumbel
+from search.algorithms.lookahead import Lookahead
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
 from search.algorithms.particle_gibbs import ParticleGibbs
@@ -27,12 +31,15 @@ __all__ = [
     "MCTS",
     "Again",
     "Ask",
+    "BackOff",
     "Ballot",
     "Beam",
+    "BestFirst",
     "BestOfN",
     "Budget",
     "BudgetSpent",
     "Cost",
+    "DiverseBeam",
     "End",
     "EntropicFilter",
     "Extension",
@@ -43,6 +50,7 @@ __all__ = [
     "KindError",
     "KnobError",
     "Ledger",
+    "Lookahead",
     "Node",
     "ParticleFilter",
     "ParticleGibbs",

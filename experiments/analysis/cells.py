@@ -16,7 +16,7 @@ from experiments.runs.results import ORACLE, CellKey, Result
 _ORDER = (
     GREEDY, "best_of_n", "beam", "mcts",
     "particle_filter", "particle_gibbs", "entropic_filter", "ab_mcts", "gumbel",
-    "rebase", "dvts",
+    "rebase", "dvts", "lookahead", "best_first", "backoff", "diverse_beam",
     "again", "custom",
 )  # fmt: skip
 

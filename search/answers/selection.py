@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from search.answers.answers import answers_of
-from search.answers.voters import Voters
+from search.answers.voters import Indices, Voters
 from search.errors import KnobError
 from search.tree import Node, Tree
 from search.tree.cost import Budget
@@ -78,7 +78,7 @@ class Ballot(NamedTuple):
         """The answers that share the highest weight, each as often as it has lots: a single answer takes the first, an
         estimator their average.
         """
-        first = [vote for vote in self.votes if _rounded(vote.weight) == _rounded(self.votes[0].weight)]
+        first = [vote for vote in self.votes if rounded(vote.weight) == rounded(self.votes[0].weight)]
         return [vote.answer for vote in first for _ in range(vote.lots)]
 
 
@@ -119,7 +119,7 @@ class Selection:
         """The ballot among voters that are read already, for several rules."""
         if not voters.groups:
             return Ballot(self.rule, [])
-        weighed = self._weights(tree, voters)
+        weighed = self.weigh(tree, voters)
         entries = [_entry(self.rule, voters, members, weighed) for members in voters.groups]
         return Ballot(self.rule, [entry.vote for entry in sorted(entries)])
 
@@ -136,8 +136,8 @@ class Selection:
             return leaf.value(reduction_for(tree.kind, self.reduction))
         return mark(leaf, self.by, self.kind(tree), self.reduction)
 
-    def _weights(self, tree: Tree, voters: Voters) -> Array:
-        """[N]: what each leaf brings to its answer."""
+    def weigh(self, tree: Tree, voters: Voters) -> Array:
+        """[N]: what each voter brings to its answer, under the rule. Raises as a call does."""
         match self.rule:
             case Rule.BEST:
                 return self._values(tree, voters)
@@ -156,11 +156,11 @@ class Selection:
         kind = self.kind(tree)
         if self.by is None:
             return voters.values(reduction_for(kind, self.reduction))
-        values = [mark(leaf, self.by, kind, self.reduction) for leaf in voters.leaves]
-        if None in values:
-            leaf = voters.leaves[values.index(None)]
+        marks = voters.marks(self.by, kind, self.reduction)
+        if np.isnan(marks).any():
+            leaf = voters.leaves[int(np.isnan(marks).argmax())]
             raise KnobError(f"Selection.by is {self.by}, which has not judged leaf {leaf.name}; {_REMEDY}")
-        return np.array(values, dtype=np.float64)
+        return marks
 
 
 def use_of(rule: Rule) -> Use:
@@ -170,16 +170,28 @@ def use_of(rule: Rule) -> Use:
 
 def combine(rule: Rule, weighed: Array) -> float:
     """From the weights of a group's leaves to that of its answer."""
-    return float(weighed.max()) if rule is Rule.BEST else math.fsum(weighed)
+    return float(weighed.max()) if rule is Rule.BEST else math.fsum(weighed.tolist())
+
+
+def lots(rule: Rule, weighed: Array, weight: float) -> Indices:
+    """The places in a group of the leaves for each of which its answer is in a draw among equal weights: all whose own
+    weight is the group's under `best`, else the first.
+    """
+    if rule is not Rule.BEST:
+        return np.zeros(1, dtype=np.intp)
+    same = weighed == weight
+    for place in np.flatnonzero((np.abs(weighed - weight) <= 1e-8 * abs(weight)) & ~same).tolist():
+        same[place] = rounded(weighed[place]) == rounded(weight)
+    return np.flatnonzero(same)
 
 
 def _entry(rule: Rule, voters: Voters, members: Sequence[int], weighed: Array) -> _Entry:
-    weight, behind = combine(rule, weighed[members]), members
-    if rule is Rule.BEST:
-        behind = [place for place in members if _rounded(weighed[place]) == _rounded(weight)]
-    leaves = tuple(voters.leaves[place] for place in members)
-    vote = Vote(voters.answer(members), weight, leaves, len(behind) if rule is Rule.BEST else 1)
-    return _Entry(-_rounded(weight), behind[0], vote)
+    theirs = weighed[members]
+    weight = combine(rule, theirs)
+    behind: list[int] = lots(rule, theirs, weight).tolist()
+    leaves = tuple([voters.leaves[place] for place in members])
+    vote = Vote(voters.answer(members), weight, leaves, len(behind))
+    return _Entry(-rounded(weight), members[behind[0]], vote)
 
 
 def oracle(tree: Tree, right: Callable[[str], bool], budget: Budget | None = None) -> bool:
@@ -206,5 +218,6 @@ def allowed_rules(tree: Tree, budget: Budget | None = None, by: str | None = Non
     return [*rules, Rule.DISTINCT] if given else rules
 
 
-def _rounded(weight: float) -> float:
+def rounded(weight: float) -> float:
+    """To ten digits: weights that differ by less are tied."""
     return float(f"{weight:.10g}")

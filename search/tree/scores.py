@@ -34,7 +34,8 @@ class Reduction(StrEnum):
 
 
 class Use(StrEnum):
-    BEAM = "search level by level (beam, REBASE, DVTS)"
+    BEAM = "search by the values of steps (beam, REBASE, DVTS, best-first, diverse beam)"
+    ACROSS = "search that compares steps of different places (look-ahead, back-off)"
     MCTS = "mcts"
     LEAVES = "search by the values of its leaves (AB-MCTS, Gumbel)"
     PARTICLES = "particle filter"
@@ -113,6 +114,7 @@ def sigmoid_if_unbounded(scores: Array) -> Array:
 
 _PROBABILITY = {
     Use.BEAM: Conversion(Scope.ITSELF, itself),
+    Use.ACROSS: Conversion(Scope.ITSELF, itself),
     Use.MCTS: Conversion(Scope.ITSELF, itself),
     Use.LEAVES: Conversion(Scope.ITSELF, itself),
     Use.PARTICLES: Conversion(Scope.ITSELF, logit),
@@ -124,6 +126,7 @@ _TABLE: dict[Kind, dict[Use, Conversion]] = {
     Kind.VALUE: _PROBABILITY,
     Kind.ADDITIVE: {
         Use.BEAM: Conversion(Scope.ITSELF, itself),
+        Use.ACROSS: Conversion(Scope.ITSELF, itself),
         Use.MCTS: Conversion(Scope.ALL, min_max),
         Use.LEAVES: Conversion(Scope.ALL, min_max),
         Use.PARTICLES: Conversion(Scope.ITSELF, itself),

@@ -13,13 +13,17 @@ from policies.toy import Toy
 from search import (
     ABMCTS,
     MCTS,
+    BackOff,
     Beam,
+    BestFirst,
     BestOfN,
     Budget,
+    DiverseBeam,
     EntropicFilter,
     Grower,
     Gumbel,
     Kind,
+    Lookahead,
     ParticleFilter,
     ParticleGibbs,
     Tree,
@@ -57,6 +61,10 @@ OTHERS: dict[str, tuple[Use, Callable[[int, int], Searcher]]] = {
     "ab_mcts": (Use.LEAVES, lambda n, branch: ABMCTS(2 * n, list(Posterior)[branch % 2])),
     "entropic_filter": (Use.PARTICLES, lambda n, branch: EntropicFilter(n, threshold=0.9, horizon=branch)),
     "particle_gibbs": (Use.PARTICLES, lambda n, branch: ParticleGibbs(1 + n, branch)),
+    "lookahead": (Use.ACROSS, lambda n, branch: Lookahead(n, branch, ahead=1 + n % 3)),
+    "best_first": (Use.BEAM, lambda n, branch: BestFirst(n, branch, expansions=5 * n)),
+    "backoff": (Use.ACROSS, lambda n, branch: BackOff(n, branch, threshold=n / 13, backups=n % 4)),
+    "diverse_beam": (Use.BEAM, lambda n, branch: DiverseBeam(n, branch, groups=1 + n % 4, strength=n / 13)),
 }
 """By name: what scores must allow, and the searcher of these random sizes."""
 

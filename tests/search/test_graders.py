@@ -90,6 +90,8 @@ def test_a_tree_carries_how_its_answers_are_read() -> None:
     assert {vote.answer for vote in Selection()(again).votes} == set(leaves)
     assert oracle(again, lambda answer: answer == leaves[0])
     assert Again().confidence(again) < 1
+    again.answers = None
+    assert {vote.answer for vote in Selection()(again).votes} == before, "what was read by another rule is forgotten"
     assert reading.right(leaves[0], leaves[0]) and not reading.right(leaves[0], None)
 
 

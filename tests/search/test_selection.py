@@ -186,6 +186,7 @@ def test_whole_electorates_of_rounds_add_up() -> None:
     assert weights(tree, Rule.WEIGHTS) == pytest.approx({"3": 4 / 8, "2": 3 / 8, "1": 1 / 8})
     for event in tree.record:
         del event.data["round"]
+    tree.changed()
     assert weights(tree, Rule.MAJORITY) == {"3": 4}
 
 
