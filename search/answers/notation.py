@@ -93,7 +93,7 @@ _TIGHT = re.compile(r", ?\\! ?")  # the comma of `10,\!000`
 _TEXTS = re.compile(r"\\(?:text(?:normal|bf|it|rm|sf|tt|up)|mathrm|mbox|textrm) ?(?=\{)|\\text (?=\{)")
 _SPACES = re.compile(r"(?:(?<!\\)\\[,;: ]|\\q?quad(?![a-zA-Z])|\\hspace\{[^{}]*\}|~|\s)+")
 _BREAKS = re.compile(r"\\\\(?:\[[^\]]*\])?(?![a-zA-Z])|\\newline(?![a-zA-Z])")
-_TAIL = re.compile(r"(?:\s|\\\\|(?<!\\)[.,;:])+$")
+_TAIL = re.compile(r"(?:\s|\\\\|(?<!\\)[,;:]|(?<![.\\])\.)+$")
 _LETTER = re.compile(r"(?<=\d) ?\\text\{ ?([eE]) ?\}(?=[-+\d{])|\\(?:text\{ ?([ie]) ?\}(?!_)|imath(?![a-zA-Z]))")
 _FULL_STOP = re.compile(r"(\\text\{[^{}]*?)\. ?\}$")
 _BOTH = re.compile(r"(?<=[\w)}]) ?\\text\{([^{}]*?) ?\b(?:and|or)\b ?([^{}]*)\}(?= ?[-\w\\(])")

@@ -32,6 +32,7 @@ _RECURRING = (
     re.compile(r"(?<!\d)(\d{1,12})\.()\((\d{1,20})\)", re.ASCII),
     re.compile(rf"(?<!\d)(\d{{0,12}})\.(\d{{0,12}}?)(\d{{1,6}}?)\3\3+ ?{_DOTS}", re.ASCII),
 )
+_CUT_OFF = re.compile(rf"(?<=\.\d{{3}}) ?{_DOTS}$|(?<=\d{{6}}) ?{_DOTS}$", re.ASCII)
 _MIXED = re.compile(r"(?<![\w.^_{])(\d+) +(\d+) ?/ ?(\d+)(?![\w.(^])", re.ASCII)
 _STOP = re.compile(rf"(?<=\d)\.(?![\d.])(?! ?{_DOTS})")
 _NO_ZERO = re.compile(r"(?<![\w.])\.(?=\d)")
@@ -76,6 +77,7 @@ def numerals(text: str) -> str:
     text = _E.sub(partial(_scientific, len(text)), text)
     for pattern in _RECURRING:
         text = pattern.sub(_recurring, text)
+    text = _CUT_OFF.sub("", text)
     return _NO_ZERO.sub("0.", _STOP.sub("", text))
 
 

@@ -53,7 +53,7 @@ def test_selections_agree_with_search_and_learn(most: int):
     [
         ("single_llama3b_n1_q500", 150, 399, letters(71, 102), 45),
         ("beam_llama3b_n16_q100", 25, 342, {(15, 4, "maj")}, 32),
-        pytest.param("single_llama3b_n1_q500", 500, 1347, letters(71, 102, 176, 379, 425), 138, marks=pytest.mark.slow),
+        pytest.param("single_llama3b_n1_q500", 500, 1350, letters(71, 102, 379, 425), 138, marks=pytest.mark.slow),
         pytest.param("beam_llama3b_n16_q100", 100, 1353, {(15, 4, "maj")}, 146, marks=pytest.mark.slow),
     ],
 )
