@@ -30,6 +30,7 @@ from experiments.runs.fingerprints import fingerprint_of
 from experiments.runs.folder import open_run_folder
 from experiments.runs.imported import INDEPENDENT, imported, problem_name
 from experiments.runs.results import RESULTS, Result
+from search.answers.answers import Answers
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Import:
 
     data: Any = None
     selection: Any = None
+    answer: Any = None
+    grader: Any = None
     searcher: str = INDEPENDENT
     """searcher that generated the samples; only those of best_of_n count as independent"""
     seed: int = 0
@@ -65,9 +68,10 @@ def main(overrides: Sequence[str] = ()) -> int:
         print(f"every problem keeps its first {n} completions, as many as the fewest; {surplus} others are left out")
     inputs = {"data": fingerprint_of(asdict(solution) for solution in solutions)}
     folder = open_run_folder("import", knobs.out, config, overrides, inputs)
+    answers = Answers(knobs.answer, knobs.grader)
     results: list[Result] = []
     with appending(folder / RESULTS) as lines:
-        for result in imported(by_problem, n, knobs.searcher, knobs.selection, knobs.seed):
+        for result in imported(by_problem, n, knobs.searcher, knobs.selection, knobs.seed, answers):
             lines.append(result.dumps())
             results.append(result)
     cells = Cells.of(results)
