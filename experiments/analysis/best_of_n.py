@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.analysis.uncertainty import Interval, interval
+from experiments.analysis.differences import gain
+from experiments.analysis.uncertainty import Interval, accuracy_interval
 from experiments.problems.solution import Solution, as_tree
 from experiments.runs.grading import correctness
 from experiments.runs.results import ORACLE
@@ -55,8 +56,8 @@ def answers(
 
 
 def _accuracy(row: np.ndarray, one: np.ndarray) -> Accuracy:
-    gain = row - one
-    return Accuracy(float(row.mean()), interval(list(row)), float(gain.mean()), interval(list(gain)))
+    over = gain(row, one)
+    return Accuracy(float(row.mean()), accuracy_interval(row), over.mean, over.interval)
 
 
 def _by_rule(tree: Tree, solutions: Sequence[Solution], reduction: Reduction) -> dict[str, float]:

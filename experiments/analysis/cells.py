@@ -53,6 +53,11 @@ class Cells:
         return list(dict.fromkeys(key.searcher for key in self.by_key if key.searcher != GREEDY))
 
     @cached_property
+    def expected(self) -> dict[tuple[str, str, int], list[Result]]:
+        """By searcher, rule and number of samples, expected results that some analysis has computed and others need."""
+        return {}
+
+    @cached_property
     def problems(self) -> list[str]:
         return sorted({result.problem for result in self.results})
 

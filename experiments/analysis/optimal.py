@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.analysis.cells import Cells, correct_by_problem
 from experiments.analysis.fewer_samples import largest
-from experiments.analysis.uncertainty import Interval, interval
+from experiments.analysis.uncertainty import Interval, accuracy_interval
 from experiments.errors import RunError
 from experiments.runs.axes import AXIS_COST
 from experiments.runs.results import CellKey, Result
@@ -41,7 +41,7 @@ class Measured(NamedTuple):
 
     @property
     def interval(self) -> Interval:
-        return interval(self.correct.tolist())
+        return accuracy_interval(self.correct)
 
 
 def grid(cells: Cells, axis: str, rule: str) -> Grid:

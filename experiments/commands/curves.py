@@ -5,7 +5,7 @@ usage: stepsearch curves run=DIR [key=value ...]
 Reads results.jsonl of the run folder and writes curves.png and curves.svg beside it. Where samples are independent,
 samples.png and samples.svg show every selection rule over the number of samples. Greedy decoding and the majority and
 pass@N of Best-of-N are drawn for reference. Thin lines show what a tree search would have answered if its largest run
-had ended earlier. Bands are 95 % bootstrap intervals over problems; the seeds of a problem are averaged first.
+had ended earlier. Bands are 95 % Wilson intervals over problems; the seeds of a problem are averaged first.
 
     stepsearch curves run=runs/demo
     stepsearch curves run=runs/demo selection=majority name=majority

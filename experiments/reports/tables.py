@@ -10,6 +10,7 @@ from rich.table import Table
 
 from experiments.analysis.cells import Cells
 from experiments.analysis.comparisons import Comparison
+from experiments.analysis.differences import Difference
 from experiments.analysis.estimates import Row as EstimateRow
 from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.summary import COLUMNS, Row
@@ -83,7 +84,7 @@ def summary_table(rows: Sequence[Row], rule: str) -> Table:
 
 
 def _range(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{100 * low:.0f}-{100 * high:.0f}"
+    return "" if low is None or high is None else f"{percent(low)}-{percent(high)}"
 
 
 # comparisons
@@ -92,19 +93,41 @@ def _range(low: float | None, high: float | None) -> str:
 def comparisons_table(
     rows: Sequence[Comparison], baseline: str, axis: Axis, n: float | None, rule: str, cells: Cells
 ) -> Table:
+    """A row for each comparison; counts of better and worse problems only where both sides were searched."""
     compute = axis.replace("_", " ")
     against = f"at equal {compute}" if n is None else f"of {n:g}; cost in {compute}"
     title = f"against {baseline} {against}; {rule}; {len(cells.problems)} problems, seed {listed(cells.seeds)}"
-    headings = ("N", "cost", "accuracy %", "difference", "95 % interval", "p", "better/worse", "verdict")
-    table = new_table(title, "searcher", *headings, left=("verdict",))
+    searched = any(row.better is not None for row in rows)
+    headings = ["N", "cost", "accuracy %", "difference", "95 % interval", "p", "verdict", "needed"]
+    headings[6:6] = ["better/worse"] * searched
+    table = new_table(f"{title}; {family(rows)}", "searcher", *headings, left=("verdict",))
     for row in rows:
-        difference = ["", "", "", ""]
-        if row.difference is not None and row.interval is not None:
-            difference = [percent(row.difference, "+"), spread(row.interval, "+"), f"{row.p_value:.3f}"]
-            difference.append(f"{row.better}/{row.worse}")
         cell = [row.cell.searcher, number(row.cell.scale), number(row.cell.cost), percent(row.cell.correct.mean())]
-        table.add_row(*cell, *difference, row.verdict)
+        counts = ["" if row.better is None else f"{row.better}/{row.worse}"] * searched
+        if (one := row.difference) is None:
+            table.add_row(*cell, "", "", "", *([""] * searched), row.verdict, "")
+            continue
+        estimate = [percent(one.mean, "+"), spread(one.interval, "+"), f"{row.p_value:.3f}"]
+        table.add_row(*cell, *estimate, *counts, row.verdict, "" if one.needed is None else number(one.needed))
     return table
+
+
+def family(rows: Sequence[Comparison]) -> str:
+    """How many comparisons were made, and what that does to the p-values."""
+    count = sum(row.difference is not None for row in rows)
+    return f"{count} comparison{'s' * (count != 1)}" + ", p adjusted for all of them (Holm)" * (count > 1)
+
+
+COMPARISON_NOTE = (
+    "intervals are not adjusted; needed: with so many problems a difference of that size would be told with "
+    "probability 0.8 if it were the only comparison"
+)
+
+
+def needed_words(difference: Difference) -> str:
+    """The problems needed to tell a difference of this size, as the end of a sentence."""
+    needed = difference.needed
+    return "" if needed is None else f"; about {number(needed)} problems would tell a difference of this size"
 
 
 # estimates

@@ -139,7 +139,7 @@ def _caption(cells: Cells) -> str:
     problems = len(cells.problems)
     earlier = " Thin lines: accuracy if the largest run had ended earlier."
     return (
-        f"{problems:,} problem{'s' * (problems != 1)} that ended in every cell. Bands are 95 % intervals, by bootstrap "
+        f"{problems:,} problem{'s' * (problems != 1)} that ended in every cell. Bands are 95 % intervals (Wilson) "
         "over problems." + earlier * any(result.anytime for result in cells.results)
     )
 
