@@ -7,7 +7,7 @@ import numpy as np
 
 from experiments.analysis.differences import gain
 from experiments.analysis.uncertainty import Interval, accuracy_interval
-from experiments.problems.solution import Solution, as_tree
+from experiments.problems.solution import Solution, as_tree, by_problem
 from experiments.runs.grading import correctness
 from experiments.runs.results import ORACLE
 from search.answers.boxes import boxed
@@ -41,11 +41,8 @@ def answers(
     solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]], kind: Kind, reduction: Reduction
 ) -> Answers | None:
     """None where no question has several solutions of known correctness."""
-    by_question: dict[str, list[Solution]] = {}
-    for solution in solutions:
-        if solution.answer is not None or solution.answer_right is not None:
-            by_question.setdefault(solution.question, []).append(solution)
-    several = [same for same in by_question.values() if len(same) > 1]
+    known = [one for one in solutions if one.answer is not None or one.answer_right is not None]
+    several = [same for same in by_problem(known) if len(same) > 1]
     if not several:
         return None
     votes = several[0][0].answer is not None or all(_answer(s) is not None for same in several for s in same)

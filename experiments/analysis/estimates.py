@@ -103,7 +103,7 @@ def metrics(subsets: Subsets, k: int) -> dict[str, Metric]:
     return {
         "pass@k": partial(_counted, lambda n, c: pass_at_k(n, c, k)),
         f"G-Pass@k ({subsets.share:g})": partial(_counted, lambda n, c: g_pass_at_k(n, c, k, subsets.share)),
-        **({"mG-Pass@k": partial(_counted, lambda n, c: mean_g_pass_at_k(n, c, k))} if k > 1 else {}),
+        "mG-Pass@k": partial(_counted, lambda n, c: mean_g_pass_at_k(n, c, k)),
         RULE_NAMES[Rule.BEST.value]: partial(_best, k),
         RULE_NAMES[Rule.MAJORITY.value]: partial(_vote, subsets, k, False),
         RULE_NAMES[Rule.WEIGHTED.value]: partial(_vote, subsets, k, True),

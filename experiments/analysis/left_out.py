@@ -1,6 +1,6 @@
 """What an analysis leaves out, and what it counts as wrong, in sentences for the reader."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from experiments.analysis.cells import Cells
 from experiments.runs.axes import AXIS_COST, LABELS, Axis
@@ -42,7 +42,14 @@ def failures(cells: Cells) -> list[str]:
 def unknown_costs(cells: Cells, axis: Axis) -> list[str]:
     """A line that counts the searches of unknown cost of each cell that has some."""
     counts = _counts(cells, lambda result: AXIS_COST[axis](result.ledger) is None)
-    return [f"{LABELS[axis].partition(',')[0]} are not known for {counts}: no comparison there"] if counts else []
+    return [f"{LABELS[axis].partition(',')[0]} are not known for {counts}, which have no place there"] if counts else []
+
+
+def omissions(every: Cells, axes: Iterable[str]) -> list[str]:
+    """What a chart of a run's comparable cells leaves out, on these axes."""
+    kept = every.complete()
+    unknown = [line for axis in axes if axis in AXIS_COST for line in unknown_costs(kept, Axis(axis))]
+    return [*left_out(every, kept), *unknown]
 
 
 def without_rule(cells: Cells, rule: str) -> list[str]:

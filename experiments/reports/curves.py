@@ -113,7 +113,7 @@ def caption(drawn: Chart) -> str:
     hidden = [panel.label for i, panel in enumerate(drawn.axes) if i not in _known_axes(drawn)]
     unknown = f"; not known: {', '.join(hidden)}" if hidden else ""
     words = f"{problems}, seed {seeds}; {drawn.chosen}; bands: 95 % intervals (Wilson) over problems{unknown}"
-    return words + "; thin lines: the largest run, ended earlier" * bool(drawn.earlier)
+    return words + "; thin lines: the largest run, cut earlier" * bool(drawn.earlier)
 
 
 def draw_panel(panel: Any, drawn: Chart, axis: int) -> None:

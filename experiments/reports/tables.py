@@ -65,7 +65,7 @@ def summary_table(rows: Sequence[Row], rule: str) -> Table:
     """
     swept = _swept(rows)
     rules = dict.fromkeys([rule, Rule.MAJORITY.value, ORACLE])
-    counts = [name for name in ("no_answer", "errors") if any(row[name] for row in rows)]
+    counts = [name for name in ("no_answer", "errors") if any(expected_count(row[name]) != "0" for row in rows)]
     headings = ["budget" if swept else "n", *(RULE_NAMES[name] if name == ORACLE else name for name in rules)]
     headings.insert(2, "interval")
     headings += [*(name.replace("_", " ") for name in counts), "tokens", "FLOPs"]
@@ -79,8 +79,13 @@ def summary_table(rows: Sequence[Row], rule: str) -> Table:
         shares = [percent(by_rule[name]["accuracy"]) if name in by_rule else "" for name in rules]
         shares.insert(1, _range(row["ci_low"], row["ci_high"]) if rule in by_rule else "")
         costs = [number(row["generated_tokens"]), number(row["flops"])]
-        table.add_row(searcher, limit, *shares, *(number(row[name]) for name in counts), *costs)
+        table.add_row(searcher, limit, *shares, *(expected_count(row[name]) for name in counts), *costs)
     return table
+
+
+def expected_count(value: float) -> str:
+    """A count, to one decimal where it is an expected one."""
+    return number(value) if value == round(value) else f"{value:,.1f}".removesuffix(".0")
 
 
 def _range(low: float | None, high: float | None) -> str:
@@ -137,6 +142,8 @@ def estimates_table(rows: Sequence[EstimateRow], results: Sequence[Result]) -> T
     """A row for each k, in per cent; the CSV file has the intervals as well."""
     cells, n = Cells(results), max(len(result.samples or ()) for result in results)
     title = f"in %, of {n} independent samples of each of {len(cells.problems)} problems, seed {listed(cells.seeds)}"
+    if failed := sum(result.error is not None for result in results):
+        title += f"; {failed} of {len(results)} searches failed and count as wrong"
     names = list(dict.fromkeys(row.metric for row in rows))
     table = new_table(title, "k", *names)
     by_k = {(row.k, row.metric): row for row in rows}

@@ -208,5 +208,5 @@ def test_an_unknown_cost_is_a_row_that_says_so(tmp_path: Path, capsys: pytest.Ca
     assert run("compare", f"run={tmp_path}", "selection=best", "axis=flops") == 0
     out = capsys.readouterr().out
     assert "cost unknown" in out and "0 comparisons" in out
-    assert "FLOPs are not known for beam at 4 (1 of 12): no comparison there" in out
+    assert "FLOPs are not known for beam at 4 (1 of 12), which have no place there" in out
     assert run("compare", f"run={tmp_path}", "selection=particle") == 2
