@@ -76,7 +76,10 @@ class Baseline:
         """The mean cost of a cell, or of so many samples."""
         if isinstance(rung, Cell):
             return rung.cost
-        return mean([AXIS_COST[self.axis](cost_at(result, rung)) for result in self.samples])
+        key = (self.searcher, rung)
+        if key not in self.cells.expected_costs:
+            self.cells.expected_costs[key] = [cost_at(result, rung) for result in self.samples]
+        return mean(list(map(AXIS_COST[self.axis], self.cells.expected_costs[key])))
 
     def cell(self, rung: Cell | int) -> Cell:
         """A cell of the ladder; that of fewer samples than all is expected."""

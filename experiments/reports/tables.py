@@ -61,11 +61,13 @@ def _swept(rows: Sequence[Row]) -> list[str]:
 def summary_table(rows: Sequence[Row], rule: str) -> Table:
     """A row for each cell: accuracy in per cent by `rule` with its interval, by majority and pass@N, and its cost.
 
-    Counts of problems without an answer, and of failed ones, are shown where there are any.
+    Counts of problems without an answer, and of failed ones, are shown where there are any, and the number of problems
+    where cells differ in it.
     """
     swept = _swept(rows)
     rules = dict.fromkeys([rule, Rule.MAJORITY.value, ORACLE])
-    counts = [name for name in ("no_answer", "errors") if any(expected_count(row[name]) != "0" for row in rows)]
+    counts = ["problems"] * uneven(rows)
+    counts += [name for name in ("no_answer", "errors") if any(expected_count(row[name]) != "0" for row in rows)]
     headings = ["budget" if swept else "n", *(RULE_NAMES[name] if name == ORACLE else name for name in rules)]
     headings.insert(2, "interval")
     headings += [*(name.replace("_", " ") for name in counts), "tokens", "FLOPs"]
@@ -81,6 +83,11 @@ def summary_table(rows: Sequence[Row], rule: str) -> Table:
         costs = [number(row["generated_tokens"]), number(row["flops"])]
         table.add_row(searcher, limit, *shares, *(expected_count(row[name]) for name in counts), *costs)
     return table
+
+
+def uneven(rows: Sequence[Row]) -> bool:
+    """Whether some cells have ended on fewer problems than others."""
+    return len({row["problems"] for row in rows}) > 1
 
 
 def expected_count(value: float) -> str:

@@ -12,7 +12,9 @@ from experiments.analysis.cells import Cells
 from experiments.analysis.comparisons import Comparison, adjusted, at_equal_scale, compared
 from experiments.analysis.comparisons import comparisons as comparisons_of
 from experiments.analysis.fewer_samples import at
+from experiments.analysis.summary import summarise
 from experiments.errors import RunError
+from experiments.reports.tables import expected_count, summary_table
 from experiments.runs.axes import Axis
 from experiments.runs.results import CellKey, Result, Sample
 from tests.command_line import run
@@ -210,3 +212,14 @@ def test_an_unknown_cost_is_a_row_that_says_so(tmp_path: Path, capsys: pytest.Ca
     assert "cost unknown" in out and "0 comparisons" in out
     assert "FLOPs are not known for beam at 4 (1 of 12), which have no place there" in out
     assert run("compare", f"run={tmp_path}", "selection=particle") == 2
+
+
+def test_a_summary_counts_problems_where_cells_differ():
+    rows = summarise(Cells([r for r in results() if r.cell.searcher != "beam" or r.problem != "p3"]))
+    headings = [str(column.header) for column in summary_table(rows, "best").columns]
+    assert "problems" in headings
+    assert "problems" not in [column.header for column in summary_table(summarise(Cells(results())), "best").columns]
+
+
+def test_a_probability_of_no_answer_is_shown_as_a_count():
+    assert [expected_count(value) for value in (1.59e-05, 0, 3, 2.26, 12.0)] == ["0", "0", "3", "2.3", "12"]

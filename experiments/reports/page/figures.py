@@ -9,7 +9,7 @@ from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.summary import Row
 from experiments.errors import RunError
 from experiments.reports.curves import LOOKS
-from experiments.reports.tables import expected_count, spread
+from experiments.reports.tables import expected_count, spread, uneven
 from experiments.runs.axes import AXIS_COST, LABELS
 from experiments.runs.results import ORACLE
 from experiments.terminal import number, percent
@@ -88,7 +88,8 @@ def headings(rows: Sequence[Row]) -> list[str]:
 def _counts(rows: Sequence[Row]) -> dict[str, str]:
     """The counts that some row has, with their headings."""
     names = {"no_answer": "no answer", "errors": "errors", "distinct_answers": "distinct answers"}
-    return {name: heading for name, heading in names.items() if any(row[name] for row in rows)}
+    shown = {name: heading for name, heading in names.items() if any(row[name] for row in rows)}
+    return {"problems": "problems", **shown} if uneven(rows) else shown
 
 
 def tables(rows: Sequence[Row], rules: Sequence[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
