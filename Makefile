@@ -4,6 +4,8 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 BIN_VLLM := .venv-vllm/bin
 INSTALLED_VLLM := .venv-vllm/.installed
+BIN_PEERS := .venv-peers/bin
+INSTALLED_PEERS := .venv-peers/.installed
 ARGS ?=
 
 # Without an NVIDIA driver torch's own index is asked too, where it answers: its CPU build is a tenth of PyPI's CUDA one.
@@ -13,7 +15,7 @@ TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || $(PYTHON) -c "import 
 	u.urlopen('$(CPU_INDEX)/', timeout=5); print('$(CPU_INDEX)')" 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv .venv-vllm demo golden test test-page test-vllm resume-check stats-check check format bench-local bench-search bench-vllm
+.PHONY: help .venv .venv-vllm demo golden test test-page test-vllm resume-check stats-check check format bench-frozen bench-local bench-search bench-vllm peers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.][a-z.-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +78,18 @@ bench-local: $(INSTALLED) ## tokens a second against Transformers' own generate
 
 bench-search: $(INSTALLED) ## the search's own code, without a model: time and memory a step, within bounds; ARGS=full
 	$(BIN)/python -m experiments.benchmarks.search $(ARGS)
+
+bench-frozen: $(INSTALLED) ## all searchers on kept distributions and scores; resumable; ARGS="problems=FILE seeds=[0]"
+	$(BIN)/python -m experiments.benchmarks.frozen $(ARGS)
+
+$(INSTALLED_PEERS): pyproject.toml constraints.txt
+	test -x $(BIN_PEERS)/pip || $(PYTHON) -m venv .venv-peers
+	$(BIN_PEERS)/pip install -q -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==2.13.0
+	$(BIN_PEERS)/pip install -q -c constraints.txt -e . 'its_hub==1.2.0' openai
+	@touch $@
+
+peers: $(INSTALLED_PEERS) ## our beam and particle filter against its_hub's, at equal tokens; ARGS="problems=FILE"
+	$(BIN_PEERS)/python -m experiments.benchmarks.peers $(ARGS)
 
 demo: $(INSTALLED) ## solve one problem with MCTS, then sweep all four searchers and draw the curve
 	$(BIN)/stepsearch solve "((-3 - -5 * -2 + 6) * (0 + -5 * 7 * 8)) =" search=mcts show=tree

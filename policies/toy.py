@@ -42,11 +42,16 @@ class Toy:
     async def extend(
         self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON
     ) -> Extension:
-        """Raises KnobError where more is asked than a limit on tokens."""
-        if ask != Ask(max_tokens=ask.max_tokens):
-            raise KnobError(f"the toy policy takes no request with {ask._replace(max_tokens=None).named()}")
+        """Raises KnobError where more is asked than a limit on tokens or a temperature.
+
+        A branch of probability p is taken in proportion to p^(1/temperature), at 0 the first of the most probable.
+        """
+        if ask != Ask(max_tokens=ask.max_tokens, temperature=ask.temperature):
+            refused = ask._replace(max_tokens=None, temperature=None)
+            raise KnobError(f"the toy policy takes no request with {refused.named()}")
+        check_knob(ask, "temperature", least=0, most=10)
         place = self.world.after(node.steps())
-        walks = [self._walk(place, i, max_steps, seed, ask.max_tokens) for i, seed in enumerate(seeds)]
+        walks = [self._walk(place, i, max_steps, seed, ask) for i, seed in enumerate(seeds)]
         costs = tuple(self._cost(1 + node.depth, len(steps), i == 0) for i, steps in enumerate(walks))
         return Extension(tuple(walks), sum(costs, NOTHING), question_tokens=1, costs=costs)
 
@@ -58,19 +63,19 @@ class Toy:
     def _cost(self, prompt: int, steps: int, first: bool) -> Cost:
         return Cost(generated=steps, computed=prompt, calls=int(first), flops=float(prompt + steps))
 
-    def _walk(
-        self, place: Place, position: int, max_steps: int | None, seed: int, max_tokens: int | None
-    ) -> tuple[Step, ...]:
-        rng = generator(seed)
+    def _walk(self, place: Place, position: int, max_steps: int | None, seed: int, ask: Ask) -> tuple[Step, ...]:
+        rng, temperature = generator(seed), 1.0 if ask.temperature is None else ask.temperature
         steps: list[Step] = []
         while place.children and len(steps) != max_steps:
             shares = np.array([child.probability for child in place.children])
-            taken = int(rng.choice(len(shares), p=shares / shares.sum()))
-            if self.enumerates and not steps:
+            if temperature not in (0, 1):
+                shares = (shares / shares.max()) ** (1 / temperature)
+            taken = int(rng.choice(len(shares), p=shares / shares.sum()) if temperature else shares.argmax())
+            if self.enumerates and not steps and temperature:
                 taken = position % len(shares)
             place = place.children[taken]
             end = End.DELIMITER if place.children else End.ANSWER
-            if place.children and len(steps) + 1 == max_tokens:
+            if place.children and len(steps) + 1 == ask.max_tokens:
                 end = End.MAX_TOKENS
             steps.append(Step(place.text, (taken,), (math.log(place.probability),), end))
             if end is End.MAX_TOKENS:

@@ -1,11 +1,19 @@
 """Test-time search: the tree, the protocols, the algorithms and the choice of an answer, without any model library."""
 
+from search.algorithms.ab_mcts import ABMCTS
 from search.algorithms.again import Again
+from search.algorithms.backoff import BackOff
 from search.algorithms.beam import Beam
+from search.algorithms.best_first import BestFirst
 from search.algorithms.best_of_n import BestOfN
+from search.algorithms.diverse_beam import DiverseBeam
 from search.algorithms.dvts import DVTS
+from search.algorithms.entropic_filter import EntropicFilter
+from search.algorithms.gumbel import Gumbel
+from search.algorithms.lookahead import Lookahead
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
+from search.algorithms.particle_gibbs import ParticleGibbs
 from search.algorithms.rebase import Rebase
 from search.answers.selection import Ballot, Rule, Selection, Vote, oracle
 from search.errors import KindError, KnobError, PolicyError, ScoreError, WorkerDied
@@ -18,26 +26,34 @@ from search.tree.scores import Kind, Reduction
 from search.tree.step import End, Step
 
 __all__ = [
+    "ABMCTS",
     "DVTS",
     "MCTS",
     "Again",
     "Ask",
+    "BackOff",
     "Ballot",
     "Beam",
+    "BestFirst",
     "BestOfN",
     "Budget",
     "BudgetSpent",
     "Cost",
+    "DiverseBeam",
     "End",
+    "EntropicFilter",
     "Extension",
     "Grower",
+    "Gumbel",
     "Job",
     "Kind",
     "KindError",
     "KnobError",
     "Ledger",
+    "Lookahead",
     "Node",
     "ParticleFilter",
+    "ParticleGibbs",
     "Policy",
     "PolicyError",
     "Rebase",

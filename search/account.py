@@ -22,7 +22,7 @@ class Account:
 
     def now(self) -> Ledger:
         """The ledger with its clock brought up to date."""
-        return self._tree.ledger._replace(seconds=time.monotonic() - self._started)
+        return self._tree.ledger.at(time.monotonic() - self._started)
 
     def close(self) -> None:
         self._tree.ledger = self.now()

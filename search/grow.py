@@ -17,11 +17,11 @@ from search.protocols import GO_ON, Ask, Policy, Scorer, check_ask, check_extens
 from search.tree import Event, Node, Tree
 from search.tree.checks import plain_object
 from search.tree.cost import BudgetSpent
-from search.tree.electorate import ELECTORATE, electorate_data, joins
+from search.tree.electorate import Given
 from search.tree.event import to_plain
 from search.tree.randomness import generator
 from search.tree.scores import Reduction
-from search.tree.step import End, Step, cut
+from search.tree.step import Step, cut
 from search.worst_cases import WorstCases
 
 DEEPEST = 10_000  # steps of the longest path: where a policy never ends one, it is cut here
@@ -40,10 +40,11 @@ class Grower:
         self.tree = tree
         self.kind = scorer.kind
         self._policy, self._reduction = policy, reduction
-        self._takes_ask = takes_ask(policy)
+        self.takes_ask = takes_ask(policy)
+        """whether the policy can be asked for more than to go on"""
         self._account = Account(tree)
         self._judge, self._judges = Judge(tree, scorer, self._account), dict[str, Judge]()
-        self._keys = Keys(tree)
+        self._keys, self._given = Keys(tree), Given(tree)
         self.round = 0
         """random draws and whole electorates of different rounds are apart"""
         self._finished = False  # some leaf within the budget
@@ -88,9 +89,7 @@ class Grower:
         `whole`: these nodes are all that vote, with shares of the sum of `weights`; what was given before in this round
         is forgotten, and every other leaf has weight zero. Raises ValueError unless weights are finite and >= 0.
         """
-        data = electorate_data(weights, whole, self.round)
-        if not joins(self.tree.record, data, self._account.now()):
-            self.note(ELECTORATE, **data)
+        self._given.write(weights, whole, self.round, self._account.now())
 
     def close(self) -> None:
         """Brings the ledger's clock up to date; the search is over."""
@@ -171,7 +170,7 @@ class Grower:
             if not count and not whole and self._allowance.reserve != NOTHING:
                 await self.complete()
                 continue
-            count = count or (1 if worst or self._takes_ask else len(indices))
+            count = count or (1 if worst or self.takes_ask else len(indices))
             ends += await self._request(node, indices[:count], max_steps, merge, self._told(ask, worst))
             indices = indices[count:]
         return True
@@ -179,7 +178,7 @@ class Grower:
     def _told(self, ask: Ask, worst: Amount | None) -> Ask:
         """The request, limited to the tokens that are left where it might need more."""
         left = self._allowance.left().tokens
-        if not self._takes_ask or math.isinf(left) or (worst is not None and worst.tokens <= left):
+        if not self.takes_ask or math.isinf(left) or (worst is not None and worst.tokens <= left):
             return ask
         return ask.at_most(int(left))
 
@@ -189,28 +188,23 @@ class Grower:
         more: dict[str, Any] = {} if ask == GO_ON else {"ask": ask}  # older policies know no `ask`
         extension = await self._account.policy(self._policy.extend(node, n, max_steps, seeds, **more))
         check_extension(extension, n, max_steps, node)
-        siblings: dict[tuple[str, End], Node] = {}
-        for child in node.children.values() if merge else ():
-            if child.step is not None:
-                siblings.setdefault((child.step.text, child.step.end), child)
         ends: list[Node] = []
         question = 0 if self.tree.ledger.unique_tokens else extension.question_tokens
         for index, steps, cost in zip(indices, extension.continuations, extension.each_cost(), strict=True):
-            text_and_end = (steps[0].text, steps[0].end)
-            end = siblings.get(text_and_end) if merge else None
+            end = _equal_child(node, steps[0]) if merge else None
             if end is None:
                 steps = cut(steps, DEEPEST - node.depth)
                 unique = sum([len(step.token_ids) for step in steps])
                 self._account.charge_policy(cost, int(not steps[-1].open), question + unique)
                 end = self._write(node, index, steps, ask)
                 if merge:
-                    siblings[text_and_end], end.stats["count"] = end, 1
+                    end.stats["count"] = 1
             else:
                 self._account.charge_policy(cost, 0, question)
                 end.stats["count"] = end.stats.get("count", 1) + 1
             ends.append(end)
             question = 0
-        return list(dict.fromkeys(ends))
+        return list(dict.fromkeys(ends)) if merge else ends
 
     def _write(self, node: Node, index: int, steps: Sequence[Step], ask: Ask) -> Node:
         """Adds the steps below `node`; their births will say of the policy what has been charged by now."""
@@ -245,3 +239,11 @@ class Grower:
         """Ends the search once nothing is in flight."""
         await self._allowance.idle()
         raise BudgetSpent
+
+
+def _equal_child(node: Node, step: Step) -> Node | None:
+    """The first child whose step has the same text and end."""
+    for child in node.children.values():
+        if child.step is not None and child.step.text == step.text and child.step.end == step.end:
+            return child
+    return None

@@ -18,7 +18,7 @@ class Keys:
         tree = self._tree
         if tree.draws == 1:
             return [key(tree.seed, tree.question, node.path, index) for index in indices]
-        parent = self._key(node)
+        parent = self._known.get(node) or self._key(node)
         return [derive(parent, index) for index in indices]
 
     def _key(self, node: Node) -> int:

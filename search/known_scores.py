@@ -31,12 +31,16 @@ class KnownScores:
 
     def prefix(self, node: Node) -> Prefix:
         """The prefix that ends with the node's step; equal paths have the same one."""
-        for below in node.line(self._prefixes):
+        known = self._prefixes
+        for below in () if node in known else node.line(known):
             assert below.parent is not None and below.step is not None
             # Steps are the same if their texts and their tokens are.
-            one_more = (self._prefixes[below.parent], below.step.text, bytes(below.step.token_ids))
-            self._prefixes[below] = self._longer.setdefault(one_more, Prefix())
-        return self._prefixes[node]
+            one_more = (known[below.parent], below.step.text, bytes(below.step.token_ids))
+            prefix = self._longer.get(one_more)
+            if prefix is None:
+                prefix = self._longer[one_more] = Prefix()
+            known[below] = prefix
+        return known[node]
 
     async def scores(self, line: Sequence[Node], read: ReadScores) -> list[float]:
         """The scores of consecutive nodes, [len(line)]; what is not known is asked for in one request."""

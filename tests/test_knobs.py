@@ -10,7 +10,25 @@ from policies.hf import HF
 from policies.toy import Toy
 from policies.vllm import VLLM
 from scorers.toy import Toy as ToyScorer
-from search import DVTS, MCTS, Again, Beam, BestOfN, Budget, KnobError, ParticleFilter, Rebase
+from search import (
+    ABMCTS,
+    DVTS,
+    MCTS,
+    Again,
+    BackOff,
+    Beam,
+    BestFirst,
+    BestOfN,
+    Budget,
+    DiverseBeam,
+    EntropicFilter,
+    Gumbel,
+    KnobError,
+    Lookahead,
+    ParticleFilter,
+    ParticleGibbs,
+    Rebase,
+)
 from search.algorithms.particle_filter import Weighting
 from search.answers.equivalence import Equivalence
 
@@ -27,11 +45,30 @@ OUT_OF_BOUNDS = [
     (ParticleFilter, "threshold", -0.1, ">= 0 and <= 1"),
     (ParticleFilter, "temperature", 0.0, "> 0"),
     (ParticleFilter, "temperature", math.nan, "> 0"),
+    (ParticleGibbs, "n", 1, ">= 2"),
+    (ParticleGibbs, "iterations", 0, ">= 1"),
+    (ParticleGibbs, "temperature", 0.0, "> 0"),
+    (EntropicFilter, "n", 0, ">= 1"),
+    (EntropicFilter, "threshold", 1.1, ">= 0 and <= 1"),
+    (EntropicFilter, "horizon", 0, ">= 1"),
+    (EntropicFilter, "temperature", 0.0, "> 0"),
+    (ABMCTS, "simulations", 0, ">= 1"),
+    (Gumbel, "n", 0, ">= 1"),
+    (Gumbel, "considered", 0, ">= 1"),
+    (Gumbel, "drawn", 0, ">= 1"),
+    (Gumbel, "c_scale", -1.0, ">= 0"),
     (Rebase, "n", 0, ">= 1"),
     (Rebase, "temperature", 0.0, "> 0"),
     (Rebase, "temperature", math.nan, "> 0"),
     (DVTS, "n", 0, ">= 1"),
     (DVTS, "branch", 0, ">= 1"),
+    *((Lookahead, knob, 0, ">= 1") for knob in ("n", "branch", "ahead")),
+    *((BestFirst, knob, 0, ">= 1") for knob in ("n", "branch", "expansions")),
+    *((BackOff, knob, 0, ">= 1") for knob in ("n", "branch")),
+    (BackOff, "backups", -1, ">= 0"),
+    (BackOff, "threshold", math.nan, ">= -inf"),
+    *((DiverseBeam, knob, 0, ">= 1") for knob in ("n", "branch", "groups")),
+    *((DiverseBeam, "strength", wrong, ">= 0") for wrong in (-0.1, math.nan)),
     (Again, "times", 0, ">= 1"),
     (Again, "sure", 1.1, ">= 0 and <= 1"),
     (Again, "sure", -0.1, ">= 0 and <= 1"),

@@ -14,7 +14,12 @@ from experiments.runs.grid import GREEDY
 from experiments.runs.results import ORACLE, CellKey, Result
 from search.tree.cost import Ledger
 
-_ORDER = (GREEDY, "best_of_n", "beam", "mcts", "particle_filter", "rebase", "dvts", "again", "custom")
+_ORDER = (
+    GREEDY, "best_of_n", "beam", "mcts",
+    "particle_filter", "particle_gibbs", "entropic_filter", "ab_mcts", "gumbel",
+    "rebase", "dvts", "lookahead", "best_first", "backoff", "diverse_beam",
+    "again", "custom",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

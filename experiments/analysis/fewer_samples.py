@@ -14,7 +14,7 @@ from experiments.analysis.expected_cost import expected_cost
 from experiments.analysis.pass_at_k import Samples, best_at_k, doublings, pass_at_k, vote_at_k
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import Answer, CellKey, Result, Sample
-from search.answers.selection import Rule
+from search.answers.selection import BY_SCORE, Rule
 from search.tree.cost import Ledger
 from search.tree.randomness import generator
 
@@ -73,6 +73,7 @@ def at(result: Result, k: int, rules: Sequence[str] | None = None) -> Result:
         distinct=None,
         samples=None,
         sharing=None,
+        residuals=None,
         smaller=None,
         estimated_from=n,
     )
@@ -94,7 +95,8 @@ def correctness(result: Result, k: int, rules: Iterable[str]) -> dict[str, float
         elif rule == Rule.BEST:
             correct[rule] = best_at_k(samples, k)
         else:
-            weight = samples.weight if rule == Rule.WEIGHTED else np.ones_like(samples.score)
+            by_score = BY_SCORE.get(Rule(rule))
+            weight = np.ones_like(samples.score) if by_score is None else by_score(samples.weight)
             rng = generator("estimate", result.problem, result.seed, k, rule)
             correct[rule] = vote_at_k(samples, weight, k, DRAWS, rng).mean
     return correct

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.analysis.best_of_n import Answers, answers
+from experiments.analysis.best_of_n import Answers, answers, is_right
 from experiments.analysis.biases import Biases, biases
+from experiments.analysis.health import Health, Scored, health
 from experiments.analysis.step_metrics import (
     F1,
     Bin,
@@ -25,7 +26,7 @@ from experiments.analysis.step_metrics import (
 )
 from experiments.analysis.uncertainty import Interval, accuracy_interval, interval_of
 from experiments.problems.solution import Solution
-from search.tree.scores import Kind, Reduction, reduction_for
+from search.tree.scores import Kind, Reduction, reduce, reduction_for
 
 
 class Threshold(NamedTuple):
@@ -75,6 +76,7 @@ class Judgement:
     calibration_error: float | None
     answers: Answers | None
     biases: Biases
+    health: Health | None  # of the solutions of known correctness, where scores are probabilities
 
 
 def judgement(
@@ -111,7 +113,22 @@ def judgement(
         calibration_error=calibration_error(curve) if curve else None,
         answers=answers(solutions, scores, kind, reduction_for(kind, reduction)),
         biases=biases(solutions, scores if stepwise else {}, threshold.value),
+        health=health(_scored(solutions, scores, kind, reduction_for(kind, reduction))),
     )
+
+
+def _scored(
+    solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]], kind: Kind, reduction: Reduction
+) -> list[Scored]:
+    """Of each question, the solutions whose correctness is known; none where scores are no probabilities."""
+    if kind not in (Kind.CORRECTNESS, Kind.VALUE):
+        return []
+    by_question: dict[str, list[tuple[float, bool]]] = {}
+    for one in solutions:
+        if one.answer is not None or one.answer_right is not None:
+            by_question.setdefault(one.question, []).append((reduce(scores[one.id], reduction), is_right(one)))
+    rows = by_question.values()
+    return [Scored(np.array([s for s, _ in of]), np.array([right for _, right in of])) for of in rows]
 
 
 def _dimensions(metrics: Sequence[Group]) -> dict[str, float]:

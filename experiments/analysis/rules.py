@@ -9,6 +9,8 @@ RULES = [*(rule.value for rule in Rule), ORACLE]
 
 RULE_NAMES = {
     Rule.WEIGHTED.value: "weighted vote",
+    Rule.ODDS.value: "vote by odds",
+    Rule.POWER4.value: "vote by s^4",
     Rule.BEST.value: "highest score",
     Rule.MAJORITY.value: "majority",
     Rule.PARTICLE.value: "particle weight",

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from experiments.benchmarks.instant import Instant, Instantly, slowness
-from search import MCTS, Beam, BestOfN, Budget, ParticleFilter, Searcher, Selection, Tree, solve
+from experiments.runs.grading import anytime
+from search import MCTS, Again, Beam, BestOfN, Budget, ParticleFilter, Searcher, Selection, Tree, solve
 from search.answers.selection import allowed_rules
 
 BUDGETS = 200
 MOST_SECONDS_ALL = 10.0  # votes by all rules, a curve, and JSON both ways of 100,000 nodes
 MOST_SECONDS_CURVE = 1.0  # answers at 200 budgets of 20,000 nodes
+MOST_SECONDS_BIRTHS = 3.0  # answers by every rule at every birth of a leaf, of as many nodes
 
 
 class Reading(NamedTuple):
@@ -39,6 +41,10 @@ def curve(tree: Tree) -> None:
         Selection()(tree, Budget(generated_tokens=spent * part // BUDGETS))
 
 
+def every_birth(tree: Tree) -> None:
+    anytime(tree, "7", Selection())
+
+
 def to_json_and_back(tree: Tree) -> None:
     Tree.loads(tree.dumps())
 
@@ -51,7 +57,15 @@ def read(nodes: int) -> Iterator[Reading]:
         yield timed(f"{name}: votes, curve, JSON", tree, MOST_SECONDS_ALL, votes, curve, to_json_and_back)
         tree = grown(searcher(max(4, nodes // 800 * 4)), 40)
         yield timed(f"{name}: {BUDGETS} budgets", tree, MOST_SECONDS_CURVE, curve)
-    yield timed(f"mcts: {BUDGETS} budgets", grown(MCTS(max(1, nodes // 20)), 10), MOST_SECONDS_CURVE, curve)
+    simulations = max(8, nodes // 20)
+    yield timed(f"mcts: {BUDGETS} budgets", grown(MCTS(simulations), 10), MOST_SECONDS_CURVE, curve)
+    rounds = {
+        "again, of mcts": grown(Again(MCTS(simulations // 8), times=8, sure=1.0), 10),
+        "again, of pf": grown(Again(ParticleFilter(max(4, nodes // 1600)), times=8, sure=1.0), 40),
+    }
+    for name, tree in rounds.items():
+        yield timed(f"{name}: {BUDGETS} budgets", tree, MOST_SECONDS_CURVE, curve)
+    yield timed("mcts: answers at every birth", grown(MCTS(simulations), 10), MOST_SECONDS_BIRTHS, every_birth)
 
 
 def timed(what: str, tree: Tree, most: float, *readings: Callable[[Tree], None]) -> Reading:

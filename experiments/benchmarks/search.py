@@ -21,19 +21,23 @@ from experiments.benchmarks.instant import Instant, Instantly, slowness
 from experiments.benchmarks.readings import read
 from experiments.collector import collect_rarely
 from experiments.config.script import from_overrides
-from search import MCTS, Beam, BestOfN, Grower, ParticleFilter, Searcher, Tree
+from search import DVTS, MCTS, Again, Beam, BestOfN, Grower, ParticleFilter, Rebase, Searcher, Tree
 
 MOST_MICROSECONDS = 50.0  # a step, at n = 256 and depth 40
 MOST_GROWTH = 2.0  # of a step's time from the smallest to the largest n, and from the smallest to the largest depth
 MOST_BYTES = 2000.0  # a node
 BRANCH = 4
+ROUNDS = 8  # of REBASE
 TRACED = 15_000  # tracing allocations is slow: larger trees are not traced
 TRIES = 4  # of a cell that is out of bound
 
 SEARCHERS: dict[str, Callable[[int], Searcher]] = {
     "best_of_n": BestOfN,
     "beam": lambda n: Beam(n, branch=BRANCH),
+    "rebase": Rebase,
+    "dvts": lambda n: DVTS(n, branch=BRANCH),
     "particle_filter": ParticleFilter,
+    "again": lambda n: Again(Rebase(max(1, n // ROUNDS)), times=ROUNDS, sure=1.0),
     "mcts": lambda n: MCTS(n, c_puct=1.0),
     "mcts_deep": lambda n: MCTS(n, c_puct=0.02),  # a greedy descent is as long as the tree is deep
 }

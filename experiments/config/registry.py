@@ -6,7 +6,9 @@ The modules of these classes import no model library; an engine loads its own wh
 from functools import cache
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
 
+from experiments.config.auto import Auto
 from experiments.config.custom import Custom
 from experiments.config.ensemble import SCORERS, Members
 from experiments.config.rounds import SEARCHERS, Rounds
@@ -22,6 +24,7 @@ GROUPS: dict[str, dict[str, type]] = {
     "search": {
         **SEARCHERS,
         "again": Rounds,
+        "auto": Auto,
         "custom": Custom,
     },
     "policy": {"hf": HF, "vllm": VLLM, "toy": Toy, "custom": Custom},
@@ -54,13 +57,25 @@ GROUPS: dict[str, dict[str, type]] = {
 @cache
 def register(group: str, choice: str) -> None:
     """Puts one choice into Hydra's ConfigStore, its dataclass as its schema."""
+    ConfigStore.instance().store(group=group, name=choice, node=_schema(group, choice))
+
+
+def configured(group: str, choice: str) -> DictConfig:
+    """The default config of one choice, whose knobs can be written to; `args` take any key."""
+    node = OmegaConf.structured(_schema(group, choice))
+    OmegaConf.set_struct(node, True)
+    if "args" in node:
+        OmegaConf.set_struct(node.args, False)
+    return node
+
+
+def _schema(group: str, choice: str) -> type:
     knobs = GROUPS[group][choice]
     target = f"experiments.config.custom.{group}" if choice == "custom" else getattr(knobs, "target", None)
     if (group, choice) == ("second", "ensemble"):
         target = "experiments.config.ensemble.second"
     defaults = {"rule": Rule(choice)} if group == "selection" else {}
-    node = schema(knobs, target, **defaults)
-    ConfigStore.instance().store(group=group, name=choice, node=node)
+    return schema(knobs, target, **defaults)
 
 
 @cache

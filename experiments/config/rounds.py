@@ -12,12 +12,20 @@ from typing import Any, ClassVar
 from experiments.config import custom
 from experiments.config.schema import build_named
 from experiments.errors import ConfigError, one_of
+from search.algorithms.ab_mcts import ABMCTS
 from search.algorithms.again import Again
+from search.algorithms.backoff import BackOff
 from search.algorithms.beam import Beam
+from search.algorithms.best_first import BestFirst
 from search.algorithms.best_of_n import BestOfN
+from search.algorithms.diverse_beam import DiverseBeam
 from search.algorithms.dvts import DVTS
+from search.algorithms.entropic_filter import EntropicFilter
+from search.algorithms.gumbel import Gumbel
+from search.algorithms.lookahead import Lookahead
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
+from search.algorithms.particle_gibbs import ParticleGibbs
 from search.algorithms.rebase import Rebase
 from search.solve import Searcher
 from search.stopping import Sure
@@ -27,8 +35,16 @@ SEARCHERS: dict[str, type] = {
     "beam": Beam,
     "mcts": MCTS,
     "particle_filter": ParticleFilter,
+    "particle_gibbs": ParticleGibbs,
+    "entropic_filter": EntropicFilter,
+    "ab_mcts": ABMCTS,
+    "gumbel": Gumbel,
     "rebase": Rebase,
     "dvts": DVTS,
+    "lookahead": Lookahead,
+    "best_first": BestFirst,
+    "backoff": BackOff,
+    "diverse_beam": DiverseBeam,
 }
 """The searchers that can run in rounds by name."""
 _N = 8  # of an inner searcher that has this knob: rounds are small, since a search may stop only between them

@@ -24,7 +24,7 @@ _UNITS = [(1e18, "10^{18}"), (1e15, "10^{15}"), (1e12, "10^{12}"), (1e9, "10^9")
 
 
 class Look(NamedTuple):
-    """Colours are Okabe and Ito's, and two of Paul Tol's; in grey, marker and dashes tell the lines apart."""
+    """Colours are Okabe and Ito's, and some of Paul Tol's; in grey, marker and dashes tell the lines apart."""
 
     label: str
     colour: str
@@ -37,8 +37,16 @@ LOOKS = {
     "beam": Look("beam", "#D55E00", "s", (0, (6, 2))),
     "mcts": Look("MCTS", "#009E73", "^", (0, (6, 2, 1.5, 2))),
     "particle_filter": Look("particle filter", "#CC79A7", "D", (0, (3, 1.5))),
+    "particle_gibbs": Look("particle Gibbs", "#AA4499", "d", (0, (3, 1.5, 1, 1.5))),
+    "entropic_filter": Look("entropic filter", "#661100", "p", (0, (2, 1, 4, 1))),
+    "ab_mcts": Look("AB-MCTS", "#117733", ">", (0, (6, 1.5, 1, 1.5))),
+    "gumbel": Look("Gumbel halving", "#332288", "h", (0, (1, 1, 5, 1))),
     "rebase": Look("REBASE", "#56B4E9", "v", (0, (5, 1.5))),
     "dvts": Look("DVTS", "#999933", "<", (0, (4, 2, 1.5, 2, 1.5, 2))),
+    "lookahead": Look("look-ahead", "#332288", ">", (0, (4, 1.5))),
+    "best_first": Look("best-first", "#661100", "*", (0, (7, 1.5, 1.5, 1.5))),
+    "backoff": Look("greedy with back-off", "#117733", "h", (0, (2, 1, 5, 1))),
+    "diverse_beam": Look("diverse beam", "#6699CC", "p", (0, (6, 1.5, 3, 1.5))),
     "again": Look("rounds until sure", "#882255", "P", (0, (9, 2))),
     "custom": Look("custom", "#E69F00", "X", (0, (8, 2, 1.5, 2, 1.5, 2))),
     "majority@N": Look("majority of Best-of-N", "#777777", "", (0, (2, 1.5))),

@@ -14,6 +14,7 @@ from experiments.analysis.biases import Biases
 from experiments.analysis.judgement import Group, Judgement
 from experiments.analysis.uncertainty import Interval
 from experiments.reports.curves import DPI, STYLE
+from experiments.reports.health import health_lines
 from experiments.reports.judgement_picture import draw
 from experiments.reports.tables import spread, write_rows
 from experiments.terminal import percent
@@ -61,7 +62,7 @@ def show(judgement: Judgement, out: Console) -> None:
         out.print(answers_table(judgement.answers))
         if Rule.MAJORITY not in judgement.answers.correct:
             out.print("no votes: some solutions have no boxed answer")
-    for line in bias_lines(judgement.biases):
+    for line in (*health_lines(judgement.health), *bias_lines(judgement.biases)):
         out.print(line)
 
 
@@ -147,6 +148,7 @@ def as_json(judgement: Judgement) -> dict[str, Any]:
             "reduction": answers.reduction.value,
             "accuracy": {name: row._asdict() for name, row in answers.accuracy.items()},
         },
+        "health": None if judgement.health is None else judgement.health._asdict(),
         "biases": _plain({**judgement.biases._asdict(), "lowest": judgement.biases.lowest.tolist()}),
     }
 

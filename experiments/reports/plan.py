@@ -67,7 +67,7 @@ def commands(chosen: Mapping[str, CellKey], knobs: Mapping[str, Mapping[str, Any
         own = dict(knobs[setting.searcher])
         arguments = own.pop("args", None) or {}
         if setting.searcher != "custom":
-            own["simulations" if "simulations" in own else "n"] = setting.n
+            own[next(scale for scale in ("simulations", "times", "n") if scale in own)] = setting.n
         limits = [f"budget.{name}={exact(value)}" for name, value in setting.limit]
         words = [f"search.{name}={_word(value)}" for name, value in own.items()]
         words += [f"search.args.{name}={_word(value)}" for name, value in arguments.items()]

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from experiments.analysis.cells import Cells
 from experiments.analysis.curves import AXES
+from experiments.analysis.health import health, residuals, scored_samples
 from experiments.analysis.left_out import omissions
 from experiments.analysis.summary import Row, summarise
 from experiments.errors import RunError
+from experiments.reports.health import health_lines, residual_line
 from experiments.reports.tables import summary_table, write_csv
 from experiments.runs.results import RESULTS
 from experiments.terminal import plain, screen
@@ -18,6 +20,8 @@ def report(folder: Path, cells: Cells, rule: Rule) -> list[Row]:
     """Prints the summary, the first failure and the paths of the files; writes summary.csv and returns its rows."""
     rows = summarise(cells)
     screen().print(summary_table(rows, rule.value))
+    for line in (*health_lines(health(scored_samples(cells.searches))), *residual_line(residuals(cells.searches))):
+        print(line)
     failed = [result for result in cells.searches if result.error is not None]
     if failed:
         first = f"{failed[0].cell.searcher} on {failed[0].problem}: {plain(failed[0].error or '')}"

@@ -2,18 +2,21 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from experiments.problems.sets import Problem
 from experiments.runs.axes import AXIS_COST
+from experiments.runs.residuals import Residual, residuals
 from experiments.runs.results import Answer, CellKey, Distinct, Mark, Result, Sample, Sharing
 from search.answers.boxes import boxed
 from search.answers.equivalence import equivalent, group
 from search.answers.selection import Ballot, Rule, Selection, allowed_rules, oracle
+from search.answers.tally import Tally
 from search.answers.voters import Voters
 from search.errors import KindError
 from search.solve import Solved
@@ -88,20 +91,36 @@ def anytime(tree: Tree, gold: str, selection: Selection, rules: Sequence[Rule] |
     names, for the leaves that had finished. Before the first mark there is no answer.
     """
     rules = allowed_rules(tree, by=selection.by) if rules is None else rules  # the same at every budget
+    tallies = {rule.value: Tally(tree, replace(selection, rule=rule)) for rule in rules}
+    seconds = {} if selection.by is None else marking_costs(tree, selection.by)
+    marks, before = list[Mark](), None
+    right = cache(lambda answer: is_right(answer, gold))
+    for birth in _births(tree):
+        ended = replace(tree.budget, generated_tokens=max(birth.generated_tokens, 1), flops=birth.flops or None)
+        voters = Voters(tree, ended)
+        if before is not None and voters.same(before):
+            continue
+        before = voters
+        correct = {rule: _share(tally.leaders(voters), right) for rule, tally in tallies.items()}
+        if not marks or correct != marks[-1].correct:
+            second = [seconds[leaf] for leaf in tree.leaves(ended) if leaf in seconds] if seconds else []
+            spent = birth.with_scorer(sum(second, NOTHING))
+            marks.append(Mark({name: cost(spent) for name, cost in AXIS_COST.items()}, correct))
+    return marks
+
+
+def _births(tree: Tree) -> list[Ledger]:
+    """The births of finished leaves, and of the changes of their vote weights, in order; each once."""
     births = [leaf.birth for leaf in tree.leaves() if leaf.finished and leaf.birth]
     if births:
         first = min(map(_order, births))
         births += [event.birth for event in tree.events(ELECTORATE) if _order(event.birth) >= first]
-    seconds = {} if selection.by is None else marking_costs(tree, selection.by)
-    marks: list[Mark] = []
-    for birth in sorted({birth._replace(seconds=0) for birth in births}, key=_order):
-        ended = replace(tree.budget, generated_tokens=max(birth.generated_tokens, 1), flops=birth.flops or None)
-        correct = {rule: answer.correct or 0.0 for rule, answer in votes(tree, gold, selection, ended, rules).items()}
-        if not marks or correct != marks[-1].correct:
-            second = [seconds.get(leaf, NOTHING) for leaf in tree.leaves(ended)]
-            spent = birth.with_scorer(sum(second, NOTHING))
-            marks.append(Mark({name: cost(spent) for name, cost in AXIS_COST.items()}, correct))
-    return marks
+    return sorted({birth._replace(seconds=0) for birth in births}, key=_order)
+
+
+def _share(lots: Mapping[str, int], right: Callable[[str], bool]) -> float:
+    """As `correctness`, of tied answers with their lots."""
+    return sum(count for answer, count in lots.items() if right(answer)) / sum(lots.values()) if lots else 0.0
 
 
 def _order(birth: Ledger) -> tuple[float, ...]:
@@ -198,6 +217,7 @@ class _Read(NamedTuple):
     samples: list[Sample] | None = None
     sharing: Sharing | None = None
     anytime: list[Mark] | None = None
+    residuals: list[Residual] | None = None
 
 
 def _read(solved: Solved, gold: str | None, selection: Selection) -> _Read:
@@ -215,4 +235,5 @@ def _read(solved: Solved, gold: str | None, selection: Selection) -> _Read:
         anytime=anytime(tree, gold, selection, rules)
         if gold is not None and getattr(searcher, "anytime", False)
         else None,
+        residuals=residuals(tree),
     )

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from search.answers.selection import Rule, Selection
+from search.answers.selection import BY_SCORE, Rule, Selection, use_of
 from search.errors import KindError, KnobError
 from search.protocols import Scorer
 from search.solve import SECOND, Searcher, solve
 from search.tree import Node
 from search.tree.marks import check_kind
-from search.tree.scores import Use, conversion, reduction_for
+from search.tree.scores import conversion, reduction_for
 
 
 def load_engines(*owners: Any) -> None:
@@ -56,8 +56,8 @@ def check_kinds(
     check_second(second, selection)
     chooser = scorer if second is None else second
     reduction_for(chooser.kind, selection.reduction)
-    if selection.rule is Rule.WEIGHTED:
-        conversion(chooser.kind, Use.VOTE)
+    if selection.rule in BY_SCORE:
+        conversion(chooser.kind, use_of(selection.rule))
     if selection.rule is Rule.PARTICLE and not any(getattr(s, "populations", True) for s in searchers.values()):
         raise KindError("selection=particle needs search=particle_filter; choose best, majority or weighted")
     for name, searcher in searchers.items():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.errors import RunError
+from experiments.runs.residuals import Residual
 from search.tree.cost import Ledger
 
 RESULTS = "results.jsonl"
@@ -112,6 +113,8 @@ class Result:
     """where `samples` is known"""
     anytime: list[Mark] | None = None
     """where the tree gives the answers at smaller budgets"""
+    residuals: list[Residual] | None = None
+    """the Bellman residual of the tree's scores by depth; None where they are no probabilities of steps"""
     smaller: list[int] | None = None
     """requested numbers of samples that are estimated from this result"""
     estimated_from: int | None = None
@@ -154,6 +157,7 @@ class Result:
             "distinct": _optional(row.get("distinct"), lambda counts: Distinct(**counts)),
             "samples": _optional(row.get("samples"), lambda samples: [Sample(**sample) for sample in samples]),
             "sharing": _optional(row.get("sharing"), _sharing),
+            "residuals": _optional(row.get("residuals"), lambda rows: [Residual(**residual) for residual in rows]),
             "anytime": _optional(row.get("anytime"), lambda marks: [Mark(**mark) for mark in marks]),
         }
         return cls(**{**row, **typed})

@@ -30,6 +30,9 @@ class Backup(StrEnum):
     MAX = "max"
 
 
+_IDLE = 1000  # simulations since the last sample came, its own included, after which a search ends
+
+
 @dataclass(frozen=True)
 class MCTS:
     """Simulations from the root down to a leaf, `in_flight` of them at once; a visited node asks for more samples.
@@ -42,6 +45,8 @@ class MCTS:
             else:
                 node = argmax Q + c P sqrt(N) / (1 + N(a)) among node's children
         backward: the leaf's value to every node above it
+    A search also ends where a thousand simulations in a row have drawn nothing: a policy that has little more to say is
+    drawn from ever more seldom, and a budget of tokens alone would not be spent for hours.
     A leaf votes with its visits. Q of an unvisited child is its own value, or its parent's Q where it has none. A
     ranking backs up nothing: Q is the rank among siblings.
     """
@@ -90,9 +95,18 @@ class _Run:
     conversion: Conversion
     values: Values
     started: int = 0  # simulations
+    drawing: int = 0  # samples that have been asked for and are not yet judged
+    idle: int = 0  # simulations that have ended since the last sample came, while none was asked for
+    priced: dict[Node, list[Node]] = field(default_factory=dict[Node, list[Node]])  # children with a prior
     in_flight: dict[Node, int] = field(default_factory=dict[Node, int])  # simulations below a node or at it
     low: float = math.inf  # over all values seen, for scores that count only relative to the tree
     high: float = -math.inf
+
+    def children(self, node: Node) -> list[Node]:
+        """Those that have a prior."""
+        if node not in self.priced:
+            self.priced[node] = [child for child in node.children.values() if "prior" in child.stats]
+        return self.priced[node]
 
     def saw(self, value: float | None) -> None:
         if value is not None:
@@ -100,7 +114,7 @@ class _Run:
 
 
 async def _simulations(run: _Run) -> None:
-    while run.started < run.knobs.simulations:
+    while run.started < run.knobs.simulations and run.idle < _IDLE:
         run.started += 1
         line = [run.grow.root]
         try:
@@ -109,6 +123,7 @@ async def _simulations(run: _Run) -> None:
             for node in line:
                 run.in_flight[node] -= 1
         _backward(run, line)
+        run.idle = 0 if run.drawing else run.idle + 1
         await asyncio.sleep(0)  # a simulation that draws nothing must not keep other searches waiting
 
 
@@ -119,7 +134,7 @@ async def _simulate(run: _Run, line: list[Node]) -> None:
         # Visits in flight count here as they do in the children; the one that is choosing does not.
         visits = node.stats.get("visits", 0) + run.in_flight[node] - 1
         wider = node.stats.get("drawn", 0) < run.knobs.widening * math.sqrt(visits)
-        if wider or not (children := [child for child in node.children.values() if "prior" in child.stats]):
+        if wider or not (children := run.children(node)):
             child = await _draw(run, node)
         else:
             child = _choose(run, node, children, visits)
@@ -130,11 +145,16 @@ async def _simulate(run: _Run, line: list[Node]) -> None:
 async def _draw(run: _Run, node: Node) -> Node:
     """One more sample of the next step, and the priors of all its siblings anew."""
     node.stats["drawn"] = node.stats.get("drawn", 0) + 1  # before it is asked for: others do not ask for it too
-    (child,) = await run.grow.sample(node, merge=True)
-    await run.grow.score(child)
+    run.drawing += 1
+    try:
+        (child,) = await run.grow.sample(node, merge=True)
+        await run.grow.score(child)
+    finally:
+        run.drawing, run.idle = run.drawing - 1, 0
     children = [sibling for sibling in node.children.values() if sibling.birth is not None]
     for sibling, prior in zip(children, _priors(run.knobs.prior, children), strict=True):
         sibling.stats["prior"] = prior
+    run.priced[node] = children
     return child
 
 

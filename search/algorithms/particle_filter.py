@@ -1,22 +1,16 @@
 """Particle filter over steps: sample from the posterior instead of maximising the score (arXiv 2502.01618)."""
 
-import asyncio
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import count
 
 import numpy as np
 
+from search.algorithms.particles import Weighting, advance, note_population, shares, weigh
 from search.algorithms.resampling import RESAMPLERS, Scheme, effective_sample_size, log_mean, normalise
 from search.errors import KnobError, check_knob
 from search.grow import Grower
 from search.tree import Node
-from search.tree.scores import Array, Kind, Use, conversion
-
-
-class Weighting(StrEnum):
-    TELESCOPING = "telescoping"
-    CURRENT = "current"
+from search.tree.scores import Array, Use, conversion
 
 
 @dataclass(frozen=True)
@@ -62,7 +56,7 @@ class ParticleFilter:
         grow.electorate({grow.root: self.n}, whole=True)
         for step in count():
             moved = await advance(grow, particles)
-            log_weights = self.weigh(log_weights, particles, moved, grow.kind)
+            log_weights = weigh(self.weighting, self.temperature, log_weights, particles, moved, grow.kind)
             particles = moved
             self._note(grow, step, particles, log_weights, log_evidence)
             if not any(particle.open for particle in particles):
@@ -74,45 +68,7 @@ class ParticleFilter:
                 log_evidence += log_mean(log_weights)
                 particles, log_weights = [particles[a] for a in ancestors], np.zeros(self.n)
 
-    def weigh(self, log_weights: Array, before: list[Node], after: list[Node], kind: Kind) -> Array:
-        """[N]: the log-weights after a step from the nodes `before` to the nodes `after`."""
-        now = potentials(after, kind) / self.temperature
-        if self.weighting is Weighting.CURRENT:
-            return now
-        return log_weights + now - potentials(before, kind) / self.temperature
-
     def _note(self, grow: Grower, step: int, particles: list[Node], log_weights: Array, log_evidence: float) -> None:
         evidence = log_evidence + log_mean(log_weights) if self.weighting is Weighting.TELESCOPING else None
-        grow.note(
-            "population",
-            step=step,
-            nodes=particles,
-            log_weights=log_weights.tolist(),
-            ess=effective_sample_size(log_weights),
-            log_evidence=evidence,
-        )
-        votes: dict[Node, float] = {}
-        for particle, weight in zip(particles, normalise(log_weights), strict=True):
-            votes[particle] = votes.get(particle, 0.0) + self.n * float(weight)
-        grow.electorate(votes, whole=True)
-
-
-async def advance(grow: Grower, particles: list[Node]) -> list[Node]:
-    """Each open particle takes one step; the others stay where they are."""
-    async with asyncio.TaskGroup() as group:
-        tasks = {i: group.create_task(grow.extend(p)) for i, p in enumerate(particles) if p.open}
-    return [tasks[i].result()[0] if i in tasks else particle for i, particle in enumerate(particles)]
-
-
-def potentials(nodes: list[Node], kind: Kind) -> Array:
-    """psi of each node, [N]; 0 at the root. An additive scorer's is the sum of its path's increments."""
-    psi = np.zeros(len(nodes))
-    judged = [i for i, node in enumerate(nodes) if node.depth]
-    if judged:
-        scores = [_sum(nodes[i]) if kind is Kind.ADDITIVE else nodes[i].score for i in judged]
-        psi[judged] = conversion(kind, Use.PARTICLES).convert(np.array(scores, dtype=np.float64))
-    return psi
-
-
-def _sum(node: Node) -> float:
-    return sum(above.score or 0.0 for above in node.line())
+        note_population(grow, step, particles, log_weights, evidence)
+        grow.electorate(shares(particles, log_weights), whole=True)

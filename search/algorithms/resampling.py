@@ -34,6 +34,11 @@ def log_mean(log_weights: Array) -> float:
     return top + float(np.log(np.mean(np.exp(log_weights - top))))
 
 
+def draw(weights: Array, count: int, rng: np.random.Generator) -> Indices:
+    """[count]: independent draws, in the order in which they were drawn."""
+    return _invert(weights, rng.random(count))
+
+
 def multinomial(weights: Array, rng: np.random.Generator) -> Indices:
     """N independent draws."""
     return _invert(weights, np.sort(rng.random(len(weights))))
@@ -73,7 +78,7 @@ RESAMPLERS: dict[Scheme, Callable[[Array, np.random.Generator], Indices]] = {
 
 
 def _invert(weights: Array, points: Array) -> Indices:
-    """The inverse of the cumulative weights at sorted points in [0, 1]; an index of weight zero is never drawn."""
+    """The inverse of the cumulative weights at points in [0, 1]; an index of weight zero is never drawn."""
     cumulative = np.cumsum(weights)
     # A point may round to 1, past the last index of positive weight.
     last = int(np.flatnonzero(weights)[-1])

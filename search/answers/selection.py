@@ -9,13 +9,24 @@ from typing import NamedTuple
 import numpy as np
 
 from search.answers.boxes import boxed
-from search.answers.voters import Voters
+from search.answers.voters import Indices, Voters
 from search.errors import KnobError
 from search.tree import Node, Tree
 from search.tree.cost import Budget
 from search.tree.electorate import ELECTORATE
 from search.tree.marks import mark, marking_kind
-from search.tree.scores import Array, Kind, Reduction, Use, allows, conversion, reduction_for
+from search.tree.scores import (
+    Array,
+    Kind,
+    Reduction,
+    Use,
+    allows,
+    conversion,
+    fourth_power,
+    itself,
+    odds,
+    reduction_for,
+)
 
 _REMEDY = "search.mark(tree, name, scorer) judges the finished leaves"
 
@@ -26,9 +37,15 @@ class Rule(StrEnum):
     BEST = "best"  # the highest score of its leaves with w > 0
     MAJORITY = "majority"  # the sum of w
     WEIGHTED = "weighted"  # the sum of w f(score), f the kind's conversion
+    ODDS = "odds"  # the sum of w f / (1 - f), for scores that are probabilities
+    POWER4 = "power4"  # the sum of w f^4, likewise
     PARTICLE = "particle"  # the name of `weights` on a particle filter's tree: the answer's posterior probability
     WEIGHTS = "weights"  # the sum of w, as a share of a whole electorate
     DISTINCT = "distinct"  # the number of different solution texts
+
+
+BY_SCORE: dict[Rule, Callable[[Array], Array]] = {Rule.WEIGHTED: itself, Rule.ODDS: odds, Rule.POWER4: fourth_power}
+"""The rules that weigh a vote by its score: from converted scores, [N], to what each vote counts, [N]."""
 
 
 class Vote(NamedTuple):
@@ -61,7 +78,7 @@ class Ballot(NamedTuple):
         """The answers that share the highest weight, each as often as it has lots: a single answer takes the first, an
         estimator their average.
         """
-        first = [vote for vote in self.votes if _rounded(vote.weight) == _rounded(self.votes[0].weight)]
+        first = [vote for vote in self.votes if rounded(vote.weight) == rounded(self.votes[0].weight)]
         return [vote.answer for vote in first for _ in range(vote.lots)]
 
 
@@ -84,8 +101,9 @@ class Selection:
     """
 
     rule: Rule = Rule.WEIGHTED
-    """best: the highest score; majority: most votes; weighted: votes weighted by score; particle: by particle weight;
-    weights: by the search's weights alone; distinct: most different solutions"""
+    """best: the highest score; majority: most votes; weighted: votes weighted by score; odds: by its odds; power4:
+    by its fourth power; particle: by particle weight; weights: by the search's weights alone; distinct: most different
+    solutions"""
     reduction: Reduction | None = None
     """from the scores of a path to its vote; the scorer kind's own where None"""
     by: str | None = None
@@ -101,7 +119,7 @@ class Selection:
         """The ballot among voters that are read already, for several rules."""
         if not voters.groups:
             return Ballot(self.rule, [])
-        weighed = self._weights(tree, voters)
+        weighed = self.weigh(tree, voters)
         entries = [_entry(self.rule, voters, members, weighed) for members in voters.groups]
         return Ballot(self.rule, [entry.vote for entry in sorted(entries)])
 
@@ -118,13 +136,14 @@ class Selection:
             return leaf.value(reduction_for(tree.kind, self.reduction))
         return mark(leaf, self.by, self.kind(tree), self.reduction)
 
-    def _weights(self, tree: Tree, voters: Voters) -> Array:
-        """[N]: what each leaf brings to its answer."""
+    def weigh(self, tree: Tree, voters: Voters) -> Array:
+        """[N]: what each voter brings to its answer, under the rule. Raises as a call does."""
         match self.rule:
             case Rule.BEST:
                 return self._values(tree, voters)
-            case Rule.WEIGHTED:
-                return voters.weights * conversion(self.kind(tree), Use.VOTE).convert(self._values(tree, voters))
+            case Rule.WEIGHTED | Rule.ODDS | Rule.POWER4:
+                convert = conversion(self.kind(tree), use_of(self.rule)).convert
+                return voters.weights * BY_SCORE[self.rule](convert(self._values(tree, voters)))
             case Rule.MAJORITY:
                 return voters.weights
             case Rule.WEIGHTS | Rule.PARTICLE:
@@ -137,25 +156,42 @@ class Selection:
         kind = self.kind(tree)
         if self.by is None:
             return voters.values(reduction_for(kind, self.reduction))
-        values = [mark(leaf, self.by, kind, self.reduction) for leaf in voters.leaves]
-        if None in values:
-            leaf = voters.leaves[values.index(None)]
+        marks = voters.marks(self.by, kind, self.reduction)
+        if np.isnan(marks).any():
+            leaf = voters.leaves[int(np.isnan(marks).argmax())]
             raise KnobError(f"Selection.by is {self.by}, which has not judged leaf {leaf.name}; {_REMEDY}")
-        return np.array(values, dtype=np.float64)
+        return marks
+
+
+def use_of(rule: Rule) -> Use:
+    """What one of the rules `BY_SCORE` asks of the kind of a score."""
+    return Use.VOTE if rule is Rule.WEIGHTED else Use.ODDS
 
 
 def combine(rule: Rule, weighed: Array) -> float:
     """From the weights of a group's leaves to that of its answer."""
-    return float(weighed.max()) if rule is Rule.BEST else math.fsum(weighed)
+    return float(weighed.max()) if rule is Rule.BEST else math.fsum(weighed.tolist())
+
+
+def lots(rule: Rule, weighed: Array, weight: float) -> Indices:
+    """The places in a group of the leaves for each of which its answer is in a draw among equal weights: all whose own
+    weight is the group's under `best`, else the first.
+    """
+    if rule is not Rule.BEST:
+        return np.zeros(1, dtype=np.intp)
+    same = weighed == weight
+    for place in np.flatnonzero((np.abs(weighed - weight) <= 1e-8 * abs(weight)) & ~same).tolist():
+        same[place] = rounded(weighed[place]) == rounded(weight)
+    return np.flatnonzero(same)
 
 
 def _entry(rule: Rule, voters: Voters, members: Sequence[int], weighed: Array) -> _Entry:
-    weight, behind = combine(rule, weighed[members]), members
-    if rule is Rule.BEST:
-        behind = [place for place in members if _rounded(weighed[place]) == _rounded(weight)]
-    leaves = tuple(voters.leaves[place] for place in members)
-    vote = Vote(voters.answer(members), weight, leaves, len(behind) if rule is Rule.BEST else 1)
-    return _Entry(-_rounded(weight), behind[0], vote)
+    theirs = weighed[members]
+    weight = combine(rule, theirs)
+    behind: list[int] = lots(rule, theirs, weight).tolist()
+    leaves = tuple([voters.leaves[place] for place in members])
+    vote = Vote(voters.answer(members), weight, leaves, len(behind))
+    return _Entry(-rounded(weight), members[behind[0]], vote)
 
 
 def oracle(tree: Tree, right: Callable[[str], bool], budget: Budget | None = None) -> bool:
@@ -173,11 +209,14 @@ def allowed_rules(tree: Tree, budget: Budget | None = None, by: str | None = Non
     rules = [Rule.MAJORITY] if kind is None else [Rule.BEST, Rule.MAJORITY]
     if kind is not None and allows(kind, Use.VOTE):
         rules.append(Rule.WEIGHTED)
+    if kind is not None and allows(kind, Use.ODDS):
+        rules += [Rule.ODDS, Rule.POWER4]
     given = tree.events(ELECTORATE, budget)
     if any(event.data["whole"] for event in given):
         rules.append(Rule.PARTICLE)
     return [*rules, Rule.DISTINCT] if given else rules
 
 
-def _rounded(weight: float) -> float:
+def rounded(weight: float) -> float:
+    """To ten digits: weights that differ by less are tied."""
     return float(f"{weight:.10g}")

@@ -99,6 +99,10 @@ class Ledger(NamedTuple):
             self.at_least,
         )
 
+    def at(self, seconds: float) -> "Ledger":
+        """The same, at another time."""
+        return Ledger(*self[:11], seconds, self.at_least)
+
     def with_scorer_of(self, other: "Ledger", seconds: float) -> "Ledger":
         """This ledger's policy and the other's scorer, at that time."""
         flops = None

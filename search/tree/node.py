@@ -21,7 +21,7 @@ class Owner(Protocol):
     seed: int
     root: "Node"
 
-    def births_changed(self) -> None:
+    def changed(self) -> None:
         """A node's birth was set."""
 
 
@@ -56,7 +56,7 @@ class Node:
     @birth.setter
     def birth(self, ledger: Ledger | None) -> None:
         self._birth = ledger
-        self.tree.births_changed()
+        self.tree.changed()
 
     @property
     def children(self) -> Mapping[int, "Node"]:

@@ -34,10 +34,13 @@ class Reduction(StrEnum):
 
 
 class Use(StrEnum):
-    BEAM = "search level by level (beam, REBASE, DVTS)"
+    BEAM = "search by the values of steps (beam, REBASE, DVTS, best-first, diverse beam)"
+    ACROSS = "search that compares steps of different places (look-ahead, back-off)"
     MCTS = "mcts"
+    LEAVES = "search by the values of its leaves (AB-MCTS, Gumbel)"
     PARTICLES = "particle filter"
     VOTE = "weighted vote"
+    ODDS = "vote by odds or a power"
 
 
 class Scope(StrEnum):
@@ -63,6 +66,16 @@ def logit(scores: Array) -> Array:
     """log(p / (1 - p)), the scores clipped to [1e-6, 1 - 1e-6]."""
     clipped = np.clip(scores, 1e-6, 1 - 1e-6)
     return np.log(clipped) - np.log1p(-clipped)
+
+
+def odds(shares: Array) -> Array:
+    """p / (1 - p), the shares clipped to [0.001, 0.999]: a score that a model has saturated weighs no more than 999."""
+    clipped = np.clip(shares, 1e-3, 1 - 1e-3)
+    return clipped / (1 - clipped)
+
+
+def fourth_power(shares: Array) -> Array:
+    return shares**4
 
 
 def min_max(scores: Array) -> Array:
@@ -101,16 +114,21 @@ def sigmoid_if_unbounded(scores: Array) -> Array:
 
 _PROBABILITY = {
     Use.BEAM: Conversion(Scope.ITSELF, itself),
+    Use.ACROSS: Conversion(Scope.ITSELF, itself),
     Use.MCTS: Conversion(Scope.ITSELF, itself),
+    Use.LEAVES: Conversion(Scope.ITSELF, itself),
     Use.PARTICLES: Conversion(Scope.ITSELF, logit),
     Use.VOTE: Conversion(Scope.ITSELF, itself),
+    Use.ODDS: Conversion(Scope.ITSELF, itself),
 }
 _TABLE: dict[Kind, dict[Use, Conversion]] = {
     Kind.CORRECTNESS: _PROBABILITY,
     Kind.VALUE: _PROBABILITY,
     Kind.ADDITIVE: {
         Use.BEAM: Conversion(Scope.ITSELF, itself),
+        Use.ACROSS: Conversion(Scope.ITSELF, itself),
         Use.MCTS: Conversion(Scope.ALL, min_max),
+        Use.LEAVES: Conversion(Scope.ALL, min_max),
         Use.PARTICLES: Conversion(Scope.ITSELF, itself),
         Use.VOTE: Conversion(Scope.ALL, softmax),
     },
@@ -120,7 +138,9 @@ _TABLE: dict[Kind, dict[Use, Conversion]] = {
     },
     Kind.OUTCOME: {
         Use.MCTS: Conversion(Scope.ALL, min_max),
+        Use.LEAVES: Conversion(Scope.ALL, min_max),
         Use.VOTE: Conversion(Scope.ALL, sigmoid_if_unbounded),
+        Use.ODDS: Conversion(Scope.ALL, sigmoid_if_unbounded),
     },
 }
 _REDUCTIONS: dict[Kind, tuple[Reduction, ...]] = {

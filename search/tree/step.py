@@ -20,8 +20,8 @@ class End(StrEnum):
     CONTEXT = "context"
 
 
-_FINISHED = frozenset({End.ANSWER, End.EOS})
-_OPEN = frozenset({End.DELIMITER, End.STEP_TOKENS})
+_FINISHED = (End.ANSWER, End.EOS)  # tuples: the hash of an enum's member is slow, and a search asks often
+_OPEN = (End.DELIMITER, End.STEP_TOKENS)
 _set = object.__setattr__  # of a frozen step, at its birth
 
 

@@ -1,13 +1,14 @@
 """The tree that a search grows: the one record that answers, votes, curves, drawings and training data are read off."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any, NoReturn, cast
+from itertools import compress
+from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 
 import networkx as nx
 
-from search.tree.births import Births
+from search.tree.births import Births, Mask
 from search.tree.checks import checked_fields, checked_text, finite, shortened, whole_number
 from search.tree.cost import Budget, Ledger
 from search.tree.event import Event
@@ -17,6 +18,7 @@ from search.tree.node import Node, Path
 from search.tree.scores import Kind
 from search.tree.tree_json import FORMAT, contents_from_json, contents_to_json
 
+T = TypeVar("T")
 DRAWS = 2
 _FIELDS = ("format", "question", "seed", "kind", "budget", "ledger", "stopped", "root", "nodes", "record")
 _BUDGET = tuple(limit.name for limit in fields(Budget))
@@ -38,7 +40,8 @@ class Tree:
 
     def __post_init__(self) -> None:
         self.root = Node(self, None, 0, None)
-        self._births: Births | None = None
+        self._kept: dict[Callable[[Tree], Any], Any] = {}
+        self._entries = 0  # of the record, when something was last kept
 
     def nodes(self) -> Iterator[Node]:
         """All nodes with a step, parents first, siblings by index."""
@@ -59,30 +62,38 @@ class Tree:
         Those are the nodes judged within the budget, before any policy call that began after a limit was reached. A
         limit on samples needs the second: after n samples many steps may follow before the next sample.
         """
-        return self._born().nodes(budget or self.budget)
+        nodes, births = self.kept(_nodes)
+        return list(compress(nodes, self.within(births, budget).tolist()))
 
     def leaves(self, budget: Budget | None = None) -> list[Node]:
         """Finished and truncated nodes, lowest path first."""
-        return self._born().leaves(budget or self.budget)
+        leaves, births = self.kept(_leaves)
+        return list(compress(leaves, self.within(births, budget).tolist()))
 
     def events(self, name: str, budget: Budget | None = None) -> list[Event]:
         """The entries of this name that belong to the tree as it stood at `budget`, by the same rule as its nodes."""
+        within = self.within(self.kept(_event_births), budget).tolist()
+        return [event for event in compress(self.record, within) if event.name == name]
+
+    def within(self, births: Births, budget: Budget | None = None) -> Mask:
+        """[N]: which births belong to the tree as it stood at `budget`, by the rule of `born`."""
         limit = budget or self.budget
-        last = self._born().last_call(limit)
-        return [
-            event
-            for event in self.record
-            if event.name == name and event.birth.policy_calls <= last and limit.covers(event.birth)
-        ]
+        return births.within(limit, self.kept(_nodes).births.last_call(limit))
 
-    def births_changed(self) -> None:
-        """A node's birth was set: what was read off the tree before is forgotten."""
-        self._births = None
+    def kept(self, read: Callable[["Tree"], T]) -> T:
+        """What `read` makes of the tree; kept until a node is born or the record changes."""
+        if self._entries != len(self.record):
+            self.changed()
+        kept = self._kept
+        if read not in kept:
+            kept[read] = read(self)
+        return kept[read]
 
-    def _born(self) -> Births:
-        if self._births is None:
-            self._births = Births(self.nodes())
-        return self._births
+    def changed(self) -> None:
+        """A node was born or an entry of the record was changed: what was read off the tree before is forgotten."""
+        if self._kept:
+            self._kept = {}
+        self._entries = len(self.record)
 
     def graph(self) -> "nx.DiGraph[str]":
         """Nodes are named by their path ("root", "0", "0.1"); attributes are numbers and texts that XML can hold."""
@@ -140,6 +151,30 @@ class Tree:
     def __repr__(self) -> str:
         """One line, whatever the size of the tree."""
         return f"Tree({shortened(self.question)}, seed={self.seed}, kind={self.kind}, stopped={self.stopped})"
+
+
+class _Born(NamedTuple):
+    """Nodes and their births, [N] each; a list, for the garbage collector does not look into arrays of objects."""
+
+    nodes: list[Node]
+    births: Births
+
+
+def _born(nodes: Iterable[Node]) -> _Born:
+    born = [(node, birth) for node in nodes if (birth := node.birth) is not None]
+    return _Born([node for node, _ in born], Births([birth for _, birth in born]))
+
+
+def _nodes(tree: Tree) -> _Born:
+    return _born(tree.nodes())
+
+
+def _leaves(tree: Tree) -> _Born:
+    return _born(node for node in tree.kept(_nodes).nodes if not node.open)
+
+
+def _event_births(tree: Tree) -> Births:
+    return Births([event.birth for event in tree.record])
 
 
 def _refuse(constant: str) -> NoReturn:

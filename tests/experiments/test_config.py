@@ -27,15 +27,23 @@ from experiments.runs.grid import Budgets
 from experiments.tiny.evaluate import Knobs
 from policies.engines.share import Engine
 from search import (
+    ABMCTS,
     DVTS,
     MCTS,
     Again,
+    BackOff,
     Beam,
+    BestFirst,
     BestOfN,
     Budget,
+    DiverseBeam,
+    EntropicFilter,
+    Gumbel,
     Kind,
     KnobError,
+    Lookahead,
     ParticleFilter,
+    ParticleGibbs,
     Rebase,
     Reduction,
     Rule,
@@ -60,7 +68,7 @@ def test_every_choice_composes_and_builds_with_its_own_defaults(group: str, choi
     command = {"problems": Sweep, "data": Judge}.get(group, Solve)
     built = build(compose(command, [f"{group}={choice}"])[group])
     expected = Selection(Rule(choice)) if group == "selection" else GROUPS[group][choice]()
-    expected = Again() if choice == "again" else expected  # which the choice's knobs describe
+    expected = Again() if choice in ("again", "auto") else expected  # which the choice's knobs describe
     expected = None if choice == "none" else expected
     assert built == expected and type(built) is type(expected)
 
@@ -84,8 +92,16 @@ INNER = {
     "beam": Beam(8),
     "mcts": MCTS(),
     "particle_filter": ParticleFilter(8),
+    "particle_gibbs": ParticleGibbs(8),
+    "entropic_filter": EntropicFilter(8),
+    "ab_mcts": ABMCTS(),
+    "gumbel": Gumbel(8),
     "rebase": Rebase(8),
     "dvts": DVTS(8),
+    "lookahead": Lookahead(8),
+    "best_first": BestFirst(8),
+    "backoff": BackOff(8),
+    "diverse_beam": DiverseBeam(8),
     "search:BestOfN": BestOfN(),
 }
 
@@ -94,6 +110,7 @@ INNER = {
 def test_a_searcher_in_rounds_is_named_with_its_knobs(name: str):
     assert name in {*GROUPS["search"], "search:BestOfN"} and INNER.keys() >= GROUPS["search"].keys() - {
         "again",
+        "auto",
         "custom",
     }
     assert build(compose(Solve, ["search=again", f"search.inner={name}"])["search"]) == Again(INNER[name])
@@ -167,6 +184,8 @@ def test_the_help_has_every_choice_and_every_knob_with_its_prose(command: type):
     config = compose(command)
     for group in {place for place in GROUPS if place in config}:
         for choice, cls in GROUPS[group].items():
+            if command is Sweep and choice == "auto":  # it is the choice that a sweep is for
+                continue
             assert choice in text
             for knob in knobs(cls):
                 assert knob.prose, f"{cls.__name__}.{knob.name} has no line of prose"

@@ -174,7 +174,8 @@ def test_answers_of_a_question_are_voted_on():
     found = judgement(samples, scores, 0, Kind.CORRECTNESS, None).answers
     assert found is not None and found.n == 4
     rules = {name: row.tolist() for name, row in found.correct.items()}
-    assert rules == {"one sample": [0.25], "best": [1], "majority": [0], "weighted": [1], "oracle": [1]}
+    by_score = {"best": [1], "weighted": [1], "odds": [1], "power4": [1]}
+    assert rules == {"one sample": [0.25], "majority": [0], "oracle": [1], **by_score}
 
 
 @pytest.mark.parametrize("answered", [True, False], ids=["by answer", "by label"])

@@ -2,15 +2,20 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from experiments.analysis.curves import ended_at
 from experiments.runs.axes import AXIS_COST, Axis
 from experiments.runs.grading import anytime, distinct, samples, votes
 from experiments.runs.results import Sample
-from search import MCTS, Beam, Budget, End, Kind, Selection, Tree
+from policies.toy import Toy
+from scorers.toy import Toy as ToyScorer
+from search import MCTS, Again, Beam, Budget, End, Kind, ParticleFilter, Selection, Tree
+from search.answers.boxes import boxed
+from search.answers.selection import allowed_rules
 from search.solve import Searcher
-from tests.helpers import Counted, OneAtATime, run
+from tests.helpers import Counted, Delayed, OneAtATime, run
 from tests.results import result
 from tests.search.trees import tree_of
 from tests.worlds import UNEVEN, Values, Walk
@@ -49,6 +54,29 @@ def test_marks_stand_where_an_answer_changes_and_tell_what_was_spent():
     for axis in AXIS_COST:
         spent = [mark.spent[axis] or 0 for mark in marks]
         assert spent == sorted(spent) and spent[0] > 0, axis
+
+
+@pytest.mark.parametrize("searcher", [MCTS(simulations=40), Again(ParticleFilter(n=5), times=4, sure=1)])
+def test_marks_are_the_votes_at_every_birth(searcher: Searcher) -> None:
+    """Four requests in flight; a mark's cost is that of the first birth with its correctness."""
+    rng, changes = np.random.default_rng(0), 0
+    for seed in range(3):
+        tree = run(searcher, Delayed(Toy(), seed), Delayed(ToyScorer(error=1.0), seed + 1), seed=seed)
+        gold = boxed(tree.leaves()[int(rng.integers(len(tree.leaves())))].text()) or ""
+        births = [leaf.birth for leaf in tree.leaves() if leaf.birth] + [e.birth for e in tree.events("electorate")]
+        first = min(leaf.birth.generated_tokens for leaf in tree.leaves() if leaf.birth)
+        expected: list[tuple[int, dict[str, float | None]]] = []
+        for tokens in sorted({birth.generated_tokens for birth in births if birth.generated_tokens >= first}):
+            for flops in sorted({birth.flops or 0.0 for birth in births if birth.generated_tokens == tokens}):
+                budget = Budget(generated_tokens=tokens, flops=flops)
+                read = votes(tree, gold, Selection(), budget, allowed_rules(tree))
+                correct = {rule: vote.correct for rule, vote in read.items()}
+                if not expected or expected[-1][1] != correct:
+                    expected.append((tokens, correct))
+        marks = anytime(tree, gold, Selection())
+        assert [(mark.spent[Axis.GENERATED_TOKENS], mark.correct) for mark in marks] == expected
+        changes += len(marks) - 1
+    assert changes > 1
 
 
 def test_samples_are_the_leaves():

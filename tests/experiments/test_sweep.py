@@ -23,7 +23,7 @@ def test_a_sweep_writes_a_line_for_each_problem_and_cell(read_only: Path):
     grid = {("greedy", 1), ("best_of_n", 4)} | {(s, n) for s in ("beam", "mcts", "particle_filter") for n in (1, 4)}
     assert found == {(f"jsonl-{i + 1}", *cell) for i in range(5) for cell in grid} and len(lines()) == 40
     first = next(row for row in lines() if row["cell"] == {"searcher": "particle_filter", "n": 4, "budget": {}})
-    assert set(first["selections"]) == {"best", "majority", "weighted", "particle", "distinct"}
+    assert set(first["selections"]) == {"best", "majority", "weighted", "odds", "power4", "particle", "distinct"}
     assert first["gold"] == RIGHT and first["level"] in (0, 1) and first["seed"] == 0 and first["error"] is None
     assert first["ledger"]["generated_tokens"] == 16 and first["stopped"] == "done"
     assert {path.name for path in Path("run").iterdir()} == {
@@ -40,7 +40,8 @@ def test_a_sweep_writes_a_line_for_each_problem_and_cell(read_only: Path):
 def test_the_summary_is_what_the_results_say(read_only: Path):
     rows = [row for row in summary() if (row["searcher"], row["n"]) != ("best_of_n", "1")]  # read off its 4
     assert list(rows[0]) == COLUMNS
-    assert {row["selection"] for row in where(rows, searcher="best_of_n")} == {"best", "majority", "weighted", "oracle"}
+    rules = {"best", "majority", "weighted", "odds", "power4", "oracle"}
+    assert {row["selection"] for row in where(rows, searcher="best_of_n")} == rules
     assert len(where(rows, searcher="particle_filter", selection="particle")) == 2
     for row in rows:
         cell = {"searcher": row["searcher"], "n": int(row["n"]), "budget": {}}
@@ -132,4 +133,4 @@ def test_a_sweep_of_the_second_family(here: Path):
                       ("again", "1"): 8, ("again", "4"): 32}  # fmt: skip
     marks = [row["anytime"] for row in lines() if row["cell"]["searcher"] == "again" and row["cell"]["n"] == 4]
     assert len(marks) == 5 and all(marks)
-    assert GROUPS["search"].keys() <= LOOKS.keys()
+    assert GROUPS["search"].keys() - {"auto"} <= LOOKS.keys()

@@ -1,8 +1,8 @@
 """Random searches: none hangs, ledgers add up, JSON keeps all, and the order of answers changes nothing."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,29 +11,41 @@ import pytest
 from policies.engines.world import Place
 from policies.toy import Toy
 from search import (
+    ABMCTS,
     MCTS,
-    Ask,
+    BackOff,
     Beam,
+    BestFirst,
     BestOfN,
     Budget,
-    Cost,
-    Extension,
+    DiverseBeam,
+    EntropicFilter,
     Grower,
+    Gumbel,
     Kind,
-    Node,
+    Lookahead,
     ParticleFilter,
-    Scored,
-    Step,
-    Stopped,
+    ParticleGibbs,
     Tree,
     solve,
 )
 from search.algorithms.mcts import Backup, Prior
 from search.algorithms.particle_filter import Weighting
 from search.algorithms.resampling import Scheme
+from search.algorithms.thompson import Posterior
 from search.solve import Searcher
 from search.tree.cost import NOTHING
+from search.tree.scores import Use, allows
 from tests.helpers import settle, shape
+from tests.search.wild import (
+    FAILURES,
+    OldPolicy,
+    OldTellingPolicy,
+    TellingPolicy,
+    TellingScorer,
+    WildPolicy,
+    WildScorer,
+)
 from tests.worlds import UNEVEN, Values, Walk, chain, leaf, place, world
 
 WORLDS = [
@@ -44,96 +56,17 @@ WORLDS = [
     world(leaf(1, 0.6, 0.3), leaf(2, 0.7, 0.3), chain("a", 5, leaf(3, 0.8), 0.4)),
     world(*(place(name, *(leaf(i, i / 9, 1 / 8) for i in range(8)), probability=0.25) for name in "abcd")),
 ]
-FAILURES = ("raises", "cancels", "too few", "wrong")
-
-
-@dataclass
-class Late:
-    """What a wild policy and a wild scorer share: answers after some turns of the loop, and keeps count of its costs.
-
-    `fails` happens at request number `at`. A request that is cancelled tells what it had cost, unless it is `mute`.
-    """
-
-    rng: np.random.Generator
-    most: int
-    mute: bool
-    fails: str | None
-    at: int
-    costs: list[Cost] = field(default_factory=list[Cost])
-    muted: int = 0
-    asked: int = 0
-
-    async def late(self, partial: Cost) -> bool:
-        """Waits; whether this request is the one that fails."""
-        self.asked += 1
-        failing = self.fails is not None and self.asked == self.at
-        try:
-            for _ in range(int(self.rng.integers(self.most + 1))):
-                await asyncio.sleep(0)
-        except asyncio.CancelledError:
-            if self.mute:
-                self.muted += 1
-                raise
-            self.costs.append(partial)
-            raise Stopped(partial) from None
-        if failing and self.fails == "raises":
-            raise LookupError("out of order")
-        if failing and self.fails == "cancels":
-            self.costs.append(partial)
-            raise Stopped(partial)
-        return failing
-
-
-@dataclass
-class WildPolicy(Late):
-    inner: Toy = field(default_factory=Toy)
-    tells_each: bool = True
-
-    async def extend(self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Any = None) -> Any:
-        failing = await self.late(Cost(generated=1, computed=1 + node.depth, flops=2.0))
-        extension = await self.inner.extend(node, n, max_steps, seeds, ask or Ask())
-        if failing and self.fails == "too few":
-            return extension._replace(continuations=extension.continuations[1:], costs=())
-        if failing:
-            return extension._replace(continuations=((),) * n, costs=())
-        self.costs.append(extension.cost)
-        return extension if self.tells_each else extension._replace(costs=())
-
-
-class OldPolicy(WildPolicy):
-    """Knows no `ask`."""
-
-    async def extend(self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int]) -> Extension:  # type: ignore[override]
-        return await super().extend(node, n, max_steps, seeds)
-
-
-class TellingPolicy(WildPolicy):
-    def worst_case(self, node: Node, max_steps: int | None) -> Cost:
-        return self.inner.worst_case(node, max_steps)
-
-
-class OldTellingPolicy(OldPolicy):
-    def worst_case(self, node: Node, max_steps: int | None) -> Cost:
-        return self.inner.worst_case(node, max_steps)
-
-
-@dataclass
-class WildScorer(Late):
-    inner: Values = field(default_factory=Values)
-    kind: Kind = Kind.VALUE
-
-    async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
-        failing = await self.late(Cost(computed=1, flops=1.0))
-        scored = await self.inner.score(question, steps, since)
-        if failing:
-            return scored._replace(scores=[float("nan")] if self.fails == "wrong" else [])
-        self.costs.append(scored.cost)
-        return scored
-
-
-class TellingScorer(WildScorer):
-    def worst_case(self, node: Node, tokens: int) -> Cost:
-        return self.inner.worst_case(node, tokens)
+OTHERS: dict[str, tuple[Use, Callable[[int, int], Searcher]]] = {
+    "gumbel": (Use.LEAVES, lambda n, branch: Gumbel(n, branch, drawn=2 * branch)),
+    "ab_mcts": (Use.LEAVES, lambda n, branch: ABMCTS(2 * n, list(Posterior)[branch % 2])),
+    "entropic_filter": (Use.PARTICLES, lambda n, branch: EntropicFilter(n, threshold=0.9, horizon=branch)),
+    "particle_gibbs": (Use.PARTICLES, lambda n, branch: ParticleGibbs(1 + n, branch)),
+    "lookahead": (Use.ACROSS, lambda n, branch: Lookahead(n, branch, ahead=1 + n % 3)),
+    "best_first": (Use.BEAM, lambda n, branch: BestFirst(n, branch, expansions=5 * n)),
+    "backoff": (Use.ACROSS, lambda n, branch: BackOff(n, branch, threshold=n / 13, backups=n % 4)),
+    "diverse_beam": (Use.BEAM, lambda n, branch: DiverseBeam(n, branch, groups=1 + n % 4, strength=n / 13)),
+}
+"""By name: what scores must allow, and the searcher of these random sizes."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +97,7 @@ class Case:
 
     def searcher(self, rng: np.random.Generator, kind: Kind) -> Searcher:
         n, branch = int(rng.integers(1, 13)), int(rng.integers(1, 5))
-        name = rng.choice(["best_of_n", "beam", "mcts", "particle_filter", "impatient"])
+        name = rng.choice(["best_of_n", "beam", "mcts", "particle_filter", "impatient", *OTHERS])
         if name == "beam" and kind is not Kind.OUTCOME:
             return Beam(n, branch)
         if name == "mcts":
@@ -175,6 +108,8 @@ class Case:
             if rng.random() < 0.3:
                 return ParticleFilter(n, Weighting.CURRENT)
             return ParticleFilter(n, resampling=rng.choice(list(Scheme)), threshold=float(rng.random()))
+        if name in OTHERS and allows(kind, OTHERS[name][0]):
+            return OTHERS[name][1](n, branch)
         return Impatient(n) if name == "impatient" else BestOfN(n)
 
     def budget(self, rng: np.random.Generator) -> Budget:

@@ -145,7 +145,7 @@ def test_searches_that_share_policy_and_scorer_keep_their_own_ledgers(searcher: 
         return await asyncio.gather(*(solve("question", searcher, policy, scorer, seed=seed) for seed in range(4)))
 
     for seed, tree in enumerate(asyncio.run(main())):
-        alone = run(searcher, Toy(), ToyScorer(), seed=seed)
+        alone = run(searcher, Delayed(Toy(), seed=0, most=1), ToyScorer(), seed=seed)
         if searcher is not PARALLEL["mcts_4"]:
             assert tree.ledger._replace(seconds=0.0) == alone.ledger._replace(seconds=0.0)
 

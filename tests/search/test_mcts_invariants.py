@@ -143,6 +143,17 @@ def test_a_budget_of_tokens_ends_a_search_of_any_number_of_simulations() -> None
         assert tree.stopped == "budget" and tree.ledger.generated_tokens == 200
 
 
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_simulations_that_draw_nothing_end_a_search(in_flight: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One solution of one step: sample d + 1 comes after d^2 + 1 visits, and 2 d - 2 simulations between it and sample
+    d draw nothing; 49 of them are reached at d = 26."""
+    monkeypatch.setattr(search.algorithms.mcts, "_IDLE", 50)
+    policy = Walk(root=world(leaf(1)))
+    tree = run(MCTS(10**9, in_flight=in_flight), policy, FLAT, Budget(generated_tokens=10**9))
+    assert tree.stopped == "done" and tree.root.stats["drawn"] == 26
+    assert tree.root.stats["visits"] == pytest.approx(25**2 + 1 + 50, abs=in_flight - 1)
+
+
 def test_simulations_that_draw_nothing_add_nothing_to_the_record() -> None:
     tree = run(MCTS(2000, in_flight=4), Toy(2, 3), ToyScorer(2, 3))
     assert tree.root.stats["visits"] == 2000

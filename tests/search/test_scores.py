@@ -7,7 +7,25 @@ import numpy as np
 import pytest
 
 from policies.toy import Toy
-from search import MCTS, Beam, BestOfN, Kind, KindError, ParticleFilter, Reduction, ScoreError, Selection
+from search import (
+    ABMCTS,
+    MCTS,
+    BackOff,
+    Beam,
+    BestFirst,
+    BestOfN,
+    DiverseBeam,
+    EntropicFilter,
+    Gumbel,
+    Kind,
+    KindError,
+    Lookahead,
+    ParticleFilter,
+    ParticleGibbs,
+    Reduction,
+    ScoreError,
+    Selection,
+)
 from search.algorithms.particle_filter import Weighting
 from search.answers.selection import Rule
 from search.solve import Searcher
@@ -31,22 +49,37 @@ from tests.worlds import By
 TABLE = {
     (Kind.CORRECTNESS, Use.MCTS): (Scope.ITSELF, itself),
     (Kind.CORRECTNESS, Use.BEAM): (Scope.ITSELF, itself),
+    (Kind.CORRECTNESS, Use.ACROSS): (Scope.ITSELF, itself),
+    (Kind.CORRECTNESS, Use.LEAVES): (Scope.ITSELF, itself),
     (Kind.CORRECTNESS, Use.PARTICLES): (Scope.ITSELF, logit),
     (Kind.CORRECTNESS, Use.VOTE): (Scope.ITSELF, itself),
     (Kind.VALUE, Use.MCTS): (Scope.ITSELF, itself),
     (Kind.VALUE, Use.BEAM): (Scope.ITSELF, itself),
+    (Kind.VALUE, Use.ACROSS): (Scope.ITSELF, itself),
+    (Kind.VALUE, Use.LEAVES): (Scope.ITSELF, itself),
     (Kind.VALUE, Use.PARTICLES): (Scope.ITSELF, logit),
     (Kind.VALUE, Use.VOTE): (Scope.ITSELF, itself),
+    (Kind.CORRECTNESS, Use.ODDS): (Scope.ITSELF, itself),
+    (Kind.VALUE, Use.ODDS): (Scope.ITSELF, itself),
+    (Kind.ADDITIVE, Use.ODDS): None,
+    (Kind.RANKING, Use.ODDS): None,
+    (Kind.OUTCOME, Use.ODDS): (Scope.ALL, sigmoid_if_unbounded),
     (Kind.ADDITIVE, Use.MCTS): (Scope.ALL, min_max),
     (Kind.ADDITIVE, Use.BEAM): (Scope.ITSELF, itself),
+    (Kind.ADDITIVE, Use.ACROSS): (Scope.ITSELF, itself),
+    (Kind.ADDITIVE, Use.LEAVES): (Scope.ALL, min_max),
     (Kind.ADDITIVE, Use.PARTICLES): (Scope.ITSELF, itself),
     (Kind.ADDITIVE, Use.VOTE): (Scope.ALL, softmax),
     (Kind.RANKING, Use.MCTS): (Scope.SIBLINGS, rank),
     (Kind.RANKING, Use.BEAM): (Scope.SIBLINGS, rank),
+    (Kind.RANKING, Use.ACROSS): None,
+    (Kind.RANKING, Use.LEAVES): None,
     (Kind.RANKING, Use.PARTICLES): None,
     (Kind.RANKING, Use.VOTE): None,
     (Kind.OUTCOME, Use.MCTS): (Scope.ALL, min_max),
     (Kind.OUTCOME, Use.BEAM): None,
+    (Kind.OUTCOME, Use.ACROSS): None,
+    (Kind.OUTCOME, Use.LEAVES): (Scope.ALL, min_max),
     (Kind.OUTCOME, Use.PARTICLES): None,
     (Kind.OUTCOME, Use.VOTE): (Scope.ALL, sigmoid_if_unbounded),
 }
@@ -65,6 +98,14 @@ SEARCHERS: list[tuple[Searcher, set[Kind]]] = [
     (MCTS(6), ALL),
     (ParticleFilter(n=3), PROBABILITIES | {Kind.ADDITIVE}),
     (ParticleFilter(n=3, weighting=Weighting.CURRENT), PROBABILITIES | {Kind.ADDITIVE}),
+    (Lookahead(n=4, branch=2), PROBABILITIES | {Kind.ADDITIVE}),
+    (BestFirst(n=3, branch=2), ALL - {Kind.OUTCOME}),
+    (BackOff(n=4, branch=2), PROBABILITIES | {Kind.ADDITIVE}),
+    (DiverseBeam(n=4, branch=2, groups=2), ALL - {Kind.OUTCOME}),
+    (Gumbel(4), ALL - {Kind.RANKING}),
+    (ABMCTS(4), ALL - {Kind.RANKING}),
+    (EntropicFilter(n=3), PROBABILITIES | {Kind.ADDITIVE}),
+    (ParticleGibbs(n=3, iterations=2), PROBABILITIES | {Kind.ADDITIVE}),
 ]
 
 

@@ -26,7 +26,7 @@ from search import (
     Tree,
     oracle,
 )
-from search.answers.selection import allowed_rules
+from search.answers.selection import BY_SCORE, allowed_rules
 from search.tree import Event
 from search.tree.scores import normalise
 from tests.helpers import run
@@ -186,6 +186,7 @@ def test_whole_electorates_of_rounds_add_up() -> None:
     assert weights(tree, Rule.WEIGHTS) == pytest.approx({"3": 4 / 8, "2": 3 / 8, "1": 1 / 8})
     for event in tree.record:
         del event.data["round"]
+    tree.changed()
     assert weights(tree, Rule.MAJORITY) == {"3": 4}
 
 
@@ -281,12 +282,20 @@ def test_a_mark_is_checked_as_a_score_is() -> None:
 
 
 def test_allowed_rules() -> None:
-    assert allowed_rules(FOUR) == [Rule.BEST, Rule.MAJORITY, Rule.WEIGHTED]
+    assert allowed_rules(FOUR) == [Rule.BEST, Rule.MAJORITY, *BY_SCORE]
     assert allowed_rules(Tree("q", kind=Kind.RANKING)) == [Rule.BEST, Rule.MAJORITY]
     tree = tree_of(("1", [0.5]))
     populate(tree, [(0,)], [0.0])
-    assert allowed_rules(tree) == [Rule.BEST, Rule.MAJORITY, Rule.WEIGHTED, Rule.PARTICLE, Rule.DISTINCT]
+    assert allowed_rules(tree) == [
+        Rule.BEST,
+        Rule.MAJORITY,
+        Rule.WEIGHTED,
+        Rule.ODDS,
+        Rule.POWER4,
+        Rule.PARTICLE,
+        Rule.DISTINCT,
+    ]
     tree = tree_of(("1", [0.5]))
     elect(tree, {(0,): 2}, samples=3)
-    assert allowed_rules(tree) == [Rule.BEST, Rule.MAJORITY, Rule.WEIGHTED, Rule.DISTINCT]
+    assert allowed_rules(tree) == [Rule.BEST, Rule.MAJORITY, *BY_SCORE, Rule.DISTINCT]
     assert Rule.DISTINCT not in allowed_rules(tree, Budget(samples=2))

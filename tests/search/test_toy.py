@@ -9,7 +9,7 @@ import pytest
 from policies.engines.world import random_world
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
-from search import Step, Tree
+from search import Ask, KnobError, Step, Tree
 from search.tree.randomness import key
 from search.tree.scores import logit
 from tests.helpers import now
@@ -82,3 +82,29 @@ def test_the_noise_is_as_stated_and_belongs_to_the_path() -> None:
     assert len(deviations) > 300 and len(set(deviations)) == len(deviations)
     assert np.std(deviations) == pytest.approx(0.5, rel=0.1)
     assert abs(np.mean(deviations)) < 4 * 0.5 / math.sqrt(len(deviations))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_the_policy_samples_at_the_temperature_that_is_asked_for(temperature: float) -> None:
+    """Chi-square over three steps: 4,000 samples, 2 degrees of freedom, p > 1e-5."""
+    policy = Toy(branch=3, depth=2)
+    seeds = [key("sample", i) for i in range(4_000)]
+    extension = now(policy.extend(Tree("q").root, len(seeds), 1, seeds, Ask(temperature=temperature)))
+    seen = Counter(steps[0].token_ids[0] for steps in extension.continuations)
+    shares = np.array([child.probability for child in policy.world.children]) ** (1 / temperature)
+    expected = shares / shares.sum() * len(seeds)
+    assert sum((seen[i] - n) ** 2 / n for i, n in enumerate(expected)) < 23
+    as_it_is = np.array([child.probability for child in policy.world.children]) * len(seeds)
+    assert sum((seen[i] - n) ** 2 / n for i, n in enumerate(as_it_is)) > 23
+
+
+def test_at_temperature_zero_it_takes_the_most_probable_step() -> None:
+    policy = Toy(branch=3, depth=4, enumerates=True)
+    extension = now(policy.extend(Tree("q").root, 3, None, [1, 2, 3], Ask(temperature=0.0)))
+    place, most = policy.world, list[int]()
+    while place.children:
+        most.append(int(np.argmax([child.probability for child in place.children])))
+        place = place.children[most[-1]]
+    assert [[step.token_ids[0] for step in steps] for steps in extension.continuations] == [most] * 3
+    with pytest.raises(KnobError, match=r"Ask\.temperature is -1\.0; it must be >= 0 and <= 10"):
+        now(policy.extend(Tree("q").root, 1, None, [1], Ask(temperature=-1.0)))

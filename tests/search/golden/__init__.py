@@ -10,14 +10,22 @@ from typing import Any
 
 from policies.toy import Toy
 from search import (
+    ABMCTS,
     DVTS,
     MCTS,
     Again,
+    BackOff,
     Beam,
+    BestFirst,
     BestOfN,
     Budget,
+    DiverseBeam,
+    EntropicFilter,
+    Gumbel,
     Kind,
+    Lookahead,
     ParticleFilter,
+    ParticleGibbs,
     Rebase,
     Reduction,
     Rule,
@@ -27,6 +35,7 @@ from search import (
 from search.algorithms.mcts import Backup, Prior
 from search.algorithms.particle_filter import Weighting
 from search.algorithms.resampling import Scheme
+from search.algorithms.thompson import Posterior
 from search.solve import Searcher
 from search.stopping import Sure
 from search.tree.randomness import generator
@@ -65,11 +74,30 @@ _ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
         for scheme in (Scheme.MULTINOMIAL, Scheme.RESIDUAL, Scheme.STRATIFIED, Scheme.SYSTEMATIC)
     ),
     ("particle_filter, budget", _RESAMPLED, [Kind.VALUE], Budget(generated_tokens=10)),
+    ("particle_gibbs", ParticleGibbs(3, 2), [*_PROBABILITIES, Kind.ADDITIVE], ANY),
+    ("particle_gibbs, current", ParticleGibbs(3, 2, Weighting.CURRENT, 2.0), [Kind.VALUE], ANY),
+    ("particle_gibbs, budget", ParticleGibbs(3, 3), [Kind.VALUE], Budget(generated_tokens=13)),
+    ("entropic_filter", EntropicFilter(6), [*_PROBABILITIES, Kind.ADDITIVE], ANY),
+    ("entropic_filter, current", EntropicFilter(6, 0.9, 4, Weighting.CURRENT), [Kind.VALUE], ANY),
+    ("entropic_filter, budget", EntropicFilter(4), [Kind.VALUE], Budget(generated_tokens=7)),
+    ("ab_mcts", ABMCTS(12), [*_PROBABILITIES, Kind.ADDITIVE, Kind.OUTCOME], ANY),
+    ("ab_mcts, gaussian", ABMCTS(12, Posterior.GAUSSIAN), [Kind.VALUE], ANY),
+    ("ab_mcts, budget", ABMCTS(12), [Kind.VALUE], Budget(flops=30)),
+    ("gumbel", Gumbel(6, 4, 6), [*_PROBABILITIES, Kind.ADDITIVE, Kind.OUTCOME], ANY),
+    ("gumbel, budget", Gumbel(6), [Kind.VALUE], Budget(generated_tokens=18)),
     ("rebase", Rebase(4), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
     ("rebase, even", Rebase(4, temperature=10.0), [Kind.VALUE], ANY),
     ("rebase, budget", Rebase(4), [Kind.VALUE], Budget(generated_tokens=7)),
     ("dvts", DVTS(4, 2), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
     ("dvts, budget", DVTS(4, 2), [Kind.VALUE], Budget(samples=3)),
+    ("lookahead", Lookahead(4, 2), [*_PROBABILITIES, Kind.ADDITIVE], ANY),
+    ("lookahead, budget", Lookahead(4, 2, 2), [Kind.VALUE], Budget(generated_tokens=12)),
+    ("best_first", BestFirst(5, 2), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
+    ("best_first, budget", BestFirst(5, 2), [Kind.VALUE], Budget(samples=3)),
+    ("backoff", BackOff(5, 5), [*_PROBABILITIES, Kind.ADDITIVE], ANY),
+    ("backoff, budget", BackOff(4, 2), [Kind.VALUE], Budget(generated_tokens=9)),
+    ("diverse_beam", DiverseBeam(4, 2, 2, strength=0.5), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
+    ("diverse_beam, budget", DiverseBeam(6, 1, 3, strength=2.0), [Kind.VALUE], Budget(generated_tokens=14)),
     ("again", Again(Rebase(2), times=3), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
     ("again, best_of_n", Again(BestOfN(2), times=3, sure=0.7, rule=Sure.COUNT), [Kind.OUTCOME], ANY),
     ("again, particle_filter", Again(_FILTER, times=2, sure=1), [Kind.VALUE], ANY),

@@ -1,0 +1,129 @@
+"""Prints what sweeps found as Markdown: python -m experiments.benchmarks.frozen.tables out=runs/frozen
+
+A table each for the strong and the weak PRM, over all seeds that ran. `runs=[a,b,c]` makes one of other sweeps, for
+example on vLLM; Best-of-N must be in one of them. Each searcher is compared with Best-of-N at the same mean cost,
+problem by problem, as `stepsearch compare` does; differences are in points, with 95 % intervals over problems, not
+adjusted for their number. A run that is not yet complete is shown on the problems that have ended in all its cells.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from experiments.analysis.cells import Cells, correct_by_problem, mean
+from experiments.analysis.comparisons import Comparison, comparisons
+from experiments.analysis.uncertainty import accuracy_interval
+from experiments.benchmarks.frozen.__main__ import SWEEPS
+from experiments.config.script import from_overrides
+from experiments.errors import RunError
+from experiments.runs.axes import Axis
+from experiments.runs.grid import GREEDY
+from experiments.runs.results import ORACLE, CellKey, Result, read_results
+from search.answers.selection import Rule
+
+BASELINE = "best_of_n"
+AXES = (Axis.GENERATED_TOKENS, Axis.FLOPS)
+RULES = (Rule.WEIGHTED.value, Rule.BEST.value)
+HEADINGS = (
+    *("searcher", "N", "searches", "weighted", "best", "majority", "pass", "tokens", "GFLOP"),
+    *(f"{rule}, equal {axis}" for axis in ("tokens", "FLOPs") for rule in RULES),
+)
+
+
+@dataclass
+class Knobs:
+    """What is shown."""
+
+    out: str = "runs/frozen"
+    """the folder of the frozen world's runs"""
+    runs: list[str] = field(default_factory=list)
+    """run folders, instead of those of the frozen world"""
+
+
+def main() -> None:
+    knobs = from_overrides(Knobs)
+    if knobs.runs:
+        tables = {"": {Path(run).name: [Path(run)] for run in knobs.runs}}
+    else:
+        tables = {f"{prm} PRM": _folders(Path(knobs.out), prm) for prm in ("strong", "weak")}
+    for title, folders in tables.items():
+        if title:
+            print(f"### {title}\n")
+        print("\n".join(table(folders)), end="\n\n")
+
+
+def _folders(out: Path, prm: str) -> dict[str, list[Path]]:
+    """The folders of each sweep, a seed each."""
+    every = {sweep: sorted(out.glob(f"{prm}-[0-9]*-{sweep}")) for sweep in SWEEPS}
+    return {sweep: folders for sweep, folders in every.items() if folders}
+
+
+def table(folders: Mapping[str, Sequence[Path]]) -> Iterator[str]:
+    """The lines of one table."""
+    results = {sweep: [result for path in paths for result in _results(path)] for sweep, paths in folders.items()}
+    baseline = _baseline([result for members in results.values() for result in members])
+    if not baseline:
+        return
+    yield f"| {' | '.join(HEADINGS)} |"
+    yield f"|{' --- |' * len(HEADINGS)}"
+    shown = set[CellKey]()
+    for sweep, members in results.items():
+        own = [result for result in members if result.cell.searcher not in (BASELINE, GREEDY)]
+        try:
+            cells = Cells.of([*baseline, *own]).complete()
+        except RunError:  # nothing has ended in all of its cells
+            continue
+        gains = {axis: {rule: _gains(cells, axis, rule) for rule in RULES} for axis in AXES}
+        for key, searches in cells.by_key.items():
+            if key in shown and key.searcher == BASELINE:
+                continue
+            shown.add(key)
+            name = sweep if key.searcher in sweep else key.searcher
+            compared = [gains[axis][rule].get(key) for axis in gains for rule in RULES]
+            yield _row(name, key, searches, [_gain(each) for each in compared])
+
+
+def _baseline(results: Sequence[Result]) -> list[Result]:
+    """Best-of-N's largest runs; smaller ones where they cover more searches."""
+    by_n: dict[int, list[Result]] = {}
+    for result in results:
+        if result.cell.searcher == BASELINE:
+            by_n.setdefault(result.cell.n, []).append(result)
+    return max(by_n.items(), key=lambda item: (len(item[1]), item[0]))[1] if by_n else []
+
+
+def _results(path: Path) -> list[Result]:
+    return read_results(path) if (path / "results.jsonl").stat().st_size else []
+
+
+def _gains(cells: Cells, axis: Axis, rule: str) -> dict[CellKey, Comparison]:
+    """The comparison with the baseline at equal cost of each cell that has one."""
+    if cells.searchers == [BASELINE]:
+        return {}
+    keys = {(key.searcher, key.scale): key for key in cells.by_key}
+    return {keys[row.cell.searcher, row.cell.scale]: row for row in comparisons(cells, BASELINE, axis, rule)}
+
+
+def _row(name: str, key: CellKey, searches: Sequence[Result], gains: Iterable[str]) -> str:
+    right = {rule: list(correct_by_problem(searches, rule).values()) for rule in (*RULES, Rule.MAJORITY.value, ORACLE)}
+    shares = [f"{100 * sum(numbers) / len(numbers):.1f}" if numbers else "" for numbers in right.values()]
+    for place, rule in enumerate(RULES):
+        if right[rule]:
+            shares[place] += f" ({' to '.join(f'{100 * end:.0f}' for end in accuracy_interval(right[rule]))})"
+    tokens = mean([search.ledger.generated_tokens for search in searches]) or 0
+    flops = mean([search.ledger.flops for search in searches])
+    costs = [f"{tokens:,.0f}", "" if flops is None else f"{flops / 1e9:.1f}"]
+    return f"| {' | '.join([name, f'{key.scale:g}', str(len(searches)), *shares, *costs, *gains])} |"
+
+
+def _gain(row: Comparison | None) -> str:
+    if row is None:
+        return ""
+    if row.difference is None:
+        return "beyond Best-of-N's" if row.cell.cost is not None else "unknown cost"
+    low, high = row.difference.interval
+    return f"{100 * row.difference.mean:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
+if __name__ == "__main__":
+    main()
