@@ -120,15 +120,14 @@ def judgement(
 def _scored(
     solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]], kind: Kind, reduction: Reduction
 ) -> list[Scored]:
-    """Of each question, the solutions whose correctness is known; none where scores are no probabilities."""
+    """Of each problem, the solutions whose correctness is known; none where scores are no probabilities."""
     if kind not in (Kind.CORRECTNESS, Kind.VALUE):
         return []
-    by_question: dict[str, list[tuple[float, bool]]] = {}
+    rows: dict[tuple[str | None, ...], list[tuple[float, bool]]] = {}
     for one in solutions:
         if one.answer is not None or one.answer_right is not None:
-            by_question.setdefault(one.question, []).append((reduce(scores[one.id], reduction), is_right(one)))
-    rows = by_question.values()
-    return [Scored(np.array([s for s, _ in of]), np.array([right for _, right in of])) for of in rows]
+            rows.setdefault(one.identity, []).append((reduce(scores[one.id], reduction), is_right(one)))
+    return [Scored(np.array([s for s, _ in of]), np.array([right for _, right in of])) for of in rows.values()]
 
 
 def _dimensions(metrics: Sequence[Group]) -> dict[str, float]:
