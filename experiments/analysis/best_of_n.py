@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.analysis.uncertainty import Interval, interval
-from experiments.problems.solution import Solution, as_tree
+from experiments.analysis.differences import gain
+from experiments.analysis.uncertainty import Interval, accuracy_interval
+from experiments.problems.solution import Solution, as_tree, by_problem
 from experiments.runs.grading import correctness
 from experiments.runs.results import ORACLE
 from search.answers.answers import DEFAULT
@@ -46,11 +47,8 @@ def answers(
     """`reading` is how answers are read and compared. None where no question has several solutions of known
     correctness.
     """
-    by_question: dict[str, list[Solution]] = {}
-    for solution in solutions:
-        if solution.answer is not None or solution.answer_right is not None:
-            by_question.setdefault(solution.question, []).append(solution)
-    several = [same for same in by_question.values() if len(same) > 1]
+    known = [one for one in solutions if one.answer is not None or one.answer_right is not None]
+    several = [same for same in by_problem(known) if len(same) > 1]
     if not several:
         return None
     votes = several[0][0].answer is not None or all(_answer(s, reading) is not None for same in several for s in same)
@@ -65,8 +63,8 @@ def answers(
 
 
 def _accuracy(row: np.ndarray, one: np.ndarray) -> Accuracy:
-    gain = row - one
-    return Accuracy(float(row.mean()), interval(list(row)), float(gain.mean()), interval(list(gain)))
+    over = gain(row, one)
+    return Accuracy(float(row.mean()), accuracy_interval(row), over.mean, over.interval)
 
 
 def _by_rule(tree: Tree, solutions: Sequence[Solution], reduction: Reduction, reading: Reading) -> dict[str, float]:

@@ -12,6 +12,7 @@ from experiments.analysis.rules import RULES
 from experiments.errors import RunError
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import ORACLE, CellKey, Result
+from search.tree.cost import Ledger
 
 _ORDER = (
     GREEDY, "best_of_n", "beam", "mcts",
@@ -56,6 +57,16 @@ class Cells:
     def searchers(self) -> list[str]:
         """The searchers in order, without greedy decoding."""
         return list(dict.fromkeys(key.searcher for key in self.by_key if key.searcher != GREEDY))
+
+    @cached_property
+    def expected(self) -> dict[tuple[str, str, int], list[Result]]:
+        """By searcher, rule and number of samples, expected results that some analysis has computed and others need."""
+        return {}
+
+    @cached_property
+    def expected_costs(self) -> dict[tuple[str, int], list[Ledger]]:
+        """By searcher and number of samples, expected costs in the same way."""
+        return {}
 
     @cached_property
     def problems(self) -> list[str]:

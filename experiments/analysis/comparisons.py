@@ -1,113 +1,116 @@
 """Compares searchers with a baseline at the same cost, cell by cell over the same problems."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
-from experiments.analysis.cells import Cells, correct_by_problem, mean
-from experiments.analysis.uncertainty import Interval, interval, p_value
+from experiments.analysis.baseline import Baseline, Cell, cell_of, shared_problems
+from experiments.analysis.cells import Cells
+from experiments.analysis.differences import SIGNIFICANT, Difference, expected_squares, holm, paired
 from experiments.errors import RunError, one_of
-from experiments.runs.axes import AXIS_COST, Axis
+from experiments.runs.axes import Axis
 from experiments.runs.grid import GREEDY
-from experiments.runs.results import Result
-
-NEAR = 1.02  # costs that differ by less are equal
-
-
-SIGNIFICANT = 0.05  # p-values below it are significant
-
-
-class Cell(NamedTuple):
-    """A searcher's correctness by problem, [P], and its mean cost."""
-
-    searcher: str
-    scale: float  # n, or the swept budget
-    cost: float  # 0 where it is not known
-    correct: np.ndarray
+from experiments.runs.results import CellKey, Result
 
 
 class Comparison(NamedTuple):
-    """A cell against the baseline at the same cost. All fields but `cell` are None where that cost is outside the
-    baseline's range.
+    """A cell against the baseline.
 
-    `difference` is that of the mean correctness, with its 95 % interval over problems; `p_value` is from a paired
-    permutation test; `better` and `worse` count the problems on which the cell is better or worse.
+    `difference` is None where there is none: the cell's cost is unknown, or outside the baseline's range. `p_value` is
+    adjusted by Holm's method for all comparisons that were made with it. `better` and `worse` count the problems on
+    which the cell is better or worse; None where either side is expected or interpolated instead of searched.
     """
 
     cell: Cell
-    difference: float | None = None
-    interval: Interval | None = None
+    difference: Difference | None = None
     p_value: float | None = None
     better: int | None = None
     worse: int | None = None
 
     @property
     def verdict(self) -> str:
-        if self.interval is None or self.p_value is None:
-            return "no baseline"
-        if self.interval.low <= 0 <= self.interval.high or self.p_value >= SIGNIFICANT:
+        if self.difference is None or self.p_value is None:
+            return "cost unknown" if self.cell.cost is None else "no baseline"
+        if self.p_value >= SIGNIFICANT:
             return "cannot tell"
-        return "better" if self.interval.low > 0 else "worse"
+        return "better" if self.difference.mean > 0 else "worse"
 
 
 def comparisons(cells: Cells, baseline: str, axis: Axis, rule: str, n: float | None = None) -> list[Comparison]:
-    """Every cell of the other searchers against the baseline at equal compute, or all others against its cell `n`.
+    """Every cell of the other searchers against the baseline at equal compute, or all others against its N `n`.
 
     `cells` are complete. Raises RunError where there is nothing to compare.
     """
-    every = [_cell(members, axis, rule) for members in cells.by_key.values()]
-    known = [cell for cell in every if cell.cost and rule in cells.rules[cell.searcher]]
-    base = sorted((cell for cell in known if cell.searcher == baseline), key=lambda cell: cell.cost)
-    if not base:
-        raise RunError(f"baseline={baseline}: {_missing(cells, baseline, axis, rule)}")
+    base = _baseline(cells, baseline, axis, rule)
     if n is not None:
-        fixed = next((cell for cell in base if cell.scale == n), None)
+        fixed = base.at_scale(n)
         if fixed is None:
-            raise RunError(f"n={n:g}: {baseline} has {', '.join(f'{cell.scale:g}' for cell in base)}")
-        return [compared(cell, fixed.correct) for cell in known if cell is not fixed]
-    others = [cell for cell in known if cell.searcher not in (baseline, GREEDY)]
+            raise RunError(f"n={n:g}: {baseline} has {_scales(base)}")
+        rest = _others(cells, rule, lambda key: key.searcher != baseline or key.scale != n)
+        return adjusted([compared(cell_of(members, axis, rule, base.problems), fixed) for members in rest])
+    if not base.has_costs:
+        raise RunError(f"baseline={baseline}: its {axis} are not known for every search; give another axis=")
+    others = _others(cells, rule, lambda key: key.searcher not in (baseline, GREEDY))
     if not others:
         raise RunError(f"no searcher but {baseline} has answers chosen by {rule}")
-    return [compared(cell, at_cost(base, cell.cost)) for cell in others]
+    every = [cell_of(members, axis, rule, base.problems) for members in others]
+    return adjusted([compared(cell, None if cell.cost is None else base.at_cost(cell.cost)) for cell in every])
 
 
-def _missing(cells: Cells, baseline: str, axis: Axis, rule: str) -> str:
-    if baseline not in cells.searchers:
-        return f"not in this run; choose from {one_of(cells.searchers, baseline)}"
-    if rule not in cells.rules[baseline]:
-        return f"its answers were not chosen by {rule}; give another selection="
-    return f"its {axis} are not known; give another axis="
+def at_equal_scale(cells: Cells, baseline: str, rule: str) -> list[Comparison]:
+    """Every cell of the other searchers against the baseline at the same N, or swept budget, where it has that.
 
-
-def _cell(members: Sequence[Result], axis: Axis, rule: str) -> Cell:
-    """The correctness and mean cost of a cell; the seeds of a problem are averaged."""
-    by_problem = correct_by_problem(members, rule)
-    correct = np.array([by_problem[problem] for problem in sorted(by_problem)])
-    cost = mean([AXIS_COST[axis](member.ledger) for member in members]) or 0
-    return Cell(members[0].cell.searcher, members[0].scale, cost, correct)
-
-
-def at_cost(cells: Sequence[Cell], cost: float) -> np.ndarray | None:
-    """Correctness by problem, [P], at `cost`, interpolated between the two nearest cells; None outside their range.
-
-    `cells` are sorted by cost. A cost at most 2 % beyond the first or last cell takes that cell's correctness.
+    Raises RunError where there is nothing to compare.
     """
-    first, last = cells[0].cost, cells[-1].cost
-    if first / NEAR <= cost <= last * NEAR:
-        cost = min(max(cost, first), last)
-    for below, above in zip(cells, [*cells[1:], cells[-1]], strict=True):
-        if below.cost <= cost <= above.cost:
-            share = 0.0 if above.cost == below.cost else np.log(cost / below.cost) / np.log(above.cost / below.cost)
-            return (1 - share) * below.correct + share * above.correct
-    return None
+    axis = Axis.GENERATED_TOKENS  # only for the costs that are shown
+    base = _baseline(cells, baseline, axis, rule)
+    found: list[Comparison] = []
+    for members in _others(cells, rule, lambda key: key.searcher not in (baseline, GREEDY)):
+        if same := base.at_scale(members[0].scale):
+            found.append(compared(cell_of(members, axis, rule, base.problems), same))
+    if not found:
+        raise RunError(f"no other searcher has answers chosen by {rule} at a scale that {baseline} has")
+    return adjusted(found)
 
 
-def compared(cell: Cell, baseline: np.ndarray | None) -> Comparison:
+def compared(cell: Cell, baseline: Cell | None) -> Comparison:
+    """The comparison, its p-value not yet adjusted. Where one side is expected, its values give the least variance."""
     if baseline is None:
         return Comparison(cell)
-    gain = cell.correct - baseline
-    gain[np.abs(gain) < 1e-9] = 0.0  # rounding of interpolated and expected values
-    return Comparison(
-        cell, float(gain.mean()), interval(list(gain)), p_value(gain), int((gain > 0).sum()), int((gain < 0).sum())
-    )
+    gains, least = cell.correct - baseline.correct, 0.0
+    if cell.searched != baseline.searched:
+        searched, expected = (cell, baseline) if cell.searched else (baseline, cell)
+        least = expected_squares(expected.correct, searched.seeds)
+    difference = paired(gains, min(cell.seeds, baseline.seeds), least)
+    if not (cell.searched and baseline.searched):
+        return Comparison(cell, difference, difference.p_value)
+    return Comparison(cell, difference, difference.p_value, int((gains > 0).sum()), int((gains < 0).sum()))
+
+
+def adjusted(found: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons with p-values that are adjusted for all of them."""
+    p_values = iter(holm([one.difference.p_value for one in found if one.difference]))
+    return [one._replace(p_value=next(p_values)) if one.difference else one for one in found]
+
+
+def _baseline(cells: Cells, baseline: str, axis: Axis, rule: str) -> Baseline:
+    if baseline not in cells.searchers:
+        raise RunError(f"baseline={baseline}: not in this run; choose from {one_of(cells.searchers, baseline)}")
+    if rule not in cells.rules[baseline]:
+        raise RunError(f"baseline={baseline}: its answers were not chosen by {rule}; give another selection=")
+    groups = _others(cells, rule, lambda key: True)
+    problems = shared_problems(groups, rule)
+    if not problems:
+        raise RunError(f"no problem has a known correctness by {rule} in every cell; give another selection=")
+    return Baseline(cells, baseline, axis, rule, problems)
+
+
+def _others(cells: Cells, rule: str, keep: Callable[[CellKey], bool]) -> list[list[Result]]:
+    """The results of the cells to keep, where some answer was chosen by the rule."""
+    return [members for key, members in cells.by_key.items() if rule in cells.rules[key.searcher] and keep(key)]
+
+
+def _scales(base: Baseline) -> str:
+    """The scales that a baseline has, as text."""
+    if base.samples:
+        return f"1 to {base.samples[0].cell.n}"
+    return ", ".join(f"{rung.scale:g}" for rung in base.ladder if isinstance(rung, Cell))

@@ -9,7 +9,7 @@ import numpy as np
 from experiments.analysis.cells import Cells, correct_by_problem, mean
 from experiments.analysis.fewer_samples import largest
 from experiments.analysis.rules import RULE_NAMES
-from experiments.analysis.uncertainty import interval
+from experiments.analysis.uncertainty import accuracy_interval
 from experiments.errors import RunError
 from experiments.runs.axes import AXIS_COST, LABELS, Axis
 from experiments.runs.grid import GREEDY
@@ -122,7 +122,7 @@ def points(cells: Cells, searcher: str, rule: str, places: Sequence[Place]) -> l
         correct = list(correct_by_problem(members, rule).values()) if key.searcher == searcher else []
         if correct:
             at = tuple(mean([place(result) for result in members]) for place in places)
-            line.append(Point(at, float(np.mean(correct)), *interval(correct)))
+            line.append(Point(at, float(np.mean(correct)), *accuracy_interval(correct)))
     return line
 
 

@@ -17,7 +17,7 @@ from experiments.analysis.pass_at_k import (
     vote_at_k,
 )
 from experiments.analysis.rules import RULE_NAMES
-from experiments.analysis.uncertainty import Interval, interval
+from experiments.analysis.uncertainty import Interval, accuracy_interval
 from experiments.errors import RunError, one_of
 from experiments.runs.results import Result
 from search.answers.selection import Rule
@@ -95,7 +95,7 @@ def _mean(by_problem: Sequence[Sequence[Expected]]) -> tuple[float, Interval, fl
     """Over problems of the mean over seeds; errors of independent draws add in squares."""
     means = [float(np.mean([one.mean for one in seeds])) for seeds in by_problem]
     squares = [sum(one.error**2 for one in seeds) / len(seeds) ** 2 for seeds in by_problem]
-    return float(np.mean(means)), interval(means), float(np.sqrt(sum(squares))) / len(means)
+    return float(np.mean(means)), accuracy_interval(means), float(np.sqrt(sum(squares))) / len(means)
 
 
 def metrics(subsets: Subsets, k: int) -> dict[str, Metric]:
@@ -103,7 +103,7 @@ def metrics(subsets: Subsets, k: int) -> dict[str, Metric]:
     return {
         "pass@k": partial(_counted, lambda n, c: pass_at_k(n, c, k)),
         f"G-Pass@k ({subsets.share:g})": partial(_counted, lambda n, c: g_pass_at_k(n, c, k, subsets.share)),
-        **({"mG-Pass@k": partial(_counted, lambda n, c: mean_g_pass_at_k(n, c, k))} if k > 1 else {}),
+        "mG-Pass@k": partial(_counted, lambda n, c: mean_g_pass_at_k(n, c, k)),
         RULE_NAMES[Rule.BEST.value]: partial(_best, k),
         RULE_NAMES[Rule.MAJORITY.value]: partial(_vote, subsets, k, False),
         RULE_NAMES[Rule.WEIGHTED.value]: partial(_vote, subsets, k, True),

@@ -5,7 +5,7 @@ the others are estimated from it, a result for each problem and seed, with expec
 wrong. Such an estimate has less variance than a run of k.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from experiments.analysis.pass_at_k import Samples, best_at_k, doublings, pass_a
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import Answer, CellKey, Result, Sample
 from search.answers.selection import BY_SCORE, Rule
+from search.tree.cost import Ledger
 from search.tree.randomness import generator
 
 DRAWS = 200  # random subsets for each vote of each problem
@@ -50,13 +51,17 @@ def largest(results: Sequence[Result]) -> list[list[Result]]:
     return [members for key, members in uncut.items() if key.n == most[key.searcher]]
 
 
-def at(result: Result, k: int) -> Result:
-    """The expected result of k of its samples: means over all subsets, or over random subsets for the votes."""
+def at(result: Result, k: int, rules: Sequence[str] | None = None) -> Result:
+    """The expected result of k of its samples: means over all subsets, or over random subsets for the votes.
+
+    `rules` are those whose answers are needed; None: all that the result has.
+    """
     samples = result.samples or []
     n = len(samples) or result.cell.n
     size = min(k, n)
     known = result.samples is not None and result.gold is not None
-    correct = correctness(result, size) if known else dict.fromkeys(result.selections)
+    wanted = [rule for rule in result.selections if rules is None or rule in rules]
+    correct = correctness(result, size, wanted) if known else dict.fromkeys(wanted)
     right, blank = (sum(map(bool, of)) for of in ((s.right for s in samples), (s.answer is None for s in samples)))
     return replace(
         result,
@@ -64,7 +69,7 @@ def at(result: Result, k: int) -> Result:
         selections={rule: Answer(None, value) for rule, value in correct.items()},
         oracle=pass_at_k(n, right, size) if known else result.oracle,
         no_answer=1 - pass_at_k(n, n - blank, size) if samples else 0.0,
-        ledger=expected_cost(result.ledger, n, size, result.sharing),
+        ledger=cost_at(result, k),
         distinct=None,
         samples=None,
         sharing=None,
@@ -74,11 +79,17 @@ def at(result: Result, k: int) -> Result:
     )
 
 
-def correctness(result: Result, k: int) -> dict[str, float | None]:
-    """By rule, of the rules that the result has; None where the rule needs scores that are unknown."""
+def cost_at(result: Result, k: int) -> Ledger:
+    """The expected cost of k of its samples. A failed search costs its share."""
+    n = len(result.samples or ()) or result.cell.n
+    return expected_cost(result.ledger, n, min(k, n), result.sharing)
+
+
+def correctness(result: Result, k: int, rules: Iterable[str]) -> dict[str, float | None]:
+    """By rule; None where the rule needs scores that are unknown."""
     samples = as_samples(result)
     correct: dict[str, float | None] = {}
-    for rule in result.selections:
+    for rule in rules:
         if rule != Rule.MAJORITY and not is_scored(result):
             correct[rule] = None
         elif rule == Rule.BEST:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.analysis.uncertainty import Interval
+from experiments.analysis.uncertainty import Interval, Z
 from experiments.runs.residuals import Residual
 from experiments.runs.results import Result
 from search.answers.selection import Rule
@@ -52,8 +52,8 @@ def health(problems: Iterable[Scored]) -> Health | None:
 
 
 def _slope(gaps: Sequence[np.ndarray]) -> tuple[float, Interval | None]:
-    """By bisection: the gradient falls with b. Where no right sample is below a wrong one, or none above, no finite slope
-    is the best: it is then the end of its range, without an interval.
+    """By bisection: the gradient falls with b. Where no right sample is below a wrong one, or none above, no finite
+    slope is the best: it is then the end of its range, without an interval.
     """
     every = np.concatenate(gaps)
     if every.min() >= 0 or every.max() <= 0:
@@ -67,8 +67,11 @@ def _slope(gaps: Sequence[np.ndarray]) -> tuple[float, Interval | None]:
     missed = _missed(slope * every)
     starts = np.cumsum([0, *map(len, gaps[:-1])])
     gradients = np.add.reduceat(share * every * missed, starts)
-    spread = 1.96 * np.sqrt(np.sum(gradients**2)) / np.sum(share * every**2 * missed * (1 - missed))
-    return slope, Interval(float(slope - spread), float(slope + spread))
+    curvature = float(np.sum(share * every**2 * missed * (1 - missed)))
+    if not curvature > 0:  # so steep that its change underflows: right and wrong are separated in every problem
+        return slope, None
+    spread = Z * float(np.sqrt(np.sum(gradients**2))) / curvature
+    return slope, Interval(slope - spread, slope + spread)
 
 
 def _missed(exponents: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The numbers of `stepsearch judge`: the quality of a scorer, from its scores of saved solutions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from experiments.analysis.health import Health, Scored, health
 from experiments.analysis.step_metrics import (
     F1,
     Bin,
+    FirstErrors,
     Judged,
     auc,
     best_threshold,
@@ -19,16 +20,15 @@ from experiments.analysis.step_metrics import (
     calibration_error,
     every_step,
     first_errors,
+    harmonic,
     prm_score,
     up_to_first_error,
 )
-from experiments.analysis.uncertainty import Interval, interval_of
+from experiments.analysis.uncertainty import Interval, accuracy_interval, interval_of
 from experiments.problems.solution import Solution
 from search.answers.answers import DEFAULT
 from search.answers.answers import Answers as Reading
 from search.tree.scores import Kind, Reduction, reduce, reduction_for
-
-HALF = 0.5
 
 
 class Threshold(NamedTuple):
@@ -36,6 +36,11 @@ class Threshold(NamedTuple):
 
     value: float
     source: str
+
+
+def default_threshold(kind: Kind) -> Threshold:
+    """A half for probabilities; an additive score of a wrong step is negative."""
+    return Threshold(0.0 if kind is Kind.ADDITIVE else 0.5, "default")
 
 
 # PRMBench (arXiv 2501.03124, section 3): its three dimensions and their categories, as the files name them.
@@ -92,7 +97,7 @@ def judgement(
     stepwise = kind is not Kind.OUTCOME
     judged = {name: [_judged(s, scores) for s in of if _has_labels(s)] for name, of in groups.items() if stepwise}
     judged = {name: of for name, of in judged.items() if of}
-    threshold = given or choose(judged)
+    threshold = given or choose(judged, kind)
     metrics = [group_metrics(name, of, threshold.value) for name, of in judged.items()]
     every = [each for of in judged.values() for each in of]
     average = float(np.mean([group.f1.f1 for group in metrics])) if metrics else float("nan")
@@ -122,15 +127,15 @@ def _scored(
     reduction: Reduction,
     reading: Reading,
 ) -> list[Scored]:
-    """Of each question, the solutions whose correctness is known; none where scores are no probabilities."""
+    """Of each problem, the solutions whose correctness is known; none where scores are no probabilities."""
     if kind not in (Kind.CORRECTNESS, Kind.VALUE):
         return []
-    by_question: dict[str, list[tuple[float, bool]]] = {}
+    rows: dict[tuple[str | None, ...], list[tuple[float, bool]]] = {}
     for one in solutions:
         if one.answer is not None or one.answer_right is not None:
-            by_question.setdefault(one.question, []).append((reduce(scores[one.id], reduction), is_right(one, reading)))
-    rows = by_question.values()
-    return [Scored(np.array([s for s, _ in of]), np.array([right for _, right in of])) for of in rows]
+            value = reduce(scores[one.id], reduction)
+            rows.setdefault(one.identity, []).append((value, is_right(one, reading)))
+    return [Scored(np.array([s for s, _ in of]), np.array([right for _, right in of])) for of in rows.values()]
 
 
 def _dimensions(metrics: Sequence[Group]) -> dict[str, float]:
@@ -144,21 +149,39 @@ def _has_labels(solution: Solution) -> bool:
 
 
 def _judged(solution: Solution, scores: Mapping[str, Sequence[float]]) -> Judged:
-    return Judged(scores[solution.id], solution.right)
+    return Judged(scores[solution.id], solution.right, solution.identity)
 
 
-def choose(judged: Mapping[str, Sequence[Judged]]) -> Threshold:
-    """The threshold of highest F1 on the first group, used for all (as in ProcessBench); 0.5 with a single group."""
+def choose(judged: Mapping[str, Sequence[Judged]], kind: Kind) -> Threshold:
+    """The threshold of highest F1 on the first group, used for all (as in ProcessBench); the default with one group."""
     name = next(iter(judged), "")
     has_both = {each.first_wrong is None for each in judged.get(name, [])} == {True, False}
     if len(judged) < 2 or not has_both:
-        return Threshold(HALF, "default")
+        return default_threshold(kind)
     return Threshold(best_threshold(judged[name]), f"chosen on {name}")
 
 
 def group_metrics(name: str, judged: Sequence[Judged], threshold: float) -> Group:
     wrong = sum(each.first_wrong is not None for each in judged)
     errors = first_errors(judged, threshold)
-    spread = interval_of(lambda chosen: errors.f1(chosen).f1, len(judged), resamples=500)
+    spread = f1_interval(errors, [each.problem or (str(place),) for place, each in enumerate(judged)])
     score = prm_score(every_step(judged), threshold)
     return Group(name, len(judged), wrong, errors.f1(), auc(*up_to_first_error(judged)), score, spread)
+
+
+def f1_interval(errors: FirstErrors, problems: Sequence[Hashable]) -> Interval:
+    """The 95 % interval of the F1, by a bootstrap over problems, since solutions of one problem resemble each other.
+
+    Where all resamples are alike, as with a scorer that makes no mistake, it is the F1 of the ends of Wilson's
+    intervals of both accuracies.
+    """
+    members: dict[Hashable, list[int]] = {}
+    for place, problem in enumerate(problems):
+        members.setdefault(problem, []).append(place)
+    places = [np.array(same) for same in members.values()]
+    spread = interval_of(lambda chosen: errors.f1(np.concatenate([places[i] for i in chosen])).f1, len(places), 500)
+    if spread.low < spread.high or spread.low != spread.low:
+        return spread
+    halves = [errors.hit[errors.counted & (errors.right == side)] for side in (False, True)]
+    lows, highs = zip(*map(accuracy_interval, halves), strict=True)
+    return Interval(harmonic(*lows), harmonic(*highs))

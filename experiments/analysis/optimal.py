@@ -11,11 +11,12 @@ import numpy as np
 
 from experiments.analysis.cells import Cells, correct_by_problem
 from experiments.analysis.fewer_samples import largest
-from experiments.analysis.uncertainty import Interval, interval
+from experiments.analysis.uncertainty import Interval, accuracy_interval
 from experiments.errors import RunError
 from experiments.runs.axes import AXIS_COST
 from experiments.runs.results import CellKey, Result
 from search.tree.randomness import generator
+from search.tree.scores import rank
 
 QUINTILES = 5
 
@@ -41,7 +42,7 @@ class Measured(NamedTuple):
 
     @property
     def interval(self) -> Interval:
-        return interval(self.correct.tolist())
+        return accuracy_interval(self.correct)
 
 
 def grid(cells: Cells, axis: str, rule: str) -> Grid:
@@ -79,7 +80,8 @@ def own_levels(results: Sequence[Result], problems: Sequence[str]) -> np.ndarray
 def quintiles(results: Sequence[Result], questions: Mapping[str, str]) -> np.ndarray:
     """By the policy's pass rate in a run of independent samples of its own, [P]: "1 of 5" holds the easiest.
 
-    `questions` are by problem, in the order of the answer.
+    `questions` are by problem, in the order of the answer. Problems of the same pass rate share a level, that of their
+    mean rank; so levels may differ in size, or hold no problem.
 
     Raises RunError where a problem has no samples there, or another question has its name.
     """
@@ -93,10 +95,8 @@ def quintiles(results: Sequence[Result], questions: Mapping[str, str]) -> np.nda
         raise RunError(f"difficulty=: {other[0]} is another question in that run; give a run of the same problems")
     if missing := [problem for problem in problems if problem not in rates]:
         raise RunError(f"difficulty=: that run has no independent samples of {missing[0]} ({len(missing)} are missing)")
-    order = np.argsort([-np.mean(rates[problem]) for problem in problems], kind="stable")
-    place = np.empty(len(problems), dtype=int)
-    place[order] = np.arange(len(problems)) * QUINTILES // len(problems)
-    return np.array([f"{quintile + 1} of {QUINTILES}" for quintile in place])
+    places = rank(np.array([-round(float(np.mean(rates[problem])), 9) for problem in problems]))
+    return np.array([f"{int(place * QUINTILES + 1e-9) + 1} of {QUINTILES}" for place in places])
 
 
 def halves(levels: np.ndarray, seed: int = 0) -> np.ndarray:

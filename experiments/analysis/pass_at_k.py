@@ -6,8 +6,7 @@ samples, c of them are right.
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -45,9 +44,12 @@ def g_pass_at_k(n: int, c: int, k: int, share: float) -> float:
 
 
 def mean_g_pass_at_k(n: int, c: int, k: int) -> float:
-    """mG-Pass@k: twice the area under G-Pass@k for shares of a half to one (arXiv 2412.13147, equation 5)."""
-    shares = range(math.ceil(k / 2) + 1, k + 1)
-    return 2 / k * sum(g_pass_at_k(n, c, k, i / k) for i in shares)
+    """mG-Pass@k: twice the area under G-Pass@k for shares of a half to one (arXiv 2412.13147, equation 5).
+
+    G-Pass@k is constant between shares i / k, so the area is exact: of an odd k the first stretch is half as long.
+    """
+    stretches = [(i, 1.0 if 2 * (i - 1) >= k else 0.5) for i in range(k // 2 + 1, k + 1)]
+    return 2 / k * sum(length * g_pass_at_k(n, c, k, i / k) for i, length in stretches)
 
 
 def best_at_k(samples: Samples, k: int) -> float:
@@ -58,15 +60,13 @@ def best_at_k(samples: Samples, k: int) -> float:
     """
     n = len(samples.score)
     _check(n, k)
-    scores = np.where(samples.group >= 0, samples.score, -np.inf)
-    expected, above = Fraction(0), 0
-    for score in sorted(set(scores[np.isfinite(scores)].tolist()), reverse=True):
-        equal = scores == score
-        size = int(equal.sum())
-        none_above, none_equal = math.comb(n - above, k), math.comb(n - above - size, k)
-        expected += Fraction((none_above - none_equal) * int(samples.right[equal].sum()), size)
-        above += size
-    return float(expected / math.comb(n, k))
+    ranked = (samples.group >= 0) & np.isfinite(samples.score)
+    _, place, sizes = np.unique(-samples.score[ranked], return_inverse=True, return_counts=True)
+    shares = np.bincount(place, weights=samples.right[ranked]) / sizes  # of right samples among those of equal score
+    none_higher = [math.comb(n - above, k) for above in (0, *np.cumsum(sizes).tolist())]
+    every = math.comb(n, k)
+    chosen = [(more - fewer) / every for more, fewer in pairwise(none_higher)]
+    return math.fsum(np.array(chosen) * shares)
 
 
 def vote_at_k(samples: Samples, weight: np.ndarray, k: int, draws: int, rng: np.random.Generator) -> Expected:

@@ -1,16 +1,20 @@
 """How well step scores tell right from wrong: AUC, ProcessBench's F1, PRMBench's score, calibration."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 
 class Judged(NamedTuple):
-    """One solution: its steps' scores, and whether each is right, both [S]; None where a step has no label."""
+    """One solution: its steps' scores, and whether each is right, both [S]; None where a step has no label.
+
+    `problem` tells which solutions are of one problem; None where it is the only one.
+    """
 
     scores: Sequence[float]
     right: Sequence[bool | None]
+    problem: Hashable = None
 
     @property
     def first_wrong(self) -> int | None:
@@ -84,7 +88,12 @@ class FirstErrors(NamedTuple):
         if right.all() or not right.any():
             return F1(float("nan"), float("nan"), float("nan"))
         erroneous, correct = float(hit[~right].mean()), float(hit[right].mean())
-        return F1(2 * erroneous * correct / max(erroneous + correct, 1e-12), erroneous, correct)
+        return F1(harmonic(erroneous, correct), erroneous, correct)
+
+
+def harmonic(first: float, second: float) -> float:
+    """The harmonic mean; 0 where both are 0."""
+    return 2 * first * second / max(first + second, 1e-12)
 
 
 def first_errors(solutions: Sequence[Judged], threshold: float) -> FirstErrors:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from experiments.analysis.cells import Cells, correct_by_problem, mean
-from experiments.analysis.uncertainty import interval
+from experiments.analysis.uncertainty import accuracy_interval
 from experiments.runs.results import Result
 
 COSTS = [
@@ -59,7 +59,7 @@ def _accuracy(members: Sequence[Result], rule: str) -> Row:
     correct = list(correct_by_problem(members, rule).values())
     if not correct:
         return {"accuracy": None, "ci_low": None, "ci_high": None}
-    low, high = interval(correct)
+    low, high = accuracy_interval(correct)
     return {"accuracy": float(np.mean(correct)), "ci_low": low, "ci_high": high}
 
 

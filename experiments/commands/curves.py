@@ -5,7 +5,8 @@ usage: stepsearch curves run=DIR [key=value ...]
 Reads results.jsonl of the run folder and writes curves.png and curves.svg beside it. Where samples are independent,
 samples.png and samples.svg show every selection rule over the number of samples. Greedy decoding and the majority and
 pass@N of Best-of-N are drawn for reference. Thin lines show what a tree search would have answered if its largest run
-had ended earlier. Bands are 95 % bootstrap intervals over problems; the seeds of a problem are averaged first.
+had been cut earlier: a cut search completes nothing, and with several requests in flight the lines are approximate.
+Bands are 95 % Wilson intervals over problems; the seeds of a problem are averaged first.
 
     stepsearch curves run=runs/demo
     stepsearch curves run=runs/demo selection=majority name=majority
@@ -19,6 +20,7 @@ from typing import Any
 
 from experiments.analysis.cells import Cells
 from experiments.analysis.curves import AXES, SCALE
+from experiments.analysis.left_out import omissions
 from experiments.analysis.rules import rule_of
 from experiments.config.compose import compose
 from experiments.config.schema import build
@@ -54,13 +56,14 @@ def main(overrides: Sequence[str] = ()) -> int:
     curves: Curves = build(compose(Curves, overrides))
     folder, rule = given_folder(curves), rule_of(curves.selection)
     results = read_results(folder)
-    paths = draw_samples(folder, results)
+    paths, notes = draw_samples(folder, results), list[str]()
     try:
         paths += draw_run(folder, Cells.of(results), rule, curves.name, curves.axes)
+        notes = omissions(Cells.of(results), curves.axes)
     except RunError as error:
         if not paths:
             raise
         print(f"no {curves.name}: {error}", file=sys.stderr)
-    for path in paths:
-        print(path)
+    for line in [*map(str, paths), *notes]:
+        print(line)
     return 0

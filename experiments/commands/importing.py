@@ -3,19 +3,20 @@
 usage: stepsearch import data.path=FILE [key=value ...]
 
 Reads one problem a line, in search-and-learn's output format: `problem`, `answer`, `completions` and, where a scorer
-judged them, `scores`, a list of step scores for each completion. A list `samples` of objects with `completion`,
+judged them, `scores`, a list of step scores for each completion (`data.kind=` says what they mean; of kind outcome it
+is one number for each). A list `samples` of objects with `completion`,
 `tokens` and `prm_scores` is read as well. Answers are extracted and graded here, not taken from the file. A problem
 with an unscored sample gets only the majority and pass@N.
 
     stepsearch import data.path=completions.jsonl selection.reduction=last out=runs/llama
+    stepsearch import data.path=rewards.jsonl data.kind=outcome out=runs/rewards
     stepsearch curves run=runs/llama
     stepsearch import data.path=beam.jsonl searcher=beam out=runs/beam
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from itertools import groupby
+from dataclasses import dataclass
 from typing import Any
 
 from experiments.analysis.cells import Cells
@@ -23,7 +24,8 @@ from experiments.config.compose import compose
 from experiments.config.registry import GROUPS
 from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError, one_of
-from experiments.problems.solution import Solution
+from experiments.problems.completions import Completions
+from experiments.problems.solution import Solution, by_problem
 from experiments.reports.sweep import draw, report
 from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint_of
@@ -31,6 +33,7 @@ from experiments.runs.folder import open_run_folder
 from experiments.runs.imported import INDEPENDENT, imported, problem_name
 from experiments.runs.results import RESULTS, Result
 from search.answers.answers import Answers
+from search.tree.scores import Kind
 
 
 @dataclass(frozen=True)
@@ -56,22 +59,26 @@ class Import:
 def main(overrides: Sequence[str] = ()) -> int:
     config = compose(Import, overrides)
     knobs: Import = build(config)
-    solutions: list[Solution] = knobs.data.load()
-    by_problem = [list(same) for _, same in groupby(solutions, lambda solution: solution.question)]
-    n = min(map(len, by_problem), default=0)
+    solutions: list[Solution] = knobs.data.load_scored() if isinstance(knobs.data, Completions) else knobs.data.load()
+    kind = knobs.data.kind if isinstance(knobs.data, Completions) else Kind.CORRECTNESS
+    problems = by_problem(solutions)
+    n = min(map(len, problems), default=0)
     if not n:
         raise RunError("data.path: the file holds no completion")
-    names = Counter(problem_name(samples[0]) for samples in by_problem)
+    names = Counter(problem_name(samples[0]) for samples in problems)
     if (repeated := names.most_common(1)[0])[1] > 1:
         raise RunError(f"data.path: {repeated[1]} problems are called {repeated[0]}; give each a unique id")
-    if surplus := sum(len(samples) - n for samples in by_problem):
+    if surplus := sum(len(samples) - n for samples in problems):
         print(f"every problem keeps its first {n} completions, as many as the fewest; {surplus} others are left out")
-    inputs = {"data": fingerprint_of(asdict(solution) for solution in solutions)}
+    unscored = sum(solution.scores is None for solution in solutions)
+    if 0 < unscored < len(solutions):
+        print(f"{unscored} of {len(solutions)} completions have no score for each step; their problems are not ranked")
+    inputs = {"data": fingerprint_of(solution.record() for solution in solutions)}
     folder = open_run_folder("import", knobs.out, config, overrides, inputs)
     answers = Answers(knobs.answer, knobs.grader)
     results: list[Result] = []
     with appending(folder / RESULTS) as lines:
-        for result in imported(by_problem, n, knobs.searcher, knobs.selection, knobs.seed, answers):
+        for result in imported(problems, n, knobs.searcher, knobs.selection, knobs.seed, kind, answers):
             lines.append(result.dumps())
             results.append(result)
     cells = Cells.of(results)

@@ -14,16 +14,17 @@ summary.json, summary.csv, judge.png, config.yaml and versions.json. `run=FOLDER
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from experiments.analysis.judgement import HALF, Threshold, judgement
+from experiments.analysis.judgement import Threshold, default_threshold, judgement
 from experiments.config.schema import build
 from experiments.errors import RunError
+from experiments.problems.completions import Completions
 from experiments.problems.labelled import ProcessBench
 from experiments.problems.solution import Solution
 from experiments.runs.appending import Lines, appending
@@ -49,13 +50,13 @@ class Judge:
     answer: Any = None
     grader: Any = None
     threshold: float | None = None
-    """a step with a lower score counts as wrong; null: on ProcessBench the threshold of highest F1 on the first subset;
-    otherwise 0.5, or 0 for an additive scorer"""
+    """a step with a lower score counts as wrong; null: on several subsets of ProcessBench the threshold of highest F1
+    on the first; otherwise 0.5, or 0 for an additive scorer"""
     reduction: Reduction | None = None
     """turns a solution's scores into its vote in Best-of-N: last, min, product, mean or sum; null: the default of the
     scorer's kind"""
     stored: bool = False
-    """evaluate the scores in the file instead of calling a scorer"""
+    """evaluate the scores in the file, of data.kind, instead of calling a scorer"""
     concurrency: int = 256
     """maximum number of solutions in flight"""
     out: str | None = None
@@ -70,15 +71,15 @@ class Judge:
 def main(overrides: Sequence[str] = ()) -> int:
     command = invocation(Judge, overrides)
     run: Judge = build(command.config)
-    solutions: list[Solution] = run.data.load()
+    solutions = _solutions(run)
     stored = [s for s in solutions if s.scores is not None]
     if run.stored and not stored:
         raise RunError("stored=true: no solution in the file has scores; leave stored out to call the scorer")
-    kind = Kind.CORRECTNESS if run.stored else run.scorer.kind
+    kind = run.data.kind if run.stored else run.scorer.kind
     if kind is Kind.RANKING:
         raise KindError("a ranking orders siblings only: its scores cannot compare saved solutions")
     reduction = reduction_for(kind, run.reduction)
-    inputs = {"data": fingerprint_of(asdict(solution) for solution in solutions), **fingerprints(scorer=run.scorer)}
+    inputs = {"data": fingerprint_of(solution.record() for solution in solutions), **fingerprints(scorer=run.scorer)}
     folder = command.folder("judge", run.out, inputs, CHANGEABLE, engines=() if run.stored else (run.scorer,))
     reading = Answers(run.answer, run.grader)
     scores, stop = Scores(folder / SCORES), None
@@ -92,13 +93,22 @@ def main(overrides: Sequence[str] = ()) -> int:
     return stop.code if stop else int(not scores.of)
 
 
+def _solutions(run: Judge) -> list[Solution]:
+    """The solutions, with checked scores where the stored ones are evaluated."""
+    if not run.stored:
+        return run.data.load()
+    if not isinstance(run.data, Completions):
+        raise RunError("stored=true: only data=completions holds scores; leave stored out to call the scorer")
+    return run.data.load_scored()
+
+
 def _threshold(run: Judge, kind: Kind) -> Threshold | None:
     """The threshold between right and wrong steps; None where it is chosen on the first subset."""
     if run.threshold is not None:
         return Threshold(run.threshold, "given")
     if isinstance(run.data, ProcessBench):
         return None
-    return Threshold(0.0 if kind is Kind.ADDITIVE else HALF, "default")
+    return default_threshold(kind)
 
 
 def _score(run: Judge, pending: Sequence[Solution], scores: Scores, file: Path) -> Stop | None:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from experiments.analysis.cells import Cells
+from experiments.analysis.left_out import left_out, unknown_costs, without_rule
 from experiments.analysis.optimal import ONE_LEVEL, Grid, choose, cross_fitted, grid, own_levels, quintiles, settings
 from experiments.analysis.rules import rule_of
 from experiments.config.compose import compose
@@ -60,7 +61,8 @@ def main(overrides: Sequence[str] = ()) -> int:
     if knobs.budget is None:
         raise ConfigError("plan needs a run and a budget per problem: run=DIR budget=1000")
     folder, rule = given_folder(knobs), rule_of(knobs.selection)
-    cells = Cells.of(read_results(folder)).complete()
+    every = Cells.of(read_results(folder))
+    cells = every.complete()
     world = grid(cells, knobs.axis, rule.value)
     levels = levels_of(cells, world.problems, knobs.difficulty)
     optimal = cross_fitted(world, levels, knobs.budget, knobs.seed)
@@ -72,6 +74,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     lines = [accuracy_line("one setting for all", single)]
     if len(np.unique(levels)) > 1:
         lines = [accuracy_line("by level", optimal), *lines, gain_line(optimal, single)]
+    lines += [*left_out(every, cells), *without_rule(cells, rule.value), *unknown_costs(cells, knobs.axis)]
     print("\n".join([*lines, *commands(chosen, searcher_knobs(folder))]))
     drawn = chart(world, levels, knobs.axis, rule, knobs.seed, cells.seeds)
     for path in write(folder, world, levels, drawn):

@@ -1,14 +1,18 @@
 """Whole solutions of several samples a problem, as other programs write them."""
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from experiments.problems.json_lines import Line, ProblemError, is_numbers, read_lines
+from experiments.problems.json_lines import Line, ProblemError, read_lines
 from experiments.problems.solution import Solution, check_distinct, check_ids
-from search.errors import check_knob
+from search.errors import KindError, check_knob
+from search.tree.scores import Kind
+
+_PROBABILITIES = (Kind.CORRECTNESS, Kind.VALUE)
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,8 @@ class Completions:
     """the file, one problem a line"""
     delimiter: str = "\n\n"
     """between two steps"""
+    kind: Kind = Kind.CORRECTNESS
+    """what stored scores mean: correctness, value or additive, one number a step, or outcome, one a completion"""
     limit: int | None = None
     """the first so many problems; all if null"""
 
@@ -26,32 +32,45 @@ class Completions:
         check_knob(self, "limit", least=1)
 
     def load(self) -> list[Solution]:
+        """Stored scores as they are, unchecked, where there is one a step; None elsewhere."""
+        return self._load(lambda line, place, steps, value: _fitting(self.kind, steps, value))
+
+    def load_scored(self) -> list[Solution]:
+        """As `load`, for a use of the stored scores.
+
+        Raises ProblemError, with file, line and value, where the kind does not allow a score, and where no scores fit
+        their steps. Raises KindError for a ranking.
+        """
+        if self.kind is Kind.RANKING:
+            raise KindError("data.kind=ranking orders siblings only: such scores cannot compare whole solutions")
+        first: list[str] = []
+
+        def checked(line: Line, place: int, steps: Sequence[str], value: Any) -> tuple[float, ...] | None:
+            values = _numbers(f"{line.where}, completion {place + 1}", self.kind, value)
+            fitting = _fitting(self.kind, steps, values)
+            if values is not None and fitting is None:
+                first.append(f"{line.where}, completion {place + 1}: {len(values)} scores for {len(steps)} steps")
+            return fitting
+
+        solutions = self._load(checked)
+        if first and not any(solution.scores for solution in solutions):
+            remedy = "set data.kind=outcome if they are one number a completion, or data.delimiter= to what parts steps"
+            raise ProblemError(f"{first[0]}, and no completion of the file has one score a step; {remedy}")
+        return solutions
+
+    def _load(self, read: Any) -> list[Solution]:
         lines = list(islice(read_lines(self.path, "data"), self.limit))
         check_distinct(map(_name, lines), "problems")
-        return check_ids([solution for line in lines for solution in self._solutions(line)])
+        return check_ids([solution for line in lines for solution in self._solutions(line, read)])
 
-    def _solutions(self, line: Line) -> Iterator[Solution]:
-        """Scores are taken where there is one a step, and left out where a run scored something else."""
-        samples = line.record.get("samples")
-        if samples is None:
-            texts = line.texts("", "completions")
-            scores = line.record.get("scores") or [None] * len(texts)
-            tokens = line.record.get("completion_tokens")
-        elif isinstance(samples, list) and all(isinstance(s, dict) and "completion" in s for s in samples):
-            texts, scores = [str(s["completion"]) for s in samples], [_list(s.get("prm_scores")) for s in samples]
-            tokens = [s.get("tokens") for s in samples]
-        else:
-            raise ProblemError(f"{line.where}: field 'samples' must be a list of objects with a completion each")
-        if not (isinstance(scores, list) and len(scores) == len(texts)):
-            raise ProblemError(
-                f"{line.where}: field 'scores' must have a list, or null, for each of {len(texts)} texts"
-            )
-        tokens = tokens if isinstance(tokens, list) and len(tokens) == len(texts) else [None] * len(texts)
-        for place, (text, values, count) in enumerate(zip(texts, scores, tokens, strict=True)):
+    def _solutions(self, line: Line, read: Any) -> Iterator[Solution]:
+        """`read` makes a solution's scores of its line, place, steps and stored value."""
+        texts, scores, tokens = _stored(line)
+        for place, (text, value, count) in enumerate(zip(texts, scores, tokens, strict=True)):
             steps = text.split(self.delimiter)
-            if values is not None and len(values) == len(steps) + 1:
+            values = read(line, place, steps, value)
+            if self.kind is not Kind.OUTCOME and values is not None and len(values) == len(steps) + 1:
                 steps.append("")  # the delimiter at its end was lost in saving
-            fits = values is not None and len(values) == len(steps)
             yield Solution(
                 id=f"{_name(line)}/{place}",
                 group="all",
@@ -59,10 +78,29 @@ class Completions:
                 steps=tuple(steps),
                 right=(None,) * len(steps),
                 answer=line.text_or_number("", "answer"),
-                scores=tuple(values) if values is not None and fits else None,
+                scores=values,
                 level=line.label("", "level") if line.record.get("level") is not None else None,
                 tokens=count if isinstance(count, int) and count > 0 else None,
+                problem=_name(line),
             )
+
+
+def _stored(line: Line) -> tuple[list[str], list[Any], list[Any]]:
+    """The texts of a line's completions, the scores and the number of tokens of each, None where the file has none."""
+    samples = line.record.get("samples")
+    if samples is None:
+        texts = line.texts("", "completions")
+        scores = line.record.get("scores") or [None] * len(texts)
+        tokens = line.record.get("completion_tokens")
+    elif isinstance(samples, list) and all(isinstance(s, dict) and "completion" in s for s in samples):
+        texts, scores = [str(s["completion"]) for s in samples], [_parsed(s.get("prm_scores")) for s in samples]
+        tokens = [s.get("tokens") for s in samples]
+    else:
+        raise ProblemError(f"{line.where}: field 'samples' must be a list of objects with a completion each")
+    if not (isinstance(scores, list) and len(scores) == len(texts)):
+        raise ProblemError(f"{line.where}: field 'scores' must have a list, or null, for each of {len(texts)} texts")
+    tokens = tokens if isinstance(tokens, list) and len(tokens) == len(texts) else [None] * len(texts)
+    return texts, scores, tokens
 
 
 def _name(line: Line) -> str:
@@ -70,10 +108,46 @@ def _name(line: Line) -> str:
     return str(line.record.get("unique_id", line.number))
 
 
-def _list(value: object) -> Any:
-    """A list of numbers, also one that was written as text; None for anything else."""
+def _parsed(value: object) -> Any:
+    """The value of JSON that was written as text; other text stays as it is."""
     try:
-        parsed = json.loads(value) if isinstance(value, str) else value
+        return json.loads(value) if isinstance(value, str) else value
     except ValueError:
+        return value
+
+
+def _fitting(kind: Kind, steps: Sequence[str], value: Any) -> tuple[float, ...] | None:
+    """The scores where their number is that of the steps, or of the steps and an empty last one, or one outcome."""
+    lengths = (1,) if kind is Kind.OUTCOME else (len(steps), len(steps) + 1)
+    return tuple(value) if isinstance(value, list | tuple) and len(value) in lengths and _all_numbers(value) else None
+
+
+def _all_numbers(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+
+
+def _numbers(where: str, kind: Kind, value: Any) -> tuple[float, ...] | None:
+    """A completion's stored scores, None where it has none. Raises ProblemError where the kind does not allow them."""
+    if value is None:
         return None
-    return parsed if is_numbers([parsed]) else None
+    is_one = isinstance(value, int | float) and not isinstance(value, bool)
+    values = [value] if is_one and kind is Kind.OUTCOME else value
+    if is_one and kind is not Kind.OUTCOME:
+        raise ProblemError(
+            f"{where}: the score is one number, {value}, and data.kind={kind} has one a step; set data.kind=outcome"
+        )
+    if not (isinstance(values, list) and _all_numbers(values)):
+        raise ProblemError(f"{where}: the scores are {value!r:.60}, not a list of numbers; mend the line")
+    if kind is Kind.OUTCOME and len(values) != 1:
+        raise ProblemError(f"{where}: {len(values)} scores, and data.kind=outcome has one; set another data.kind")
+    for number in values:
+        if not math.isfinite(number):
+            raise ProblemError(
+                f"{where}: a score is {number}; mend it, or put null in place of the completion's scores"
+            )
+        if kind in _PROBABILITIES and not -1e-6 <= number <= 1 + 1e-6:
+            raise ProblemError(
+                f"{where}: a score is {number}, and data.kind={kind} allows 0 to 1; set data.kind to what the scores "
+                "are: additive (one a step) or outcome (one a completion)"
+            )
+    return tuple(values)

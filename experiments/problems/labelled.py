@@ -16,7 +16,7 @@ from pathlib import Path
 
 from experiments.problems.hub import HubSet
 from experiments.problems.json_lines import Line, ProblemError, files, is_numbers, read_lines
-from experiments.problems.solution import Solution, check_ids
+from experiments.problems.solution import Solution, by_problem, check_ids
 from search.errors import check_knob
 
 SUBSETS = ("gsm8k", "math", "olympiadbench", "omnimath")  # of ProcessBench, in the paper's order
@@ -123,6 +123,8 @@ class Labelled:
     """field of whether the final answer is right; left out where no line has it"""
     answer: str | None = "answer"
     """field of the question's gold answer, which lets solutions vote; left out where no line has it"""
+    unique_id: str | None = "unique_id"
+    """field of the problem's id; without it, solutions of the same question and gold answer are of one problem"""
     group: str | None = None
     """field that the figures are grouped by"""
     limit: int | None = None
@@ -135,7 +137,9 @@ class Labelled:
         lines = list(islice(read_lines(self.path, "data"), self.limit))
         if not lines:
             raise ProblemError(f"{self.path}: holds no solution; write one JSON object a line")
-        return [self._solution(line) for line in lines]
+        solutions = [self._solution(line) for line in lines]
+        by_problem(solutions)
+        return solutions
 
     def _solution(self, line: Line) -> Solution:
         steps, right = line.texts("steps", self.steps), line.value("labels", self.labels)
@@ -153,7 +157,13 @@ class Labelled:
             answer=line.text_or_number("answer", self.answer) if self.answer and self.answer in line.record else None,
             answer_right=_flag(line, self.answer_right) if self.answer_right else None,
             logprobs=None if logprobs is None else tuple(map(tuple, logprobs)),
+            problem=self._problem(line),
         )
+
+    def _problem(self, line: Line) -> str | None:
+        if not self.unique_id or line.record.get(self.unique_id) is None:
+            return None
+        return str(line.label("unique_id", self.unique_id))
 
 
 def _flag(line: Line, field: str) -> bool | None:

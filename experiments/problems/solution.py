@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from experiments.problems.json_lines import ProblemError
 from search.tree import Tree
@@ -20,7 +20,7 @@ class Solution:
 
     `right` has a label per step, [S], None where unknown, as is `answer_right`. `scores` are stored ones, [S];
     `logprobs` has a list of token log-probabilities per step, [S]; `tokens` counts all tokens of the solution; `level`
-    is the question's difficulty.
+    is the question's difficulty. `scores` of an outcome scorer are one number. `problem` is the problem's own id.
     """
 
     id: str
@@ -34,6 +34,16 @@ class Solution:
     logprobs: tuple[tuple[float, ...], ...] | None = None
     level: str | int | None = None
     tokens: int | None = None
+    problem: str | None = None
+
+    @property
+    def identity(self) -> tuple[str | None, ...]:
+        """What tells its problem from others: the id or, without one, question and gold answer together."""
+        return (self.question, self.answer) if self.problem is None else (self.problem,)
+
+    def record(self) -> dict[str, Any]:
+        """All but the problem's id, for fingerprints, which are those of runs from before it."""
+        return {name: value for name, value in asdict(self).items() if name != "problem"}
 
 
 class LabelledSet(Protocol):
@@ -81,3 +91,17 @@ def check_distinct(names: Iterable[str], plural: str) -> None:
     for name, count in Counter(names).most_common(1):
         if count > 1:
             raise ProblemError(f"data.path: {count} {plural} are called {name}; give each a unique id")
+
+
+def by_problem(solutions: Iterable[Solution]) -> list[list[Solution]]:
+    """The solutions of each problem, in order. Raises ProblemError if one problem has two questions or gold answers."""
+    groups: dict[tuple[str | None, ...], list[Solution]] = {}
+    for solution in solutions:
+        same = groups.setdefault(solution.identity, [])
+        same.append(solution)
+        if (solution.question, solution.answer) != (same[0].question, same[0].answer):
+            raise ProblemError(
+                f"data.path: problem {solution.problem} has two questions or gold answers (solutions {same[0].id} and "
+                f"{solution.id}); give each problem an id of its own"
+            )
+    return list(groups.values())

@@ -120,8 +120,8 @@ def caption(drawn: Chart) -> str:
     problems = f"{drawn.problems} problem{'s' * (drawn.problems != 1)}"
     hidden = [panel.label for i, panel in enumerate(drawn.axes) if i not in _known_axes(drawn)]
     unknown = f"; not known: {', '.join(hidden)}" if hidden else ""
-    words = f"{problems}, seed {seeds}; {drawn.chosen}; bands: 95 % bootstrap over problems{unknown}"
-    return words + "; thin lines: the largest run, ended earlier" * bool(drawn.earlier)
+    words = f"{problems}, seed {seeds}; {drawn.chosen}; bands: 95 % intervals (Wilson) over problems{unknown}"
+    return words + "; thin lines: the largest run, cut earlier" * bool(drawn.earlier)
 
 
 def draw_panel(panel: Any, drawn: Chart, axis: int) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from experiments.analysis.comparisons import Cell, compared
 from experiments.analysis.curves import Chart, Line, Panel, Point
+from experiments.analysis.differences import SIGNIFICANT, paired
 from experiments.analysis.optimal import ONE_LEVEL, Grid, Measured, curve
 from experiments.analysis.rules import RULE_NAMES
-from experiments.analysis.uncertainty import interval
+from experiments.analysis.uncertainty import accuracy_interval
 from experiments.errors import RunError
-from experiments.reports.tables import listed, new_table, spread, write_rows
+from experiments.reports.tables import listed, needed_words, new_table, spread, write_rows
 from experiments.runs.axes import LABELS, Axis
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import CellKey
@@ -37,9 +37,8 @@ def table(
     for level, setting in chosen.items():
         in_level = levels == level
         correct = optimal.correct[in_level]
-        low, high = interval(correct.tolist())
         cost = number(float(optimal.cost[in_level].mean()))
-        accuracy = (percent(float(correct.mean())), f"{100 * low:.0f} to {100 * high:.0f}")
+        accuracy = (percent(float(correct.mean())), spread(accuracy_interval(correct)))
         rows.add_row(level, str(int(in_level.sum())), setting.searcher, number(setting.scale), cost, *accuracy)
     return rows
 
@@ -50,11 +49,11 @@ def accuracy_line(what: str, measured: Measured) -> str:
 
 
 def gain_line(optimal: Measured, single: Measured) -> str:
-    gain = compared(Cell("by level", 0, float(optimal.cost.mean()), optimal.correct), single.correct)
-    assert gain.difference is not None and gain.interval is not None
-    verdict = {"better": "levels help", "worse": "levels harm"}.get(gain.verdict, "cannot tell whether levels help")
-    difference = f"{percent(gain.difference, '+')} ({spread(gain.interval, '+')}, p {gain.p_value:.3f})"
-    return f"difference: {difference}: {verdict}"
+    gain = paired(optimal.correct - single.correct)
+    verdict = "levels help" if gain.mean > 0 else "levels harm"
+    if gain.p_value >= SIGNIFICANT:
+        verdict = f"cannot tell whether levels help{needed_words(gain)}"
+    return f"difference: {percent(gain.mean, '+')} ({spread(gain.interval, '+')}, p {gain.p_value:.3f}): {verdict}"
 
 
 def commands(chosen: Mapping[str, CellKey], knobs: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -100,7 +99,7 @@ def _rows(world: Grid, levels: np.ndarray) -> Iterator[list[object]]:
         figures = zip(world.settings, world.correct[:, in_level], world.cost[:, in_level], strict=True)
         for setting, correct, cost in figures:
             limit = setting.scale if setting.limit else ""
-            ends = interval(correct.tolist())
+            ends = accuracy_interval(correct)
             yield [level, setting.searcher, setting.n, limit, int(in_level.sum()), correct.mean(), *ends, cost.mean()]
 
 
@@ -118,7 +117,7 @@ def chart(world: Grid, levels: np.ndarray, axis: Axis, rule: Rule, seed: int, se
     if len(np.unique(levels)) > 1:
         lines.insert(0, line("compute_optimal", curve(world, levels, seed)))
     reference = [
-        Point((float(cost.mean()),), float(correct.mean()), *interval(correct.tolist()))
+        Point((float(cost.mean()),), float(correct.mean()), *accuracy_interval(correct))
         for setting, correct, cost in zip(world.settings, world.correct, world.cost, strict=True)
         if setting.searcher == "best_of_n"
     ]

@@ -4,7 +4,9 @@ import sys
 from pathlib import Path
 
 from experiments.analysis.cells import Cells
+from experiments.analysis.curves import AXES
 from experiments.analysis.health import health, residuals, scored_samples
+from experiments.analysis.left_out import omissions
 from experiments.analysis.summary import Row, summarise
 from experiments.errors import RunError
 from experiments.reports.health import health_lines, residual_line
@@ -40,5 +42,7 @@ def draw(folder: Path, cells: Cells, rule: Rule) -> None:
     try:
         for path in draw_run(folder, cells, rule):
             print(f"curves:  {path}")
+        for line in omissions(cells, AXES):
+            print(f"curves:  {line}")
     except RunError as error:
         print(f"no curves: {error}")

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from experiments.analysis.cells import Cells
 from experiments.analysis.comparisons import Comparison
+from experiments.analysis.differences import Difference
 from experiments.analysis.estimates import Row as EstimateRow
 from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.summary import COLUMNS, Row
@@ -60,11 +61,13 @@ def _swept(rows: Sequence[Row]) -> list[str]:
 def summary_table(rows: Sequence[Row], rule: str) -> Table:
     """A row for each cell: accuracy in per cent by `rule` with its interval, by majority and pass@N, and its cost.
 
-    Counts of problems without an answer, and of failed ones, are shown where there are any.
+    Counts of problems without an answer, and of failed ones, are shown where there are any, and the number of problems
+    where cells differ in it.
     """
     swept = _swept(rows)
     rules = dict.fromkeys([rule, Rule.MAJORITY.value, ORACLE])
-    counts = [name for name in ("no_answer", "errors") if any(row[name] for row in rows)]
+    counts = ["problems"] * uneven(rows)
+    counts += [name for name in ("no_answer", "errors") if any(expected_count(row[name]) != "0" for row in rows)]
     headings = ["budget" if swept else "n", *(RULE_NAMES[name] if name == ORACLE else name for name in rules)]
     headings.insert(2, "interval")
     headings += [*(name.replace("_", " ") for name in counts), "tokens", "FLOPs"]
@@ -78,12 +81,22 @@ def summary_table(rows: Sequence[Row], rule: str) -> Table:
         shares = [percent(by_rule[name]["accuracy"]) if name in by_rule else "" for name in rules]
         shares.insert(1, _range(row["ci_low"], row["ci_high"]) if rule in by_rule else "")
         costs = [number(row["generated_tokens"]), number(row["flops"])]
-        table.add_row(searcher, limit, *shares, *(number(row[name]) for name in counts), *costs)
+        table.add_row(searcher, limit, *shares, *(expected_count(row[name]) for name in counts), *costs)
     return table
 
 
+def uneven(rows: Sequence[Row]) -> bool:
+    """Whether some cells have ended on fewer problems than others."""
+    return len({row["problems"] for row in rows}) > 1
+
+
+def expected_count(value: float) -> str:
+    """A count, to one decimal where it is an expected one."""
+    return number(value) if value == round(value) else f"{value:,.1f}".removesuffix(".0")
+
+
 def _range(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{100 * low:.0f}-{100 * high:.0f}"
+    return "" if low is None or high is None else f"{percent(low)}-{percent(high)}"
 
 
 # comparisons
@@ -92,19 +105,41 @@ def _range(low: float | None, high: float | None) -> str:
 def comparisons_table(
     rows: Sequence[Comparison], baseline: str, axis: Axis, n: float | None, rule: str, cells: Cells
 ) -> Table:
+    """A row for each comparison; counts of better and worse problems only where both sides were searched."""
     compute = axis.replace("_", " ")
     against = f"at equal {compute}" if n is None else f"of {n:g}; cost in {compute}"
     title = f"against {baseline} {against}; {rule}; {len(cells.problems)} problems, seed {listed(cells.seeds)}"
-    headings = ("N", "cost", "accuracy %", "difference", "95 % interval", "p", "better/worse", "verdict")
-    table = new_table(title, "searcher", *headings, left=("verdict",))
+    searched = any(row.better is not None for row in rows)
+    headings = ["N", "cost", "accuracy %", "difference", "95 % interval", "p", "verdict", "needed"]
+    headings[6:6] = ["better/worse"] * searched
+    table = new_table(f"{title}; {family(rows)}", "searcher", *headings, left=("verdict",))
     for row in rows:
-        difference = ["", "", "", ""]
-        if row.difference is not None and row.interval is not None:
-            difference = [percent(row.difference, "+"), spread(row.interval, "+"), f"{row.p_value:.3f}"]
-            difference.append(f"{row.better}/{row.worse}")
         cell = [row.cell.searcher, number(row.cell.scale), number(row.cell.cost), percent(row.cell.correct.mean())]
-        table.add_row(*cell, *difference, row.verdict)
+        counts = ["" if row.better is None else f"{row.better}/{row.worse}"] * searched
+        if (one := row.difference) is None:
+            table.add_row(*cell, "", "", "", *([""] * searched), row.verdict, "")
+            continue
+        estimate = [percent(one.mean, "+"), spread(one.interval, "+"), f"{row.p_value:.3f}"]
+        table.add_row(*cell, *estimate, *counts, row.verdict, "" if one.needed is None else number(one.needed))
     return table
+
+
+def family(rows: Sequence[Comparison]) -> str:
+    """How many comparisons were made, and what that does to the p-values."""
+    count = sum(row.difference is not None for row in rows)
+    return f"{count} comparison{'s' * (count != 1)}" + ", p adjusted for all of them (Holm)" * (count > 1)
+
+
+COMPARISON_NOTE = (
+    "intervals are not adjusted; needed: with so many problems a difference of that size would be told with "
+    "probability 0.8 if it were the only comparison"
+)
+
+
+def needed_words(difference: Difference) -> str:
+    """The problems needed to tell a difference of this size, as the end of a sentence."""
+    needed = difference.needed
+    return "" if needed is None else f"; about {number(needed)} problems would tell a difference of this size"
 
 
 # estimates
@@ -114,6 +149,8 @@ def estimates_table(rows: Sequence[EstimateRow], results: Sequence[Result]) -> T
     """A row for each k, in per cent; the CSV file has the intervals as well."""
     cells, n = Cells(results), max(len(result.samples or ()) for result in results)
     title = f"in %, of {n} independent samples of each of {len(cells.problems)} problems, seed {listed(cells.seeds)}"
+    if failed := sum(result.error is not None for result in results):
+        title += f"; {failed} of {len(results)} searches failed and count as wrong"
     names = list(dict.fromkeys(row.metric for row in rows))
     table = new_table(title, "k", *names)
     by_k = {(row.k, row.metric): row for row in rows}

@@ -9,22 +9,30 @@ from experiments.runs.results import Answer, CellKey, Result
 from search.answers.answers import Answers
 from search.answers.selection import Rule, Selection, allowed_rules, oracle
 from search.tree.cost import Ledger
+from search.tree.scores import Kind
 
 INDEPENDENT = "best_of_n"
 
 
 def imported(
-    by_problem: Sequence[Sequence[Solution]], n: int, searcher: str, selection: Selection, seed: int, answers: Answers
+    by_problem: Sequence[Sequence[Solution]],
+    n: int,
+    searcher: str,
+    selection: Selection,
+    seed: int,
+    kind: Kind,
+    answers: Answers,
 ) -> Iterator[Result]:
-    """A result for each problem, from its first n solutions. Raises ConfigError where the selection names a second
-    scorer, since nobody has judged these samples.
+    """A result for each problem, from its first n solutions, whose scores are of the kind.
+
+    Raises ConfigError where the selection names a second scorer, since nobody has judged these samples.
     """
     if selection.by is not None:
         raise ConfigError(f"selection.by={selection.by}: no second scorer has judged these samples; leave it out")
     for solutions in by_problem:
         first, gold = solutions[:n], solutions[0].answer
         unscored = any(solution.scores is None for solution in first)
-        tree = as_tree(first, {solution.id: solution.scores or () for solution in first})
+        tree = as_tree(first, {solution.id: solution.scores or () for solution in first}, kind)
         tree.answers = answers
         known = votes(tree, gold, selection, rules=[Rule.MAJORITY] if unscored else allowed_rules(tree))
         unknown = {rule.value: Answer(None, None) for rule in allowed_rules(tree)}
@@ -47,7 +55,8 @@ def imported(
 
 
 def problem_name(solution: Solution) -> str:
-    return solution.id.rpartition("/")[0]
+    """The problem's own id; the question where it has none."""
+    return solution.question if solution.problem is None else solution.problem
 
 
 def _ledger(solutions: Sequence[Solution]) -> Ledger:

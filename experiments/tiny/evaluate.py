@@ -14,8 +14,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from experiments.analysis.differences import gain
 from experiments.analysis.step_metrics import Judged, auc, up_to_first_error
-from experiments.analysis.uncertainty import interval
+from experiments.analysis.uncertainty import accuracy_interval
 from experiments.config.script import from_overrides
 from experiments.problems import arithmetic
 from experiments.problems.published import Bigbench
@@ -119,10 +120,10 @@ def gains(rows: dict[str, np.ndarray], title: str) -> Table:
     for column in ("answer", "accuracy", "95 % interval", "minus one sample", "minus majority"):
         table.add_column(column)
     for name, row in rows.items():
-        cells = [f"{row.mean():.3f}", "{:.3f} to {:.3f}".format(*interval(list(row)))]
+        cells = [f"{row.mean():.3f}", "{:.3f} to {:.3f}".format(*accuracy_interval(row))]
         for other in ("one sample", "majority"):
-            gain = row - rows[other]
-            cells.append(f"{gain.mean():+.3f} ({{:+.3f}} to {{:+.3f}})".format(*interval(list(gain))))
+            over = gain(row, rows[other])
+            cells.append(f"{over.mean:+.3f} ({over.interval.low:+.3f} to {over.interval.high:+.3f})")
         table.add_row(name, *cells)
     return table
 

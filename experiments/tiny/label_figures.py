@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.analysis.step_metrics import Judged, auc, best_threshold, step_f1, up_to_first_error
-from experiments.analysis.uncertainty import Interval, interval, interval_of
+from experiments.analysis.uncertainty import Interval, accuracy_interval, interval_of
 from experiments.tiny.evaluate import correct, judged
 from search import Reduction, Rule, Selection, Tree
 
@@ -35,7 +35,7 @@ def figures(kind: str, choosing: Sequence[Tree], trees: Sequence[Tree], n: int) 
     values = {
         "step F1": pooled(lambda solutions: step_f1(solutions, threshold).f1),
         "step AUC": pooled(lambda solutions: auc(*up_to_first_error(solutions))),
-        f"prm@{n}": (float(np.mean(best)), interval(best)),
+        f"prm@{n}": (float(np.mean(best)), accuracy_interval(best)),
     }
     return Figures(kind, threshold, values)
 

@@ -124,7 +124,7 @@ def test_the_command_writes_both_files(results: list[Result], tmp_path: Path, ca
     assert capsys.readouterr().out.split() == [str(tmp_path / "mine.png"), str(tmp_path / "mine.svg")]
     assert (tmp_path / "mine.png").read_bytes()[:4] == b"\x89PNG"
     text = " ".join(ElementTree.parse(tmp_path / "mine.svg").getroot().itertext())
-    assert "12 problems, seed 0; answers by highest score; bands: 95 % bootstrap over problems" in text
+    assert "12 problems, seed 0; answers by highest score; bands: 95 % intervals (Wilson) over problems" in text
 
 
 @pytest.mark.parametrize("line", ["{", "[]", json.dumps({"problem": "p"})])

@@ -11,6 +11,7 @@ import pytest
 
 from experiments.runs.results import read_results
 from tests.command_line import run
+from tests.results import sampled, write_results
 
 RUNS = Path(__file__).parents[3] / "shared" / "data" / "search_and_learn_runs"
 real = pytest.mark.skipif(not RUNS.exists(), reason=f"{RUNS} is not there: real Llama runs to read")
@@ -42,6 +43,28 @@ def test_samples_from_elsewhere_become_a_run(tmp_path: Path):
     assert result.selections["best"] == ("1", 1.0)
     assert [sample.score for sample in result.samples or ()] == [0.9, 0.8, 0.2, 0.99]
     assert result.ledger.generated_tokens is None and result.ledger.samples == 4
+
+
+def test_problems_of_the_same_text_stay_two(tmp_path: Path):
+    """With ids and gold answers of their own; both are graded by their own."""
+    rows = [problem(unique_id=name, answer=gold) for name, gold in (("a", "1"), ("b", "2"))]
+    one, other = read_results(imported(tmp_path, *rows))
+    assert [one.problem, other.problem] == ["a", "b"]
+    rights = [[sample.right for sample in result.samples or ()] for result in (one, other)]
+    assert rights == [[True, False, True, False], [False, True, False, False]]
+
+
+def test_completions_without_scores_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    imported(tmp_path, problem(), problem(unique_id="v", scores=[[0.5, 0.9], None, [0.5], [0.99]]))
+    assert "2 of 8 completions have no score for each step" in capsys.readouterr().out
+
+
+def test_failed_searches_are_counted_in_the_title(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    failed = sampled(3, 0.5, seed=1)
+    failed = replace(failed, samples=None, selections={}, oracle=None, error="E: x")
+    write_results(tmp_path, [*(sampled(p, 0.5) for p in range(3)), failed])
+    assert run("estimate", f"run={tmp_path}", "k=[1]") == 0
+    assert "4 problems, seed 1; 1 of 4 searches failed and count as wrong" in " ".join(capsys.readouterr().out.split())
 
 
 def test_estimates_by_hand(tmp_path: Path):

@@ -9,6 +9,7 @@ import pytest
 
 from experiments.errors import RunError
 from experiments.problems.solution import Solution, as_steps
+from experiments.runs.results import read_results
 from experiments.runs.scoring import score_all
 from scorers.checks import Checks
 from tests.command_line import run
@@ -101,9 +102,53 @@ def test_stored_scores_are_judged_and_what_has_none_is_counted(
         and rules["majority"] == 0
         and rules["weighted"] == 1
     )
-    write_lines(tmp_path / "stored.jsonl", [row | {"scores": [[0.9, 7], *scores[1:]]}])
-    assert run(*words, "out=other") == 0
-    assert "1 solutions could not be scored and are left out; the first, 1/0: ScoreError" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_the_kind_of_stored_scores_does_not_allow_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """With file, line and value, in `judge` and in `import`; a scorer of its own needs no stored scores."""
+    monkeypatch.chdir(tmp_path)
+    row = {"problem": "q", "answer": "1", "completions": [f"x\n\n\\boxed{{{n}}}" for n in (1, 2)]}
+    nan = float("nan")
+    for kind, scores, told in [
+        ("correctness", [[0.9, 7], [0.5, 0.5]], "a score is 7, and data.kind=correctness allows 0 to 1"),
+        ("value", [[0.9, 0.9], [-0.5, 0.5]], "line 2, completion 2: a score is -0.5"),
+        ("additive", [[0.9, nan], [0.5, 0.5]], "a score is nan"),
+        ("additive", [[0.9, "x"], [0.5, 0.5]], "the scores are [0.9, 'x'], not a list of numbers"),
+        ("correctness", [0.9, 0.7], "the score is one number, 0.9, and data.kind=correctness has one a step"),
+        ("correctness", [[0.9], [0.7]], "line 2, completion 1: 1 scores for 2 steps, and no completion of the file"),
+        ("outcome", [[0.9, 0.1], [0.7, 0.2]], "2 scores, and data.kind=outcome has one"),
+        ("ranking", [[0.9, 0.1], [0.7, 0.2]], "data.kind=ranking orders siblings only"),
+    ]:
+        (tmp_path / "stored.jsonl").write_text("\n" + json.dumps(row | {"scores": scores}) + "\n")
+        words = ["data=completions", "data.path=stored.jsonl", f"data.kind={kind}"]
+        assert run("judge", *words, "stored=true", "out=run") == run("import", *words, "out=other") == 2
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == 2 and all(told in line for line in said), (kind, scores, said)
+        assert kind == "ranking" or all("stored.jsonl, line 2, completion" in line for line in said)
+        assert not Path("run").exists() and not Path("other").exists()
+        assert run("judge", *words, "scorer=checks", f"out=scored-{kind}-{len(told)}") == 0
+        capsys.readouterr()
+    assert run("judge", "data=labelled", "stored=true") == 2
+    assert "stored=true: only data=completions holds scores" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("kind", "scores"), [("additive", [[-3.0, -0.5], [1.0, 2.5]]), ("outcome", [-2.5, 4.0]), ("outcome", [[-2], [4]])]
+)
+def test_stored_scores_of_every_kind_are_used(kind: str, scores: list[Any], tmp_path: Path):
+    """The second of two completions is right and scores higher, by numbers that are no probabilities."""
+    row = {"problem": "q", "answer": "1", "completions": [f"x\n\n\\boxed{{{n}}}" for n in (2, 1)], "scores": scores}
+    words = ["data=completions", f"data.path={write_lines(tmp_path / 'a.jsonl', [row] * 2)}", f"data.kind={kind}"]
+    assert run("judge", *words, "stored=true", f"out={tmp_path / 'judged'}") == 0
+    found = json.loads((tmp_path / "judged" / "summary.json").read_text())
+    assert found["errors"] == 0 and found["answers"]["accuracy"]["best"]["mean"] == 1
+    assert run("import", *words, f"out={tmp_path / 'imported'}") == 0
+    for result in read_results(tmp_path / "imported"):
+        assert result.correct("best") == result.correct("weighted") == 1
 
 
 def test_another_runs_folder_is_refused(labelled: Path, capsys: pytest.CaptureFixture[str]):

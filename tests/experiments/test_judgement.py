@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from experiments.analysis.biases import biases
-from experiments.analysis.judgement import DIMENSIONS, Threshold, choose, judgement
+from experiments.analysis.judgement import DIMENSIONS, Threshold, choose, f1_interval, judgement
 from experiments.analysis.step_metrics import (
+    FirstErrors,
     Judged,
     Steps,
     best_threshold,
@@ -18,8 +19,9 @@ from experiments.analysis.step_metrics import (
     prm_score,
     step_f1,
 )
+from experiments.problems.json_lines import ProblemError
 from experiments.problems.labelled import Labelled
-from experiments.problems.solution import Solution, as_tree
+from experiments.problems.solution import Solution, as_tree, by_problem
 from experiments.reports.judgement_picture import draw
 from search import Kind, Reduction
 from tests.results import write_lines
@@ -46,9 +48,53 @@ def test_calibration_of_a_scorer_that_is_sure_and_half_right():
 
 def test_the_threshold_is_chosen_on_the_first_group():
     judged = {"a": [Judged([0.3], [False]), Judged([0.4], [True])], "b": [Judged([0.5], [True])]}
-    value, source = choose(judged)
+    value, source = choose(judged, Kind.CORRECTNESS)
     assert 0.3 < value <= 0.4 and source == "chosen on a"
-    assert choose({"a": judged["a"]}) == (0.5, "default")
+    assert choose({"a": judged["a"]}, Kind.CORRECTNESS) == (0.5, "default")
+
+
+def test_the_default_threshold_is_that_of_the_kind():
+    """A perfect additive scorer on a single subset, where no threshold is chosen."""
+    held = [solution("a", [True, True]), solution("b", [True, False])]
+    scores = {"a": [0.1, 0.2], "b": [0.3, -0.4]}
+    found = judgement(held, scores, 0, Kind.ADDITIVE, None)
+    assert found.threshold == (0, "default") and found.groups[0].f1.f1 == 1
+    assert judgement(held, scores, 0, Kind.CORRECTNESS, None).threshold == (0.5, "default")
+
+
+def test_the_interval_of_f1_resamples_problems():
+    """50 problems of 16 solutions that are all alike say no more than 50 problems of one; each alone says too much."""
+    rng = np.random.default_rng(0)
+    right, hit = rng.random(50) < 0.5, rng.random(50) < 0.7
+    one = FirstErrors(right, hit, np.ones(50, dtype=bool))
+    alike = FirstErrors(*(np.repeat(array, 16) for array in one))
+    single = f1_interval(one, range(50))
+    assert f1_interval(alike, list(np.repeat(range(50), 16))) == pytest.approx(single)
+    low, high = f1_interval(alike, range(800))
+    assert high - low < (single.high - single.low) / 3
+
+
+def test_a_scorer_without_a_mistake_has_an_interval():
+    """Ten right and ten wrong solutions: 0.7225 is the low end of Wilson's interval of 10 of 10."""
+    errors = FirstErrors(np.arange(20) < 10, np.ones(20, dtype=bool), np.ones(20, dtype=bool))
+    assert f1_interval(errors, range(20)) == (pytest.approx(0.7225, abs=1e-4), 1)
+
+
+def test_problems_of_the_same_text_stay_apart():
+    """Two problems with one question and two gold answers, and two with ids; an id with two gold answers is refused."""
+
+    def sample(name: str, answer: str, gold: str, problem: str | None = None) -> Solution:
+        text = rf"\boxed{{{answer}}}"
+        return Solution(name, "all", "q", (text,), (None,), answer=gold, problem=problem)
+
+    held = [sample("a", "1", "1"), sample("b", "1", "2"), sample("c", "1", "1"), sample("d", "1", "2")]
+    assert [[one.id for one in same] for same in by_problem(held)] == [["a", "c"], ["b", "d"]]
+    found = judgement(held, {s.id: [0.5] for s in held}, 0, Kind.CORRECTNESS, None).answers
+    assert found is not None and found.correct["best"].tolist() == [1, 0]
+    named = [sample("a", "1", "1", "x"), sample("b", "1", "1", "y")]
+    assert len(by_problem(named)) == 2
+    with pytest.raises(ProblemError, match="problem x has two questions or gold answers"):
+        by_problem([*named, sample("c", "1", "2", "x")])
 
 
 def test_scores_of_any_scale_have_a_best_threshold():

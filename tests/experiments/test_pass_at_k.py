@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from itertools import combinations
-from math import ceil, comb
+from math import comb
 
 import numpy as np
 import pytest
@@ -84,7 +84,7 @@ def test_exact_figures_are_those_of_all_subsets(samples: Samples, k: int, share:
 
     assert pass_at_k(n, c, k) == pytest.approx(of_hits(lambda hits: hits > 0))
     assert g_pass_at_k(n, c, k, share) == pytest.approx(of_hits(lambda hits: hits >= max(1, share * k)))
-    area = of_hits(lambda hits: 2 / k * max(0, hits - ceil(k / 2)))
+    area = of_hits(lambda hits: 2 / k * max(0, hits - k / 2))
     assert mean_g_pass_at_k(n, c, k) == pytest.approx(area), "every share above a half that is reached"
     assert best_at_k(samples, k) == pytest.approx(of_subsets(n, k, best(samples)))
 
@@ -120,6 +120,7 @@ def test_more_samples_never_pass_less_often(n: int, data: st.DataObject):
 
 def test_mg_pass_is_twice_the_area_from_a_half_to_one():
     assert mean_g_pass_at_k(10, 10, 4) == pytest.approx(1.0), "always right: two shares above a half, each 1"
+    assert [mean_g_pass_at_k(10, 10, k) for k in range(1, 10)] == pytest.approx([1.0] * 9), "also of an odd number"
     assert mean_g_pass_at_k(10, 0, 4) == 0
     expected = 2 / 4 * (g_pass_at_k(10, 7, 4, 0.75) + g_pass_at_k(10, 7, 4, 1.0))
     assert mean_g_pass_at_k(10, 7, 4) == pytest.approx(expected)

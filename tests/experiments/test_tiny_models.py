@@ -9,11 +9,10 @@ import asyncio
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from experiments.analysis.differences import gain
 from experiments.analysis.step_metrics import auc, up_to_first_error
-from experiments.analysis.uncertainty import interval
 from experiments.tiny.evaluate import Knobs, accuracies, best_of_n, judged
 from policies.engines.models import SHIPPED
 from search import Tree
@@ -54,5 +53,4 @@ def test_the_prm_tells_right_steps_from_wrong_ones(trees: list[Tree]):
 def test_the_prm_repairs_what_one_sample_gets_wrong(trees: list[Tree]):
     rows = accuracies(trees)
     for other in ("one sample", "majority") if len(trees) >= 200 else ("one sample",):  # 100 are too few for the other
-        gain: np.ndarray = rows["best by min"] - rows[other]
-        assert interval(list(gain)).low > 0, f"over {other}"
+        assert gain(rows["best by min"], rows[other]).interval.low > 0, f"over {other}"

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from experiments.analysis.baseline import Cell
 from experiments.analysis.cells import Cells
-from experiments.analysis.comparisons import Cell, Comparison, comparisons
+from experiments.analysis.comparisons import Comparison, comparisons
 from experiments.analysis.curves import chart
+from experiments.analysis.differences import Difference
 from experiments.analysis.uncertainty import Interval
 from experiments.commands.report import atomic_file
 from experiments.reports.page.figures import AXES, curves
@@ -154,20 +156,22 @@ def test_errors_are_listed_with_a_link(tmp_path: Path):
 
 def test_a_comparison_becomes_a_sentence():
     cells: Any = {"searcher": "mcts", "scale": 16, "cost": 2512.0, "correct": None}
-    better = Comparison(Cell(**cells), 0.037, Interval(0.009, 0.065), 0.009, 3, 1)
+    difference = Difference(0.037, Interval(0.009, 0.065), 0.003, 240)
+    better = Comparison(Cell(**cells), difference, 0.009, 3, 1)
     assert sentence(better, "Best-of-N", "N", 300, "generated tokens") == (
         "At the generated tokens that MCTS uses at N = 16 (2,512 a problem), its accuracy is 3.7 percentage points "
         "higher than that of Best-of-N (95 % interval 0.9 to 6.5, p = 0.009, 300 problems): better."
     )
-    unsure = better._replace(
-        difference=-0.01, interval=better.interval and better.interval._replace(low=-0.05, high=0.03)
-    )
+    unsure = better._replace(difference=Difference(-0.01, Interval(-0.05, 0.03), 0.3, 1234), p_value=0.6)
     assert sentence(unsure, "Best-of-N", "N", 300) == (
         "At N = 16, the accuracy of MCTS is 1.0 percentage points lower than that of Best-of-N (95 % interval "
-        "-3.0 to 5.0, p = 0.009, 300 problems): this run cannot tell which is better."
+        "-3.0 to 5.0, p = 0.600, 300 problems): this run cannot tell which is better; about 1,234 problems would tell "
+        "a difference of this size."
     )
     alone = sentence(Comparison(Cell(**cells)), "Best-of-N", "N", 300, "FLOPs")
     assert alone.endswith("outside the range of Best-of-N: no comparison.")
+    unknown = sentence(Comparison(Cell(**{**cells, "cost": None})), "Best-of-N", "N", 300, "FLOPs")
+    assert unknown == "The FLOPs of MCTS at N = 16 are not known for every search: no comparison."
 
 
 def test_every_comparison_is_said(tmp_path: Path):
@@ -176,6 +180,7 @@ def test_every_comparison_is_said(tmp_path: Path):
     found = comparisons(Cells.of(read_results(folder)).complete(), "best_of_n", Axis.GENERATED_TOKENS, "majority")
     for one in found:
         assert sentence(one, "Best-of-N", "N", 12, "generated tokens") in page
+    assert "1 comparison. The intervals are not adjusted." in page
     assert "Nothing to compare: baseline=mcts: not in this run" in made(folder, "baseline=mcts")
 
 

@@ -2,9 +2,9 @@
 
 A table each for the strong and the weak PRM, over all seeds that ran. `runs=[a,b,c]` makes one of other sweeps, for
 example on vLLM; Best-of-N must be in one of them. Each searcher is compared with Best-of-N at the same mean cost,
-problem by problem, as `stepsearch compare` does; differences are in points, with 95 % intervals over problems. A run
-that is not yet complete is shown on the problems that have ended in all its cells. `picture=docs/bigbench` draws the
-strong PRM's searchers, Again with REBASE, into docs/bigbench.png and .svg.
+problem by problem, as `stepsearch compare` does; differences are in points, with 95 % intervals over problems, not
+adjusted for their number. A run that is not yet complete is shown on the problems that have ended in all its cells.
+`picture=docs/bigbench` draws the strong PRM's searchers, Again with REBASE, into docs/bigbench.png and .svg.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from experiments.analysis.cells import Cells, correct_by_problem, mean
 from experiments.analysis.comparisons import Comparison, comparisons
-from experiments.analysis.uncertainty import interval
+from experiments.analysis.uncertainty import accuracy_interval
 from experiments.benchmarks.frozen.__main__ import SWEEPS
 from experiments.config.script import from_overrides
 from experiments.errors import RunError
@@ -119,7 +119,7 @@ def _row(name: str, key: CellKey, searches: Sequence[Result], gains: Iterable[st
     shares = [f"{100 * sum(numbers) / len(numbers):.1f}" if numbers else "" for numbers in right.values()]
     for place, rule in enumerate(RULES):
         if right[rule]:
-            shares[place] += f" ({' to '.join(f'{100 * end:.0f}' for end in interval(right[rule]))})"
+            shares[place] += f" ({' to '.join(f'{100 * end:.0f}' for end in accuracy_interval(right[rule]))})"
     tokens = mean([search.ledger.generated_tokens for search in searches]) or 0
     flops = mean([search.ledger.flops for search in searches])
     costs = [f"{tokens:,.0f}", "" if flops is None else f"{flops / 1e9:.1f}"]
@@ -129,10 +129,10 @@ def _row(name: str, key: CellKey, searches: Sequence[Result], gains: Iterable[st
 def _gain(row: Comparison | None) -> str:
     if row is None:
         return ""
-    if row.difference is None or row.interval is None:
-        return "beyond Best-of-N's"
-    low, high = row.interval
-    return f"{100 * row.difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    if row.difference is None:
+        return "beyond Best-of-N's" if row.cell.cost is not None else "unknown cost"
+    low, high = row.difference.interval
+    return f"{100 * row.difference.mean:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.summary import Row
 from experiments.errors import RunError
 from experiments.reports.curves import LOOKS
+from experiments.reports.tables import expected_count, spread, uneven
 from experiments.runs.axes import AXIS_COST, LABELS
 from experiments.runs.results import ORACLE
 from experiments.terminal import number, percent
@@ -87,7 +88,8 @@ def headings(rows: Sequence[Row]) -> list[str]:
 def _counts(rows: Sequence[Row]) -> dict[str, str]:
     """The counts that some row has, with their headings."""
     names = {"no_answer": "no answer", "errors": "errors", "distinct_answers": "distinct answers"}
-    return {name: heading for name, heading in names.items() if any(row[name] for row in rows)}
+    shown = {name: heading for name, heading in names.items() if any(row[name] for row in rows)}
+    return {"problems": "problems", **shown} if uneven(rows) else shown
 
 
 def tables(rows: Sequence[Row], rules: Sequence[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -98,7 +100,7 @@ def tables(rows: Sequence[Row], rules: Sequence[str]) -> Iterator[tuple[str, lis
         before = None
         for row in (row for row in rows if row["selection"] == rule):
             texts = [_scale(row), percent(row["accuracy"]), _interval(row), percent(best.get(_cell(row)))]
-            counts = [_known(row[name]) for name in _counts(rows)]
+            counts = [_count(name, row[name]) for name in _counts(rows)]
             costs = [_known(cost(_ledger(row))) for cost in AXIS_COST.values()]
             table.append(
                 {"label": label(row["searcher"]), "first": row["searcher"] != before, "cells": texts + counts + costs}
@@ -124,5 +126,10 @@ def _known(value: float | None) -> str:
     return "–" if value is None else number(value)
 
 
+def _count(name: str, value: float | None) -> str:
+    """Searches as a count, different answers as a mean."""
+    return _known(value) if value is None or name.startswith("distinct") else expected_count(value)
+
+
 def _interval(row: Row) -> str:
-    return "–" if row["ci_low"] is None else f"{100 * row['ci_low']:.0f} to {100 * row['ci_high']:.0f}"
+    return "–" if row["ci_low"] is None else spread((row["ci_low"], row["ci_high"]))

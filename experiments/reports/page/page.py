@@ -9,6 +9,7 @@ from rich.console import Console
 
 from experiments.analysis.cells import Cells
 from experiments.analysis.curves import SCALE
+from experiments.analysis.left_out import left_out
 from experiments.analysis.summary import summarise
 from experiments.config.registry import stored
 from experiments.errors import RunError
@@ -59,6 +60,7 @@ def page(folder: Path, results: Sequence[Result], baseline: str, trees: bool) ->
         axes=axes,
         nothing=nothing,
         caption=_caption(complete),
+        notes=left_out(cells, complete) if complete.results else [],
         comparisons=list(in_words(complete, baseline, rules, knob)),
         headings=headings(rows),
         tables=list(tables(rows, rules)),
@@ -147,9 +149,12 @@ def _subtitle(cells: Cells) -> str:
 
 def _caption(cells: Cells) -> str:
     problems = len(cells.problems)
-    earlier = " Thin lines: accuracy if the largest run had ended earlier."
+    earlier = (
+        " Thin lines: accuracy if the largest run had been cut earlier; a cut search completes nothing, and with "
+        "several requests in flight the lines are approximate."
+    )
     return (
-        f"{problems:,} problem{'s' * (problems != 1)} that ended in every cell. Bands are 95 % intervals, by bootstrap "
+        f"{problems:,} problem{'s' * (problems != 1)} that ended in every cell. Bands are 95 % intervals (Wilson) "
         "over problems." + earlier * any(result.anytime for result in cells.results)
     )
 

@@ -4,27 +4,29 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from experiments.analysis.cells import Cells
-from experiments.analysis.comparisons import Comparison, comparisons
+from experiments.analysis.comparisons import Comparison, at_equal_scale, comparisons
 from experiments.analysis.curves import SCALE
+from experiments.analysis.left_out import unknown_costs
 from experiments.errors import RunError
 from experiments.reports.page.figures import label
+from experiments.reports.tables import family, needed_words
 from experiments.runs.axes import AXIS_COST, LABELS, Axis
-from experiments.runs.grid import GREEDY
 from experiments.terminal import number
 
 
 def in_words(cells: Cells, baseline: str, rules: Sequence[str], knob: str) -> Iterator[dict[str, Any]]:
-    """A group for each rule and axis: its sentences, or why there are none.
+    """A group for each rule and axis: its sentences, or why there are none, and a note on all of them.
 
     `cells` are complete; `knob` is the name of the searchers' scale: N, or a budget.
     """
     for rule in rules:
-        for axis in AXIS_COST:
-            compute = LABELS[Axis(axis)].partition(",")[0]
-            compared = _compared(lambda axis=axis, rule=rule: comparisons(cells, baseline, Axis(axis), rule))
-            yield {"rule": rule, "axis": str(axis)} | _sentences(compared, baseline, knob, len(cells.problems), compute)
-        compared = _compared(lambda rule=rule: _at_equal_scale(cells, baseline, rule))
-        yield {"rule": rule, "axis": SCALE} | _sentences(compared, baseline, knob, len(cells.problems))
+        for axis in map(Axis, AXIS_COST):
+            compute = LABELS[axis].partition(",")[0]
+            compared = _compared(lambda axis=axis, rule=rule: comparisons(cells, baseline, axis, rule))
+            group = _sentences(compared, baseline, knob, len(cells.problems), compute)
+            yield {"rule": rule, "axis": str(axis), **group, "unknown": unknown_costs(cells, axis)}
+        compared = _compared(lambda rule=rule: at_equal_scale(cells, baseline, rule))
+        yield {"rule": rule, "axis": SCALE, **_sentences(compared, baseline, knob, len(cells.problems)), "unknown": []}
 
 
 def _compared(compare: Callable[[], list[Comparison]]) -> list[Comparison] | str:
@@ -36,34 +38,28 @@ def _compared(compare: Callable[[], list[Comparison]]) -> list[Comparison] | str
 
 def _sentences(compared: list[Comparison] | str, baseline: str, *names: Any) -> dict[str, Any]:
     if isinstance(compared, str):
-        return {"sentences": [], "nothing": compared}
+        return {"sentences": [], "nothing": compared, "family": ""}
     sentences = [{"verdict": one.verdict, "text": sentence(one, label(baseline), *names)} for one in compared]
-    return {"sentences": sentences, "nothing": None}
-
-
-def _at_equal_scale(cells: Cells, baseline: str, rule: str) -> list[Comparison]:
-    """Every cell of the others against the baseline's cell of the same N, or budget."""
-    scales = sorted({key.scale for key in cells.by_key if key.searcher == baseline})
-    compared: list[Comparison] = []
-    for n in scales or [1.0]:
-        same = cells.only(lambda key, n=n: key.searcher != GREEDY and key.scale == n)
-        compared += comparisons(same, baseline, Axis.GENERATED_TOKENS, rule, n)
-    return compared
+    return {"sentences": sentences, "nothing": None, "family": family(compared)}
 
 
 def sentence(one: Comparison, baseline: str, knob: str, problems: int, compute: str | None = None) -> str:
     """A comparison as a sentence. `compute` names the cost that both have in common; None: they have the same N."""
     name, size = label(one.cell.searcher), f"{knob} = {number(one.cell.scale)}"
+    if one.cell.cost is None and one.difference is None:
+        return f"The {compute} of {name} at {size} are not known for every search: no comparison."
     cost = f"{number(one.cell.cost)} a problem"
-    if one.difference is None or one.interval is None:
+    if (difference := one.difference) is None:
         return f"The {compute} of {name} at {size} ({cost}) are outside the range of {baseline}: no comparison."
     start = f"At {size}" if compute is None else f"At the {compute} that {name} uses at {size} ({cost})"
     accuracy = f"the accuracy of {name}" if compute is None else "its accuracy"
-    low, high = sorted(100 * end * (1 if one.difference >= 0 else -1) for end in one.interval)
+    low, high = sorted(100 * end * (1 if difference.mean >= 0 else -1) for end in difference.interval)
     chance = "p < 0.001" if (one.p_value or 0) < 0.0005 else f"p = {one.p_value:.3f}"
-    points = 100 * abs(one.difference)
-    side = "higher" if one.difference >= 0 else "lower"
-    verdict = "this run cannot tell which is better" if one.verdict == "cannot tell" else one.verdict
+    points = 100 * abs(difference.mean)
+    side = "higher" if difference.mean >= 0 else "lower"
+    verdict = one.verdict
+    if verdict == "cannot tell":
+        verdict = f"this run cannot tell which is better{needed_words(difference)}"
     return (
         f"{start}, {accuracy} is {points:.1f} percentage points {side} than that of {baseline} (95 % "
         f"interval {low:.1f} to {high:.1f}, {chance}, {problems} problems): {verdict}."
