@@ -59,6 +59,8 @@ class Writing:
     """ends a step"""
     system_prompt: str = SYSTEM_PROMPT
     """dropped by chat templates that have none"""
+    ends_at_box: bool = True
+    """a solution ends with the step that holds a complete \\boxed{}; false under another answer= than boxed"""
 
     hottest: ClassVar[float] = 10  # the highest temperature that the engine takes
 
@@ -70,7 +72,7 @@ class Writing:
 
     @property
     def limits(self) -> Limits:
-        return Limits(self.max_steps, self.max_step_tokens, self.max_tokens)
+        return Limits(self.max_steps, self.max_step_tokens, self.max_tokens, self.ends_at_box)
 
     @property
     def boundary(self) -> Boundary:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
 from search.account import Account
+from search.answers.answers import Answers
 from search.errors import KnobError
 from search.grow import Grower
 from search.judge import Judge
@@ -55,6 +56,7 @@ async def solve(
     *,
     tree: Tree | None = None,
     second: Scorer | None = None,
+    answers: Answers | None = None,
 ) -> Tree:
     """Searches one question and returns the tree it grew; `Selection` reads the answer off it.
 
@@ -63,12 +65,14 @@ async def solve(
     when the search is cancelled. Raises ValueError where that tree is of another question or seed.
 
     Once the search has ended, by itself or at its budget, `second` judges its finished leaves, and
-    `Selection(by="second")` chooses by it. The search's ledger is charged for that, on top of the budget.
+    `Selection(by="second")` chooses by it. The search's ledger is charged for that, on top of the budget. `answers`
+    says how answers are read from solutions and compared.
     """
     tree = tree or Tree(question, seed or 0)
     if tree.question != question or seed not in (None, tree.seed):
         raise ValueError(f"the tree is of {tree.question!r} with seed {tree.seed}, not of {question!r} with {seed}")
     tree.kind, tree.budget = scorer.kind, budget or Budget()
+    tree.answers = answers or tree.answers
     grow = Grower(tree, policy, scorer, getattr(searcher, "reduction", None))
     named = search_id.set(uuid4().hex)
     try:
@@ -141,6 +145,8 @@ class Job:
     """how random draws are keyed (`Tree.draws`)"""
     second: Scorer | None = None
     """judges the finished leaves once the search has ended"""
+    answers: Answers | None = None
+    """how answers are read and compared"""
 
 
 class Solved(NamedTuple):
@@ -171,7 +177,16 @@ async def _run(job: Job) -> Solved:
     try:
         if not job.question.strip():
             raise ValueError("the question is empty")
-        await solve(job.question, job.searcher, job.policy, job.scorer, job.budget, tree=tree, second=job.second)
+        await solve(
+            job.question,
+            job.searcher,
+            job.policy,
+            job.scorer,
+            job.budget,
+            tree=tree,
+            second=job.second,
+            answers=job.answers,
+        )
     except Exception as error:
         return Solved(job, tree, error)
     return Solved(job, tree, None)

@@ -7,6 +7,8 @@ import numpy as np
 
 from experiments.analysis.best_of_n import is_right
 from experiments.problems.solution import Solution
+from search.answers.answers import DEFAULT
+from search.answers.answers import Answers as Reading
 
 PLACES = 10  # bins of the lowest score's position
 
@@ -26,9 +28,11 @@ class Biases(NamedTuple):
     lowest: np.ndarray
 
 
-def biases(solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]], threshold: float) -> Biases:
+def biases(
+    solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]], threshold: float, reading: Reading = DEFAULT
+) -> Biases:
     scored = [solution for solution in solutions if solution.id in scores]
-    right = [s for s in scored if (s.answer is not None or s.answer_right is not None) and is_right(s)]
+    right = [s for s in scored if (s.answer is not None or s.answer_right is not None) and is_right(s, reading)]
     flawed = [s for s in right if False in s.right]
     places = [_lowest(scores[s.id]) for s in scored if len(s.steps) > 1]
     histogram = np.sum([_binned(shares) for shares in places], axis=0) / max(1, len(places))

@@ -52,22 +52,22 @@ def health(problems: Iterable[Scored]) -> Health | None:
 
 
 def _slope(gaps: Sequence[np.ndarray]) -> tuple[float, Interval | None]:
-    """By bisection: the gradient falls with b. The interval is None where right and wrong samples are separated."""
+    """By bisection: the gradient falls with b. Where no right sample is below a wrong one, or none above, no finite
+    slope is the best: it is then the end of its range, without an interval.
+    """
     every = np.concatenate(gaps)
+    if every.min() >= 0 or every.max() <= 0:
+        return (_STEEPEST if every.max() > 0 else -_STEEPEST), None
     share = np.concatenate([np.full(len(gap), 1 / len(gap)) for gap in gaps])  # of its problem
     low, high = -_STEEPEST, _STEEPEST
     while high - low > 1e-6:
         middle = (low + high) / 2
         low, high = (middle, high) if share @ (every * _missed(middle * every)) > 0 else (low, middle)
     slope = (low + high) / 2
-    if abs(slope) > _STEEPEST - 1e-3:
-        return slope, None
     missed = _missed(slope * every)
     starts = np.cumsum([0, *map(len, gaps[:-1])])
     gradients = np.add.reduceat(share * every * missed, starts)
     curvature = float(np.sum(share * every**2 * missed * (1 - missed)))
-    if not curvature > 0:  # so steep that its change underflows: right and wrong are separated in every problem
-        return slope, None
     spread = Z * float(np.sqrt(np.sum(gradients**2))) / curvature
     return slope, Interval(slope - spread, slope + spread)
 

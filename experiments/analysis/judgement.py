@@ -26,6 +26,8 @@ from experiments.analysis.step_metrics import (
 )
 from experiments.analysis.uncertainty import Interval, accuracy_interval, interval_of
 from experiments.problems.solution import Solution
+from search.answers.answers import DEFAULT
+from search.answers.answers import Answers as Reading
 from search.tree.scores import Kind, Reduction, reduce, reduction_for
 
 
@@ -86,6 +88,7 @@ def judgement(
     kind: Kind,
     given: Threshold | None,
     reduction: Reduction | None = None,
+    reading: Reading = DEFAULT,
 ) -> Judgement:
     """`given` None: the threshold is chosen on the first group. `reduction` None is the kind's own."""
     groups: dict[str, list[Solution]] = {}
@@ -111,14 +114,18 @@ def judgement(
         average_f1=average if average == average else None,
         curve=curve,
         calibration_error=calibration_error(curve) if curve else None,
-        answers=answers(solutions, scores, kind, reduction_for(kind, reduction)),
-        biases=biases(solutions, scores if stepwise else {}, threshold.value),
-        health=health(_scored(solutions, scores, kind, reduction_for(kind, reduction))),
+        answers=answers(solutions, scores, kind, reduction_for(kind, reduction), reading),
+        biases=biases(solutions, scores if stepwise else {}, threshold.value, reading),
+        health=health(_scored(solutions, scores, kind, reduction_for(kind, reduction), reading)),
     )
 
 
 def _scored(
-    solutions: Sequence[Solution], scores: Mapping[str, Sequence[float]], kind: Kind, reduction: Reduction
+    solutions: Sequence[Solution],
+    scores: Mapping[str, Sequence[float]],
+    kind: Kind,
+    reduction: Reduction,
+    reading: Reading,
 ) -> list[Scored]:
     """Of each problem, the solutions whose correctness is known; none where scores are no probabilities."""
     if kind not in (Kind.CORRECTNESS, Kind.VALUE):
@@ -126,7 +133,7 @@ def _scored(
     rows: dict[tuple[str | None, ...], list[tuple[float, bool]]] = {}
     for one in solutions:
         if one.answer is not None or one.answer_right is not None:
-            rows.setdefault(one.identity, []).append((reduce(scores[one.id], reduction), is_right(one)))
+            rows.setdefault(one.identity, []).append((reduce(scores[one.id], reduction), is_right(one, reading)))
     return [Scored(np.array([s for s, _ in of]), np.array([right for _, right in of])) for of in rows.values()]
 
 

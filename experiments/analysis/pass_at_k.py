@@ -89,16 +89,26 @@ def vote_at_k(samples: Samples, weight: np.ndarray, k: int, draws: int, rng: np.
 
 def _voted(samples: Samples, weight: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """Correctness of the answer that each subset votes for, [draws]; `drawn` is [draws, n], which samples are in it."""
-    groups, first = np.unique(samples.group, return_index=True)
-    first = first[groups >= 0]
-    member = samples.group[:, None] == groups[groups >= 0]  # [n, G]
+    groups = np.unique(samples.group[samples.group >= 0])
+    member = samples.group[:, None] == groups  # [n, G]
     totals = drawn @ (member * weight[:, None])
     totals[~(drawn @ member)] = -np.inf
-    if not len(first):
+    if not len(groups):
         return np.zeros(len(drawn))
     most = totals.max(1, keepdims=True)
     winners = (totals >= most - 1e-10 * np.abs(most)) & np.isfinite(totals)
-    return winners @ samples.right[first] / np.maximum(winners.sum(1), 1)
+    right = np.stack([_first_right(samples.right, drawn, np.flatnonzero(of)) for of in member.T], axis=1)
+    return np.where(winners, right, 0.0).sum(1) / np.maximum(winners.sum(1), 1)
+
+
+def _first_right(right: np.ndarray, drawn: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """Correctness of a group's answer in each subset, [draws]: its first member's of those drawn, as in a search.
+
+    Where equality is not transitive (0.25, 25 % and 25), not all members of a group are right or wrong together.
+    """
+    if (right[members] == right[members[0]]).all():
+        return np.full(len(drawn), right[members[0]])
+    return right[members[drawn[:, members].argmax(1)]]
 
 
 def _check(n: int, k: int) -> None:

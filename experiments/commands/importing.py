@@ -32,6 +32,7 @@ from experiments.runs.fingerprints import fingerprint_of
 from experiments.runs.folder import open_run_folder
 from experiments.runs.imported import INDEPENDENT, imported, problem_name
 from experiments.runs.results import RESULTS, Result
+from search.answers.answers import Answers
 from search.tree.scores import Kind
 
 
@@ -41,6 +42,8 @@ class Import:
 
     data: Any = None
     selection: Any = None
+    answer: Any = None
+    grader: Any = None
     searcher: str = INDEPENDENT
     """searcher that generated the samples; only those of best_of_n count as independent"""
     seed: int = 0
@@ -72,9 +75,10 @@ def main(overrides: Sequence[str] = ()) -> int:
         print(f"{unscored} of {len(solutions)} completions have no score for each step; their problems are not ranked")
     inputs = {"data": fingerprint_of(solution.record() for solution in solutions)}
     folder = open_run_folder("import", knobs.out, config, overrides, inputs)
+    answers = Answers(knobs.answer, knobs.grader)
     results: list[Result] = []
     with appending(folder / RESULTS) as lines:
-        for result in imported(problems, n, knobs.searcher, knobs.selection, knobs.seed, kind):
+        for result in imported(problems, n, knobs.searcher, knobs.selection, knobs.seed, kind, answers):
             lines.append(result.dumps())
             results.append(result)
     cells = Cells.of(results)

@@ -34,6 +34,7 @@ from experiments.runs.progress import SweepProgress
 from experiments.runs.scoring import SCORES, Scores, score_all
 from experiments.runs.stopping import Stop, until_stopped
 from experiments.terminal import plain, screen
+from search.answers.answers import Answers
 from search.errors import KindError, check_knob
 from search.tree.scores import Kind, Reduction, reduction_for
 
@@ -46,6 +47,8 @@ class Judge:
 
     scorer: Any = None
     data: Any = None
+    answer: Any = None
+    grader: Any = None
     threshold: float | None = None
     """a step with a lower score counts as wrong; null: on several subsets of ProcessBench the threshold of highest F1
     on the first; otherwise 0.5, or 0 for an additive scorer"""
@@ -78,6 +81,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     reduction = reduction_for(kind, run.reduction)
     inputs = {"data": fingerprint_of(solution.record() for solution in solutions), **fingerprints(scorer=run.scorer)}
     folder = command.folder("judge", run.out, inputs, CHANGEABLE, engines=() if run.stored else (run.scorer,))
+    reading = Answers(run.answer, run.grader)
     scores, stop = Scores(folder / SCORES), None
     if run.stored:
         if missing := len(solutions) - len(stored):
@@ -85,7 +89,7 @@ def main(overrides: Sequence[str] = ()) -> int:
         scores.take_stored(stored)
     else:
         stop = _score(run, [s for s in solutions if s.id not in scores.of], scores, folder / SCORES)
-    report(folder, [s for s in solutions if s.id in scores.of], scores, kind, _threshold(run, kind), reduction)
+    report(folder, [s for s in solutions if s.id in scores.of], scores, kind, _threshold(run, kind), reduction, reading)
     return stop.code if stop else int(not scores.of)
 
 
@@ -131,6 +135,7 @@ def report(
     kind: Kind,
     threshold: Threshold | None,
     reduction: Reduction,
+    reading: Answers,
 ) -> None:
     """Prints and writes the figures of the scored solutions, and prints the first failure."""
     if scores.errors:
@@ -140,7 +145,7 @@ def report(
         return
     from experiments.reports.judgement import show, write  # loads matplotlib
 
-    figures = judgement(solutions, scores.of, len(scores.errors), kind, threshold, reduction)
+    figures = judgement(solutions, scores.of, len(scores.errors), kind, threshold, reduction, reading)
     show(figures, screen())
     for path in write(figures, folder):
         print(path)

@@ -30,8 +30,9 @@ from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import INTERRUPTED, ConfigError, RunError
 from experiments.reports.trees import cost_table, draw, votes_table
-from experiments.runs.preflight import check_kinds, load_engines
+from experiments.runs.preflight import check_kinds, load_engines, with_ends
 from experiments.terminal import plain
+from search.answers.answers import Answers
 from search.answers.selection import Rule, Selection
 from search.solve import solve
 from search.tree import Tree
@@ -54,6 +55,8 @@ class Solve:
     scorer: Any = None
     second: Any = None
     selection: Any = None
+    answer: Any = None
+    grader: Any = None
     budget: Budget = field(default_factory=Budget)
     seed: int = 0
     """random seed; the same seed gives the same samples"""
@@ -72,12 +75,15 @@ def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
         if name and not Path(name).expanduser().absolute().parent.is_dir():
             raise RunError(f"{name}: its folder does not exist")
     check_kinds({"search": run.search}, run.scorer, run.selection, run.second)
-    tree = Tree(text, run.seed)
+    tree, answers = Tree(text, run.seed), Answers(run.answer, run.grader)
+    policy = with_ends(run.policy, run.answer)
     interrupted = False
-    load_engines(run.policy, run.scorer, run.second)
+    load_engines(policy, run.scorer, run.second)
     try:
         with Console(stderr=True).status("searching"):
-            search = solve(text, run.search, run.policy, run.scorer, run.budget, tree=tree, second=run.second)
+            search = solve(
+                text, run.search, policy, run.scorer, run.budget, tree=tree, second=run.second, answers=answers
+            )
             asyncio.run(search)
     except KeyboardInterrupt:
         interrupted = True
@@ -91,7 +97,9 @@ def _question(argument: str | None) -> str:
         raise ConfigError(
             'solve needs a question: stepsearch solve "QUESTION" [key=value ...], or - for standard input'
         )
-    if re.match(r"(search|policy|scorer|second|selection|budget|seed|show|json|graphml)[.=]\S+$", argument):
+    if re.match(
+        r"(search|policy|scorer|second|selection|answer|grader|budget|seed|show|json|graphml)[.=]\S+$", argument
+    ):
         raise ConfigError(
             f"{argument!r} looks like a knob; the question comes first (or - to read it from standard input)"
         )

@@ -37,12 +37,13 @@ from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint_of, fingerprints
 from experiments.runs.folder import DRAWS_INPUT, invocation
 from experiments.runs.grid import Budgets, Name, cells, jobs, names
-from experiments.runs.preflight import check_kinds
+from experiments.runs.preflight import check_kinds, with_ends
 from experiments.runs.progress import SweepProgress
 from experiments.runs.recorder import Recorder
 from experiments.runs.results import RESULTS, read_results
 from experiments.runs.stopping import Stop, until_stopped
 from experiments.runs.tree_files import TREES
+from search.answers.answers import Answers
 from search.errors import KnobError, check_knob
 
 CHANGEABLE = ("concurrency", "max_errors", "tracker")  # knobs that a resumed run may change
@@ -58,6 +59,8 @@ class Sweep:
     second: Any = None
     problems: Any = None
     selection: Any = None
+    answer: Any = None
+    grader: Any = None
     searchers: list[str] = field(default_factory=lambda: ["best_of_n", "beam", "mcts", "particle_filter"])
     """the searchers that run; their knobs are search.<name>.*"""
     budgets: list[int] | None = None
@@ -90,13 +93,14 @@ def main(overrides: Sequence[str] = ()) -> int:
     run = build_sweep(command.config)
     check_tracker(run.tracker)
     problems: list[Problem] = run.problems.load()
-    grid = cells(run.search, run.policy, run.budgets, run.budget)
+    policy = with_ends(run.policy, run.answer)
+    grid = cells(run.search, policy, run.budgets, run.budget)
     check_kinds(run.search, run.scorer, run.selection, run.second)
     models = fingerprints(policy=run.policy, scorer=run.scorer, second=run.second)
     inputs = {"problems": fingerprint_of(asdict(problem) for problem in problems), **models}
     if command.draws > 1:
         inputs[DRAWS_INPUT] = str(command.draws)
-    engines = (run.policy, run.scorer, run.second)
+    engines = (policy, run.scorer, run.second)
     folder = command.folder("sweep", run.out, inputs, CHANGEABLE, engines)
     stop = _search(run, names(problems, grid, run.seeds), folder, command.draws)
     results = read_results(folder) if (folder / RESULTS).stat().st_size else []
@@ -123,7 +127,9 @@ def _search(run: Sweep, all_names: Iterable[Name], folder: Path, draws: int) -> 
         # A search that waits for scores sends no request: this many searches keep the policy's batch about full.
         concurrency = run.concurrency or getattr(run.policy, "max_num_seqs", 256)
         with progress:
-            stop = until_stopped(recorder.run(jobs(todo, run.scorer, draws, run.second), concurrency))
+            stop = until_stopped(
+                recorder.run(jobs(todo, run.scorer, draws, run.second, Answers(run.answer, run.grader)), concurrency)
+            )
     if stop:
         ended = f"{progress.done + len(done)} of {progress.total + len(done)} searches had ended and are saved"
         print(f"{stop.why}: {ended}; resume with run={folder}; these results favour short searches", file=sys.stderr)

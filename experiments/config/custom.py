@@ -1,7 +1,8 @@
-"""A searcher, policy or scorer of the user's own, named by its import path: `scorer.cls=mine:MyScorer`.
+"""A class of the user's own (searcher, policy, scorer, grader, extraction), by its import path: `scorer.cls=mine:My`.
 
     search=custom search.cls=mine:MySearcher search.args.width=3
     scorer=custom scorer.cls=mine:MyScorer scorer.args.threshold=0.3
+    grader=custom grader.cls=mine:Same answer=custom answer.cls=mine:FinalLine
 
 The working folder is importable, so `mine` may be `mine.py` beside the user.
 """
@@ -19,6 +20,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import ConfigError, one_of
 from scorers.custom import adapt
+from search.answers.extraction import Extraction
+from search.answers.graders import Grader
+from search.answers.own import OwnExtraction, OwnGrader
+from search.errors import KnobError
 from search.protocols import Policy, Scorer
 from search.solve import Searcher
 
@@ -49,6 +54,30 @@ def scorer(cls: str, args: Mapping[str, Any]) -> Scorer:
 def second(cls: str, args: Mapping[str, Any]) -> Scorer:
     """The same as a second scorer."""
     return adapt(make("second", cls, args))
+
+
+def grader(cls: str, args: Mapping[str, Any]) -> Grader:
+    """The user's grader, in a process of its own."""
+    _check_method("grader", cls, args, "same(self, gold, answer)")
+    return OwnGrader(cls, args)
+
+
+def answer(cls: str, args: Mapping[str, Any]) -> Extraction:
+    """The user's rule of extraction, in a process of its own."""
+    _check_method("answer", cls, args, "extract(self, text)")
+    return OwnExtraction(cls, args)
+
+
+def _check_method(group: str, cls: str, args: Mapping[str, Any], method: str) -> None:
+    """Raises ConfigError where the class cannot be made with the arguments, or its objects lack the method."""
+    try:
+        instance = make(group, cls, args)
+    except (ConfigError, KnobError):
+        raise
+    except Exception as error:
+        raise ConfigError(f"{group}.cls={cls}: making it raised {type(error).__name__}: {error}") from error
+    if not callable(getattr(instance, method.partition("(")[0], None)):
+        raise ConfigError(f"{group}.cls={cls}: it needs the method `def {method}`")
 
 
 def _with_coroutine(group: str, cls: str, args: Mapping[str, Any], method: str) -> Any:
@@ -126,7 +155,9 @@ def source(group: str, cls: str) -> Path | None:
     return Path(file) if file else None
 
 
-_OWN_CLASS = re.compile(r"(search|policy|scorer|second)(?:\.(?:custom|again))?\.(?:cls|inner|members\.\d+)")
+_OWN_CLASS = re.compile(
+    r"(search|policy|scorer|second|grader|answer)(?:\.(?:custom|again))?\.(?:cls|inner|members\.\d+)"
+)
 """The knobs that may name a class of the user's own."""
 
 

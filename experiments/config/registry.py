@@ -3,21 +3,26 @@
 The modules of these classes import no model library; an engine loads its own when it is built.
 """
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.config import custom
 from experiments.config.auto import Auto
 from experiments.config.custom import Custom
 from experiments.config.ensemble import SCORERS, Members
 from experiments.config.rounds import SEARCHERS, Rounds
 from experiments.config.schema import schema
 from experiments.config.second import NoSecond
+from experiments.errors import ConfigError
 from experiments.problems import completions, labelled, published, sets
 from policies.hf import HF
 from policies.toy import Toy
 from policies.vllm import VLLM
+from search.answers import extraction, graders
 from search.answers.selection import Rule, Selection
 
 GROUPS: dict[str, dict[str, type]] = {
@@ -49,6 +54,21 @@ GROUPS: dict[str, dict[str, type]] = {
         "labelled": labelled.Labelled,
         "completions": completions.Completions,
     },
+    "answer": {
+        "boxed": extraction.Boxed,
+        "last_number": extraction.LastNumber,
+        "after": extraction.After,
+        "regex": extraction.Regex,
+        "whole": extraction.Whole,
+        "custom": Custom,
+    },
+    "grader": {
+        "math_verify": graders.MathVerify,
+        "exact": graders.Exact,
+        "numeric": graders.Numeric,
+        "choice": graders.Choice,
+        "custom": Custom,
+    },
     "selection": {rule.value: Selection for rule in Rule},
 }
 """group -> choice -> dataclass of its knobs"""
@@ -76,6 +96,18 @@ def _schema(group: str, choice: str) -> type:
         target = "experiments.config.ensemble.second"
     defaults = {"rule": Rule(choice)} if group == "selection" else {}
     return schema(knobs, target, **defaults)
+
+
+def stored(group: str, knobs: Mapping[str, Any]) -> Any:
+    """The object of a choice as a run's config.yaml holds it. Raises ConfigError where it is none of the group's."""
+    values = {name: value for name, value in knobs.items() if name != "_target_"}
+    target = str(knobs.get("_target_")).rpartition(".")[2]
+    if target == group:
+        return getattr(custom, group)(**values)
+    for cls in GROUPS[group].values():
+        if cls.__name__ == target and cls is not Custom:
+            return cls(**values)
+    raise ConfigError(f"config.yaml: {group} is {target}, which this version does not know")
 
 
 @cache

@@ -77,7 +77,7 @@ class Completions:
                 question=line.text("", "problem"),
                 steps=tuple(steps),
                 right=(None,) * len(steps),
-                answer=line.text("", "answer"),
+                answer=line.text_or_number("", "answer"),
                 scores=values,
                 level=line.label("", "level") if line.record.get("level") is not None else None,
                 tokens=count if isinstance(count, int) and count > 0 else None,

@@ -22,7 +22,7 @@ class AnswerRule(StrEnum):
     """Where in the answer field the gold answer stands."""
 
     WHOLE = "whole"
-    """the field as it is"""
+    """the field as it is, text or number"""
     AFTER_HASHES = "after_hashes"
     """what follows the last ####, without thousands commas"""
     LAST_BOXED = "last_boxed"
@@ -52,7 +52,7 @@ def gold(line: Line, field: str, rule: AnswerRule) -> str:
         _, mark, after = line.text("answer", field).rpartition("####")
         answer = _THOUSANDS.sub("", after) if mark else ""
     else:
-        answer = line.text("answer", field)
+        answer = line.text_or_number("answer", field)
     if not answer.strip(", \n\t"):
         raise ProblemError(
             f"{line.where}: field {field!r} has no answer{_PLACES.get(rule, '')}; "

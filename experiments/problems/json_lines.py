@@ -5,6 +5,7 @@ Whatever is wrong with one becomes a ProblemError that names file, line and fiel
 
 import gzip
 import json
+import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,6 +45,13 @@ class Line:
         if not (blank or text.strip()):
             raise ProblemError(f"{self.where}: field {field!r} is empty; fill it in, or remove the line")
         return text
+
+    def text_or_number(self, knob: str, field: str) -> str:
+        """As `text`; a finite number is its shortest text, 11.5 or 43."""
+        value = self.value(knob, field)
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+        return self.text(knob, field)
 
     def texts(self, knob: str, field: str) -> list[str]:
         """The field's list of one or more texts, which may be empty."""

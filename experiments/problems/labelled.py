@@ -154,7 +154,7 @@ class Labelled:
             question=line.text("question", self.question),
             steps=tuple(steps),
             right=tuple(right),
-            answer=line.text("answer", self.answer) if self.answer and self.answer in line.record else None,
+            answer=line.text_or_number("answer", self.answer) if self.answer and self.answer in line.record else None,
             answer_right=_flag(line, self.answer_right) if self.answer_right else None,
             logprobs=None if logprobs is None else tuple(map(tuple, logprobs)),
             problem=self._problem(line),

@@ -8,7 +8,7 @@ from rich.text import Text
 from rich.tree import Tree as Drawing
 
 from experiments.terminal import number, plain
-from search.answers.boxes import boxed
+from search.answers.answers import answers_of
 from search.answers.selection import Ballot
 from search.tree import Node, Tree
 from search.tree.cost import Ledger
@@ -83,7 +83,7 @@ def _line(node: Node, best: bool) -> Text:
     for name in node.stats.get(MARKS, {}):
         line.append(f"{plain(name)} {last_mark(node, name):.3f} ", style="magenta")
     if node.finished:
-        answer = boxed(node.text())
+        answer = answers_of(node.tree).of(node.text())
         line.append("no answer: " if answer is None else f"answer {plain(answer)}: ", style="green")
     elif node.truncated:
         line.append(f"truncated ({node.step.end}): ", style="red")

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +13,7 @@ from experiments.problems.sets import Problem
 from experiments.runs.axes import AXIS_COST
 from experiments.runs.residuals import Residual, residuals
 from experiments.runs.results import Answer, CellKey, Distinct, Mark, Result, Sample, Sharing
-from search.answers.boxes import boxed
-from search.answers.equivalence import equivalent, group
+from search.answers.answers import answers_of
 from search.answers.selection import Ballot, Rule, Selection, allowed_rules, oracle
 from search.answers.tally import Tally
 from search.answers.voters import Voters
@@ -42,7 +41,7 @@ def votes(
     voters = Voters(tree, budget)
     for rule in allowed_rules(tree, budget, selection.by) if rules is None else rules:
         ballot = replace(selection, rule=rule).count(tree, voters)
-        correct = None if gold is None else correctness(ballot, lambda answer: is_right(answer, gold))
+        correct = None if gold is None else correctness(ballot, is_right(tree, gold))
         answers[rule.value] = Answer(ballot.answer, correct)
     return answers
 
@@ -52,20 +51,22 @@ def correctness(ballot: Ballot, right: Callable[[str], bool]) -> float:
     return float(np.mean([right(answer) for answer in ballot.tied])) if ballot.tied else 0.0
 
 
-def is_right(answer: str, gold: str | None) -> bool:
-    return gold is not None and equivalent(answer, gold)
+def is_right(tree: Tree, gold: str | None) -> Callable[[str], bool]:
+    """Whether an answer to the tree's question is the gold one."""
+    return partial(answers_of(tree).right, gold=gold)
 
 
 def samples(tree: Tree, gold: str | None, selection: Selection) -> list[Sample]:
     """The leaves of a tree of independent samples, in order, with the scores by which the selection chooses."""
     leaves = tree.leaves()
     scores = [selection.value(tree, leaf) for leaf in leaves]
-    answers = [boxed(leaf.text()) if leaf.finished else None for leaf in leaves]
-    groups = {place: number for number, members in enumerate(group(answers)) for place in members}
+    reading, graded = answers_of(tree), is_right(tree, gold)
+    answers = [reading.of(leaf.text()) if leaf.finished else None for leaf in leaves]
+    groups = {place: number for number, members in enumerate(reading.group(answers)) for place in members}
     weights = _weights(selection.kind(tree), scores)
     rows: list[Sample] = []
     for place, (answer, score, weight) in enumerate(zip(answers, scores, weights, strict=True)):
-        right = None if gold is None else answer is not None and is_right(answer, gold)
+        right = None if gold is None else answer is not None and graded(answer)
         rows.append(Sample(answer, groups.get(place), right, score, weight))
     return rows
 
@@ -94,7 +95,7 @@ def anytime(tree: Tree, gold: str, selection: Selection, rules: Sequence[Rule] |
     tallies = {rule.value: Tally(tree, replace(selection, rule=rule)) for rule in rules}
     seconds = {} if selection.by is None else marking_costs(tree, selection.by)
     marks, before = list[Mark](), None
-    right = cache(lambda answer: is_right(answer, gold))
+    right = cache(is_right(tree, gold))
     for birth in _births(tree):
         ended = replace(tree.budget, generated_tokens=max(birth.generated_tokens, 1), flops=birth.flops or None)
         voters = Voters(tree, ended)
@@ -155,8 +156,9 @@ def distinct(tree: Tree) -> Distinct:
 
     An overconfident policy has few of both and gains little from more samples.
     """
-    answers = [boxed(leaf.text()) for leaf in tree.leaves() if leaf.finished]
-    return Distinct(len(group(answers)), len(set(map(_text, tree.root.children.values()))))
+    reading = answers_of(tree)
+    answers = [reading.of(leaf.text()) for leaf in tree.leaves() if leaf.finished]
+    return Distinct(len(reading.group(answers)), len(set(map(_text, tree.root.children.values()))))
 
 
 def _text(node: Node) -> str:
@@ -228,7 +230,7 @@ def _read(solved: Solved, gold: str | None, selection: Selection) -> _Read:
     rules = list(dict.fromkeys([*allowed_rules(tree, by=selection.by), *asked]))
     return _Read(
         selections=votes(tree, gold, selection, rules=rules),
-        oracle=None if gold is None else oracle(tree, lambda answer: is_right(answer, gold)),
+        oracle=None if gold is None else oracle(tree, is_right(tree, gold)),
         distinct=distinct(tree),
         samples=samples(tree, gold, selection) if independent else None,
         sharing=sharing(tree) if independent else None,

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from experiments.problems.sets import Problem
 from experiments.runs.results import CellKey, Key
 from search.algorithms.best_of_n import BestOfN
+from search.answers.answers import Answers
 from search.errors import KnobError
 from search.protocols import Policy, Scorer
 from search.solve import Job, Searcher
@@ -154,8 +155,25 @@ def names(problems: Sequence[Problem], grid: Sequence[Cell], seeds: Sequence[int
                     yield Name(place, problem, cell, seed)
 
 
-def jobs(work: Iterable[Name], scorer: Scorer, draws: int = DRAWS, second: Scorer | None = None) -> Iterator[Job]:
+def jobs(
+    work: Iterable[Name],
+    scorer: Scorer,
+    draws: int = DRAWS,
+    second: Scorer | None = None,
+    answers: Answers | None = None,
+) -> Iterator[Job]:
     """The jobs for `solve_all`, without the gold answers."""
     for name in work:
         cell = name.cell
-        yield Job(name.problem.question, cell.search, cell.policy, scorer, cell.budget, name.seed, name, draws, second)
+        yield Job(
+            name.problem.question,
+            cell.search,
+            cell.policy,
+            scorer,
+            cell.budget,
+            name.seed,
+            name,
+            draws,
+            second,
+            answers,
+        )

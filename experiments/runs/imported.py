@@ -6,6 +6,7 @@ from experiments.errors import ConfigError
 from experiments.problems.solution import Solution, as_tree
 from experiments.runs.grading import distinct, is_right, samples, votes
 from experiments.runs.results import Answer, CellKey, Result
+from search.answers.answers import Answers
 from search.answers.selection import Rule, Selection, allowed_rules, oracle
 from search.tree.cost import Ledger
 from search.tree.scores import Kind
@@ -14,7 +15,13 @@ INDEPENDENT = "best_of_n"
 
 
 def imported(
-    by_problem: Sequence[Sequence[Solution]], n: int, searcher: str, selection: Selection, seed: int, kind: Kind
+    by_problem: Sequence[Sequence[Solution]],
+    n: int,
+    searcher: str,
+    selection: Selection,
+    seed: int,
+    kind: Kind,
+    answers: Answers,
 ) -> Iterator[Result]:
     """A result for each problem, from its first n solutions, whose scores are of the kind.
 
@@ -26,6 +33,7 @@ def imported(
         first, gold = solutions[:n], solutions[0].answer
         unscored = any(solution.scores is None for solution in first)
         tree = as_tree(first, {solution.id: solution.scores or () for solution in first}, kind)
+        tree.answers = answers
         known = votes(tree, gold, selection, rules=[Rule.MAJORITY] if unscored else allowed_rules(tree))
         unknown = {rule.value: Answer(None, None) for rule in allowed_rules(tree)}
         yield Result(
@@ -36,7 +44,7 @@ def imported(
             cell=CellKey(searcher, n),
             seed=seed,
             selections={**unknown, **known},
-            oracle=None if gold is None else oracle(tree, lambda answer, gold=gold: is_right(answer, gold)),
+            oracle=None if gold is None else oracle(tree, is_right(tree, gold)),
             no_answer=all(vote.answer is None for vote in known.values()),
             stopped="done",
             ledger=_ledger(first),

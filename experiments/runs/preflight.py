@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
+from search.answers.extraction import Boxed, Extraction
 from search.answers.selection import BY_SCORE, Rule, Selection, use_of
 from search.errors import KindError, KnobError
 from search.protocols import Scorer
@@ -18,6 +20,13 @@ def load_engines(*owners: Any) -> None:
     for owner in owners:
         if hasattr(type(owner), "load"):
             owner.load()
+
+
+def with_ends(policy: Any, extraction: Extraction) -> Any:
+    """The policy; under another extraction than the last box, with solutions that end at its end token alone."""
+    if isinstance(extraction, Boxed) or not hasattr(policy, "ends_at_box"):
+        return policy
+    return replace(policy, ends_at_box=False)
 
 
 class _FirstRequest(Exception):

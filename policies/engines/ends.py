@@ -1,8 +1,8 @@
 """Where steps and solutions end: one rule, the same on every engine.
 
 A step ends where its boundary rule says so, by default with the token that completes the delimiter, or at
-`max_step_tokens`. A solution ends at the end token, or at a step's end once the step holds a complete `\\boxed{}`.
-`max_steps`, `max_tokens` and the context cut it.
+`max_step_tokens`. A solution ends at the end token, or at a step's end once the step holds a complete `\\boxed{}`,
+unless its answer is read elsewhere. `max_steps`, `max_tokens` and the context cut it.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,6 +37,8 @@ class Limits:
     max_steps: int = 40
     max_step_tokens: int = 512
     max_tokens: int = 2048
+    ends_at_box: bool = True
+    """whether a solution ends with a step that holds a complete box"""
 
     def __post_init__(self) -> None:
         for knob in ("max_steps", "max_step_tokens", "max_tokens"):
@@ -131,7 +133,7 @@ class Cutter:
     def _cut(self, end: End) -> None:
         text = self._vocabulary.decode(self._ids)
         if end is not End.EOS:
-            end = End.ANSWER if has_boxed(text) else self._limit() or self._last() or end
+            end = End.ANSWER if self._limits.ends_at_box and has_boxed(text) else self._limit() or self._last() or end
         entropy = tuple(self._entropy) if len(self._entropy) == len(self._ids) else None
         closing = int(end is End.EOS)
         step = Step(text, tuple(self._ids), tuple(self._logprobs), end, entropy, given=self._given, closing=closing)

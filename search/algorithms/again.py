@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from search.algorithms.rebase import Rebase
-from search.answers.boxes import boxed
-from search.answers.equivalence import group
+from search.answers.answers import answers_of
 from search.errors import check_knob
 from search.grow import Grower
 from search.solve import Searcher
@@ -68,7 +67,7 @@ class Again:
         Blocks while answers are compared.
         """
         votes, answers = self._votes(tree)
-        return CONFIDENCE[self.rule]([math.fsum(votes[members]) for members in group(answers)])
+        return CONFIDENCE[self.rule]([math.fsum(votes[members]) for members in answers_of(tree).group(answers)])
 
     def _votes(self, tree: Tree) -> tuple[Array, list[str | None]]:
         """The vote and the answer of each finished leaf, [N] each, lowest path first."""
@@ -77,4 +76,4 @@ class Again:
         if leaves and self.rule is Sure.WEIGHT and tree.kind is not Kind.ADDITIVE and allows(tree.kind, Use.VOTE):
             scores = [leaf.value(reduction_for(tree.kind, None)) for leaf in leaves]
             votes = conversion(tree.kind, Use.VOTE).convert(np.array(scores, dtype=np.float64))
-        return votes, [boxed(leaf.text()) for leaf in leaves]
+        return votes, [answers_of(tree).of(leaf.text()) for leaf in leaves]

@@ -1,38 +1,43 @@
 """Whether two final answers are the same: the one relation that groups the votes and that grades.
 
-Two answers are the same if they are the same text, the same plain number, or if Math-Verify finds each equal to the
-other. Its algebra may run for ever on hostile text, and its own time limits need the main thread; so it works in
-processes of its own (`equivalence_worker.py`) that are killed at the limit. This process never imports sympy.
+Two answers are the same if they are the same text once `notation.py` has written them in one way, the same plain
+number, or if Math-Verify finds each equal to the other. Its algebra may run for ever on hostile text, and its own time
+limits need the main thread; so it works in processes of its own (`algebra.py`) that are killed at the limit. This
+process never imports sympy.
 """
 
 import cmath
 import re
 import weakref
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
 from threading import BoundedSemaphore
-from typing import Any
+from typing import Any, NamedTuple
 
 from search.answers.equivalence_worker import Worker
+from search.answers.notation import as_latex
+from search.answers.numerals import are_apart, based, plain_number
 from search.errors import check_knob
 
 LONGEST = 2_000  # characters; a longer answer equals only the same text
 _REMEMBERED = 1 << 15  # verdicts: some megabytes of ordinary answers
-_PLAIN_NUMBER = re.compile(r"-?\d{1,25}(\.\d{1,25})?", re.ASCII)
+_REACH = 6e-6  # relative: six significant digits, and room for rounding
+_TEXT = re.compile(r"\\text\{ *\(?([a-zA-Z][^{}()]*)\)? *\}")
 _UNREADABLE = complex("nan")  # the number of an answer that equals only the same text
 
 
 class Equivalence:
     """The relation. Call it from any thread, and from a coroutine through `asyncio.to_thread`, for it blocks.
 
-    It is reflexive and symmetric, not transitive: a decimal equals every fraction that it agrees with to six places
-    (two plain numbers are compared exactly). An answer is first read alone: one that takes longer than `seconds`
-    equals only the same text, which is found out once and not against every other answer. Two readable answers are
-    then compared; where that takes longer, or ends the process twice, they differ. All this is remembered.
+    It is reflexive and symmetric, not transitive: a decimal equals every number that it agrees with to six significant
+    digits (two plain numbers are compared exactly), `10%` equals 10 and 0.1, `52_8` and `52_9` equal 52. An answer that
+    cannot be read as a whole equals only the same text. An answer is first read alone: one that takes longer than
+    `seconds` equals only the same text, which is found out once and not against every other answer. Two readable
+    answers are then compared; where that takes longer, or ends the process twice, they differ. All this is remembered.
     """
 
     def __init__(self, seconds: float = 5.0, workers: int = 1) -> None:
@@ -48,26 +53,34 @@ class Equivalence:
 
     def __call__(self, first: str, second: str) -> bool:
         """Whether the two answers are the same. Raises RuntimeError where no process can be started."""
-        first, second = sorted((first.strip(), second.strip()))
-        if first == second:
+        if first.strip() == second.strip():
             return True
-        if max(len(first), len(second)) > LONGEST:
+        a, b = sorted((_reading(first), _reading(second)), key=lambda reading: reading.latex)
+        if a.base != b.base and a.base and b.base:
             return False
-        plain = _plain(first), _plain(second)
-        if None not in plain:
-            return plain[0] == plain[1]
-        return self._equal(first, second)
+        if a.latex == b.latex:
+            return True
+        if not (a.readable and b.readable):
+            return False
+        if a.plain is not None and b.plain is not None:
+            return a.plain == b.plain
+        if a.word and b.word:
+            return a.word == b.word
+        return self._equal(a.latex, b.latex)
 
     def value(self, expression: str) -> complex | None:
         """What an expression amounts to, each variable being a number that follows from its name; None where that
         cannot be told. Raises RuntimeError where no process can be started.
         """
-        number = self._number(expression.strip()) if len(expression) <= LONGEST else None
+        number = self.number(expression)
         return None if number is None or cmath.isnan(number) else number
 
     def number(self, answer: str) -> complex | None:
         """As `value`; NaN where the answer equals only the same text."""
-        return self._number(answer.strip()) if len(answer.strip()) <= LONGEST else _UNREADABLE
+        reading = _reading(answer)
+        if not reading.readable:
+            return _UNREADABLE
+        return self._number(reading.latex) if reading.plain is None else complex(reading.plain)
 
     def close(self) -> None:
         """Ends the processes that are idle. Safe at any time: a later question starts a new one."""
@@ -109,7 +122,7 @@ def _differ(first: complex | None, second: complex | None) -> bool:
     """Whether the numbers rule equality out, which spares most pairs the algebra; None tells nothing, NaN all."""
     if first is None or second is None:
         return any(number is not None and cmath.isnan(number) for number in (first, second))
-    allowed = 1e-5 + 1e-9 * min(abs(first), abs(second))  # Math-Verify's six places, and room for rounding
+    allowed = _REACH * max(abs(first), abs(second))
     return first != second and not abs(first - second) <= allowed
 
 
@@ -151,64 +164,83 @@ class _Firsts:
         self._texts: list[str] = []
         self._unread: list[int] = []  # not yet in one of the others: a single answer is never read
         self._plain: dict[Fraction, int] = {}
+        self._unreadable: dict[str, list[int]] = {}
         self._numbers: dict[bool, list[tuple[float, int]]] = {True: [], False: []}  # plain or not; (real part, place)
         self._others: list[int] = []
 
     def place(self, answer: str) -> int:
         """The place of the first of them that equals the answer, which else is added as the last."""
-        here, plain = len(self._texts), _plain(answer)
-        if isinstance(self._equal, Equivalence):
-            near = self._near(answer, plain)
-        else:
-            near = range(here)
+        here = len(self._texts)
+        reading = _reading(answer) if isinstance(self._equal, Equivalence) else None
+        plain = None if reading is None else reading.plain
+        near = range(here) if reading is None else self._near(answer, reading)
         known = here if plain is None else self._plain.get(plain, here)
         found = next((place for place in near if place < known and self._equal(self._texts[place], answer)), known)
         if found == here:
             self._texts.append(answer)
             self._unread.append(here)
-            if plain is not None and isinstance(self._equal, Equivalence):
+            if plain is not None:
                 self._plain[plain] = here
         return found
 
-    def _near(self, answer: str, plain: Fraction | None) -> Sequence[int]:
+    def _near(self, answer: str, reading: "_Reading") -> Sequence[int]:
         """Places of those that may equal the answer, ascending; of plain numbers only where it is none itself."""
-        if plain is not None and len(self._plain) == len(self._texts):
+        plain = reading.plain is not None
+        if plain and len(self._plain) == len(self._texts):
             return ()
         for place in self._unread:
             self._file(place)
         self._unread.clear()
-        number = self._number(answer, plain)
+        number = self._number(answer)
         if number is None:
             return range(len(self._texts))
-        if cmath.isnan(number):  # only the same text, but for spaces around it
-            return [place for place, text in enumerate(self._texts) if text.strip() == answer.strip()]
-        reach = 2e-5 + 2e-9 * abs(number)  # beyond what `_differ` allows
+        if cmath.isnan(number):
+            return self._unreadable.get(reading.latex, ())
+        reach = 2 * _REACH * abs(number)
         near = list(self._others)
-        for numbers in (self._numbers[False], *([self._numbers[True]] if plain is None else [])):
+        for numbers in (self._numbers[False], *([] if plain else [self._numbers[True]])):
             first = bisect_left(numbers, (number.real - reach, 0))
-            last = bisect_left(numbers, (number.real + reach, len(self._texts)))
+            last = bisect_right(numbers, (number.real + reach, len(self._texts)))
             near += [place for _, place in numbers[first:last]]
         return sorted(near)
 
     def _file(self, place: int) -> None:
-        plain = _plain(self._texts[place])
-        number = self._number(self._texts[place], plain)
-        if number is None or cmath.isnan(number):
+        reading, number = _reading(self._texts[place]), self._number(self._texts[place])
+        if number is None:
             self._others.append(place)
+        elif cmath.isnan(number):
+            self._unreadable.setdefault(reading.latex, []).append(place)
         else:
-            insort(self._numbers[plain is not None], (number.real, place))
+            insort(self._numbers[reading.plain is not None], (number.real, place))
 
-    def _number(self, answer: str, plain: Fraction | None) -> complex | None:
+    def _number(self, answer: str) -> complex | None:
         """None where all must be compared with it."""
-        if plain is not None:
-            return complex(plain)
         assert isinstance(self._equal, Equivalence)
         number = self._equal.number(answer)
         return None if number is None or cmath.isinf(number) else number
 
 
+class _Reading(NamedTuple):
+    """An answer as it is compared: its text in one form, and what that tells without algebra."""
+
+    latex: str
+    plain: Fraction | None
+    """where it is a plain number in base ten"""
+    base: int
+    """0 where none is named"""
+    readable: bool
+    word: str = ""
+    """the letters of an answer that is all text"""
+
+
 @lru_cache(maxsize=_REMEMBERED)
-def _plain(answer: str) -> Fraction | None:
-    """A plain number; None for what is none."""
+def _reading(answer: str) -> _Reading:
     answer = answer.strip()
-    return Fraction(answer) if _PLAIN_NUMBER.fullmatch(answer) else None
+    if len(answer) > LONGEST:
+        return _Reading(answer, None, 0, readable=False)
+    latex = as_latex(answer)
+    digits, base = based(latex) or (latex, 0)
+    plain = None if base else plain_number(latex)
+    text = _TEXT.fullmatch(latex)
+    word = text[1].replace(" ", "").lower() if text else ""
+    return _Reading(digits, plain, base, readable=bool(latex) and not are_apart(latex), word=word)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from search.answers.boxes import boxed
+from search.answers.answers import answers_of
 from search.answers.voters import Indices, Voters
 from search.errors import KnobError
 from search.tree import Node, Tree
@@ -196,7 +196,8 @@ def _entry(rule: Rule, voters: Voters, members: Sequence[int], weighed: Array) -
 
 def oracle(tree: Tree, right: Callable[[str], bool], budget: Budget | None = None) -> bool:
     """pass@N: some finished leaf is right, whatever its weight. For reference only; no search may see it."""
-    texts = {boxed(leaf.text()) for leaf in tree.leaves(budget) if leaf.finished}
+    answers = answers_of(tree)
+    texts = {answers.of(leaf.text()) for leaf in tree.leaves(budget) if leaf.finished}
     return any(right(text) for text in texts if text is not None)
 
 

@@ -9,8 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from search.answers.boxes import boxed
-from search.answers.equivalence import group
+from search.answers.answers import answers_of
 from search.tree import Node, Tree
 from search.tree.cost import Budget
 from search.tree.electorate import Electorates
@@ -33,6 +32,8 @@ class _Known:
 
     said: dict[int, _Said] = field(default_factory=dict[int, _Said])
     values: dict[Reduction, dict[int, float | None]] = field(default_factory=dict[Reduction, dict[int, float | None]])
+    reading: object = None
+    """how `said` was read"""
 
 
 _KNOWN: WeakKeyDictionary[Tree, _Known] = WeakKeyDictionary()
@@ -43,7 +44,11 @@ class _Leaves:
 
     def __init__(self, tree: Tree) -> None:
         self.nodes = tree.kept(Electorates).leaves
+        self.reading = answers_of(tree)
         self._known = _KNOWN.setdefault(tree, _Known())
+        if self._known.reading != self.reading:
+            self._known.said.clear()
+            self._known.reading = self.reading
         self._values: dict[Any, Array] = {}
         self._grouped: tuple[bytes, Indices] | None = None
 
@@ -54,7 +59,7 @@ class _Leaves:
 
     def _read(self, leaf: Node) -> _Said:
         text = leaf.text()
-        said = self._known.said[id(leaf)] = _Said(boxed(text), hash(text))
+        said = self._known.said[id(leaf)] = _Said(self.reading.of(text), hash(text))
         return said
 
     @cached_property
@@ -97,7 +102,7 @@ class _Leaves:
         if self._grouped is None or self._grouped[0] != key:
             firsts = np.full(len(self.texts) + 1, -1, dtype=np.intp)
             places: list[int] = order.tolist()
-            for members in group([self.texts[place] for place in places]):
+            for members in self.reading.group([self.texts[place] for place in places]):
                 firsts[order[members]] = order[members[0]]
             self._grouped = key, firsts
         return self._grouped[1]
@@ -108,7 +113,8 @@ class Voters:
 
     def __init__(self, tree: Tree, budget: Budget | None = None) -> None:
         weights, self.total = tree.kept(Electorates).at(tree, budget)
-        self._all = tree.kept(_Leaves)
+        kept = tree.kept(_Leaves)
+        self._all = kept if kept.reading == answers_of(tree) else _Leaves(tree)
         self.places: Indices = np.flatnonzero(weights)
         """[N], among all finished leaves of the tree"""
         self.weights = weights[self.places]

@@ -37,6 +37,8 @@ class Tree:
     stopped: str | None = None
     draws: int = DRAWS
     """how keys of random draws are made: 2, from the parent's key; 1, from question and path, as before format 2"""
+    answers: object = None
+    """how its answers are read, a `search.answers.answers.Answers`; None: the last box and Math-Verify; not saved"""
 
     def __post_init__(self) -> None:
         self.root = Node(self, None, 0, None)

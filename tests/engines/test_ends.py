@@ -91,6 +91,7 @@ def test_a_long_step_is_cut_and_may_be_continued() -> None:
     assert ends(cutter.steps) == [("aab", End.STEP_TOKENS), ("a\n\n", End.DELIMITER)] and not cutter.done
     assert not cutter.steps[0].finished and not cutter.steps[0].truncated
     assert ends(cut(*BOX, "a", limits=Limits(max_step_tokens=3)).steps) == [("\\boxed{7}", End.ANSWER)]
+    assert not cut(*BOX, "\n\n", limits=Limits(ends_at_box=False)).done, "where answers are read elsewhere"
     assert ends(cut("a", "b", "\n\n", limits=Limits(max_step_tokens=3)).steps) == [("ab\n\n", End.DELIMITER)]
 
 

@@ -55,8 +55,10 @@ def test_saturated_is_the_share_of_wrong_samples() -> None:
 
 def test_scores_that_separate_have_no_finite_slope() -> None:
     found = health([Scored(np.array([0.9, 0.1]), np.array([True, False]))])
-    assert found is not None and found.interval is None
+    assert found is not None and found.interval is None and found.slope == 100
     assert "tell all right samples" in list(health_lines(found))[1]
+    wrong_way = health([Scored(np.array([0.0, 1.0]), np.array([True, False]))])
+    assert wrong_way is not None and wrong_way.slope == -100
     none = health([Scored(np.array([0.9, 0.1]), np.array([True, True]))])
     assert none is not None and none.slope is None and none.saturated is None and not list(health_lines(none))
 

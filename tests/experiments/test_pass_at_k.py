@@ -137,6 +137,15 @@ def test_votes_of_drawn_subsets_are_unbiased(k: int, weight: np.ndarray):
     assert np.mean([one.error for one in estimates]) == pytest.approx(np.std(means), rel=0.2)
 
 
+def test_a_vote_of_one_is_right_as_often_as_one_sample():
+    """A group whose members are not all right together, as 0.25, 25 % and 25 are: the one that is drawn counts."""
+    samples = Samples(np.zeros(4, dtype=int), np.array([0.0, 1.0, 1.0, 0.0]), np.arange(4.0), np.ones(4))
+    rng = np.random.default_rng(0)
+    assert vote_at_k(samples, samples.weight, 1, 10, rng).mean == pass_at_k(4, 2, 1) == 0.5
+    assert vote_at_k(samples, samples.weight, 2, 10, rng).mean == 0.5  # (0, .), three of six, are wrong
+    assert vote_at_k(samples, samples.weight, 4, 10, rng).mean == 0
+
+
 def test_more_samples_than_there_are_is_an_error():
     for k in (0, 8):
         with pytest.raises(ValueError, match=f"k is {k}; of 7 samples it can be 1 to 7"):

@@ -76,6 +76,14 @@ def test_limit_takes_the_first_and_reads_no_further(write):
     assert len(Jsonl(write({"question": "a", "answer": "b"}), limit=9).load()) == 1
 
 
+def test_a_gold_answer_may_be_a_number(write):
+    lines = [{"question": str(n), "answer": n} for n in (43.0, 11.5, 7, -0.25, 1e22)]
+    assert [problem.answer for problem in Jsonl(write(*lines)).load()] == ["43", "11.5", "7", "-0.25", "1e+22"]
+    for value in (True, float("nan")):
+        with pytest.raises(ProblemError, match=r"field 'answer' is (bool|float), not text|not valid JSON"):
+            Jsonl(write({"question": "a", "answer": value})).load()
+
+
 # files that do not
 
 GOOD = {"question": "a", "answer": "b"}

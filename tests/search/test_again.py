@@ -35,7 +35,6 @@ from search import (
     Tree,
     solve,
 )
-from search.algorithms import again
 from search.algorithms.resampling import Scheme
 from search.solve import Searcher
 from search.stopping import Sure, half_beta, leader_posterior
@@ -210,7 +209,7 @@ def test_vote_weights_of_the_search_do_not_make_it_surer() -> None:
 
 
 def test_the_loop_goes_on_while_answers_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow(answers: list[str | None]) -> list[list[int]]:
+    def slow(answers: list[str | None], equal: object) -> list[list[int]]:
         time.sleep(0.2)
         return [list(range(len(answers)))]
 
@@ -222,7 +221,7 @@ def test_the_loop_goes_on_while_answers_are_compared(monkeypatch: pytest.MonkeyP
             ticks += 1
         return ticks
 
-    monkeypatch.setattr(again, "group", slow)
+    monkeypatch.setattr("search.answers.answers.group", slow)
     assert asyncio.run(both()) > 5
 
 

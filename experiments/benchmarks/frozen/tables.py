@@ -4,6 +4,7 @@ A table each for the strong and the weak PRM, over all seeds that ran. `runs=[a,
 example on vLLM; Best-of-N must be in one of them. Each searcher is compared with Best-of-N at the same mean cost,
 problem by problem, as `stepsearch compare` does; differences are in points, with 95 % intervals over problems, not
 adjusted for their number. A run that is not yet complete is shown on the problems that have ended in all its cells.
+`picture=docs/bigbench` draws the strong PRM's searchers, Again with REBASE, into docs/bigbench.png and .svg.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from experiments.analysis.uncertainty import accuracy_interval
 from experiments.benchmarks.frozen.__main__ import SWEEPS
 from experiments.config.script import from_overrides
 from experiments.errors import RunError
+from experiments.reports.curves import draw_run
 from experiments.runs.axes import Axis
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import ORACLE, CellKey, Result, read_results
@@ -24,6 +26,7 @@ from search.answers.selection import Rule
 BASELINE = "best_of_n"
 AXES = (Axis.GENERATED_TOKENS, Axis.FLOPS)
 RULES = (Rule.WEIGHTED.value, Rule.BEST.value)
+DRAWN = ("fixed", "mcts", "again-rebase")
 HEADINGS = (
     *("searcher", "N", "searches", "weighted", "best", "majority", "pass", "tokens", "GFLOP"),
     *(f"{rule}, equal {axis}" for axis in ("tokens", "FLOPs") for rule in RULES),
@@ -38,6 +41,8 @@ class Knobs:
     """the folder of the frozen world's runs"""
     runs: list[str] = field(default_factory=list)
     """run folders, instead of those of the frozen world"""
+    picture: str | None = None
+    """where a picture goes, without the ending; null: none is drawn"""
 
 
 def main() -> None:
@@ -50,6 +55,11 @@ def main() -> None:
         if title:
             print(f"### {title}\n")
         print("\n".join(table(folders)), end="\n\n")
+    if knobs.picture:
+        drawn = [folders.get(sweep, []) for folders in list(tables.values())[:1] for sweep in DRAWN]
+        every = {result.key: result for paths in drawn for path in paths for result in _results(path)}
+        folder, name = Path(knobs.picture).parent, Path(knobs.picture).name
+        draw_run(folder, Cells.of(list(every.values())).complete(), Rule.WEIGHTED, name)
 
 
 def _folders(out: Path, prm: str) -> dict[str, list[Path]]:

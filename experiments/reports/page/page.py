@@ -11,6 +11,7 @@ from experiments.analysis.cells import Cells
 from experiments.analysis.curves import SCALE
 from experiments.analysis.left_out import left_out
 from experiments.analysis.summary import summarise
+from experiments.config.registry import stored
 from experiments.errors import RunError
 from experiments.reports.page.figures import AXES, RULES, curves, headings, label, tables
 from experiments.reports.page.formulas import Pieces
@@ -24,6 +25,7 @@ from experiments.runs.progress import SweepProgress
 from experiments.runs.results import CellKey, Result
 from experiments.runs.tree_files import tree_files
 from experiments.terminal import number
+from search.answers.answers import DEFAULT, Answers
 from search.answers.selection import Rule, Selection
 from search.tree.scores import Reduction
 
@@ -46,7 +48,7 @@ def page(folder: Path, results: Sequence[Result], baseline: str, trees: bool) ->
     drawn = curves(complete, rules) if complete.results else {}
     axes = [(axis, _axis_label(axis, knob)) for axis in AXES if _placed(drawn, axis)] or [(SCALE, knob)]
     rows = summarise(cells)
-    data, blobs = _problems(cells, rules, tree_files(folder) if trees else {}, selection)
+    data, blobs = _problems(cells, rules, tree_files(folder) if trees else {}, selection, _answers(folder))
     shared = {"curves": drawn, "axes": axes, "rules": RULES, "scale": knob, "treeless": TREELESS if trees else LEFT_OUT}
     return render(
         {**data, **shared},
@@ -85,6 +87,14 @@ def _selection(folder: Path) -> Selection:
         return Selection()
 
 
+def _answers(folder: Path) -> Answers:
+    """How the run's config reads and compares answers; as by default where it does not say."""
+    knobs = config_of(folder)
+    if not knobs.get("answer") or not knobs.get("grader"):  # an older run
+        return DEFAULT
+    return Answers(stored("answer", knobs["answer"]), stored("grader", knobs["grader"]))
+
+
 def _complete(cells: Cells) -> tuple[Cells, str | None]:
     """The cells that can be compared, or why none can."""
     try:
@@ -102,14 +112,14 @@ def _axis_label(axis: str, knob: str) -> str:
 
 
 def _problems(
-    cells: Cells, rules: list[str], files: Mapping[str, Sequence[Path]], selection: Selection
+    cells: Cells, rules: list[str], files: Mapping[str, Sequence[Path]], selection: Selection, answers: Answers
 ) -> tuple[dict[str, Any], list[str]]:
     """The data of the list of problems, and a packed text for each of them."""
     columns, pieces = Columns([cell_key(key) for key in cells.by_key], rules), Pieces()
     lines = [line(members, columns, pieces) for members in by_problem(cells.results).values()]
     searches, blobs = list(by_problem(cells.searches).values()), list[str]()
     with SweepProgress(len(searches), Console(stderr=True), "problems") as progress:
-        for blob in all_packed(searches, columns, files, selection):
+        for blob in all_packed(searches, columns, files, selection, answers):
             blobs.append(blob)
             progress.ended(None, False)
     return {

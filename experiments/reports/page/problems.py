@@ -16,6 +16,7 @@ from experiments.reports.page.formulas import Pieces
 from experiments.reports.page.trees import tree_data
 from experiments.runs.results import ORACLE, CellKey, Result
 from experiments.runs.tree_files import tree_name
+from search.answers.answers import Answers
 from search.answers.selection import Selection
 from search.tree import Tree
 
@@ -76,7 +77,11 @@ def _mean(members: Sequence[Result], rule: str) -> float | None:
 
 
 def details(
-    members: Sequence[Result], files: Mapping[str, Sequence[Path]], columns: Columns, selection: Selection
+    members: Sequence[Result],
+    files: Mapping[str, Sequence[Path]],
+    columns: Columns,
+    selection: Selection,
+    answers: Answers,
 ) -> dict[str, Any]:
     """A problem's searches, with their trees where `files` has them."""
     pieces = Pieces()
@@ -84,19 +89,22 @@ def details(
         {
             "cell": columns.keys.index(cell_key(result.cell)),
             **{name: row[name] for name in _FIELDS},
-            **_tree(result, files, selection, pieces),
+            **_tree(result, files, selection, answers, pieces),
         }
         for result, row in ((result, result.to_json()) for result in members)
     ]
     return {"searches": searches, "texts": pieces.texts, "formulas": pieces.formulas}
 
 
-def _tree(result: Result, files: Mapping[str, Sequence[Path]], selection: Selection, pieces: Pieces) -> dict[str, Any]:
+def _tree(
+    result: Result, files: Mapping[str, Sequence[Path]], selection: Selection, answers: Answers, pieces: Pieces
+) -> dict[str, Any]:
     """{"tree": ...}, or {"unread": why} for an unreadable file: one broken tree must not end a report."""
     for path in files.get(tree_name(result.key), ()):
         try:
             tree = Tree.loads(path.read_text("utf-8"))
             if tree.question == result.question:
+                tree.answers = answers
                 return {"tree": tree_data(tree, result.gold, selection, pieces)}
         except Exception as error:
             return {"unread": f"{path.name} cannot be shown ({type(error).__name__}: {error})"}
@@ -108,14 +116,15 @@ def all_packed(
     columns: Columns,
     files: Mapping[str, Sequence[Path]],
     selection: Selection,
+    answers: Answers,
 ) -> Iterator[str]:
     """The packed details of each problem, in order; many problems are distributed over processes."""
     if len(problems) < _FEW or not files:
-        yield from (packed(members, files, columns, selection) for members in problems)
+        yield from (packed(members, files, columns, selection, answers) for members in problems)
         return
     pool = ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=_leave_interrupts_to_the_parent)
     try:
-        work = partial(packed, columns=columns, selection=selection)
+        work = partial(packed, columns=columns, selection=selection, answers=answers)
         yield from pool.map(work, problems, [_own(members, files) for members in problems], chunksize=4)
     finally:
         pool.shutdown(cancel_futures=True)
@@ -131,8 +140,12 @@ def _own(members: Sequence[Result], files: Mapping[str, Sequence[Path]]) -> dict
 
 
 def packed(
-    members: Sequence[Result], files: Mapping[str, Sequence[Path]], columns: Columns, selection: Selection
+    members: Sequence[Result],
+    files: Mapping[str, Sequence[Path]],
+    columns: Columns,
+    selection: Selection,
+    answers: Answers,
 ) -> str:
     """A problem's details as JSON, gzipped, in base64; the page unpacks it when the problem is opened."""
-    text = json.dumps(details(members, files, columns, selection), separators=(",", ":"), allow_nan=False)
+    text = json.dumps(details(members, files, columns, selection, answers), separators=(",", ":"), allow_nan=False)
     return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()

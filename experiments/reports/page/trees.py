@@ -12,8 +12,7 @@ import numpy as np
 from experiments.reports.page.formulas import Pieces
 from experiments.reports.trees import best_path
 from search.algorithms.resampling import normalise
-from search.answers.boxes import boxed
-from search.answers.equivalence import equivalent
+from search.answers.answers import Answers, answers_of
 from search.answers.selection import Ballot, Selection, allowed_rules
 from search.tree import Node, Tree
 from search.tree.marks import last_mark
@@ -32,7 +31,8 @@ def tree_data(tree: Tree, gold: str | None, selection: Selection, pieces: Pieces
     """
     nodes = list(tree.nodes())
     numbers = {node: number for number, node in enumerate(nodes)}
-    answers = _Answers(gold)
+    reading = answers_of(tree)
+    answers = _Answers(gold, reading)
     born = set(tree.born())
     cut = _cut(tree)
     columns: dict[str, list[Any]] = {
@@ -41,7 +41,7 @@ def tree_data(tree: Tree, gold: str | None, selection: Selection, pieces: Pieces
         "score": [_short(node.score) for node in nodes],
         "state": [_state(node, cut) for node in nodes],
         "at": [node.birth.generated_tokens if node.birth and node in born else None for node in nodes],
-        "answer": [answers(boxed(node.text())) if node.finished else None for node in nodes],
+        "answer": [answers(reading.of(node.text())) if node.finished else None for node in nodes],
     }
     for name in _STATS:
         if any(name in node.stats for node in nodes):
@@ -61,16 +61,16 @@ def tree_data(tree: Tree, gold: str | None, selection: Selection, pieces: Pieces
 class _Answers:
     """Numbers the answers and grades them: `rows` holds [text, right or None without gold]."""
 
-    def __init__(self, gold: str | None) -> None:
+    def __init__(self, gold: str | None, reading: Answers) -> None:
         self.rows: list[tuple[str, bool | None]] = []
-        self._gold, self._numbers = gold, dict[str, int]()
+        self._gold, self._reading, self._numbers = gold, reading, dict[str, int]()
 
     def __call__(self, answer: str | None) -> int | None:
         if answer is None:
             return None
         if answer not in self._numbers:
             self._numbers[answer] = len(self.rows)
-            self.rows.append((answer, None if self._gold is None else equivalent(answer, self._gold)))
+            self.rows.append((answer, None if self._gold is None else self._reading.right(answer, self._gold)))
         return self._numbers[answer]
 
 
