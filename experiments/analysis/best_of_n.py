@@ -44,7 +44,7 @@ def answers(
     reduction: Reduction,
     reading: Reading = DEFAULT,
 ) -> Answers | None:
-    """`reading` is how answers are read and compared. None where no question has several solutions of known
+    """`reading` is how answers are read and compared. None where no problem has several solutions of known
     correctness.
     """
     known = [one for one in solutions if one.answer is not None or one.answer_right is not None]

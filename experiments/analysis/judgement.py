@@ -133,8 +133,7 @@ def _scored(
     rows: dict[tuple[str | None, ...], list[tuple[float, bool]]] = {}
     for one in solutions:
         if one.answer is not None or one.answer_right is not None:
-            value = reduce(scores[one.id], reduction)
-            rows.setdefault(one.identity, []).append((value, is_right(one, reading)))
+            rows.setdefault(one.identity, []).append((reduce(scores[one.id], reduction), is_right(one, reading)))
     return [Scored(np.array([s for s, _ in of]), np.array([right for _, right in of])) for of in rows.values()]
 
 

@@ -142,7 +142,7 @@ ENUMERATED = {
 
 @pytest.mark.parametrize(("group", "choice", "knob"), ENUMERATED.values(), ids=[f"{g}-{k}" for g, k, _ in ENUMERATED])
 def test_every_member_of_every_enumeration_can_be_typed(group: str, choice: str, knob: Knob):
-    command = Sweep if group == "problems" else Solve
+    command = {"problems": Sweep, "data": Judge}.get(group, Solve)
     for member in knob.choices:
         built = build(compose(command, [f"{group}={choice}", f"{group}.{knob.name}={member}"])[group])
         value = getattr(built, knob.name)
