@@ -126,7 +126,7 @@ def main() -> int:
         folder = Path(knobs.out) / f"peers-{ours}"
         words = [
             *world(knobs.problems, knobs.limit, knobs.out, "Frozen"),
-            *(f"searchers=[{ours},custom]", f"search.custom.cls={its.__module__}:{its.__name__}"),
+            *(f"searchers=[{ours},custom]", f"search.custom.cls=experiments.benchmarks.peers:{its.__name__}"),
             *(f"{name}={getattr(knobs, name)}".replace(" ", "") for name in ("budgets", "seeds")),
         ]
         begun = (folder / "results.jsonl").exists()

@@ -1,6 +1,7 @@
 """Draws curves with matplotlib: a panel for each axis, readable in grey and by the colour-blind."""
 
 from collections.abc import Sequence
+from math import ceil, floor
 from pathlib import Path
 from textwrap import fill
 from typing import Any, NamedTuple
@@ -99,15 +100,22 @@ def draw(drawn: Chart) -> Canvas:
         draw_panel(panel, drawn, axis)
     panels[0].set_ylabel("accuracy")
     panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    highest = max(p.high for line in [*drawn.lines, *drawn.references] for p in line.points)
-    panels[0].set_ylim(-0.015, min(1.025, 1.08 * highest + 0.015))
+    panels[0].set_ylim(*_accuracies(drawn))
     canvas.suptitle(fill(caption(drawn), round(16 * width)), fontsize=9)
     handles, labels = panels[0].get_legend_handles_labels()
     first = len(labels) - len(drawn.lines)  # searchers stand before the references
     handles, labels = handles[first:] + handles[:first], labels[first:] + labels[:first]
-    columns = len(labels) if len(known) > 2 else 4
+    columns = ceil(len(labels) / ceil(len(labels) / (8 if len(known) > 2 else 4)))  # rows of about equal length
     canvas.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, **_LEGEND)
     return canvas
+
+
+def _accuracies(drawn: Chart) -> tuple[float, float]:
+    """The ends of the vertical axis, which begins at zero unless all accuracies are above 40 %."""
+    points = [p for line in [*drawn.lines, *drawn.references, *drawn.earlier] for p in line.points]
+    lowest = min([min(p.low, p.accuracy) for p in points] + [1.0 if drawn.greedy is None else drawn.greedy])
+    highest = max(p.high for p in points)
+    return floor(10 * lowest - 0.5) / 10 if lowest > 0.4 else -0.015, min(1.025, 1.08 * highest + 0.015)
 
 
 def _known_axes(drawn: Chart) -> list[int]:

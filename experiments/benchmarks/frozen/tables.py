@@ -8,7 +8,7 @@ adjusted for their number. A run that is not yet complete is shown on the proble
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from experiments.analysis.cells import Cells, correct_by_problem, mean
@@ -59,7 +59,8 @@ def main() -> None:
         drawn = [folders.get(sweep, []) for folders in list(tables.values())[:1] for sweep in DRAWN]
         every = {result.key: result for paths in drawn for path in paths for result in _results(path)}
         folder, name = Path(knobs.picture).parent, Path(knobs.picture).name
-        draw_run(folder, Cells.of(list(every.values())).complete(), Rule.WEIGHTED, name)
+        results = [replace(result, anytime=None) for result in every.values()]  # no thin lines: there are enough
+        draw_run(folder, Cells.of(results), Rule.WEIGHTED, name, AXES)
 
 
 def _folders(out: Path, prm: str) -> dict[str, list[Path]]:
