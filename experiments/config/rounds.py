@@ -66,6 +66,7 @@ class Rounds:
     """weight: posterior of the leader by summed scores; count: by leaves; anytime: by leaves, valid at every look"""
 
     target: ClassVar[str] = "experiments.config.rounds.again"
+    scale: ClassVar[str] = Again.scale
 
 
 def again(inner: str, args: Mapping[str, Any], times: int, sure: float, rule: Sure) -> Again:

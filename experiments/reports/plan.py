@@ -13,6 +13,7 @@ from experiments.analysis.differences import SIGNIFICANT, paired
 from experiments.analysis.optimal import ONE_LEVEL, Grid, Measured, curve
 from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.uncertainty import accuracy_interval
+from experiments.config.registry import GROUPS
 from experiments.errors import RunError
 from experiments.reports.tables import listed, needed_words, new_table, spread, write_rows
 from experiments.runs.axes import LABELS, Axis
@@ -67,7 +68,7 @@ def commands(chosen: Mapping[str, CellKey], knobs: Mapping[str, Mapping[str, Any
         own = dict(knobs[setting.searcher])
         arguments = own.pop("args", None) or {}
         if setting.searcher != "custom":
-            own[next(scale for scale in ("simulations", "times", "n") if scale in own)] = setting.n
+            own[GROUPS["search"][setting.searcher].scale] = setting.n
         limits = [f"budget.{name}={exact(value)}" for name, value in setting.limit]
         words = [f"search.{name}={_word(value)}" for name, value in own.items()]
         words += [f"search.args.{name}={_word(value)}" for name, value in arguments.items()]

@@ -5,10 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from experiments.analysis.cells import Cells
 from experiments.analysis.optimal import Grid, choose, cross_fitted, curve, grid, halves, quintiles
+from experiments.commands.solve import Solve
+from experiments.config.compose import compose
+from experiments.config.registry import GROUPS, configured
+from experiments.config.schema import build
 from experiments.errors import RunError
+from experiments.reports.plan import commands
 from experiments.runs.results import CellKey
 from tests.command_line import run
 from tests.results import result, sampled, write_results
@@ -147,3 +153,14 @@ def test_the_command_names_searcher_and_knobs(folder: Path, capsys: pytest.Captu
         ("1", "1", 1.0), ("1", "4", 1.0), ("2", "1", 0.0), ("2", "4", 1.0),
     ]  # fmt: skip
     assert (folder / "plan.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("name", sorted(GROUPS["search"].keys() - {"auto", "custom"}))
+def test_the_command_of_a_setting_has_its_scale(name: str):
+    """Whatever the knob is called, of every searcher that a sweep runs."""
+    knobs: dict[str, object] = OmegaConf.to_container(configured("search", name), enum_to_str=True)  # pyright: ignore
+    del knobs["_target_"]
+    _, line = commands({"all": CellKey(name, 7)}, {name: knobs})
+    words = line.partition(": ")[2].split()
+    built = build(compose(Solve, words).search)
+    assert getattr(built, built.scale) == 7
