@@ -21,6 +21,10 @@ class Scored(NamedTuple):
     scores: np.ndarray
     right: np.ndarray
 
+    @classmethod
+    def of(cls, rows: Sequence[tuple[float, bool]]) -> "Scored":
+        return cls(np.array([score for score, _ in rows]), np.array([right for _, right in rows], dtype=bool))
+
 
 class Health(NamedTuple):
     """`wrong` samples, the share of them that are `saturated` (None without any), and the slope (None where no problem
@@ -68,8 +72,6 @@ def _slope(gaps: Sequence[np.ndarray]) -> tuple[float, Interval | None]:
     starts = np.cumsum([0, *map(len, gaps[:-1])])
     gradients = np.add.reduceat(share * every * missed, starts)
     curvature = float(np.sum(share * every**2 * missed * (1 - missed)))
-    if not curvature > 0:  # so steep that its change underflows: right and wrong are separated in every problem
-        return slope, None
     spread = Z * float(np.sqrt(np.sum(gradients**2))) / curvature
     return slope, Interval(slope - spread, slope + spread)
 
@@ -90,8 +92,7 @@ def scored_samples(results: Iterable[Result]) -> list[Scored]:
                 for sample in result.samples
                 if sample.answer is not None and sample.weight is not None
             ]
-    rows = by_problem.values()
-    return [Scored(np.array([s for s, _ in of]), np.array([right for _, right in of], dtype=bool)) for of in rows]
+    return [Scored.of(rows) for rows in by_problem.values()]
 
 
 def residuals(results: Iterable[Result]) -> Mapping[int, Residual]:

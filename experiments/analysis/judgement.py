@@ -134,7 +134,7 @@ def _scored(
     for one in solutions:
         if one.answer is not None or one.answer_right is not None:
             rows.setdefault(one.identity, []).append((reduce(scores[one.id], reduction), is_right(one, reading)))
-    return [Scored(np.array([s for s, _ in of]), np.array([right for _, right in of])) for of in rows.values()]
+    return [Scored.of(of) for of in rows.values()]
 
 
 def _dimensions(metrics: Sequence[Group]) -> dict[str, float]:

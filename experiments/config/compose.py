@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.overrides import apply, parse
 from experiments.config.registry import GROUPS, register, register_command
+from experiments.config.schema import open_args
 from experiments.errors import ConfigError, one_of
 
 
@@ -28,7 +29,7 @@ def compose(knobs: type, overrides: Sequence[str] = ()) -> DictConfig:
     with initialize_config_module("experiments.config.defaults", version_base="1.3"):
         config = hydra_compose(command, [f"{place}={choice}" for place, choice in choices.items()])
     for place in defaults:
-        _open_args(OmegaConf.select(config, place.rpartition("@")[2]))
+        open_args(OmegaConf.select(config, place.rpartition("@")[2]))
     for override in parsed:
         if override.key_or_group not in defaults:
             apply(config, override)
@@ -49,9 +50,3 @@ def _choice(override: Override) -> str:
     if choice not in choices:
         raise ConfigError(f"{override.input_line}: no such choice; choose from {one_of(choices, choice)}")
     return choice
-
-
-def _open_args(node: DictConfig) -> None:
-    """Lets `args` take any key: they are arguments of a class that a user names, no knobs of ours."""
-    if "args" in node:
-        OmegaConf.set_struct(node.args, False)

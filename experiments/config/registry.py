@@ -15,7 +15,7 @@ from experiments.config.auto import Auto
 from experiments.config.custom import Custom
 from experiments.config.ensemble import SCORERS, Members
 from experiments.config.rounds import SEARCHERS, Rounds
-from experiments.config.schema import schema
+from experiments.config.schema import open_args, schema
 from experiments.config.second import NoSecond
 from experiments.errors import ConfigError
 from experiments.problems import completions, labelled, published, sets
@@ -84,8 +84,7 @@ def configured(group: str, choice: str) -> DictConfig:
     """The default config of one choice, whose knobs can be written to; `args` take any key."""
     node = OmegaConf.structured(_schema(group, choice))
     OmegaConf.set_struct(node, True)
-    if "args" in node:
-        OmegaConf.set_struct(node.args, False)
+    open_args(node)
     return node
 
 

@@ -48,6 +48,12 @@ def lower_case(enumeration: type[Enum]) -> Any:
     return Enum(enumeration.__name__, {member.name.lower(): member for member in enumeration})
 
 
+def open_args(node: DictConfig) -> None:
+    """Lets `args` take any key: they are arguments of a class that a user names, no knobs of ours."""
+    if "args" in node:
+        OmegaConf.set_struct(node.args, False)
+
+
 def build(node: DictConfig | ListConfig) -> Any:
     """The object that a composed node describes. Raises what its class raises: KnobError, ProblemError, ..."""
     return _object(OmegaConf.to_container(node, resolve=True))

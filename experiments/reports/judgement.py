@@ -12,11 +12,10 @@ from rich.table import Table
 from experiments.analysis.best_of_n import ONE, Answers
 from experiments.analysis.biases import Biases
 from experiments.analysis.judgement import Group, Judgement
-from experiments.analysis.uncertainty import Interval
 from experiments.reports.curves import DPI, STYLE
 from experiments.reports.health import health_lines
 from experiments.reports.judgement_picture import draw
-from experiments.reports.tables import spread, write_rows
+from experiments.reports.tables import with_interval, write_rows
 from experiments.terminal import percent
 from search.answers.selection import Rule
 
@@ -83,7 +82,7 @@ def groups_table(judgement: Judgement) -> Table:
     ):
         table.add_column(column, justify="left" if column == "group" else "right")
     for group in [*judgement.groups, *([judgement.pooled] if judgement.pooled else [])]:
-        f1 = f"{percent(group.f1.f1)} ({spread(group.f1_interval)})" if group.f1.f1 == group.f1.f1 else "-"
+        f1 = with_interval(group.f1.f1, group.f1_interval) if group.f1.f1 == group.f1.f1 else "-"
         accuracies = [percent(group.f1.erroneous), percent(group.f1.correct)]
         table.add_row(
             group.name,
@@ -108,7 +107,7 @@ def answers_table(answers: Answers) -> Table:
     for column in ("answer", "accuracy (95 %)", "minus one sample (95 %)"):
         table.add_column(column, justify="left" if column == "answer" else "right")
     for name, row in answers.accuracy.items():
-        table.add_row(name, _spread(row.mean, row.interval), _spread(row.gain, row.gain_interval, "+"))
+        table.add_row(name, with_interval(row.mean, row.interval), with_interval(row.gain, row.gain_interval, "+"))
     return table
 
 
@@ -119,10 +118,6 @@ def bias_lines(biases: Biases) -> list[str]:
         "solutions whose lowest step is the last": biases.lowest_is_last,
     }
     return [f"{name}: {percent(value)} %" for name, value in named.items() if value == value]
-
-
-def _spread(value: float, interval: Interval, sign: str = "") -> str:
-    return f"{percent(value, sign)} ({spread(interval, sign)})"
 
 
 # as plain data

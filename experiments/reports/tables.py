@@ -35,6 +35,11 @@ def spread(ends: Iterable[float], sign: str = "") -> str:
     return " to ".join(percent(end, sign) for end in ends)
 
 
+def with_interval(value: float, interval: Iterable[float], sign: str = "") -> str:
+    """Percentages: "81.5 (77.0 to 86.0)"."""
+    return f"{percent(value, sign)} ({spread(interval, sign)})"
+
+
 def listed(seeds: Iterable[int]) -> str:
     return ", ".join(map(str, seeds))
 

@@ -44,17 +44,12 @@ class HFWriter:
 
     async def write(self, rows: Sequence[Row]) -> None:
         """Fills in steps and cost of all rows. Cancelled, it returns once they have stopped, at their next token."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                for row in rows:
-                    group.create_task(self._batch(row))
-        except asyncio.CancelledError:
-            await self.meter.stop(rows)
-            raise
-        except BaseException:
+        await self.meter.settle(rows, self._write_all(rows))
+
+    async def _write_all(self, rows: Sequence[Row]) -> None:
+        async with asyncio.TaskGroup() as group:
             for row in rows:
-                self.meter.abandon(row)
-            raise
+                group.create_task(self._batch(row))
 
     def worst_case(self, prompt: int, tokens: int, max_steps: int | None) -> Cost:
         """Of a continuation of so many tokens; a batch that fails is made again, and its cost abandoned."""

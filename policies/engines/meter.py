@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -75,6 +75,18 @@ class Meter:
         running = [asyncio.wrap_future(run) for run in runs if not run.cancel() and not run.done()]
         if running:
             await asyncio.wait(running)
+
+    async def settle(self, works: Sequence[Work], doing: Awaitable[object]) -> None:
+        """Awaits what does the works. Cancelled, it stops them and waits for that; where it fails, it abandons them."""
+        try:
+            await doing
+        except asyncio.CancelledError:
+            await self.stop(works)
+            raise
+        except BaseException:
+            for work in works:
+                self.abandon(work)
+            raise
 
     def reclaim(self, works: Sequence[Work]) -> Stopped:
         """What to raise for a request whose works were stopped: their cost goes to its search instead."""

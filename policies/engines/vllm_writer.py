@@ -39,15 +39,7 @@ class VLLMWriter:
 
     async def write(self, rows: Sequence[Row]) -> None:
         """Fills in steps and cost of all rows. Cancelled, it returns once vLLM has ended their requests."""
-        try:
-            await self.server.run(self._write_all(rows, search_id.get()))
-        except asyncio.CancelledError:
-            await self.meter.stop(rows)
-            raise
-        except BaseException:
-            for row in rows:
-                self.meter.abandon(row)
-            raise
+        await self.meter.settle(rows, self.server.run(self._write_all(rows, search_id.get())))
 
     def worst_case(self, prompt: int, tokens: int, max_steps: int | None) -> Cost:
         """Of a continuation of so many tokens, without a cache: each further request reads all of it again."""

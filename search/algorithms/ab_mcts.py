@@ -4,9 +4,8 @@ The paper's node aggregation (its section 3.3), whose nodes are whole answers, o
 """
 
 import asyncio
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from search.errors import check_knob
 from search.grow import Grower
 from search.tree import Node
 from search.tree.scores import Reduction, Scope, Use, conversion, reduction_for
-from search.tree.values import Values
+from search.tree.values import Range, Values
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class ABMCTS:
             self, grow, conversion(grow.kind, Use.LEAVES).scope, Values(reduction_for(grow.kind, self.reduction))
         )
         for leaf in grow.tree.leaves():  # of an earlier search of this tree
-            run.saw(run.values(leaf))
+            run.seen.saw(run.values(leaf))
         grow.electorate({})  # its tree carries vote weights, also before the first leaf
         for _ in range(self.simulations):
             await _simulate(run)
@@ -71,18 +70,13 @@ class _Run:
     grow: Grower
     scope: Scope
     values: Values
-    low: float = math.inf  # over all values seen, for scores that count only relative to the tree
-    high: float = -math.inf
-
-    def saw(self, value: float | None) -> None:
-        if value is not None:
-            self.low, self.high = min(self.low, value), max(self.high, value)
+    seen: Range = field(default_factory=Range)
 
     def draw(self, node: Node, name: str, rng: np.random.Generator) -> float:
         """A mean value, of those that the node keeps under this name."""
         seen = Seen(*node.stats.get(name, ()))
         if seen.number and self.scope is Scope.ALL:
-            seen = seen.scaled(self.low, self.high)
+            seen = seen.scaled(self.seen.low, self.seen.high)
         return DRAWS[self.knobs.posterior](seen, rng)
 
 
@@ -107,7 +101,7 @@ def _backward(run: _Run, line: Sequence[Node], choices: Sequence[str]) -> None:
     """One more visit for every node of the line, the leaf's value to each choice, and the leaf's vote."""
     leaf = line[-1]
     value = run.values(leaf)
-    run.saw(value)
+    run.seen.saw(value)
     for node, choice in zip(line, [*choices, ""], strict=True):
         node.stats["visits"] = node.stats.get("visits", 0) + 1
         if value is None:  # a leaf that was cut, under a scorer of finished solutions

@@ -16,7 +16,7 @@ from search.errors import check_knob
 from search.grow import Grower
 from search.tree import Node
 from search.tree.scores import Conversion, Reduction, Scope, Use, conversion, reduction_for
-from search.tree.values import Values
+from search.tree.values import Range, Values
 
 
 class Prior(StrEnum):
@@ -79,7 +79,7 @@ class MCTS:
     async def search(self, grow: Grower) -> None:
         run = _Run(self, grow, conversion(grow.kind, Use.MCTS), Values(reduction_for(grow.kind, self.reduction)))
         for leaf in grow.tree.leaves():  # of an earlier search of this tree, whose Q are on the same scale
-            run.saw(run.values(leaf))
+            run.seen.saw(run.values(leaf))
         grow.electorate({})  # its tree carries vote weights, also before the first leaf
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self.in_flight, self.simulations)):
@@ -99,18 +99,13 @@ class _Run:
     idle: int = 0  # simulations that have ended since the last sample came, while none was asked for
     priced: dict[Node, list[Node]] = field(default_factory=dict[Node, list[Node]])  # children with a prior
     in_flight: dict[Node, int] = field(default_factory=dict[Node, int])  # simulations below a node or at it
-    low: float = math.inf  # over all values seen, for scores that count only relative to the tree
-    high: float = -math.inf
+    seen: Range = field(default_factory=Range)
 
     def children(self, node: Node) -> list[Node]:
         """Those that have a prior."""
         if node not in self.priced:
             self.priced[node] = [child for child in node.children.values() if "prior" in child.stats]
         return self.priced[node]
-
-    def saw(self, value: float | None) -> None:
-        if value is not None:
-            self.low, self.high = min(self.low, value), max(self.high, value)
 
 
 async def _simulations(run: _Run) -> None:
@@ -196,7 +191,7 @@ def _q(run: _Run, node: Node, child: Node) -> float:
     if q is None:
         return 0.5
     if run.conversion.scope is Scope.ALL:
-        return (q - run.low) / (run.high - run.low) if run.high > run.low else 0.5
+        return run.seen.share(q)
     return q
 
 
@@ -204,7 +199,7 @@ def _backward(run: _Run, line: Sequence[Node]) -> None:
     """One more visit for every node of the line, the leaf's value into its Q, and the leaf's vote."""
     leaf = line[-1]
     value = None if run.conversion.scope is Scope.SIBLINGS else run.values(leaf)
-    run.saw(value)
+    run.seen.saw(value)
     for node in line:
         stats = node.stats
         stats["visits"] = stats.get("visits", 0) + 1

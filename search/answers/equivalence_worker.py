@@ -25,24 +25,20 @@ class Worker:
         `command` is another program and its arguments, which may import what this process may; `patience` takes the
         place of PATIENCE.
         """
-        paths = os.pathsep.join(filter(None, [*sys.path, os.getcwd()])) if command else None
+        # The order of sympy's terms must not differ between runs.
+        environment = {**os.environ, "PYTHONHASHSEED": "0"}
+        if command:
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, [*sys.path, os.getcwd()]))
         self._patience = patience
         self._process = Popen(
-            [
-                sys.executable,
-                "-P",
-                *(command or (str(_PROGRAM), str(seconds))),
-            ],  # -P: this folder's files must not hide other modules
+            # -P: this folder's files must not hide other modules
+            [sys.executable, "-P", *(command or (str(_PROGRAM), str(seconds)))],
             stdin=PIPE,
             stdout=PIPE,
             encoding="utf-8",
             errors="replace",
             start_new_session=True,  # Ctrl-C is not for it
-            env={
-                **os.environ,
-                "PYTHONHASHSEED": "0",
-                **({"PYTHONPATH": paths} if paths else {}),
-            },  # the order of sympy's terms must not differ between runs
+            env=environment,
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -52,9 +48,8 @@ class Worker:
         self._reader = Thread(target=_carry, args=(self._process.stdout, self._lines), daemon=True)
         self._reader.start()
         try:
-            while json.dumps("ready") not in self._hear(
-                PATIENCE
-            ):  # a site's own start-up files may print something first
+            # A site's own start-up files may print something first.
+            while json.dumps("ready") not in self._hear(PATIENCE):
                 pass
         except OSError as error:
             raise RuntimeError("the process that compares answers did not start; is math-verify installed?") from error

@@ -1,9 +1,26 @@
 """The values of a search's nodes, each from its parent's: what `Node.value` finds by a walk to the root."""
 
+import math
+
 from search.tree.node import Node
 from search.tree.scores import Reduction
 
 _UNIT = 1 << 1074  # every float is a whole number of 2 ** -1074, so that sums of whole numbers are exact
+
+
+class Range:
+    """The lowest and the highest of all values seen, for scores that count only relative to the tree."""
+
+    def __init__(self) -> None:
+        self.low, self.high = math.inf, -math.inf
+
+    def saw(self, value: float | None) -> None:
+        if value is not None:
+            self.low, self.high = min(self.low, value), max(self.high, value)
+
+    def share(self, value: float) -> float:
+        """The value in [0, 1]; 0.5 where all are equal."""
+        return (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
 
 
 class Values:

@@ -11,27 +11,9 @@ from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import BestFirst, Budget, Kind, KindError, Node, Reduction, Rule, Selection, Tree
 from search.algorithms import best_first
-from search.solve import Searcher
 from tests.helpers import run
+from tests.search.right_path import RIGHT, successes
 from tests.worlds import InTurn, Short, Walk, by_text, leaf, place, world
-
-RIGHT = 0.3
-"""The probability of a right step in the world below, whose solutions have three."""
-PATH = world(
-    place(
-        "right",
-        place("right", leaf(1, probability=RIGHT), leaf(2, probability=1 - RIGHT), probability=RIGHT),
-        place("wrong", leaf(2), probability=1 - RIGHT),
-        probability=RIGHT,
-    ),
-    place("wrong", place("wrong", leaf(2)), probability=1 - RIGHT),
-)
-SCORES = {"right": 1.0, "\\boxed{1}": 1.0}
-
-
-def successes(searcher: Searcher, runs: int) -> float:
-    trees = [run(searcher, Walk(root=PATH), by_text(SCORES), seed=seed) for seed in range(runs)]
-    return sum(any("{1}" in leaf.text() for leaf in tree.leaves()) for tree in trees) / runs
 
 
 def expanded(tree: Tree) -> list[Node]:

@@ -18,6 +18,7 @@ from experiments.benchmarks.frozen.__main__ import SWEEPS
 from experiments.config.script import from_overrides
 from experiments.errors import RunError
 from experiments.reports.curves import draw_run
+from experiments.reports.tables import with_interval
 from experiments.runs.axes import Axis
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import ORACLE, CellKey, Result, read_results
@@ -132,8 +133,7 @@ def _gain(row: Comparison | None) -> str:
         return ""
     if row.difference is None:
         return "beyond Best-of-N's" if row.cell.cost is not None else "unknown cost"
-    low, high = row.difference.interval
-    return f"{100 * row.difference.mean:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    return with_interval(row.difference.mean, row.difference.interval, "+")
 
 
 if __name__ == "__main__":

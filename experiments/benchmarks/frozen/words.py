@@ -73,17 +73,12 @@ class FrozenWriter:
 
     async def write(self, rows: Sequence[Row]) -> None:
         """Fills in steps and cost of all rows. Raises KnobError for what would be another world."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                for row in rows:
-                    group.create_task(self._write(row))
-        except asyncio.CancelledError:
-            await self.meter.stop(rows)
-            raise
-        except BaseException:
+        await self.meter.settle(rows, self._write_all(rows))
+
+    async def _write_all(self, rows: Sequence[Row]) -> None:
+        async with asyncio.TaskGroup() as group:
             for row in rows:
-                self.meter.abandon(row)
-            raise
+                group.create_task(self._write(row))
 
     def worst_case(self, prompt: int, tokens: int, max_steps: int | None) -> Cost:
         """Of a continuation of so many tokens that finds no block in the cache."""
