@@ -12,6 +12,7 @@ from search.answers.selection import Rule
 from search.tree.scores import logit
 
 SATURATED = 0.99
+MOST = 100  # right samples of a problem, and wrong ones, that make pairs
 _STEEPEST = 100.0  # where scores separate right from wrong in every problem, no finite slope is the best
 
 
@@ -42,14 +43,15 @@ def health(problems: Iterable[Scored]) -> Health | None:
 
     The slope is that of correctness on log-odds within a problem: the b that maximises, summed over problems, the mean
     over pairs of a right and a wrong sample of log sigmoid(b (logit(s_right) - logit(s_wrong))), a conditional logistic
-    regression by pairs. Votes by odds assume 1. Its interval is by the sandwich estimator, clustered by problem.
+    regression by pairs of the first 100 right and the first 100 wrong samples. Votes by odds assume 1. Its interval is
+    by the sandwich estimator, clustered by problem.
     """
     known = [one for one in problems if len(one.scores)]
     if not known:
         return None
     wrong = np.concatenate([one.scores[~one.right] for one in known])
     saturated = float((wrong >= SATURATED).mean()) if len(wrong) else None
-    gaps = [np.subtract.outer(logit(s[right]), logit(s[~right])).ravel() for s, right in known]
+    gaps = [np.subtract.outer(logit(s[right][:MOST]), logit(s[~right][:MOST])).ravel() for s, right in known]
     gaps = [gap for gap in gaps if len(gap) and np.any(gap != 0)]
     slope, interval = _slope(gaps) if gaps else (None, None)
     return Health(len(wrong), saturated, slope, interval, len(gaps))

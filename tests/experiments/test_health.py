@@ -83,3 +83,17 @@ def test_residuals_are_pooled_by_nodes() -> None:
     assert [row.mean for row in pooled.values()] == pytest.approx([0.2, -0.1])
     assert next(residual_line(pooled)).endswith("at depth 1, 2, ...: +0.200, -0.100")
     assert not list(residual_line({}))
+
+
+def test_many_samples_make_no_more_pairs() -> None:
+    """Of 4,000 samples of each problem the first hundred right and wrong ones count; the others change nothing."""
+    many = drawn(1.0, 5, 4000)
+    few = [
+        Scored(
+            np.concatenate([s[right][:100], s[~right][:100]]),
+            np.repeat([True, False], [right.sum().clip(0, 100), (~right).sum().clip(0, 100)]),
+        )
+        for s, right in many
+    ]
+    one, other = health(many), health(few)
+    assert one is not None and other is not None and one.slope == pytest.approx(other.slope)
