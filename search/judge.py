@@ -22,6 +22,7 @@ class Judge:
         self.scorer, self._name = scorer, name
         self._tree, self._account = tree, account
         self._ranker = ranker(scorer)
+        self._thoughts = bool(getattr(scorer, "thoughts", False))
         self._known = KnownScores(tree.root)
         self._costs: dict[Node, Cost] = {}  # of the requests about each node, since they were last read
 
@@ -39,22 +40,29 @@ class Judge:
 
     async def _node(self, node: Node) -> None:
         line = _unborn(node)
-        judged = line if self.kind is not Kind.OUTCOME else line[-1:] if node.finished else []
+        judged = self._read(line)
         if judged:
             scores = await self._known.scores(judged, self._ask)
             for above, score in zip(judged, scores, strict=True):
                 above.score = score
         self._bear(line)
 
+    def _read(self, line: Sequence[Node]) -> list[Node]:
+        """Those of a line's nodes that get a score."""
+        if self.kind is Kind.OUTCOME:
+            line = line[-1:] if line and line[-1].finished else []
+        return [node for node in line if self._thoughts or node.step is None or not node.step.thought]
+
     async def _siblings(self, levels: Sequence[Sequence[Node]]) -> None:
         """One request for the children of each parent, from the top down."""
         assert self._ranker is not None
         for level in levels:
-            paths = [PathView(node) for node in level]
-            scored = await self._account.scorer(self._ranker.rank(self._tree.question, paths))
-            scores = self._checked(scored, len(level))
-            for node, score in zip(level, scores, strict=True):
-                node.score = score
+            if judged := self._read(level):
+                paths = [PathView(node, self._thoughts) for node in judged]
+                scored = await self._account.scorer(self._ranker.rank(self._tree.question, paths))
+                scores = self._checked(scored, len(judged))
+                for node, score in zip(judged, scores, strict=True):
+                    node.score = score
             self._bear(level)
 
     def _bear(self, nodes: Sequence[Node]) -> None:
@@ -82,14 +90,15 @@ class Judge:
         self._tree.record.append(Event(MARKS, self._account.now(), marks_data(self._name, self.kind, costs)))
 
     async def _path(self, node: Node) -> list[float]:
-        line = node.line()
-        return await self._known.scores(line[-1:] if self.kind is Kind.OUTCOME else line, self._ask)
+        return await self._known.scores(self._read(node.line()), self._ask)
 
-    async def _ask(self, node: Node, since: int) -> Sequence[float]:
-        scored = await self._account.scorer(self.scorer.score(self._tree.question, PathView(node), since))
-        if node in self._costs:
-            self._costs[node] += scored.cost
-        return self._checked(scored, node.depth - since)
+    async def _ask(self, first: Node, last: Node) -> Sequence[float]:
+        path = PathView(last, self._thoughts)
+        since = len(PathView(first, self._thoughts)) - 1
+        scored = await self._account.scorer(self.scorer.score(self._tree.question, path, since))
+        if last in self._costs:
+            self._costs[last] += scored.cost
+        return self._checked(scored, len(path) - since)
 
     def _checked(self, scored: Scored, wanted: int) -> list[float]:
         scores = [float(score) for score in scored.scores]

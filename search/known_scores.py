@@ -18,8 +18,8 @@ class Prefix:
         self.answer: asyncio.Future[None] | float | None = None
 
 
-ReadScores = Callable[[Node, int], Awaitable[Sequence[float]]]
-"""Asks for the checked scores of the steps of a node's path, from a depth on."""
+ReadScores = Callable[[Node, Node], Awaitable[Sequence[float]]]
+"""Asks for the checked scores of the steps from a first node to a last one below it."""
 
 
 class KnownScores:
@@ -43,7 +43,7 @@ class KnownScores:
         return known[node]
 
     async def scores(self, line: Sequence[Node], read: ReadScores) -> list[float]:
-        """The scores of consecutive nodes, [len(line)]; what is not known is asked for in one request."""
+        """The scores of nodes that follow each other, [len(line)]; what is not known is asked for in one request."""
         prefixes = [self.prefix(node) for node in line]
         while True:
             answers = [prefix.answer for prefix in prefixes]
@@ -52,18 +52,18 @@ class KnownScores:
                 return scores
             if None in answers:
                 new = answers.index(None)
-                await self._ask(prefixes[new:], read, line[-1], line[new].depth - 1)
+                await self._ask(prefixes[new:], read, line[new], line[-1])
             else:
                 # Others have asked. A request of theirs that fails or is cancelled is made again.
                 await asyncio.wait([answer for answer in answers if isinstance(answer, asyncio.Future)])
 
-    async def _ask(self, prefixes: Sequence[Prefix], read: ReadScores, node: Node, since: int) -> None:
+    async def _ask(self, prefixes: Sequence[Prefix], read: ReadScores, first: Node, last: Node) -> None:
         done = asyncio.get_running_loop().create_future()
         for prefix in prefixes:
             prefix.answer = done
         scores: Sequence[float] | None = None
         try:
-            scores = await read(node, since)
+            scores = await read(first, last)
         finally:
             for place, prefix in enumerate(prefixes):
                 if prefix.answer is done:  # nobody has asked again meanwhile

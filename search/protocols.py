@@ -108,6 +108,8 @@ class Scorer(Protocol):
 
     A method `worst_case(node, tokens) -> Cost` is optional: what judging a path costs at most that goes on from `node`
     by so many of the policy's tokens. A scorer of kind `ranking` may be a `Ranker`.
+
+    A scorer reads what follows a model's thought; one with the attribute `thoughts = True` reads the thought, too.
     """
 
     @property

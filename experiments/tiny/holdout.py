@@ -14,7 +14,8 @@ import torch
 
 from experiments.config.script import from_overrides
 from experiments.problems import arithmetic
-from experiments.tiny import evaluate, train_prm
+from experiments.tiny import evaluate
+from experiments.tiny.samples import writer
 from experiments.tiny.searches import in_order
 from scorers.self_certainty import SelfCertainty
 from search import BestOfN, Job, Tree
@@ -45,7 +46,7 @@ def entries(tree: Tree) -> Iterator[dict[str, Any]]:
 def main() -> None:
     knobs = from_overrides(Knobs)
     torch.set_num_threads(knobs.threads)
-    policy = train_prm.writer(knobs.policy, knobs.engine)
+    policy = writer(knobs.policy, knobs.engine)
     questions = [arithmetic.question(tree) for tree in evaluate.unseen(knobs)]
     jobs = [Job(text, BestOfN(knobs.n), policy, SelfCertainty(), seed=knobs.seed) for text in questions]
     trees = asyncio.run(in_order(jobs))

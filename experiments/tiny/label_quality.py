@@ -34,6 +34,7 @@ from experiments.tiny import evaluate, train_prm
 from experiments.tiny.completions import Completed, Estimated, complete, read
 from experiments.tiny.evaluate import unseen
 from experiments.tiny.label_figures import Figures, figures, picture
+from experiments.tiny.samples import training_questions, writer
 from experiments.tiny.searches import in_order
 from experiments.tiny.training import Document, Schedule
 from policies.engines.hf import load_tokenizer, load_weights
@@ -210,8 +211,8 @@ def main() -> None:
     torch.set_num_threads(knobs.threads)
     work = Path(knobs.work)
     base = load_weights(Qwen2ForCausalLM, knobs.base, "cpu", "float32")
-    policy = train_prm.writer(knobs.policy, knobs.engine)
-    questions = train_prm.training_questions(train_prm.Knobs(problems=knobs.problems, seed=knobs.seed))
+    policy = writer(knobs.policy, knobs.engine)
+    questions = training_questions(f"prm {knobs.seed}", knobs.problems)
     searcher = Completed(knobs.samples, knobs.completions)
     asyncio.run(complete(questions, searcher, policy, knobs.seed, work / "solutions.jsonl"))
     solutions = read(work / "solutions.jsonl")

@@ -10,6 +10,8 @@ from pathlib import Path
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from experiments.tiny.thoughts import CLOSE, OPEN
+
 PAD, START, END, STEP_TAG = "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<extra_0>"
 
 
@@ -35,7 +37,15 @@ def fixed_strings() -> list[str]:
     return ["\n\n", "\n\\boxed{", "\\boxed{", " = ", " =", "))", ")))", *around, *starts[1:]]
 
 
-def build_tokenizer() -> PreTrainedTokenizerFast:
+THINKING_TEMPLATE = TEMPLATE + (
+    "{% if add_generation_prompt %}"
+    "{{ '<think>\\n\\n</think>\\n\\n' if enable_thinking is defined and not enable_thinking else '<think>\\n' }}"
+    "{% endif %}"
+)
+
+
+def build_tokenizer(thinking: bool = False) -> PreTrainedTokenizerFast:
+    """With `thinking`, tags of a thought are two tokens more, and the prompt opens it, or closes an empty one."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     core = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
     core.pre_tokenizer = pre_tokenizers.Sequence(
@@ -46,9 +56,10 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     )
     core.decoder = decoders.ByteLevel()
     core.add_special_tokens([AddedToken(t, special=True) for t in (PAD, START, END, STEP_TAG)])
-    core.add_tokens([AddedToken(t, normalized=False, special=False) for t in fixed_strings()])
+    strings = [*fixed_strings(), *((OPEN, CLOSE) if thinking else ())]
+    core.add_tokens([AddedToken(t, normalized=False, special=False) for t in strings])
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, pad_token=PAD, eos_token=END)
-    tokenizer.chat_template = TEMPLATE
+    tokenizer.chat_template = THINKING_TEMPLATE if thinking else TEMPLATE
     return tokenizer
 
 

@@ -24,18 +24,14 @@ from transformers import Qwen2ForCausalLM
 from experiments.config.script import from_overrides
 from experiments.problems import arithmetic
 from experiments.tiny.corrupt import KINDS, corrupt
-from experiments.tiny.searches import append
+from experiments.tiny.samples import sample, training_questions, writer
 from experiments.tiny.train_policy import problem
 from experiments.tiny.training import IGNORED, Document, Schedule, pack, places, train
 from experiments.tiny.verifier import verifier
 from policies.engines.hf import load_tokenizer, load_weights
 from policies.engines.prompt import encode_question
 from policies.engines.share import Engine
-from policies.hf import HF
-from policies.vllm import VLLM
 from scorers.prm import STEP_TAG
-from scorers.self_certainty import SelfCertainty
-from search import BestOfN, Job, Tree
 
 
 @dataclass
@@ -70,44 +66,6 @@ class Knobs:
     """folder of samples and checkpoints"""
     out: str = "scorers/tiny"
     """folder of the PRM"""
-
-
-# samples of the policy
-
-
-def sampled_questions(file: Path) -> set[str]:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return {json.loads(line)["question"] for line in file.open()} if file.exists() else set()
-
-
-async def sample(knobs: Knobs, file: Path, done: set[str]) -> None:
-    """Appends `samples` solutions of each question not yet done to `file`, a line a question."""
-    questions = [text for text in training_questions(knobs) if text not in done]
-    policy, scorer = writer(knobs.policy, knobs.engine), SelfCertainty()
-    jobs = (Job(text, BestOfN(knobs.samples), policy, scorer, seed=knobs.seed) for text in questions)
-    await append(jobs, _texts, file, concurrency=1024 // knobs.samples)
-
-
-def _texts(tree: Tree) -> dict[str, Any]:
-    steps = [[step.text for step in leaf.steps()] for leaf in tree.leaves()]
-    return {"question": tree.question, "samples": steps}
-
-
-def writer(model: str, engine: Engine) -> HF | VLLM:
-    return (
-        VLLM(model=model, max_tokens=700) if engine is Engine.VLLM else HF(model=model, max_tokens=700, batch_size=256)
-    )
-
-
-def training_questions(knobs: Knobs) -> list[str]:
-    """Distinct questions, none of them held out, sorted by length so that a batch is padded little."""
-    rng, held_out = random.Random(f"prm {knobs.seed}"), arithmetic.held_out()
-    questions: dict[str, None] = {}
-    while len(questions) < knobs.problems:
-        text = arithmetic.question(problem(rng))
-        if text not in held_out:
-            questions[text] = None
-    return sorted(questions, key=len)
 
 
 # documents
@@ -225,7 +183,8 @@ def main() -> None:
     torch.manual_seed(knobs.seed)
     base = load_weights(Qwen2ForCausalLM, knobs.base, "cpu", "float32")
     samples = Path(knobs.work) / "samples.jsonl"
-    asyncio.run(sample(knobs, samples, sampled_questions(samples)))
+    questions, policy = training_questions(f"prm {knobs.seed}", knobs.problems), writer(knobs.policy, knobs.engine)
+    asyncio.run(sample(questions, knobs.samples, policy, knobs.seed, samples))
     reader = Reader(load_tokenizer(knobs.policy))
     schedule = Schedule(knobs.steps, knobs.rows, knobs.row_tokens, knobs.learning_rate, stop=knobs.stop)
     begin = partial(documents, reader, samples, knobs.seed)

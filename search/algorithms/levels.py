@@ -7,7 +7,7 @@ import numpy as np
 
 from search.grow import Grower
 from search.tree import Node
-from search.tree.scores import Array, Kind, Scope, Use, conversion
+from search.tree.scores import Array, Kind, Scope, Use, conversion, neutral
 from search.tree.values import Values
 
 
@@ -17,11 +17,16 @@ def level_values(nodes: Sequence[Node], kind: Kind, values: Values) -> Array:
     if scope is Scope.SIBLINGS:
         ranks: dict[Node, float] = {}
         for parent in dict.fromkeys(node.parent for node in nodes):
-            judged = [child for child in parent.children.values() if child.score is not None] if parent else []
-            scores = np.array([child.score for child in judged], dtype=np.float64)
+            judged = [child for child in parent.children.values() if child.birth is not None] if parent else []
+            scores = np.array([known(child.score, kind) for child in judged])
             ranks |= zip(judged, convert(scores).tolist(), strict=True)
         return np.array([ranks[node] for node in nodes])
-    return convert(np.array([values(node) for node in nodes], dtype=np.float64))
+    return convert(np.array([known(values(node), kind) for node in nodes]))
+
+
+def known(value: float | None, kind: Kind) -> float:
+    """The value, or the neutral one for a thought, which the scorer was not asked about."""
+    return neutral(kind) if value is None else value
 
 
 def best(values: Array, count: int) -> list[int]:

@@ -11,11 +11,12 @@ from enum import StrEnum
 
 import numpy as np
 
+from search.algorithms.levels import known
 from search.algorithms.puct import logprob_prior, puct, share_prior, uniform_prior
 from search.errors import check_knob
 from search.grow import Grower
 from search.tree import Node
-from search.tree.scores import Conversion, Reduction, Scope, Use, conversion, reduction_for
+from search.tree.scores import Conversion, Kind, Reduction, Scope, Use, conversion, reduction_for
 from search.tree.values import Range, Values
 
 
@@ -177,7 +178,7 @@ def _choose(run: _Run, node: Node, children: Sequence[Node], visits: int) -> Nod
 def _qs(run: _Run, node: Node, children: Sequence[Node]) -> list[float]:
     """[children]: each one's Q in [0, 1]. A ranking counts among siblings, as they are now."""
     if run.conversion.scope is Scope.SIBLINGS:
-        return run.conversion.convert(np.array([child.score for child in children], dtype=np.float64)).tolist()
+        return run.conversion.convert(np.array([known(child.score, Kind.RANKING) for child in children])).tolist()
     return [_q(run, node, child) for child in children]
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from search.algorithms.levels import known
 from search.algorithms.resampling import effective_sample_size
 from search.grow import Grower
 from search.tree import Node
@@ -43,8 +44,8 @@ def potentials(nodes: list[Node], kind: Kind) -> Array:
     psi = np.zeros(len(nodes))
     judged = [i for i, node in enumerate(nodes) if node.depth]
     if judged:
-        scores = [_sum(nodes[i]) if kind is Kind.ADDITIVE else nodes[i].score for i in judged]
-        psi[judged] = conversion(kind, Use.PARTICLES).convert(np.array(scores, dtype=np.float64))
+        scores = [_sum(nodes[i]) if kind is Kind.ADDITIVE else known(nodes[i].score, kind) for i in judged]
+        psi[judged] = conversion(kind, Use.PARTICLES).convert(np.array(scores))
     return psi
 
 

@@ -140,10 +140,14 @@ class Selection:
         """[N]: what each voter brings to its answer, under the rule. Raises as a call does."""
         match self.rule:
             case Rule.BEST:
-                return self._values(tree, voters)
+                values = self._values(tree, voters)
+                return np.where(np.isnan(values), -np.inf, values)
             case Rule.WEIGHTED | Rule.ODDS | Rule.POWER4:
                 convert = conversion(self.kind(tree), use_of(self.rule)).convert
-                return voters.weights * BY_SCORE[self.rule](convert(self._values(tree, voters)))
+                weighed = self._values(tree, voters)
+                known = ~np.isnan(weighed)  # a solution that ends within its thought has no score, and no answer
+                weighed[known] = BY_SCORE[self.rule](convert(weighed[known])) if known.any() else 0
+                return voters.weights * weighed
             case Rule.MAJORITY:
                 return voters.weights
             case Rule.WEIGHTS | Rule.PARTICLE:

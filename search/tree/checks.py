@@ -29,6 +29,12 @@ def checked_text(value: Any, name: str) -> str:
     return value
 
 
+def checked_flag(value: Any, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} is {shortened(value)}, not true or false")
+    return value
+
+
 def whole_number(value: Any, name: str, least: float = 0, most: float = math.inf) -> int:
     if type(value) is not int or not least <= value <= most:
         bounds = f"of at least {least}" if math.isinf(most) else f"from {least} to {most}"

@@ -31,16 +31,18 @@ class Node:
     `path` (child indices from the root) is its identity. `score` is set once. `birth` is the search's ledger at the
     moment the node was judged, None before: only born nodes belong to the tree. `stats` is what an algorithm keeps per
     node, as plain JSON. `sources` are the paths of other nodes whose text stood in the prompt that it was written from.
+    `thoughts` says how many steps of its path are a thought's; they have no score where the scorer does not read them.
     """
 
     __slots__ = (
         "_birth", "_children", "_reserved", "_stats", "charged", "depth", "index", "parent", "score", "sources", "step",
-        "tree",
+        "thoughts", "tree",
     )  # fmt: skip
 
     def __init__(self, tree: Owner, parent: "Node | None", index: int, step: Step | None) -> None:
         self.tree, self.parent, self.index, self.step = tree, parent, index, step
         self.depth: int = 0 if parent is None else parent.depth + 1
+        self.thoughts: int = 0 if parent is None or step is None else parent.thoughts + step.thought
         self.score: float | None = None
         self.sources: tuple[Path, ...] = ()
         self.charged: Ledger | None = None  # between writing and judging: the ledger when its request was charged
@@ -100,7 +102,12 @@ class Node:
         return [node.step for node in self.line() if node.step is not None]
 
     def text(self) -> str:
-        return "".join(step.text for step in self.steps())
+        """What the path says, its thought left out."""
+        return "".join(step.text for step in self.steps() if not step.thought)
+
+    def thought(self) -> str:
+        """What was thought on the path."""
+        return "".join(step.text for step in self.steps() if step.thought)
 
     def token_ids(self) -> list[int]:
         """The solution's tokens so far, without the question's and the end tokens of steps before the last."""
@@ -118,6 +125,10 @@ class Node:
         return self.step is not None and self.step.truncated
 
     @property
+    def unjudged_thought(self) -> bool:
+        return self.score is None and self.step is not None and self.step.thought
+
+    @property
     def open(self) -> bool:
         """May be extended."""
         return not (self.finished or self.truncated)
@@ -126,11 +137,16 @@ class Node:
         """Its score, converted together with those of all judged siblings, finished ones included."""
         children = self.parent.children.values() if self.parent else ()
         judged = [child for child in children if child.score is not None]
+        if self.score is None:
+            return float(convert(np.zeros(1))[0])
         return float(convert(np.array([child.score for child in judged], dtype=np.float64))[judged.index(self)])
 
     def value(self, reduction: Reduction) -> float | None:
-        """The scores of its path reduced to one number; None for the root and where a score is missing."""
-        scores = [node.score for node in self.line()]
+        """The scores of its path reduced to one number; None for the root and where a score is missing.
+
+        Those of a thought that nobody judged are not missing: it is left out.
+        """
+        scores = [node.score for node in self.line() if not node.unjudged_thought]
         if reduction is Reduction.LAST:
             return scores[-1] if scores else None
         known = [score for score in scores if score is not None]

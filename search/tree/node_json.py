@@ -4,7 +4,15 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from search.tree.checks import checked_fields, checked_list, checked_text, finite, plain_object, whole_number
+from search.tree.checks import (
+    checked_fields,
+    checked_flag,
+    checked_list,
+    checked_text,
+    finite,
+    plain_object,
+    whole_number,
+)
 from search.tree.cost import Ledger
 from search.tree.node import Node
 from search.tree.numbers import Integers, Reals
@@ -14,7 +22,8 @@ T = TypeVar("T", Integers, Reals)
 _NEEDED = ("parent", "index", "text", "end")
 _COUNTS = ("given", "observed", "closing")
 _OPTIONAL = (
-    "reserved", "token_ids", "logprobs", "entropy", *_COUNTS, "action", "score", "birth", "sources", "stats",
+    "reserved", "token_ids", "logprobs", "entropy", *_COUNTS, "action", "thought", "score", "birth", "sources",
+    "stats",
 )  # fmt: skip
 
 
@@ -36,6 +45,8 @@ def node_to_json(node: Node, number: Callable[[Node], int], row: Callable[[Ledge
     entry |= {name: count for name in _COUNTS if (count := getattr(step, name))}
     if step.action:
         entry["action"] = step.action
+    if step.thought:
+        entry["thought"] = True
     entry["end"] = str(step.end)
     if node.score is not None:
         entry["score"] = node.score
@@ -63,6 +74,7 @@ def add_node_from_json(nodes: list[Node], entry: Any, ledgers: Sequence[Ledger])
         None if (entropy := get("entropy")) is None else numbers_from_json(entropy, "entropy", Reals),
         *(get(name, 0) for name in _COUNTS),
         action=checked_text(get("action", ""), "action"),
+        thought=checked_flag(get("thought", False), "thought"),
     )
     parent = nodes[whole_number(fields["parent"], "parent", most=len(nodes) - 1)]
     node = parent.add(whole_number(fields["index"], "index"), step)

@@ -8,15 +8,21 @@ from search.tree.step import Step
 
 
 class PathView(Sequence[Step]):
-    """The steps from the root to a node. `view[since:]` walks up only as far as `since`."""
+    """The steps from the root to a node, without its thought unless `thoughts`.
 
-    __slots__ = ("_node",)
+    `view[since:]` walks up only as far as `since`.
+    """
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    __slots__ = ("_node", "_thoughts")
+
+    def __init__(self, node: Node, thoughts: bool = True) -> None:
+        self._node, self._thoughts = node, thoughts or not node.thoughts
 
     def __len__(self) -> int:
-        return self._node.depth
+        return self._depth(self._node)
+
+    def _depth(self, node: Node) -> int:
+        return node.depth if self._thoughts else node.depth - node.thoughts
 
     @overload
     def __getitem__(self, place: int) -> Step: ...
@@ -37,7 +43,8 @@ class PathView(Sequence[Step]):
     def _since(self, first: int) -> list[Step]:
         steps: list[Step] = []
         node = self._node
-        while node.depth > first and node.parent is not None and node.step is not None:
-            steps.append(node.step)
+        while self._depth(node) > first and node.parent is not None and node.step is not None:
+            if self._thoughts or not node.step.thought:
+                steps.append(node.step)
             node = node.parent
         return steps[::-1]

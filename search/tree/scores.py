@@ -174,6 +174,11 @@ def reduction_for(kind: Kind, asked: Reduction | None) -> Reduction:
     return asked or allowed[0]
 
 
+def neutral(kind: Kind) -> float:
+    """What stands for the score of a step that the scorer was not asked about: neither good nor bad."""
+    return 0.5 if kind in (Kind.CORRECTNESS, Kind.VALUE) else 0.0
+
+
 def reduce(scores: Sequence[float], reduction: Reduction) -> float:
     """One number from the scores of a path, [S] with S >= 1."""
     match reduction:

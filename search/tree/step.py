@@ -9,10 +9,12 @@ from search.tree.numbers import Integers, Reals
 
 
 class End(StrEnum):
-    """Why a step ended. After the first two the path may go on."""
+    """Why a step ended. After the first four the path may go on."""
 
     DELIMITER = "delimiter"  # where the policy's boundary rule says so: by default, at a delimiter
     STEP_TOKENS = "step_tokens"  # cut at max_step_tokens
+    THOUGHT = "thought"  # the thought ends: the step holds its closing tag
+    THINKING_TOKENS = "thinking_tokens"  # the thought was closed at max_thinking_tokens
     ANSWER = "answer"  # finished: the step holds a complete \boxed{}
     EOS = "eos"  # finished: the model's end token
     MAX_STEPS = "max_steps"  # truncated, as are the next two
@@ -21,7 +23,7 @@ class End(StrEnum):
 
 
 _FINISHED = (End.ANSWER, End.EOS)  # tuples: the hash of an enum's member is slow, and a search asks often
-_OPEN = (End.DELIMITER, End.STEP_TOKENS)
+_OPEN = (End.DELIMITER, End.STEP_TOKENS, End.THOUGHT, End.THINKING_TOKENS)
 _set = object.__setattr__  # of a frozen step, at its birth
 
 
@@ -37,6 +39,8 @@ class Step:
     Not all tokens need be the policy's: first come those `given` to it, then what it wrote, of which the last `closing`
     ones are end tokens, then those `observed`, which came from outside. `action` names what was asked for.
 
+    A `thought` is what a model writes before its answer: no box in it counts; scorers read it only if told to.
+
     Raises ValueError, naming field, place and value, where a number is not finite, a token id is no integer of 32 bits
     or the counts do not fit the tokens.
     """
@@ -50,6 +54,7 @@ class Step:
     observed: int = 0
     closing: int = 0
     action: str = ""
+    thought: bool = False
 
     def __post_init__(self) -> None:
         if type(self.token_ids) is not Integers:

@@ -28,23 +28,30 @@ class Values:
 
     def __init__(self, reduction: Reduction) -> None:
         self._reduction = reduction
-        self._known: dict[Node, float] = {}
+        self._known: dict[Node, tuple[float | None, int]] = {}  # and how many unjudged thoughts are above
 
     def __call__(self, node: Node) -> float | None:
-        """As `node.value`: None for the root and where a score of the path is missing."""
+        """As `node.value`: None for the root, where a score of the path is missing, and where only a thought stands."""
+        while node.parent is not None and node.unjudged_thought:
+            node = node.parent
         if self._reduction is Reduction.LAST or node.parent is None:
             return node.score
         for below in node.line(self._known):
-            if below.score is None:
-                return None
             assert below.parent is not None
-            self._known[below] = self._with(self._known.get(below.parent), below.score)
-        known = self._known[node]
+            above, left_out = self._known.get(below.parent, (None, 0))
+            if below.unjudged_thought:
+                self._known[below] = above, left_out + 1
+            elif below.score is None:
+                return None
+            else:
+                self._known[below] = self._with(above, below.score), left_out
+        known, left_out = self._known[node]
+        assert known is not None
         match self._reduction:
             case Reduction.SUM:
                 return known / _UNIT
             case Reduction.MEAN:
-                return known / _UNIT / node.depth
+                return known / _UNIT / (node.depth - left_out)
             case _:
                 return known
 

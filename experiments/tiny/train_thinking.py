@@ -1,0 +1,118 @@
+"""Trains the small thinking policy: python -m experiments.tiny.train_thinking [steps=...] [out=...]
+
+First samples attempts of the small policy, then trains its weights further, on thoughts made of them
+(experiments/tiny/thoughts.py). If interrupted, the same command resumes.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import Qwen2ForCausalLM
+
+from experiments.config.script import from_overrides
+from experiments.problems import arithmetic
+from experiments.tiny.samples import sample, training_questions, writer
+from experiments.tiny.thoughts import CLOSE, Thought, think
+from experiments.tiny.tokenizer import build_tokenizer
+from experiments.tiny.train_policy import next_token_loss
+from experiments.tiny.training import IGNORED, Document, Schedule, pack, train
+from policies.engines.hf import load_weights
+from policies.engines.share import Engine
+
+
+@dataclass
+class Knobs:
+    policy: str = "tiny"
+    """folder or hub name of the policy whose samples are thought of, and whose weights are trained further"""
+    engine: Engine = Engine.HF
+    """what runs the policy"""
+    problems: int = 4000
+    """problems that are sampled"""
+    samples: int = 8
+    """samples a problem"""
+    steps: int = 500
+    """training steps"""
+    rows: int = 6
+    """rows in a training batch"""
+    row_tokens: int = 1280
+    """tokens in a row"""
+    learning_rate: float = 1e-3
+    """highest learning rate"""
+    seed: int = 2
+    """seed of the problems, the samples and the training"""
+    threads: int = 2
+    """torch's threads"""
+    device: str = "cpu"
+    """device that trains"""
+    work: str = "runs/train_thinking"
+    """folder of samples and checkpoints"""
+    out: str = "policies/tiny_thinking"
+    """folder of the thinking policy"""
+
+
+class Encoder:
+    """Thoughts as token ids, in the pieces in which a model meets them: prompt, thought, closing tag, answer."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+
+    def document(self, question: str, thought: Thought) -> Document:
+        """The question is not trained on, nor is a thought that a limit cut short: only what follows it is."""
+        prompt = self._prompt(question, bool(thought.thought))
+        closing = self._encode(f"{CLOSE}\n\n") if thought.thought else []
+        inside = [*self._encode(thought.thought), *closing]
+        answer = [*self._encode(thought.answer), self.tokenizer.eos_token_id]
+        labels = inside if thought.closed else [IGNORED] * len(inside)
+        return prompt + inside + answer, [IGNORED] * len(prompt) + labels + answer
+
+    def _prompt(self, question: str, thinks: bool) -> list[int]:
+        messages = [{"role": "user", "content": question}]
+        text = self.tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, enable_thinking=thinks
+        )
+        return self._encode(text)
+
+    def _encode(self, text: str) -> list[int]:
+        return self.tokenizer.encode(text, add_special_tokens=False)
+
+
+def documents(encoder: Encoder, file: Path, seed: int) -> Iterator[Document]:
+    """For ever, from the sampled questions at random."""
+    rng, held_out = random.Random(seed), arithmetic.held_out()
+    entries = [entry for entry in map(json.loads, file.open()) if entry["question"] not in held_out]
+    while True:
+        entry = rng.choice(entries)
+        if thought := think(entry["question"], entry["samples"], rng):
+            yield encoder.document(entry["question"], thought)
+
+
+def main() -> None:
+    knobs = from_overrides(Knobs)
+    torch.set_num_threads(knobs.threads)
+    torch.manual_seed(knobs.seed)
+    file = Path(knobs.work) / "samples.jsonl"
+    questions = training_questions(f"thinking {knobs.seed}", knobs.problems)
+    asyncio.run(sample(questions, knobs.samples, writer(knobs.policy, knobs.engine), knobs.seed, file))
+    encoder = Encoder(build_tokenizer(thinking=True))
+
+    def rows(step: int) -> Iterator[tuple[Tensor, Tensor]]:
+        packed = pack(documents(encoder, file, knobs.seed), knobs.row_tokens, encoder.tokenizer.pad_token_id)
+        return islice(packed, step * knobs.rows, None)
+
+    model = load_weights(Qwen2ForCausalLM, knobs.policy, "cpu", "float32").to(knobs.device)
+    schedule = Schedule(knobs.steps, knobs.rows, knobs.row_tokens, knobs.learning_rate)
+    train(model, rows, next_token_loss, schedule, Path(knobs.work), log=lambda line: print(line, flush=True))
+    model.to(torch.bfloat16).save_pretrained(knobs.out)
+    encoder.tokenizer.save_pretrained(knobs.out)
+
+
+if __name__ == "__main__":
+    main()
