@@ -41,8 +41,8 @@ AGAIN = "Wait"
 class Thought:
     """What stands between the tags, and behind the closing one.
 
-    `closed` says who closed it: the model, or a limit, which no model should learn to do. An empty one is closed in the
-    prompt.
+    `closed` says who closed it: the model, or a limit, which it shall not learn to do itself. The prompt closes an empty
+    one.
     """
 
     thought: str
@@ -81,12 +81,12 @@ def _until_two_agree(attempts: Sequence[Sequence[str]]) -> tuple[Sequence[Sequen
 
 
 def _cut_short(attempts: Sequence[Sequence[str]], rng: random.Random) -> tuple[str, str | None]:
-    """The thought up to a random character, its line ended; and the last whole attempt in it, if there is one."""
+    """The thought up to a random character, and the last whole attempt in it, if there is one."""
     text = _joined(attempts)
     text = text[: rng.randrange(1, len(text))]
     ends = [len(_joined(attempts[: place + 1])) for place in range(len(attempts))]
     whole = sum(end <= len(text) + 2 for end in ends)
-    return text.rstrip("\n") + "\n\n", _text(attempts[whole - 1]).rstrip() if whole else None
+    return text, _text(attempts[whole - 1]).rstrip() if whole else None
 
 
 def _joined(attempts: Sequence[Sequence[str]]) -> str:

@@ -67,7 +67,7 @@ class Encoder:
     def document(self, question: str, thought: Thought) -> Document:
         """The question is not trained on, nor is a thought that a limit cut short: only what follows it is."""
         prompt = self._prompt(question, bool(thought.thought))
-        closing = self._encode(f"{CLOSE}\n\n") if thought.thought else []
+        closing = self._encode(f"{CLOSE}\n\n" if thought.closed else f"\n{CLOSE}\n\n") if thought.thought else []
         inside = [*self._encode(thought.thought), *closing]
         answer = [*self._encode(thought.answer), self.tokenizer.eos_token_id]
         labels = inside if thought.closed else [IGNORED] * len(inside)
