@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
@@ -60,7 +60,9 @@ class Writing:
     system_prompt: str = SYSTEM_PROMPT
     """dropped by chat templates that have none"""
     ends_at_box: bool = True
-    """a solution ends with the step that holds a complete \\boxed{}; false under another answer= than boxed"""
+    """a solution ends with the step that has a \\boxed{} with an answer; false under another answer= than boxed"""
+    stop: list[str] = field(default_factory=list[str])
+    """texts, or special tokens, that end a solution, as the model's own end tokens do"""
 
     hottest: ClassVar[float] = 10  # the highest temperature that the engine takes
 
@@ -72,7 +74,7 @@ class Writing:
 
     @property
     def limits(self) -> Limits:
-        return Limits(self.max_steps, self.max_step_tokens, self.max_tokens, self.ends_at_box)
+        return Limits(self.max_steps, self.max_step_tokens, self.max_tokens, self.ends_at_box, tuple(self.stop))
 
     @property
     def boundary(self) -> Boundary:
@@ -108,7 +110,9 @@ class Writing:
             limits = replace(limits, max_tokens=min(limits.max_tokens, prompt.written + ask.max_tokens))
         if ask.temperature is not None:
             sampling = replace(sampling, temperature=ask.temperature)
-        rows = [Row(ids, seed, sampling, limits, node.depth, prompt.written, max_steps, given) for seed in seeds]
+        path = node.depth, prompt.written
+        before = node.text() if limits.stop else ""
+        rows = [Row(ids, seed, sampling, limits, *path, max_steps, given, before) for seed in seeds]
         try:
             await self.engine.write(rows)
         except asyncio.CancelledError:

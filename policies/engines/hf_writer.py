@@ -33,7 +33,11 @@ class HFWriter:
         self.context = context_length(self.model.config)
         # Nothing else of the checkpoint's generation_config has an effect.
         ends = getattr(self.model.generation_config, "eos_token_id", None)
-        self.vocabulary = vocabulary(self.tokenizer, ends, boundary)
+        head = self.model.get_output_embeddings().weight
+        name = f"model={model} in {str(head.dtype).removeprefix('torch.')}"
+        self.vocabulary = vocabulary(self.tokenizer, ends, boundary, len(head), name)
+        unknown = sorted(self.vocabulary.unknown)
+        self._barred = torch.tensor(unknown, device=device) if unknown else None
         self.meter = Meter()
         self._batch: Batcher[Row, None] = Batcher(self._run, batch_size, _group, lambda row: len(row.prompt))
         self._optional = {"position_ids", "logits_to_keep"} & set(inspect.signature(self.model.forward).parameters)
@@ -80,7 +84,7 @@ class HFWriter:
         places, cache = (mask.cumsum(-1) - 1).clamp(min=0), None
         for position in count():
             output = self._forward(ids, mask, places, cache)
-            drawn = draw(output.logits[:, -1], sampling, seeds, position)
+            drawn = draw(output.logits[:, -1], sampling, seeds, position, self._barred)
             unfinished = self._push(running, *drawn.tolist())
             if not unfinished:
                 return

@@ -7,6 +7,7 @@ from typing import Any
 from policies.engines.boundary import Boundary, Delimiter
 from policies.engines.ends import Cutter, Limits, Vocabulary
 from policies.engines.meter import Work
+from policies.engines.turn_end import turn_end
 from search.tree.step import Step
 
 
@@ -33,25 +34,34 @@ class Row(Work):
     max_steps: int | None
     given: Sequence[int] = ()
     """the tokens at the end of the prompt with which the first step begins"""
+    before: str = ""
+    """the text of the path, where a text of `stop` may have begun"""
     steps: tuple[Step, ...] = ()
     cutter: Cutter = field(init=False)
 
     def begin(self, vocabulary: Vocabulary, boundary: Boundary, context: int) -> None:
         """Makes the cutter that will end this row; `context` is the model's."""
         before, room = (self.steps_before, self.tokens_before), context - len(self.prompt)
-        self.cutter = Cutter(vocabulary, boundary, self.limits, *before, room, self.max_steps, self.given)
+        steps = self.max_steps
+        self.cutter = Cutter(vocabulary, boundary, self.limits, *before, room, steps, self.given, self.before)
 
 
-def vocabulary(tokenizer: Any, ends: int | Sequence[int] | None, boundary: Boundary) -> Vocabulary:
-    """End tokens are the tokenizer's and the checkpoint's, `ends`.
+def vocabulary(
+    tokenizer: Any, ends: int | Sequence[int] | None, boundary: Boundary, size: int, model: str
+) -> Vocabulary:
+    """End tokens are the tokenizer's, the checkpoint's, `ends`, and the one with which the chat template ends a turn.
 
-    Raises ModelError where the model cannot write the delimiter.
+    The model has ids below `size`; `model` names it in messages. Raises ModelError where it cannot write the delimiter.
     """
-    end_ids = {tokenizer.eos_token_id, *(ends if isinstance(ends, Sequence) else [ends])} - {None}
-    texts = decode_all(tokenizer, [[i] for i in range(len(tokenizer))])
+    named = ends if isinstance(ends, Sequence) else [ends]
+    end_ids = {tokenizer.eos_token_id, turn_end(tokenizer), *named} - {None}
+    known = tokenizer.get_vocab().values()
+    texts = decode_all(tokenizer, [[i] for i in range(max(known) + 1)])
     if isinstance(boundary, Delimiter):
         boundary.check(texts)
-    return Vocabulary(texts, frozenset(end_ids), lambda ids: decode_all(tokenizer, [ids])[0])
+    unknown = frozenset(range(size)).difference(known)
+    special = dict(zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True))
+    return Vocabulary(texts, frozenset(end_ids), lambda ids: decode_all(tokenizer, [ids])[0], special, unknown, model)
 
 
 def decode_all(tokenizer: Any, ids_RT: Sequence[Sequence[int]]) -> list[str]:

@@ -12,16 +12,16 @@ from policies.engines.rows import Sampling
 _GAMMA, _MIX_1, _MIX_2 = (c - (1 << 64) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
-def draw(logits: Tensor, sampling: Sampling, seeds: Tensor, position: int) -> Tensor:
-    """One token for each row, from the model's last logits, [rows, vocabulary].
+def draw(logits: Tensor, sampling: Sampling, seeds: Tensor, position: int, barred: Tensor | None = None) -> Tensor:
+    """One token for each row, from the model's last logits, [rows, vocabulary]; never one of the ids in `barred`.
 
-    Returns [3, rows]: its id (exact below 2**24), its log-probability under the raw model (temperature 1, before top-k
-    and top-p) and the raw model's entropy there, in nats. `position` counts the tokens drawn so far.
+    Returns [3, rows]: its id (exact below 2**24), its log-probability under the raw model (temperature 1, before top-k,
+    top-p and `barred`) and the raw model's entropy there, in nats. `position` counts the tokens drawn so far.
     """
     raw = torch.log_softmax(logits.float(), -1)
-    noisy = raw
+    noisy = allowed = raw if barred is None else raw.index_fill(-1, barred, -torch.inf)
     if sampling.temperature > 0:
-        noisy = warp(raw / sampling.temperature, sampling) + gumbel(seeds, position, raw.shape[-1])
+        noisy = warp(allowed / sampling.temperature, sampling) + gumbel(seeds, position, raw.shape[-1])
     ids = noisy.argmax(-1, keepdim=True)
     entropy = torch.special.entr(raw.exp()).sum(-1)
     return torch.stack([ids[:, 0].float(), raw.gather(-1, ids)[:, 0], entropy])

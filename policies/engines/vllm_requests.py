@@ -14,12 +14,12 @@ def tokens_prompt(ids: Sequence[int], salt: str | None) -> Any:
 
 
 def sampling_params(**knobs: Any) -> Any:
-    """Parameters of one request: token ids with log-probabilities, returned once at the end, without text."""
+    """Parameters of one request: token ids with log-probabilities, returned once at the end; no text unless asked."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
     kind = RequestOutputKind.FINAL_ONLY
-    return SamplingParams(**{"logprobs": 0, **knobs}, detokenize=False, output_kind=kind, skip_clone=True)
+    return SamplingParams(**{"logprobs": 0, "detokenize": False, **knobs}, output_kind=kind, skip_clone=True)
 
 
 def word_params(ids: Sequence[int]) -> Any:

@@ -1,7 +1,7 @@
 """Writes rows of steps through a vLLM engine: one request a row, which stops where the row's steps may end."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import lru_cache
 from typing import Any
 
@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM
 
 from policies.engines.boundary import Boundary, stops_of
 from policies.engines.flops import Flops
-from policies.engines.hf import empty_model, generation_ends, load_tokenizer
+from policies.engines.hf import empty_model, generation_ends, load_config, load_tokenizer
 from policies.engines.meter import Meter
 from policies.engines.rows import Row, vocabulary
 from policies.engines.share import Share
@@ -18,6 +18,7 @@ from policies.engines.vllm_requests import sampling_params
 from search.solve import search_id
 from search.tree.cost import NOTHING, Cost
 
+_FAR = 0x9E3779B97F4A7C15  # between the seeds of a row's requests after a refused token
 CHUNK = 64  # tokens of one request where nothing but the boundary rule knows if a step has ended
 
 
@@ -29,11 +30,12 @@ class VLLMWriter:
         self.server, self.context, self.meter = engine, engine.context, Meter()
         self.tokenizer = load_tokenizer(model)
         self.boundary = boundary
-        self.vocabulary = vocabulary(self.tokenizer, generation_ends(model), boundary)
-        stops = stops_of(boundary, self.vocabulary.texts)
-        self._ends = sorted(self.vocabulary.end_ids)
-        self._stops = sorted(self.vocabulary.end_ids | stops)
-        self._chunk = None if stops else CHUNK
+        size = load_config(model).get_text_config().vocab_size
+        dtype = str(engine.llm.model_config.dtype).removeprefix("torch.")
+        ends, name = generation_ends(model), f"model={model} in {dtype}"
+        self.vocabulary = vocabulary(self.tokenizer, ends, boundary, size, name)
+        self._stops = stops_of(boundary, self.vocabulary.texts)
+        self._chunk = None if self._stops else CHUNK
         empty = empty_model(AutoModelForCausalLM.from_config, model)
         self.flops = Flops.of(empty.base_model, empty.get_output_embeddings().weight.numel())
 
@@ -57,15 +59,16 @@ class VLLMWriter:
         row.begin(self.vocabulary, self.boundary, self.context)
         if not self.meter.begins(row):
             return
-        cost, ids = NOTHING, row.prompt
+        cost, ids, refused = NOTHING, row.prompt, set[int]()
         try:
             while not row.cutter.done:
-                output = await self.server.generate(ids, self._params(row), salt)
+                output = await self.server.generate(ids, self._params(row, refused), salt)
                 cost += self._cost(output)
-                taken = _push(row, output.outputs[0])
-                if not taken:
+                taken, unknown = self._push(row, output.outputs[0])
+                if not taken and unknown <= refused:
                     raise RuntimeError(f"vLLM wrote nothing and ended with {output.outputs[0].finish_reason}")
                 ids = [*ids, *taken]
+                refused |= unknown
             row.steps = tuple(row.cutter.steps)
         except Aborted as aborted:
             part = self._cost(aborted.output)
@@ -75,19 +78,40 @@ class VLLMWriter:
         finally:
             self.meter.done(row, cost)
 
-    def _params(self, row: Row) -> Any:
-        sampling, cutter = row.sampling, row.cutter
+    def _params(self, row: Row, refused: Set[int]) -> Any:
+        """`refused` are ids that the row drew and the tokenizer does not have.
+
+        vLLM has no mask for all requests that each of its model runners knows, and a request should carry no long list:
+        where such an id is drawn, which a trained model hardly does, what follows it is dropped, and asked for again.
+        """
+        sampling, cutter, words = row.sampling, row.cutter, self.vocabulary
         stepwise = row.max_steps is not None
         step = min(cutter.left_in_step, self._chunk or cutter.left_in_step)
+        ends = words.ends(row.limits.stop)
+        texts = words.stop_texts(row.limits.stop)
         return sampling_params(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,
             # Each request seeds a new generator: the seed must differ between the requests of a row.
-            seed=(row.seed + cutter.tokens) % (1 << 63),
-            stop_token_ids=self._stops if stepwise else self._ends,
+            seed=(row.seed + cutter.tokens + len(refused) * _FAR) % (1 << 63),
+            stop_token_ids=list(ends | self._stops if stepwise else ends),
             max_tokens=step if stepwise else cutter.left,
+            **({"stop": list(texts), "detokenize": True} if texts else {}),
+            **({"logit_bias": dict.fromkeys(refused, -100.0)} if refused else {}),
         )
+
+    def _push(self, row: Row, completion: Any) -> tuple[list[int], set[int]]:
+        """Gives the row its tokens up to its end or to an id that the tokenizer lacks. Those it took, and that id."""
+        taken: list[int] = []
+        for token, logprobs in zip(completion.token_ids, completion.logprobs, strict=True):
+            if row.cutter.done:
+                break
+            if token in self.vocabulary.unknown:
+                return taken, {token}
+            row.cutter.push(token, logprobs[token].logprob)
+            taken.append(token)
+        return taken, set()
 
     def _cost(self, output: Any) -> Cost:
         if output is None:
@@ -98,17 +122,6 @@ class VLLMWriter:
         # The last token is sampled but never read; each of the others is computed once.
         flops = self.flops.forward(cached, prompt - cached + written - 1, written)
         return Cost(generated=written, computed=prompt - cached, cached=cached, calls=0, flops=flops)
-
-
-def _push(row: Row, completion: Any) -> list[int]:
-    """Gives the row its tokens up to its end, and returns those that it took."""
-    taken: list[int] = []
-    for token, logprobs in zip(completion.token_ids, completion.logprobs, strict=True):
-        if row.cutter.done:
-            break
-        row.cutter.push(token, logprobs[token].logprob)
-        taken.append(token)
-    return taken
 
 
 def _cached(output: Any) -> int:

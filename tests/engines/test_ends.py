@@ -86,6 +86,11 @@ def test_an_incomplete_box_does_not_end_the_solution() -> None:
     assert ends(cutter.steps) == [("\\boxed{7\n\n", End.DELIMITER), ("a}\n\n", End.DELIMITER)] and not cutter.done
 
 
+def test_a_box_without_an_answer_ends_nothing() -> None:
+    cutter = cut("\\boxed{", "}", "\n\n", "a", "\n\n", *BOX, "\n\n", "a")
+    assert [end for _, end in ends(cutter.steps)] == [End.DELIMITER, End.DELIMITER, End.ANSWER]
+
+
 def test_a_long_step_is_cut_and_may_be_continued() -> None:
     cutter = cut(*"aab", "a", "\n\n", limits=Limits(max_step_tokens=3))
     assert ends(cutter.steps) == [("aab", End.STEP_TOKENS), ("a\n\n", End.DELIMITER)] and not cutter.done

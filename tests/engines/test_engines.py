@@ -121,6 +121,24 @@ def test_limits_end_a_path_whether_it_is_written_at_once_or_step_by_step(
     assert len(node.steps()) <= limited.max_steps
 
 
+@pytest.mark.parametrize("max_steps", [None, 1])
+@pytest.mark.parametrize("place", ["within a step", "across two steps", "a special token"])
+def test_a_stop_ends_a_solution_at_the_same_place_at_once_and_step_by_step(
+    policy: Writing, place: str, max_steps: int | None
+):
+    greedy, node = replace(policy, temperature=0), Tree(QUESTIONS[3]).root
+    whole = [step.text for step in extend(greedy, QUESTIONS[3], [3]).continuations[0]]
+    text, first = "".join(whole), len(whole[0])
+    begin = first + 4 if place == "within a step" else first - 1
+    stop = "<|im_end|>" if place == "a special token" else text[begin : begin + 5]
+    while node.open:
+        for step in extend(replace(greedy, stop=[stop]), node, [3], max_steps).continuations[0]:
+            node = node.add(node.reserve(1).start, step)
+    expected = text.partition(stop)[0] if place != "across two steps" else whole[0]
+    assert node.step is not None and node.step.closing and node.step.end is End.EOS
+    assert node.text() == expected and (stop not in node.text())
+
+
 def test_a_seed_is_a_sample(policy: Writing):
     hard = "((-5 + 9 * -4 - 0) * (4 + -7 + 4 * -5) + (3 * -6 - 7 * 8)) ="
     first, again, *others = extend(policy, hard, [5, 5, *range(10, 26)]).continuations

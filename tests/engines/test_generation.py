@@ -30,7 +30,7 @@ def engine(random_policy: str) -> HFWriter:
 
 def scripted(monkeypatch: pytest.MonkeyPatch, ids: list[int]) -> None:
     """Replaces the model's draws by these token ids."""
-    monkeypatch.setattr(hf_writer, "draw", lambda *args: torch.tensor([[float(ids[args[-1]])], [-1.0], [0.5]]))
+    monkeypatch.setattr(hf_writer, "draw", lambda *args: torch.tensor([[float(ids[args[3]])], [-1.0], [0.5]]))
 
 
 @pytest.mark.parametrize(

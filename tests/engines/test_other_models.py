@@ -126,6 +126,7 @@ def test_a_model_without_a_pad_token_or_an_end_token_runs_to_its_limits(random_p
     tokenizer = HF(random_policy).engine.tokenizer.__class__.from_pretrained(folder)
     tokenizer.pad_token = tokenizer.eos_token = None
     tokenizer.save_pretrained(folder)
+    (tmp_path / "chat_template.jinja").unlink()
     engine = HFWriter(folder, "cpu", "float32", 8, Delimiter())
     rows = [row([5, 6, 7][:n], max_tokens=5) for n in (1, 3)]
     asyncio.run(engine.write(rows))

@@ -62,7 +62,8 @@ class FrozenWriter:
         loaded = causal_model(model, "cpu", "float32")
         self.tokenizer, self.context, self.meter = load_tokenizer(model), context_length(loaded.config), Meter()
         self.limits, self.boundary = limits, boundary
-        self.vocabulary = vocabulary(self.tokenizer, loaded.generation_config.eos_token_id, boundary)
+        ends, size = loaded.generation_config.eos_token_id, loaded.config.vocab_size
+        self.vocabulary = vocabulary(self.tokenizer, ends, boundary, size, f"model={model} in float32")
         self.flops = Flops.of(loaded.base_model, loaded.get_output_embeddings().weight.numel())
         self.blocks = Blocks()
         self._head, self._reading = loaded.get_output_embeddings(), Reading(loaded.base_model, ROOM)
