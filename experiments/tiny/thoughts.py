@@ -41,8 +41,8 @@ AGAIN = "Wait"
 class Thought:
     """What stands between the tags, and behind the closing one.
 
-    `closed` says who closed it: the model, or a limit, which it shall not learn to do itself. The prompt closes an empty
-    one.
+    `closed` says whether the model closed it, or else a limit, which it shall not learn to do itself. The prompt closes
+    an empty one.
     """
 
     thought: str

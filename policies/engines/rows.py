@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from policies.engines.boundary import Boundary, Delimiter
-from policies.engines.ends import Cutter, Limits, Vocabulary
+from policies.engines.cutter import Cutter
+from policies.engines.ends import Limits, Vocabulary
 from policies.engines.meter import Work
 from policies.engines.turn_end import turn_end
 from search.tree.step import Step

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from policies.engines.boundary import Boundary, Delimiter, Token
-from policies.engines.ends import Cutter, Limits, Vocabulary, most_tokens
+from policies.engines.cutter import Cutter
+from policies.engines.ends import Limits, Vocabulary, most_tokens
 from search import End, Step
 
 TEXTS = ["a", "b", "\n\n", ".\n\n", "\n", "\\boxed{", "7", "}", "", "}\n\n", "\n\nc"]
@@ -144,7 +145,12 @@ def test_every_end_is_open_finished_or_truncated() -> None:
     kinds = {end: (Step("", end=end).finished, Step("", end=end).truncated) for end in End}
     assert {end for end, kind in kinds.items() if kind == (True, False)} == {End.ANSWER, End.EOS}
     assert {end for end, kind in kinds.items() if kind == (False, True)} == {End.MAX_STEPS, End.MAX_TOKENS, End.CONTEXT}
-    assert {end for end, kind in kinds.items() if kind == (False, False)} == {End.DELIMITER, End.STEP_TOKENS}
+    assert {end for end, kind in kinds.items() if kind == (False, False)} == {
+        End.DELIMITER,
+        End.STEP_TOKENS,
+        End.THOUGHT,
+        End.THINKING_TOKENS,
+    }
 
 
 # given tokens

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from policies.engines.boundary import Delimiter
-from policies.engines.ends import Cutter, Limits, Vocabulary
+from policies.engines.cutter import Cutter
+from policies.engines.ends import Limits, Vocabulary
 from policies.engines.models import ModelError
 from search import End, Step
 

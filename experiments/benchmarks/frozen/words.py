@@ -16,7 +16,8 @@ from experiments.benchmarks.frozen.reading import Reading, Segment
 from experiments.benchmarks.frozen.store import Store
 from policies.engines.batching import Batcher, Ticket
 from policies.engines.boundary import Boundary
-from policies.engines.ends import Cutter, Limits
+from policies.engines.cutter import Cutter
+from policies.engines.ends import Limits
 from policies.engines.flops import Flops
 from policies.engines.hf import context_length, load_tokenizer
 from policies.engines.hf_writer import causal_model
