@@ -19,20 +19,20 @@ class Live:
     """Texts of tokens that must not come from outside."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._texts = frozenset(filter(None, texts))
-        self._lengths = sorted({len(text) for text in self._texts}, reverse=True)
-        self._first = re.compile("|".join(re.escape(first) for first in sorted({text[0] for text in self._texts})))
+        self.texts = frozenset(filter(None, texts))
+        self._lengths = sorted({len(text) for text in self.texts}, reverse=True)
+        self._first = re.compile("|".join(re.escape(first) for first in sorted({text[0] for text in self.texts})))
 
     def cuts(self, text: str) -> Iterator[int]:
         """Where to cut the text, ascending: behind the first character of each token.
 
         A token of one character is cut out.
         """
-        if not self._texts:
+        if not self.texts:
             return
         for match in self._first.finditer(text):
             at = match.start()
-            lengths = [length for length in self._lengths if text[at : at + length] in self._texts]
+            lengths = [length for length in self._lengths if text[at : at + length] in self.texts]
             if 1 in lengths:
                 yield at
             if lengths:

@@ -12,7 +12,13 @@ from policies.engines.outside import as_text, encode
 from search.errors import KnobError
 
 SYSTEM_PROMPT = "Please reason step by step, and put your final answer within \\boxed{}."
-DATE = datetime(2024, 7, 26)  # what templates that write today's date get: the one that Llama's fall back on
+_DATE = datetime(2024, 7, 26)  # for templates that write today's: the one that Llama's fall back on
+_PARTS_OF_DATES = {f"%{letter}": _DATE.strftime(f"%{letter}") for letter in "aAbBcdHIjmMpSUwWxXyYZ"}
+_FIXED_CLOCK = (  # Transformers passes no functions to a template, but a macro hides its own
+    "{%- macro strftime_now(format) -%}{{ format"
+    + "".join(f" | replace('{part}', '{text}')" for part, text in _PARTS_OF_DATES.items())
+    + " }}{%- endmacro -%}"
+)
 _NO_ARGUMENTS: Mapping[str, Any] = MappingProxyType({})
 _FAILURES = (TemplateError, TypeError, ValueError, LookupError, AttributeError)  # of a template
 
@@ -106,10 +112,12 @@ def _render(tokenizer: Any, messages: Sequence[Mapping[str, str]], reply: bool, 
     """
     first_error: Exception | None = None
     parts = [{**message, "content": [{"type": "text", "text": message["content"]}]} for message in messages]
-    values = {"strftime_now": DATE.strftime, **arguments}
+    options: dict[str, Any] = {"tokenize": False, "add_generation_prompt": reply, **arguments}
+    if "strftime_now" in str(tokenizer.chat_template):
+        options["chat_template"] = _FIXED_CLOCK + tokenizer.get_chat_template()
     for form in (messages, parts):
         try:
-            text = tokenizer.apply_chat_template(form, tokenize=False, add_generation_prompt=reply, **values)
+            text = tokenizer.apply_chat_template(form, **options)
         except _FAILURES as error:
             first_error = first_error or error
             continue
