@@ -1,6 +1,7 @@
 """The console command `stepsearch`, also `python -m experiments.cli`.
 
 stepsearch solve "((3 + 4) * 2) ="
+stepsearch prompt "((3 + 4) * 2) ="
 stepsearch sweep problems.limit=20
 stepsearch import data.path=completions.jsonl
 stepsearch curves run=runs/demo
@@ -35,6 +36,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "solve": Command("experiments.commands.solve", "search one question; print its answer, votes, cost and tree", True),
+    "prompt": Command("experiments.commands.prompt", "print exactly what a model is sent for a question", True),
     "sweep": Command(
         "experiments.commands.sweep", "run searchers x budgets x problems; write results, summary and curves"
     ),

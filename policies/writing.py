@@ -9,9 +9,12 @@ from typing import Any, ClassVar, Protocol
 from policies.engines.boundary import Boundary, Delimiter
 from policies.engines.ends import Limits, most_tokens
 from policies.engines.meter import Meter
-from policies.engines.prompt import SYSTEM_PROMPT, encode_given, encode_question, with_sources
+from policies.engines.models import SHIPPED
+from policies.engines.prompt import SYSTEM_PROMPT, encode_given, with_sources
 from policies.engines.prompts import Prompt, Prompts
 from policies.engines.rows import Row, Sampling
+from policies.prompting import Instruction, Prompting, read_wording
+from policies.shots import read_shots
 from search.errors import KnobError, check_knob
 from search.protocols import GO_ON, Ask, Extension
 from search.tree import Node
@@ -58,7 +61,15 @@ class Writing:
     delimiter: str = "\n\n"
     """ends a step"""
     system_prompt: str = SYSTEM_PROMPT
-    """dropped by chat templates that have none"""
+    """the instruction; dropped, with a word, by chat templates that have no place for it"""
+    instruction: Instruction = Instruction.SYSTEM
+    """system: a message of its own; user: at the beginning of the user's first message"""
+    prompt: str | None = None
+    """the user's message, or all that a base model gets: a Jinja text with {{ question }}, or a file of one"""
+    shots: str | None = None
+    """worked examples, shown before the question: a file of JSON lines, each with problem and solution"""
+    template: dict[str, Any] = field(default_factory=dict)
+    """arguments of the chat template, policy.template.enable_thinking=false"""
     ends_at_box: bool = True
     """a solution ends with the step that has a \\boxed{} with an answer; false under another answer= than boxed"""
     stop: list[str] = field(default_factory=list[str])
@@ -70,7 +81,7 @@ class Writing:
         check_knob(self, "temperature", least=0, most=self.hottest)
         check_knob(self, "top_p", above=0, most=1)
         check_knob(self, "top_k", least=0)
-        _ = self.limits
+        _ = self.limits, self.prompting
 
     @property
     def limits(self) -> Limits:
@@ -80,6 +91,13 @@ class Writing:
     def boundary(self) -> Boundary:
         """Where steps end; a subclass may have another rule."""
         return Delimiter(self.delimiter)
+
+    @cached_property
+    def prompting(self) -> Prompting:
+        """How a question becomes a prompt. Raises KnobError where a file of it cannot be read."""
+        wording = None if self.prompt is None else read_wording(self.prompt)
+        shots = () if self.shots is None else read_shots(self.shots)
+        return Prompting(self.system_prompt, self.instruction, wording, shots, self.template)
 
     @property
     def engine(self) -> Writer:
@@ -92,6 +110,22 @@ class Writing:
     def load(self) -> None:
         """Loads the model, which would otherwise happen at the first request."""
         _ = self.engine
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The model's tokenizer, for which no weights are loaded."""
+        from policies.engines.hf import load_tokenizer
+
+        return load_tokenizer(self.model)
+
+    def notice(self) -> str | None:
+        """What a user should know before the model writes."""
+        if self.model in SHIPPED or not self.prompting.drops_instruction(self.tokenizer):
+            return None
+        return (
+            f"{self.model} is not sent the instruction {self.system_prompt!r}: its chat template has no place for it; "
+            "policy.instruction=user sends it in the user's turn"
+        )
 
     async def extend(
         self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON
@@ -128,8 +162,8 @@ class Writing:
         return self.engine.worst_case(len(prompt.ids), tokens, max_steps)._replace(calls=1)
 
     def _path(self, node: Node) -> Prompt:
-        question, system = node.tree.question, self.system_prompt
-        return self._prompts.of(node, lambda: encode_question(self.engine.tokenizer, question, system))
+        question = node.tree.question
+        return self._prompts.of(node, lambda: self.prompting.encode(self.engine.tokenizer, question))
 
     def _prompt(self, node: Node, ask: Ask) -> tuple[Prompt, Sequence[int]]:
         """The prompt of a request, and the tokens that its continuations begin with.
@@ -147,7 +181,7 @@ class Writing:
             if "" in texts:
                 raise KnobError(f"Ask.sources[{texts.index('')}] is a node without text: name solutions")
             message = with_sources(node.tree.question, ask.hint, texts)
-            question = encode_question(engine.tokenizer, message, self.system_prompt)
+            question = self.prompting.encode(engine.tokenizer, message)
             ids = (*question, *prompt.ids[prompt.question :])
             prompt = Prompt(ids, len(question), prompt.written)
         given = encode_given(engine.tokenizer, ask.given) if ask.given else ()

@@ -15,8 +15,6 @@ the search has ended, and chooses the answer.
 """
 
 import asyncio
-import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -26,9 +24,10 @@ from typing import Any
 import networkx as nx
 from rich.console import Console
 
+from experiments.commands.question import read_question
 from experiments.config.compose import compose
 from experiments.config.schema import build
-from experiments.errors import INTERRUPTED, ConfigError, RunError
+from experiments.errors import INTERRUPTED, RunError
 from experiments.reports.trees import cost_table, draw, votes_table
 from experiments.runs.preflight import check_kinds, load_engines, with_ends
 from experiments.terminal import plain
@@ -69,7 +68,7 @@ class Solve:
 
 
 def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
-    text = _question(question)
+    text = read_question(question, Solve)
     run: Solve = build(compose(Solve, overrides))
     for name in (run.json, run.graphml):
         if name and not Path(name).expanduser().absolute().parent.is_dir():
@@ -89,28 +88,6 @@ def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
         interrupted = True
     report(tree, run, Console())
     return INTERRUPTED if interrupted else 0
-
-
-def _question(argument: str | None) -> str:
-    """The text of the question, read from standard input for `-`. Raises ConfigError where there is none."""
-    if argument is None:
-        raise ConfigError(
-            'solve needs a question: stepsearch solve "QUESTION" [key=value ...], or - for standard input'
-        )
-    if re.match(
-        r"(search|policy|scorer|second|selection|answer|grader|budget|seed|show|json|graphml)[.=]\S+$", argument
-    ):
-        raise ConfigError(
-            f"{argument!r} looks like a knob; the question comes first (or - to read it from standard input)"
-        )
-    try:
-        text = sys.stdin.read() if argument == "-" else argument
-        text.encode()
-    except UnicodeError:
-        raise ConfigError("the question is not valid UTF-8") from None
-    if not text.strip():
-        raise ConfigError("the question is empty")
-    return text.strip()
 
 
 def report(tree: Tree, run: Solve, out: Console) -> None:

@@ -34,7 +34,7 @@ from experiments.problems.sets import Problem
 from experiments.reports.sweep import draw, report
 from experiments.reports.trackers import Tracking, check_tracker, track
 from experiments.runs.appending import appending
-from experiments.runs.fingerprints import fingerprint_of, fingerprints
+from experiments.runs.fingerprints import fingerprint_of, fingerprints, prompt_fingerprint
 from experiments.runs.folder import DRAWS_INPUT, invocation
 from experiments.runs.grid import Budgets, Name, cells, jobs, names
 from experiments.runs.preflight import check_kinds, with_ends
@@ -97,7 +97,8 @@ def main(overrides: Sequence[str] = ()) -> int:
     grid = cells(run.search, policy, run.budgets, run.budget)
     check_kinds(run.search, run.scorer, run.selection, run.second)
     models = fingerprints(policy=run.policy, scorer=run.scorer, second=run.second)
-    inputs = {"problems": fingerprint_of(asdict(problem) for problem in problems), **models}
+    prompt = prompt_fingerprint(run.policy, command.inputs_before)
+    inputs = {"problems": fingerprint_of(asdict(problem) for problem in problems), **models, **prompt}
     if command.draws > 1:
         inputs[DRAWS_INPUT] = str(command.draws)
     engines = (policy, run.scorer, run.second)

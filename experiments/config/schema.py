@@ -49,9 +49,10 @@ def lower_case(enumeration: type[Enum]) -> Any:
 
 
 def open_args(node: DictConfig) -> None:
-    """Lets `args` take any key: they are arguments of a class that a user names, no knobs of ours."""
-    if "args" in node:
-        OmegaConf.set_struct(node.args, False)
+    """Lets `args` and `template` take any key: arguments of a user's class or a chat template, no knobs of ours."""
+    for name in ("args", "template"):
+        if isinstance(node.get(name), DictConfig):
+            OmegaConf.set_struct(node[name], False)
 
 
 def build(node: DictConfig | ListConfig) -> Any:

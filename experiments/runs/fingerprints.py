@@ -1,14 +1,19 @@
-"""Fingerprints of models, files and records, and code versions: they tell whether two runs had the same inputs."""
+"""Fingerprints of models, files, prompts and records, and code versions: whether two runs had the same inputs."""
 
 import hashlib
 import json
 import platform
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from policies.engines.prompt import encode_question
+from policies.writing import Writing
+
+PROMPT = "the prompt of a fixed question"
+_QUESTION = "What is 1 + 1?"
 _SAMPLED = 4 << 20  # bytes that are hashed at the beginning and at the end of a file
 _PACKAGES = ("stepsearch", "torch", "transformers", "tokenizers", "numpy", "vllm")
 
@@ -30,6 +35,26 @@ def _models(name: str, owner: Any) -> Iterator[tuple[str, str]]:
             yield f"{name}.{knob}", model
     for place, member in enumerate(getattr(owner, "of", ())):
         yield from _models(f"{name}.members.{place}", member)
+
+
+def prompt_fingerprint(policy: Any, before: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What the policy is sent for a fixed question, as {PROMPT: text and hash}; empty for policies of another kind.
+
+    `before` are the fingerprints of a run that is resumed. Where it is older than this one, it is empty, too, if the
+    prompt is still what that run was sent.
+    """
+    if not isinstance(policy, Writing):
+        return {}
+    tokenizer = policy.tokenizer
+    ids = list(policy.prompting.encode(tokenizer, _QUESTION))
+    if (
+        before is not None
+        and PROMPT not in before
+        and ids == encode_question(tokenizer, _QUESTION, policy.system_prompt)
+    ):
+        return {}
+    text = policy.prompting.text(tokenizer, _QUESTION)
+    return {PROMPT: f"{text!r}, {len(ids)} tokens, {fingerprint_of([{'ids': ids}])}"}
 
 
 def fingerprint_of(records: Iterable[dict[str, Any]]) -> str:

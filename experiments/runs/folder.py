@@ -37,12 +37,18 @@ class Invocation(NamedTuple):
     @property
     def draws(self) -> int:
         """How random draws are keyed (`Tree.draws`): in a resumed run, as it was when that run started."""
+        inputs = self.inputs_before
+        return DRAWS if inputs is None else int(inputs.get(DRAWS_INPUT, 1))
+
+    @property
+    def inputs_before(self) -> dict[str, str] | None:
+        """The fingerprints of the resumed run's inputs; None without one."""
         if self.resumed is None:
-            return DRAWS
+            return None
         try:
-            return int(json.loads((self.resumed / _INPUTS).read_text("utf-8")).get(DRAWS_INPUT, 1))
+            return json.loads((self.resumed / _INPUTS).read_text("utf-8"))
         except (OSError, ValueError):
-            return DRAWS  # `folder` says what is wrong with the run
+            return None  # `folder` says what is wrong with the run
 
     def folder(
         self,

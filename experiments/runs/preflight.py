@@ -1,6 +1,7 @@
 """Checks before a run starts: the models load, and searchers, scorer and selection fit together."""
 
 import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -16,10 +17,15 @@ from search.tree.scores import conversion, reduction_for
 
 
 def load_engines(*owners: Any) -> None:
-    """Loads the models behind policies and scorers, which otherwise load at the first request."""
+    """Loads the models behind policies and scorers, which otherwise load at the first request.
+
+    Prints what a user should know of them before they are asked.
+    """
     for owner in owners:
         if hasattr(type(owner), "load"):
             owner.load()
+        if hasattr(type(owner), "notice") and (notice := owner.notice()):
+            print(f"note: {notice}", file=sys.stderr)
 
 
 def with_ends(policy: Any, extraction: Extraction) -> Any:

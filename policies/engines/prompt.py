@@ -1,27 +1,45 @@
 """How a question becomes a prompt: the model's own chat template."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import TemplateError
 
+from policies.engines.outside import as_text, encode
 from search.errors import KnobError
 
 SYSTEM_PROMPT = "Please reason step by step, and put your final answer within \\boxed{}."
+_DATE = datetime(2024, 7, 26)  # for templates that write today's: the one that Llama's fall back on
+_PARTS_OF_DATES = {f"%{letter}": _DATE.strftime(f"%{letter}") for letter in "aAbBcdHIjmMpSUwWxXyYZ"}
+_FIXED_CLOCK = (  # Transformers passes no functions to a template, but a macro hides its own
+    "{%- macro strftime_now(format) -%}{{ format"
+    + "".join(f" | replace('{part}', '{text}')" for part, text in _PARTS_OF_DATES.items())
+    + " }}{%- endmacro -%}"
+)
+_NO_ARGUMENTS: Mapping[str, Any] = MappingProxyType({})
+_FAILURES = (TemplateError, TypeError, ValueError, LookupError, AttributeError)  # of a template
 
 
-def encode_question(tokenizer: Any, question: str, system_prompt: str) -> list[int]:
-    """Token ids of the prompt, up to where the solution begins; a model without a template gets the bare question."""
-    return list(_encode(tokenizer, question, system_prompt))
+def encode_question(tokenizer: Any, question: str, system_prompt: str, tags: tuple[str, ...] = ()) -> list[int]:
+    """Token ids of the prompt, up to where the solution begins; a model without a template gets the bare question.
+
+    Special tokens in the question are text, and so are `tags`.
+    """
+    return list(_encode(tokenizer, tokenizer.chat_template, question, system_prompt, tags))
 
 
 @lru_cache(maxsize=1024)
-def _encode(tokenizer: Any, question: str, system_prompt: str) -> tuple[int, ...]:
-    if not tokenizer.chat_template:
-        return tuple(tokenizer.encode(f"{question}\n"))
+def _encode(
+    tokenizer: Any, template: str | None, question: str, system_prompt: str, tags: tuple[str, ...]
+) -> tuple[int, ...]:
+    question = as_text(tokenizer, question, tags)
+    if not template:
+        return tuple(encode(tokenizer, f"{question}\n", special=True))
     messages = [{"role": "user", "content": question}]
-    return tuple(tokenizer.encode(chat(tokenizer, messages, system_prompt, True), add_special_tokens=False))
+    return tuple(encode(tokenizer, chat(tokenizer, messages, system_prompt, True)))
 
 
 def with_sources(question: str, hint: str, sources: Sequence[str]) -> str:
@@ -56,18 +74,58 @@ def _read_back(tokenizer: Any, ids: Sequence[int]) -> str:
     return text.removeprefix(start)
 
 
-def chat(tokenizer: Any, messages: Sequence[Mapping[str, str]], system_prompt: str, reply: bool) -> str:
+def chat(
+    tokenizer: Any,
+    messages: Sequence[Mapping[str, str]],
+    system_prompt: str,
+    reply: bool,
+    arguments: Mapping[str, Any] = _NO_ARGUMENTS,
+) -> str:
     """The conversation as text, up to where a reply begins if `reply`; `messages` begin with the user's.
 
-    Some templates refuse a system message: there its text goes before the first one. Raises ValueError where the
-    template refuses the messages themselves.
+    `arguments` are those of the chat template. Some templates refuse a system message: there its text goes before the
+    first one. Raises ValueError where the template refuses the messages themselves, or changes them.
     """
     system = [{"role": "system", "content": system_prompt}] if system_prompt else []
     try:
-        return tokenizer.apply_chat_template([*system, *messages], tokenize=False, add_generation_prompt=reply)
-    except TemplateError as error:
-        if not system:
+        return _render(tokenizer, [*system, *messages], reply, arguments)
+    except _FAILURES as error:
+        if isinstance(error, ChangedError) or not system:
             raise ValueError(f"the model's chat template refuses this conversation: {error}") from error
-        first, *others = messages
-        merged = {**first, "content": f"{system_prompt}\n\n{first['content']}"}
-        return chat(tokenizer, [merged, *others], "", reply)
+        return chat(tokenizer, with_instruction(messages, system_prompt), "", reply, arguments)
+
+
+def with_instruction(messages: Sequence[Mapping[str, str]], system_prompt: str) -> list[Mapping[str, str]]:
+    """The messages with the system prompt at the beginning of the first one."""
+    first, *others = messages
+    return [{**first, "content": f"{system_prompt}\n\n{first['content']}"}, *others]
+
+
+class ChangedError(ValueError):
+    """A chat template does not write a message as it is."""
+
+
+def _render(tokenizer: Any, messages: Sequence[Mapping[str, str]], reply: bool, arguments: Mapping[str, Any]) -> str:
+    """The conversation as text, each message's own text in it; the system's alone may be left out.
+
+    Templates of models that also see images want a message in parts. Raises the first error of the template.
+    """
+    first_error: Exception | None = None
+    parts = [{**message, "content": [{"type": "text", "text": message["content"]}]} for message in messages]
+    options: dict[str, Any] = {"tokenize": False, "add_generation_prompt": reply, **arguments}
+    if "strftime_now" in str(tokenizer.chat_template):
+        options["chat_template"] = _FIXED_CLOCK + tokenizer.get_chat_template()
+    for form in (messages, parts):
+        try:
+            text = tokenizer.apply_chat_template(form, **options)
+        except _FAILURES as error:
+            first_error = first_error or error
+            continue
+        lost = [m for m in messages if m["role"] != "system" and m["content"].strip() not in text]
+        if not lost:
+            return text
+        first_error = first_error or ChangedError(
+            f"it drops or changes the {lost[0]['role']}'s message; mend its chat_template.jinja"
+        )
+    assert first_error
+    raise first_error

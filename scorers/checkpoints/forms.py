@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from policies.engines.models import ModelError
+from policies.engines.outside import as_text, encode
 from policies.engines.prompt import chat, encode_question
 
 _NUMBERED = re.compile(r"Step \d")
@@ -38,7 +39,8 @@ class Tagged:
 
     def encode(self, tokenizer: Any, question: str, texts: Sequence[str]) -> Encoded:
         tag = token_id(tokenizer, self.tag)
-        return _appended(encode_question(tokenizer, question, self.system_prompt), tokenizer, texts, [tag])
+        ids = encode_question(tokenizer, question, self.system_prompt, (self.tag,))
+        return _appended(ids, tokenizer, texts, [tag], (self.tag,))
 
 
 @dataclass(frozen=True)
@@ -76,15 +78,16 @@ class Inline:
     numbered: bool
 
     def encode(self, tokenizer: Any, question: str, texts: Sequence[str]) -> Encoded:
-        """Raises ValueError where a step holds the tag itself."""
+        """Raises ValueError where question or step hold the tag, and no other tokens write it."""
         tag = self._token(tokenizer)
-        lines = [f"{self._number(place, text)}{text} {self.tag}" for place, text in enumerate(texts, 1)]
-        ids = list(tokenizer.encode(f"{question} " + "\n".join(lines)))
-        before = list(tokenizer.encode(f"{question} ")).count(tag)
-        places = [place for place, token in enumerate(ids) if token == tag][before:]
-        if len(places) != len(texts):
-            raise ValueError(f"a step holds {self.tag!r}, which stands after each step and nowhere else")
-        return Encoded(ids, places)
+        for tags in ((), (self.tag,)):  # a tag that is an ordinary word is cut only where it would be read as the tag
+            outside = [as_text(tokenizer, text, tags) for text in (question, *texts)]
+            lines = [f"{self._number(place, text)}{text} {self.tag}" for place, text in enumerate(outside[1:], 1)]
+            ids = encode(tokenizer, f"{outside[0]} " + "\n".join(lines), special=True)
+            places = [place for place, token in enumerate(ids) if token == tag]
+            if len(places) == len(texts):
+                return Encoded(ids, places)
+        raise ValueError(f"question or step holds {self.tag!r}, which stands after each step and nowhere else")
 
     def _token(self, tokenizer: Any) -> int:
         """The tag's own token, as it stands behind a space. Raises ModelError where it is cut into several."""
@@ -108,6 +111,7 @@ class Turns:
             raise ModelError("its tokenizer has no chat template, which this form of reward model needs")
         turns: list[dict[str, str]] = []
         read: list[list[int]] = []
+        question, *texts = (as_text(tokenizer, text) for text in (question, *texts))
         for place, text in enumerate(texts):
             turns.append({"role": "user", "content": f"{question} {text}" if place == 0 else text})
             read.append(_chat_ids(tokenizer, turns, "", True))
@@ -125,11 +129,12 @@ class Whole:
     system_prompt: str
 
     def encode(self, tokenizer: Any, question: str, texts: Sequence[str]) -> Encoded:
-        turns = [{"role": "user", "content": question}, {"role": "assistant", "content": "\n\n".join(texts)}]
+        question, solution = (as_text(tokenizer, text) for text in (question, "\n\n".join(texts)))
+        turns = [{"role": "user", "content": question}, {"role": "assistant", "content": solution}]
         if tokenizer.chat_template:
             ids = _chat_ids(tokenizer, turns, self.system_prompt, False)
         else:
-            ids = list(tokenizer.encode("\n".join(turn["content"] for turn in turns)))
+            ids = encode(tokenizer, f"{question}\n{solution}", special=True)
         return Encoded(ids, [len(ids) - 1] * len(texts))
 
 
@@ -142,19 +147,21 @@ def token_id(tokenizer: Any, token: str) -> int:
     return vocabulary[token]
 
 
-def _appended(ids: list[int], tokenizer: Any, texts: Sequence[str], after: Sequence[int]) -> Encoded:
+def _appended(
+    ids: list[int], tokenizer: Any, texts: Sequence[str], after: Sequence[int], tags: tuple[str, ...] = ()
+) -> Encoded:
     """Each step by itself, with the tokens `after` it; its place is the last of them."""
     places: list[int] = []
     for text in texts:
-        ids += [*pieces(tokenizer, text), *after]
+        ids += [*pieces(tokenizer, text, tags), *after]
         places.append(len(ids) - 1)
     return Encoded(ids, places)
 
 
 @lru_cache(maxsize=1 << 16)
-def pieces(tokenizer: Any, text: str) -> tuple[int, ...]:
-    """Token ids of a text that a model wrote; what looks like a special token in it is read as text."""
-    return tuple(tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
+def pieces(tokenizer: Any, text: str, tags: tuple[str, ...] = ()) -> tuple[int, ...]:
+    """Token ids of a text that a model wrote; what looks like a special token in it, or a tag, is read as text."""
+    return tuple(encode(tokenizer, as_text(tokenizer, text, tags)))
 
 
 def _begin(tokenizer: Any) -> list[int]:
@@ -162,4 +169,4 @@ def _begin(tokenizer: Any) -> list[int]:
 
 
 def _chat_ids(tokenizer: Any, turns: Sequence[dict[str, str]], system_prompt: str, reply: bool) -> list[int]:
-    return list(tokenizer.encode(chat(tokenizer, turns, system_prompt, reply), add_special_tokens=False))
+    return encode(tokenizer, chat(tokenizer, turns, system_prompt, reply))

@@ -85,11 +85,10 @@ def test_a_tag_that_is_cut_into_pieces_is_refused(random_policy: str):
         LMHeadPRM(model=random_policy, good="", tag="<extra_0>").load()
 
 
-def test_a_step_that_holds_the_tag_is_refused(random_policy: str):
+def test_a_step_that_holds_the_tag_is_read_as_text(random_policy: str):
     scorer = LMHeadPRM(model=random_policy, tag="<extra_0>")
-    with pytest.raises(ValueError, match="a step holds '<extra_0>'"):
-        asyncio.run(scorer.score(QUESTION, [Step("1 <extra_0> 2")], 0))
-    asyncio.run(scorer.score(f"what is <extra_0> and {QUESTION}", [Step("1")], 0))
+    scored = asyncio.run(scorer.score(f"what is <extra_0> and {QUESTION}", [Step("1 <extra_0> 2"), Step("3")], 0))
+    assert len(scored.scores) == 2
 
 
 # published models, by name

@@ -1,0 +1,39 @@
+"""Worked examples for a prompt, from a file of JSON lines: {"problem": "...", "solution": "..."}."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from search.errors import KnobError
+
+
+class Shot(NamedTuple):
+    """A worked example."""
+
+    problem: str
+    solution: str
+
+
+def read_shots(path: str) -> tuple[Shot, ...]:
+    """The examples of a file, in order. Raises KnobError, with file and line, for anything else."""
+    try:
+        lines = Path(path).expanduser().read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise KnobError(f"policy.shots={path}: {reason}; give a file of JSON lines") from error
+    shots = tuple(_shot(f"{path}, line {number}", line) for number, line in enumerate(lines, 1) if line.strip())
+    if not shots:
+        raise KnobError(f"policy.shots={path}: no example in it; write one JSON object a line")
+    return shots
+
+
+def _shot(where: str, line: str) -> Shot:
+    try:
+        record: Any = json.loads(line)
+    except ValueError as error:
+        raise KnobError(f"{where}: not valid JSON ({error}); write one JSON object a line") from None
+    fields: dict[str, Any] = record if isinstance(record, dict) else {}
+    shot = Shot(fields.get("problem", fields.get("question", "")), fields.get("solution", ""))
+    if not all(isinstance(text, str) and text.strip() for text in shot):
+        raise KnobError(f'{where}: write {{"problem": "...", "solution": "..."}}, both texts')
+    return shot
