@@ -19,6 +19,9 @@ class HF(Repeatable, Writing):
 
     @cached_property
     def engine(self) -> Any:
+        from policies.engines.checkpoint import raw_config
+
+        raw_config(self.model)  # what is wrong is said before a model library is imported
         from policies.engines.hf import choose_device
         from policies.engines.hf_writer import shared_writer
 

@@ -17,6 +17,7 @@ class Flops(NamedTuple):
     @classmethod
     def of(cls, model: Any, head: int) -> "Flops":
         """`model` is a Transformers model without its head, `head` the number of parameters that give logits."""
+        model = getattr(model, "language_model", model)  # of a model that reads images too
         config = model.config.get_text_config()
         total = sum(parameter.numel() for parameter in model.parameters())
         embedding = model.get_input_embeddings().weight.numel()

@@ -15,9 +15,9 @@ from transformers import AutoModelForCausalLM
 from policies.engines.batching import Batcher, Ticket
 from policies.engines.boundary import Boundary
 from policies.engines.flops import Flops
-from policies.engines.hf import context_length, load_config, load_tokenizer, load_weights, turn
+from policies.engines.hf import check_writes, context_length, empty_model, load_tokenizer, load_weights, turn
 from policies.engines.meter import Meter
-from policies.engines.models import ModelError
+from policies.engines.quantised import method_of
 from policies.engines.rows import Row, Sampling, vocabulary
 from policies.engines.sampling import draw
 from search.tree.cost import NOTHING, Cost
@@ -27,7 +27,7 @@ class HFWriter:
     """A causal language model behind a queue; `meter` counts what it spends."""
 
     def __init__(self, model: str, device: str, dtype: str, batch_size: int, boundary: Boundary) -> None:
-        self.device, self.boundary = device, boundary
+        self.name, self.device, self.boundary = model, device, boundary
         self.tokenizer = load_tokenizer(model)
         self.model = causal_model(model, device, dtype)
         self.context = context_length(self.model.config)
@@ -40,7 +40,10 @@ class HFWriter:
 
     @cached_property
     def flops(self) -> Flops:
-        return Flops.of(self.model.base_model, self.model.get_output_embeddings().weight.numel())
+        # The packed weights of a quantised model are not its parameters.
+        packed = method_of(self.name) is not None
+        model = empty_model(AutoModelForCausalLM.from_config, self.name) if packed else self.model
+        return Flops.of(model.base_model, model.get_output_embeddings().weight.numel())
 
     async def write(self, rows: Sequence[Row]) -> None:
         """Fills in steps and cost of all rows. Cancelled, it returns once they have stopped, at their next token."""
@@ -147,11 +150,7 @@ def _padded_left(prompts: Sequence[Sequence[int]], device: str) -> tuple[Tensor,
 @lru_cache(maxsize=4)
 def causal_model(model: str, device: str, dtype: str) -> Any:
     """The model, with weights. Raises ModelError where it is not a causal language model."""
-    architecture = (load_config(model).architectures or ["model"])[0]
-    if "Reward" in architecture or "Classification" in architecture:
-        raise ModelError(
-            f"model={model} is a {architecture}: it judges and does not write; give a causal language model"
-        )
+    check_writes(model)
     return load_weights(AutoModelForCausalLM, model, device, dtype)
 
 

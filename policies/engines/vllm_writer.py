@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM
 
 from policies.engines.boundary import Boundary, stops_of
 from policies.engines.flops import Flops
-from policies.engines.hf import empty_model, generation_ends, load_tokenizer
+from policies.engines.hf import check_writes, empty_model, generation_ends, load_tokenizer
 from policies.engines.meter import Meter
 from policies.engines.rows import Row, vocabulary
 from policies.engines.share import Share
@@ -117,6 +117,7 @@ def _cached(output: Any) -> int:
 
 def shared_writer(model: str, dtype: str, share: Share, boundary: Boundary) -> VLLMWriter:
     """One writer, shared by all policies of the same knobs while its engine is alive."""
+    check_writes(model)
     return _writer(shared(model, dtype, share, "generate"), boundary)
 
 
