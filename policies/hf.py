@@ -26,4 +26,6 @@ class HF(Repeatable, Writing):
         from policies.engines.hf_writer import shared_writer
 
         knobs = self.embedded
-        return shared_writer(self.model, choose_device(knobs.device), knobs.dtype, knobs.batch_size, self.boundary)
+        return shared_writer(
+            self.model, choose_device(knobs.device), knobs.dtype, knobs.batch_size, self.boundary, self.adapter
+        )

@@ -26,4 +26,4 @@ class VLLM(Precision, Share, Writing):
         raw_config(self.model)  # what is wrong is said before a model library is imported
         from policies.engines.vllm_writer import shared_writer
 
-        return shared_writer(self.model, self.dtype, self.share, self.boundary)
+        return shared_writer(self.model, self.dtype, self.share, self.boundary, self.adapter)

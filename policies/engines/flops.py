@@ -24,6 +24,10 @@ class Flops(NamedTuple):
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         return cls(total - embedding, head, config.num_hidden_layers * config.num_attention_heads * width)
 
+    def beside(self, parameters: int) -> "Flops":
+        """With an adapter of so many parameters."""
+        return self._replace(body=self.body + parameters)
+
     def forward(self, before: int, tokens: int, heads: int) -> float:
         """`tokens` computed after `before` already in the cache, with logits for `heads` of them.
 

@@ -7,6 +7,7 @@ from typing import Any
 from policies.engines.boundary import Boundary, Delimiter
 from policies.engines.ends import Cutter, Limits, Vocabulary
 from policies.engines.meter import Work
+from policies.engines.token_texts import decode_all, token_texts
 from search.tree.step import Step
 
 
@@ -48,21 +49,7 @@ def vocabulary(tokenizer: Any, ends: int | Sequence[int] | None, boundary: Bound
     Raises ModelError where the model cannot write the delimiter.
     """
     end_ids = {tokenizer.eos_token_id, *(ends if isinstance(ends, Sequence) else [ends])} - {None}
-    texts = decode_all(tokenizer, [[i] for i in range(len(tokenizer))])
+    texts = token_texts(tokenizer)
     if isinstance(boundary, Delimiter):
         boundary.check(texts)
     return Vocabulary(texts, frozenset(end_ids), lambda ids: decode_all(tokenizer, [ids])[0])
-
-
-def decode_all(tokenizer: Any, ids_RT: Sequence[Sequence[int]]) -> list[str]:
-    """Texts of tokens inside solutions, without special tokens.
-
-    Each is decoded behind an anchor, because some tokenizers drop the space that a text begins with.
-    """
-    anchor = tokenizer.encode("a", add_special_tokens=False)
-    start, *texts = tokenizer.batch_decode(
-        [anchor, *([*anchor, *ids] for ids in ids_RT)],
-        skip_special_tokens=True,
-        clean_up_tokenization_spaces=False,
-    )
-    return [text.removeprefix(start) for text in texts]

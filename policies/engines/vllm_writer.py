@@ -35,7 +35,8 @@ class VLLMWriter:
         self._stops = sorted(self.vocabulary.end_ids | stops)
         self._chunk = None if stops else CHUNK
         empty = empty_model(AutoModelForCausalLM.from_config, model)
-        self.flops = Flops.of(empty.base_model, empty.get_output_embeddings().weight.numel())
+        flops = Flops.of(empty.base_model, empty.get_output_embeddings().weight.numel())
+        self.flops = flops.beside(engine.adapter.parameters if engine.adapter else 0)
 
     async def write(self, rows: Sequence[Row]) -> None:
         """Fills in steps and cost of all rows. Cancelled, it returns once vLLM has ended their requests."""
@@ -115,10 +116,10 @@ def _cached(output: Any) -> int:
     return output.num_cached_tokens or 0
 
 
-def shared_writer(model: str, dtype: str, share: Share, boundary: Boundary) -> VLLMWriter:
+def shared_writer(model: str, dtype: str, share: Share, boundary: Boundary, adapter: str | None = None) -> VLLMWriter:
     """One writer, shared by all policies of the same knobs while its engine is alive."""
     check_writes(model)
-    return _writer(shared(model, dtype, share, "generate"), boundary)
+    return _writer(shared(model, dtype, share, "generate", adapter), boundary)
 
 
 @lru_cache(maxsize=8)
