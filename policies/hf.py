@@ -19,8 +19,13 @@ class HF(Repeatable, Writing):
 
     @cached_property
     def engine(self) -> Any:
+        from policies.engines.checkpoint import raw_config
+
+        raw_config(self.model)  # what is wrong is said before a model library is imported
         from policies.engines.hf import choose_device
         from policies.engines.hf_writer import shared_writer
 
         knobs = self.embedded
-        return shared_writer(self.model, choose_device(knobs.device), knobs.dtype, knobs.batch_size, self.boundary)
+        return shared_writer(
+            self.model, choose_device(knobs.device), knobs.dtype, knobs.batch_size, self.boundary, self.adapter
+        )

@@ -21,6 +21,9 @@ class VLLM(Precision, Share, Writing):
 
     @cached_property
     def engine(self) -> Any:
+        from policies.engines.checkpoint import raw_config
+
+        raw_config(self.model)  # what is wrong is said before a model library is imported
         from policies.engines.vllm_writer import shared_writer
 
-        return shared_writer(self.model, self.dtype, self.share, self.boundary)
+        return shared_writer(self.model, self.dtype, self.share, self.boundary, self.adapter)

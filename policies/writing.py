@@ -46,6 +46,8 @@ class Writing:
 
     model: str = "tiny"
     """tiny (the shipped one), a folder, or a hub name"""
+    adapter: str | None = None
+    """a LoRA adapter on the model: a folder that peft saved, or a hub name"""
     temperature: float = 1.0
     """0 is greedy"""
     top_p: float = 1.0

@@ -47,11 +47,14 @@ class RewardModel(Repeatable, ModelScorer):
     @cached_property
     def reader(self) -> StepReader:
         """Raises KnobError and ModelError, before anything is loaded, where the model is not of this format."""
-        from policies.engines.hf import load_tokenizer
-        from scorers.checkpoints.head_kinds import check
+        from policies.engines.checkpoint import raw_config
 
         self.check_model()
         check_preset(self.head, self.model, self)
+        raw_config(self.model)  # what is wrong is said before a model library is imported
+        from policies.engines.hf import load_tokenizer
+        from scorers.checkpoints.head_kinds import check
+
         check(self.head, self.model)
         try:
             self.form.encode(load_tokenizer(self.model), "1 + 1 =", ["2"])

@@ -4,6 +4,7 @@ All in single precision with random weights where nothing depends on training.
 """
 
 import asyncio
+import json
 import random
 from collections.abc import Sequence
 from functools import cache
@@ -18,8 +19,10 @@ from experiments.problems import arithmetic
 from experiments.tiny.tokenizer import build_tokenizer
 from experiments.tiny.train_policy import config
 from policies.engines.ends import Limits
+from policies.engines.models import ModelError
 from policies.engines.rows import Row
 from policies.engines.sampling import Sampling
+from policies.hf import HF
 from policies.writing import Writing
 from scorers.checkpoints.forms import Tagged
 from scorers.checkpoints.heads import Head
@@ -48,6 +51,25 @@ def save_random(model_class: type, folder: Path, seed: int, **knobs: object) -> 
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)
+
+
+# checkpoints
+
+WEIGHTS = "model.safetensors"
+
+
+def change(folder: Path, file: str, **values: Any) -> None:
+    path = folder / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def said(model: Path | str) -> str:
+    """The message of a policy that cannot be loaded, which is one line."""
+    with pytest.raises(ModelError) as raised:
+        HF(str(model)).load()
+    assert "\n" not in str(raised.value)
+    assert str(model) in str(raised.value)
+    return str(raised.value)
 
 
 # requests

@@ -30,7 +30,7 @@ def fingerprints(**owners: Any) -> dict[str, str]:
 
 def _models(name: str, owner: Any) -> Iterator[tuple[str, str]]:
     """Each knob that names a model, with the model's name; an ensemble's members are included."""
-    for knob in ("model", "reference"):
+    for knob in ("model", "reference", "adapter"):
         if isinstance(model := getattr(owner, knob, None), str):
             yield f"{name}.{knob}", model
     for place, member in enumerate(getattr(owner, "of", ())):

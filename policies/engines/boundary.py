@@ -59,7 +59,7 @@ class Delimiter:
 
     def check(self, texts: Sequence[str]) -> None:
         """Raises ModelError where the model's tokens cannot write the delimiter."""
-        missing = set(self.text) - set("".join(texts))
+        missing = {letter for letter in self.text if not any(letter in text for text in texts)}
         if missing:
             raise ModelError(
                 f"delimiter={self.text!r}: no token of the model holds {min(missing)!r}; choose another delimiter"

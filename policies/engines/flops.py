@@ -17,11 +17,16 @@ class Flops(NamedTuple):
     @classmethod
     def of(cls, model: Any, head: int) -> "Flops":
         """`model` is a Transformers model without its head, `head` the number of parameters that give logits."""
+        model = getattr(model, "language_model", model)  # of a model that reads images too
         config = model.config.get_text_config()
         total = sum(parameter.numel() for parameter in model.parameters())
         embedding = model.get_input_embeddings().weight.numel()
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         return cls(total - embedding, head, config.num_hidden_layers * config.num_attention_heads * width)
+
+    def beside(self, parameters: int) -> "Flops":
+        """With an adapter of so many parameters."""
+        return self._replace(body=self.body + parameters)
 
     def forward(self, before: int, tokens: int, heads: int) -> float:
         """`tokens` computed after `before` already in the cache, with logits for `heads` of them.

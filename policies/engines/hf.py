@@ -5,15 +5,25 @@ models that spin the same cores slow each other down by far more than half.
 """
 
 import threading
-from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
-from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
+from transformers import (
+    CONFIG_MAPPING,
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    AutoConfig,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedTokenizerBase,
+)
+from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING
 from transformers.utils.logging import disable_progress_bar
 
-from policies.engines.models import ModelError, locate
+from policies.engines.checkpoint import architecture_of, raw_config, weights_of
+from policies.engines.hub import folder_of
+from policies.engines.models import ModelError
+from policies.engines.quantised import check_on_transformers
+from policies.engines.weight_files import check_tokenizer
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 _turns: dict[str, threading.Lock] = {}
@@ -49,48 +59,49 @@ def choose_dtype(model: str, device: str, dtype: str) -> torch.dtype:
 
 def load_config(model: str) -> Any:
     """The checkpoint's config. Raises ModelError where it cannot be loaded."""
+    raw = raw_config(model)
+    if (kind := raw.get("model_type")) not in CONFIG_MAPPING:
+        needs = "runs on code of its own, which is not run here" if raw.get("auto_map") else "is unknown here"
+        raise ModelError(
+            f"model={model} is a {kind or 'model without a model_type'}, which {needs}; give a model whose "
+            "architecture the installed Transformers has"
+        )
     try:
-        return AutoConfig.from_pretrained(locate(model), trust_remote_code=False)
-    except (OSError, ValueError) as error:
+        return AutoConfig.from_pretrained(folder_of(model), trust_remote_code=False)
+    except Exception as error:
         raise _cannot(model, error) from error
 
 
 def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
     """The model's tokenizer. Raises ModelError where it cannot be loaded."""
+    raw_config(model)
+    check_tokenizer(model, folder_of(model))
     try:
-        return AutoTokenizer.from_pretrained(locate(model), trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise _cannot(model, error) from error
+        return AutoTokenizer.from_pretrained(folder_of(model), trust_remote_code=False)
+    except Exception as error:
+        raise _cannot(f"{model}: its tokenizer", error) from error
 
 
 def load_weights(model_class: Any, model: str, device: str, dtype: str) -> Any:
     """A model of the class, in evaluation mode.
 
-    Raises ModelError where the checkpoint is not in safetensors files, or lacks weights of the class.
+    Raises ModelError where the checkpoint is not in whole safetensors files, lacks weights of the class, or is
+    quantised for a library that is not installed.
     """
     chosen = choose_dtype(model, device, dtype)
+    check_on_transformers(model, AUTO_QUANTIZER_MAPPING)
+    folder = weights_of(model)
     disable_progress_bar()
     try:
         loaded, report = model_class.from_pretrained(
-            locate(model), dtype=chosen, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+            folder, dtype=chosen, use_safetensors=True, trust_remote_code=False, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # each library for quantised weights raises errors of its own
         raise _cannot(model, error) from error
     if report["missing_keys"]:
         missing = ", ".join(sorted(report["missing_keys"])[:3])
         raise ModelError(f"model={model} lacks weights of {type(loaded).__name__}: {missing}, ...")
     return loaded.to(device).eval()
-
-
-def folder_of_weights(model: str) -> Path:
-    """The folder of a checkpoint's safetensors files, downloaded from the hub first. Raises ModelError on failure."""
-    place = locate(model)
-    if Path(place).is_dir():
-        return Path(place)
-    try:
-        return Path(snapshot_download(place, allow_patterns=["*.safetensors"]))
-    except (OSError, ValueError) as error:
-        raise _cannot(model, error) from error
 
 
 def empty_model(make: Any, model: str) -> Any:
@@ -102,7 +113,7 @@ def empty_model(make: Any, model: str) -> Any:
 def generation_ends(model: str) -> int | list[int] | None:
     """The end tokens that the checkpoint's generation_config names."""
     try:
-        return GenerationConfig.from_pretrained(locate(model)).eos_token_id
+        return GenerationConfig.from_pretrained(folder_of(model)).eos_token_id
     except OSError:
         return load_config(model).eos_token_id
 
@@ -122,8 +133,23 @@ def turn(device: str) -> threading.Lock:
     return _turns.setdefault(name, threading.Lock())
 
 
+def check_writes(model: str) -> None:
+    """Raises ModelError where the checkpoint is not one of a causal language model."""
+    config, architecture = load_config(model), architecture_of(model)
+    if "Reward" in architecture or "Classification" in architecture:
+        raise ModelError(
+            f"model={model} is a {architecture}: it judges and does not write; give a causal language model"
+        )
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        sees = "vision_config" in config.to_dict() or "audio_config" in config.to_dict()
+        kind = "reads images or sound too" if sees else "is no causal language model"
+        raise ModelError(f"model={model} is a {architecture}, which {kind}; give a model that writes from text alone")
+
+
 def _cannot(model: str, error: Exception) -> ModelError:
-    return ModelError(f"model={model} cannot be loaded: {_first_line(error)}")
+    plain = isinstance(error, OSError | ValueError | RuntimeError | ImportError)
+    kind = "" if plain else f"{type(error).__name__}: "
+    return ModelError(f"model={model} cannot be loaded: {kind}{_first_line(error)}")
 
 
 def _first_line(error: BaseException) -> str:

@@ -12,12 +12,14 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers import AutoModelForCausalLM
 
+from policies.engines.adapters import adapter_of
 from policies.engines.batching import Batcher, Ticket
 from policies.engines.boundary import Boundary
 from policies.engines.flops import Flops
-from policies.engines.hf import context_length, load_config, load_tokenizer, load_weights, turn
+from policies.engines.hf import check_writes, context_length, empty_model, load_tokenizer, load_weights, turn
+from policies.engines.hf_adapter import check_adapter, with_adapter
 from policies.engines.meter import Meter
-from policies.engines.models import ModelError
+from policies.engines.quantised import method_of
 from policies.engines.rows import Row, Sampling, vocabulary
 from policies.engines.sampling import draw
 from search.tree.cost import NOTHING, Cost
@@ -26,10 +28,12 @@ from search.tree.cost import NOTHING, Cost
 class HFWriter:
     """A causal language model behind a queue; `meter` counts what it spends."""
 
-    def __init__(self, model: str, device: str, dtype: str, batch_size: int, boundary: Boundary) -> None:
-        self.device, self.boundary = device, boundary
+    def __init__(
+        self, model: str, device: str, dtype: str, batch_size: int, boundary: Boundary, adapter: str | None = None
+    ) -> None:
+        self.name, self.adapter, self.device, self.boundary = model, adapter, device, boundary
         self.tokenizer = load_tokenizer(model)
-        self.model = causal_model(model, device, dtype)
+        self.model = causal_model(model, device, dtype, adapter)
         self.context = context_length(self.model.config)
         # Nothing else of the checkpoint's generation_config has an effect.
         ends = getattr(self.model.generation_config, "eos_token_id", None)
@@ -44,7 +48,11 @@ class HFWriter:
 
     @cached_property
     def flops(self) -> Flops:
-        return Flops.of(self.model.base_model, self.model.get_output_embeddings().weight.numel())
+        # The packed weights of a quantised model are not its parameters.
+        packed = method_of(self.name) is not None
+        model = empty_model(AutoModelForCausalLM.from_config, self.name) if packed else self.model
+        flops = Flops.of(model.base_model, model.get_output_embeddings().weight.numel())
+        return flops if self.adapter is None or not packed else flops.beside(adapter_of(self.adapter).parameters)
 
     async def write(self, rows: Sequence[Row]) -> None:
         """Fills in steps and cost of all rows. Cancelled, it returns once they have stopped, at their next token."""
@@ -149,17 +157,17 @@ def _padded_left(prompts: Sequence[Sequence[int]], device: str) -> tuple[Tensor,
 
 
 @lru_cache(maxsize=4)
-def causal_model(model: str, device: str, dtype: str) -> Any:
-    """The model, with weights. Raises ModelError where it is not a causal language model."""
-    architecture = (load_config(model).architectures or ["model"])[0]
-    if "Reward" in architecture or "Classification" in architecture:
-        raise ModelError(
-            f"model={model} is a {architecture}: it judges and does not write; give a causal language model"
-        )
-    return load_weights(AutoModelForCausalLM, model, device, dtype)
+def causal_model(model: str, device: str, dtype: str, adapter: str | None) -> Any:
+    """The model with weights, and an adapter's on it. Raises ModelError where it is not a causal language model."""
+    check_writes(model)
+    lora = None if adapter is None else check_adapter(adapter)
+    loaded = load_weights(AutoModelForCausalLM, model, device, dtype)
+    return loaded if lora is None else with_adapter(loaded, model, lora)
 
 
 @lru_cache(maxsize=8)
-def shared_writer(model: str, device: str, dtype: str, batch_size: int, boundary: Boundary) -> HFWriter:
+def shared_writer(
+    model: str, device: str, dtype: str, batch_size: int, boundary: Boundary, adapter: str | None = None
+) -> HFWriter:
     """One writer, shared by all policies of the same knobs."""
-    return HFWriter(model, device, dtype, batch_size, boundary)
+    return HFWriter(model, device, dtype, batch_size, boundary, adapter)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 SHIPPED = {"tiny": Path(__file__).parents[1] / "tiny", "tiny-prm": Path(__file__).parents[2] / "scorers" / "tiny"}
+CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
 
 
 class ModelError(ValueError):
@@ -10,9 +11,21 @@ class ModelError(ValueError):
 
 
 def locate(model: str) -> str:
-    """A shipped name's folder, a local folder, or a hub name as it is. Raises ModelError for a folder without one."""
+    """A shipped name's folder, a local folder, or a hub name as it is. Raises ModelError for a path without a model."""
     path = SHIPPED.get(model) or Path(model).expanduser()
-    looks_local = model in SHIPPED or model.startswith((".", "/", "~")) or path.exists()
-    if looks_local and not (path / "config.json").is_file():
-        raise ModelError(f"model={model}: no config.json in {path}; give a folder of save_pretrained, or a hub name")
-    return str(path) if looks_local else model
+    if not (model in SHIPPED or model.startswith((".", "/", "~")) or model.count("/") > 1 or path.exists()):
+        return model
+    if not any((path / name).is_file() for name in (CONFIG, ADAPTER_CONFIG)):
+        raise ModelError(f"model={model}: {_what_it_is(path)}")
+    return str(path)
+
+
+def _what_it_is(path: Path) -> str:
+    """A path that is no model folder, in words, with the way out."""
+    if path.suffix == ".gguf" or (path.is_dir() and any(path.glob("*.gguf"))):
+        return "a GGUF file is for llama.cpp; give the safetensors checkpoint that it was made from"
+    if not path.exists():
+        return f"there is no folder {path}; give a folder of save_pretrained, or a hub name (owner/name)"
+    if path.is_file():
+        return f"{path} is a file; give the folder of a checkpoint, or a hub name (owner/name)"
+    return f"no config.json in {path}; give a folder of save_pretrained, or a hub name (owner/name)"

@@ -8,6 +8,7 @@ from policies.engines.boundary import Boundary, Delimiter
 from policies.engines.cutter import Cutter
 from policies.engines.ends import Limits, Vocabulary
 from policies.engines.meter import Work
+from policies.engines.token_texts import decode_all, token_texts
 from policies.engines.turn_end import turn_end
 from search.tree.step import Step
 
@@ -56,24 +57,9 @@ def vocabulary(
     """
     named = ends if isinstance(ends, Sequence) else [ends]
     end_ids = {tokenizer.eos_token_id, turn_end(tokenizer), *named} - {None}
-    known = tokenizer.get_vocab().values()
-    texts = decode_all(tokenizer, [[i] for i in range(max(known) + 1)])
+    texts = token_texts(tokenizer)
     if isinstance(boundary, Delimiter):
         boundary.check(texts)
-    unknown = frozenset(range(size)).difference(known)
+    unknown = frozenset(range(size)).difference(tokenizer.get_vocab().values())
     special = dict(zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True))
     return Vocabulary(texts, frozenset(end_ids), lambda ids: decode_all(tokenizer, [ids])[0], special, unknown, model)
-
-
-def decode_all(tokenizer: Any, ids_RT: Sequence[Sequence[int]]) -> list[str]:
-    """Texts of tokens inside solutions, without special tokens.
-
-    Each is decoded behind an anchor, because some tokenizers drop the space that a text begins with.
-    """
-    anchor = tokenizer.encode("a", add_special_tokens=False)
-    start, *texts = tokenizer.batch_decode(
-        [anchor, *([*anchor, *ids] for ids in ids_RT)],
-        skip_special_tokens=True,
-        clean_up_tokenization_spaces=False,
-    )
-    return [text.removeprefix(start) for text in texts]

@@ -77,10 +77,7 @@ class Thinking:
         """`steps` is one, delimiter, or a number of tokens. Raises KnobError for anything else."""
         if steps not in ("one", "delimiter") and not (steps.isdecimal() and int(steps)):
             raise KnobError(f"thinking_steps={steps!r}; give one, delimiter, or a number of tokens")
-        (open_ids, close_ids), closing = (
-            (encode(tokenizer, tag) for tag in tags),
-            encode(tokenizer, f"\n{tags.close}\n\n"),
-        )
+        open_ids, close_ids, closing = (encode(tokenizer, text) for text in (*tags, f"\n{tags.close}\n\n"))
         return cls(
             tags,
             most,

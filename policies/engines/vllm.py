@@ -17,12 +17,13 @@ from itertools import count
 from multiprocessing import active_children, resource_tracker
 from typing import Any, TypeVar
 
+from policies.engines.adapters import adapter_of
 from policies.engines.hf import context_length, load_config
 from policies.engines.models import ModelError
 from policies.engines.share import Share
 from policies.engines.vllm_arguments import check_version, engine_arguments, release_share
 from policies.engines.vllm_log import log_tail
-from policies.engines.vllm_requests import tokens_prompt
+from policies.engines.vllm_requests import lora_request, tokens_prompt
 from search.errors import WorkerDied
 
 T = TypeVar("T")
@@ -45,11 +46,16 @@ class Aborted(asyncio.CancelledError):
 class Server:
     """One engine. `runner` is generate or pooling; `stat_loggers` receive vLLM's own counts."""
 
-    def __init__(self, model: str, dtype: str, share: Share, runner: str, stat_loggers: Any = None) -> None:
+    def __init__(
+        self, model: str, dtype: str, share: Share, runner: str, adapter: str | None = None, stat_loggers: Any = None
+    ) -> None:
         check_version()
+        self.adapter = None if adapter is None else adapter_of(adapter)
         self.model, self.share = model, share
         self.context = min(context_length(load_config(model)), share.context or LONGEST)
         arguments = engine_arguments(model, dtype, share, self.context, runner)
+        arguments |= {} if self.adapter is None else self.adapter.arguments()
+        self._lora = None if self.adapter is None else lora_request(str(self.adapter.folder))
         self._names, self._open = map(str, count()), True
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"vllm {model}", daemon=True)
@@ -90,7 +96,9 @@ class Server:
     async def generate(self, ids: Sequence[int], params: Any, salt: str | None) -> Any:
         """A RequestOutput; runs in the engine's loop. Raises Aborted, with the output so far, where it is cancelled."""
         name = next(self._names)
-        return await self._last(self.llm.generate(tokens_prompt(ids, salt), params, name), name)
+        return await self._last(
+            self.llm.generate(tokens_prompt(ids, salt), params, name, lora_request=self._lora), name
+        )
 
     async def encode(self, ids: Sequence[int], params: Any, salt: str | None) -> Any:
         """A PoolingRequestOutput; like `generate`."""
@@ -134,13 +142,13 @@ class Server:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-def shared(model: str, dtype: str, share: Share, runner: str) -> Server:
+def shared(model: str, dtype: str, share: Share, runner: str, adapter: str | None = None) -> Server:
     """One engine for all policies, or all scorers, of the same model and share. One that has ended is replaced."""
-    key = (model, dtype, share, runner)
+    key = (model, dtype, share, runner, adapter)
     if key not in _servers or not _servers[key].alive:
         if key in _servers:
             _servers.pop(key).close()
-        _servers[key] = Server(model, dtype, share, runner)
+        _servers[key] = Server(model, dtype, share, runner, adapter)
     return _servers[key]
 
 

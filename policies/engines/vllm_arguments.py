@@ -3,17 +3,19 @@
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 import os
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import torch
 from packaging.version import Version
-from transformers import AutoModel, AutoModelForCausalLM
 
-from policies.engines.hf import choose_dtype, empty_model
-from policies.engines.models import ModelError, locate
+from policies.engines.checkpoint import weights_of
+from policies.engines.hf import choose_dtype
+from policies.engines.models import ModelError
+from policies.engines.quantised import check_on_vllm
 from policies.engines.share import Share
 from policies.engines.vllm_log import log_to_file
+from policies.engines.weight_files import weight_bytes
 
 OLDEST = Version("0.20")
 CPU_BLOCK = 32  # tokens of a cache block on CPU: the smallest that its kernels take
@@ -47,10 +49,11 @@ def engine_arguments(model: str, dtype: str, share: Share, context: int, runner:
     log_to_file()
     from vllm.platforms import current_platform
 
-    cpu = current_platform.is_cpu()
+    check_on_vllm(model, quantisations())
+    folder, cpu = weights_of(model), current_platform.is_cpu()
     chosen = choose_dtype(model, "cpu" if cpu else "cuda", dtype)
     common = {
-        "model": locate(model),
+        "model": str(folder),
         "dtype": str(chosen).removeprefix("torch."),
         "max_model_len": context,
         "max_num_seqs": share.max_num_seqs,
@@ -63,7 +66,16 @@ def engine_arguments(model: str, dtype: str, share: Share, context: int, runner:
         "use_tqdm_on_load": False,
         **_runner(runner),
     }
-    return common | (_on_cpu(share, runner) if cpu else _on_gpu(model, chosen, share, runner))
+    if cpu:
+        return common | _on_cpu(share, runner)
+    return common | _on_gpu(model, weight_bytes(model, folder, chosen.itemsize), share)
+
+
+def quantisations() -> Sequence[str]:
+    """The ways to quantise that the installed vLLM reads."""
+    from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS
+
+    return QUANTIZATION_METHODS
 
 
 def _runner(name: str) -> dict[str, Any]:
@@ -74,12 +86,12 @@ def _runner(name: str) -> dict[str, Any]:
     return {"runner": name, "pooler_config": PoolerConfig(task="token_classify", tok_pooling_type="ALL")}
 
 
-def _on_gpu(model: str, dtype: torch.dtype, share: Share, runner: str) -> dict[str, Any]:
+def _on_gpu(model: str, weights: int, share: Share) -> dict[str, Any]:
     from vllm.platforms import current_platform
 
     # A process that is forked beside the threads of another engine may inherit locks that nobody releases.
     os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
-    take_share(model, share, _memory(current_platform, share.gpu), _weights(model, dtype, runner))
+    take_share(model, share, _memory(current_platform, share.gpu), weights)
     cache = {} if share.cache_gb is None else {"kv_cache_memory_bytes": int(share.cache_gb * 1e9)}
     return {**cache, "gpu_memory_utilization": share.gpu_memory}
 
@@ -107,12 +119,6 @@ def _memory(platform: Any, gpu: int) -> int:
         return platform.get_device_total_memory(gpu)
     except Exception as error:
         raise ModelError(f"gpu={gpu}: there is no such GPU here ({error})") from error
-
-
-def _weights(model: str, dtype: torch.dtype, runner: str) -> int:
-    """Bytes of a model's weights once loaded; a classifier's head is too small to count."""
-    maker = AutoModelForCausalLM if runner == "generate" else AutoModel
-    return empty_model(maker.from_config, model).num_parameters() * dtype.itemsize
 
 
 def take_share(model: str, share: Share, memory: int, weights: int) -> None:

@@ -13,6 +13,13 @@ def tokens_prompt(ids: Sequence[int], salt: str | None) -> Any:
     return tokens_input(list(ids), cache_salt=salt)
 
 
+def lora_request(folder: str) -> Any:
+    """The adapter of an engine that has one."""
+    from vllm.lora.request import LoRARequest
+
+    return LoRARequest("adapter", 1, folder)
+
+
 def sampling_params(**knobs: Any) -> Any:
     """Parameters of one request: token ids with log-probabilities, returned once at the end; no text unless asked."""
     from vllm import SamplingParams

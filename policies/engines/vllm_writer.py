@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM
 
 from policies.engines.boundary import Boundary, stops_of
 from policies.engines.flops import Flops
-from policies.engines.hf import empty_model, generation_ends, load_config, load_tokenizer
+from policies.engines.hf import check_writes, empty_model, generation_ends, load_config, load_tokenizer
 from policies.engines.meter import Meter
 from policies.engines.rows import Row, vocabulary
 from policies.engines.share import Share
@@ -37,7 +37,8 @@ class VLLMWriter:
         self._stops = stops_of(boundary, self.vocabulary.texts)
         self._chunk = None if self._stops else CHUNK
         empty = empty_model(AutoModelForCausalLM.from_config, model)
-        self.flops = Flops.of(empty.base_model, empty.get_output_embeddings().weight.numel())
+        flops = Flops.of(empty.base_model, empty.get_output_embeddings().weight.numel())
+        self.flops = flops.beside(engine.adapter.parameters if engine.adapter else 0)
 
     async def write(self, rows: Sequence[Row]) -> None:
         """Fills in steps and cost of all rows. Cancelled, it returns once vLLM has ended their requests."""
@@ -128,9 +129,10 @@ def _cached(output: Any) -> int:
     return output.num_cached_tokens or 0
 
 
-def shared_writer(model: str, dtype: str, share: Share, boundary: Boundary) -> VLLMWriter:
+def shared_writer(model: str, dtype: str, share: Share, boundary: Boundary, adapter: str | None = None) -> VLLMWriter:
     """One writer, shared by all policies of the same knobs while its engine is alive."""
-    return _writer(shared(model, dtype, share, "generate"), boundary)
+    check_writes(model)
+    return _writer(shared(model, dtype, share, "generate", adapter), boundary)
 
 
 @lru_cache(maxsize=8)

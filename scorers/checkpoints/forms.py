@@ -138,13 +138,12 @@ class Whole:
         return Encoded(ids, [len(ids) - 1] * len(texts))
 
 
-@lru_cache(maxsize=64)  # a tokenizer makes its dictionary of 150,000 words anew for each question
 def token_id(tokenizer: Any, token: str) -> int:
     """Raises ModelError where it is not one token of the vocabulary."""
-    vocabulary = tokenizer.get_vocab()
-    if token not in vocabulary:
+    place = tokenizer.convert_tokens_to_ids(token)  # get_vocab would make its dictionary of 150,000 words anew
+    if place is None or tokenizer.convert_ids_to_tokens(place) != token:
         raise ModelError(f"its tokenizer has no {token}, which stands after each step")
-    return vocabulary[token]
+    return place
 
 
 def _appended(

@@ -12,9 +12,11 @@ from transformers import (
     AutoModelForTokenClassification,
 )
 
-from policies.engines.hf import empty_model, folder_of_weights, load_config, load_weights
+from policies.engines.checkpoint import architecture_of, weights_of
+from policies.engines.hf import empty_model, load_config, load_weights
 from policies.engines.models import ModelError
-from scorers.checkpoints.heads import Head
+from policies.engines.weight_files import weight_files
+from scorers.checkpoints.heads import Head, right_label
 from scorers.checkpoints.qwen2_prm import Qwen2ForProcessRewardModel, Qwen2ForRewardModel
 
 
@@ -53,8 +55,12 @@ class HeadKind(NamedTuple):
 
 def check(head: Head, model: str) -> None:
     """Raises ModelError, with the scorer that reads it, where the checkpoint is of another kind."""
-    name = _architecture(model)
+    name = architecture_of(model)
     if _KINDS[head].fits(name):
+        if head is Head.TOKENS:
+            right_label(model, load_config(model).id2label)
+        elif head is Head.OUTCOME and name.endswith("ForSequenceClassification"):
+            _check_one_label(model, load_config(model).num_labels)
         return
     other = next((other for other, kind in _KINDS.items() if kind.fits(name)), None)
     hint = f"; scorer={other} reads it" if other else f"; scorer={head} reads {_KINDS[head].reads}"
@@ -70,10 +76,6 @@ def load(head: Head, checkpoint: Checkpoint) -> Loaded:
 def without_weights(head: Head, model: str) -> Any:
     """A checkpoint's model with empty weights, to count parameters."""
     return _KINDS[head].empty(model)
-
-
-def _architecture(model: str) -> str:
-    return (load_config(model).architectures or ["model that names no architecture"])[0]
 
 
 def _ends(*endings: str) -> Callable[[str], bool]:
@@ -92,10 +94,8 @@ def _prm(checkpoint: Checkpoint) -> Loaded:
 def _tokens(checkpoint: Checkpoint) -> Loaded:
     loaded = checkpoint.weights(AutoModelForTokenClassification)
     classes: nn.Module = getattr(loaded, "score", None) or loaded.classifier
-    labels = loaded.config.num_labels
-    if labels != 2:
-        raise ModelError(f"model={checkpoint.model} has {labels} labels; a step is wrong (0) or right (1)")
-    return Loaded(loaded.base_model, lambda hidden: classes(hidden).float().softmax(-1)[:, 1], _count(classes))
+    right = right_label(checkpoint.model, loaded.config.id2label)
+    return Loaded(loaded.base_model, lambda hidden: classes(hidden).float().softmax(-1)[:, right], _count(classes))
 
 
 def _words(checkpoint: Checkpoint) -> Loaded:
@@ -120,19 +120,22 @@ def _value(checkpoint: Checkpoint) -> Loaded:
 
 
 def _outcome(checkpoint: Checkpoint) -> Loaded:
-    model, name = checkpoint.model, _architecture(checkpoint.model)
+    model, name = checkpoint.model, architecture_of(checkpoint.model)
     is_qwen = name == "Qwen2ForRewardModel"
     loaded = checkpoint.weights(Qwen2ForRewardModel if is_qwen else AutoModelForSequenceClassification)
     head: nn.Module | None = getattr(loaded, "score", None)
     if head is None:
         raise ModelError(f"model={model} is a {name} that judges by more than one layer on its last token")
-    if loaded.config.num_labels != 1 and not is_qwen:
-        raise ModelError(f"model={model} has {loaded.config.num_labels} labels; an outcome is one number")
     return Loaded(loaded.base_model, lambda hidden: head(hidden).float()[:, 0], _count(head))
 
 
+def _check_one_label(model: str, labels: int) -> None:
+    if labels != 1:
+        raise ModelError(f"model={model} has {labels} labels; an outcome is one number")
+
+
 def _empty_outcome(model: str) -> Any:
-    is_qwen = _architecture(model) == "Qwen2ForRewardModel"
+    is_qwen = architecture_of(model) == "Qwen2ForRewardModel"
     return empty_model(Qwen2ForRewardModel if is_qwen else AutoModelForSequenceClassification.from_config, model)
 
 
@@ -143,7 +146,7 @@ def _count(module: nn.Module) -> int:
 def _stored(model: str, names: tuple[str, ...]) -> list[Tensor]:
     """Weights that the checkpoint's architecture does not name. Raises ModelError where one is missing."""
     tensors: dict[str, Tensor] = {}
-    for path in sorted(folder_of_weights(model).glob("*.safetensors")):
+    for path in weight_files(weights_of(model)):
         with safe_open(path, "pt") as file:
             tensors |= {name: file.get_tensor(name) for name in names if name in file.keys()}  # noqa: SIM118
     if missing := [name for name in names if name not in tensors]:

@@ -1,9 +1,13 @@
 """What stands on a reward model's decoder, by name. Loads no model library."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from policies.engines.models import ModelError
+
+_RIGHT = {"+", "correct", "good", "positive", "right", "true", "yes", "1"}
+_WRONG = {"-", "incorrect", "bad", "negative", "wrong", "false", "no", "0", "error"}
 
 
 class Head(StrEnum):
@@ -32,3 +36,14 @@ class Words(NamedTuple):
         if good == bad:
             raise ModelError(f"good={self.good!r} and bad={self.bad!r} end in the same token; name two others")
         return good, bad
+
+
+def right_label(model: str, names: Mapping[Any, str]) -> int:
+    """Which of a classifier's two labels says that a step is right: the one so named, or else 1.
+
+    `names` are the labels by number, as in the config's `id2label`. Raises ModelError unless there are two.
+    """
+    if len(names) != 2:
+        raise ModelError(f"model={model} has {len(names)} labels; a step is wrong (0) or right (1)")
+    first, second = (name.strip().lower() for _, name in sorted((int(number), name) for number, name in names.items()))
+    return 0 if (first in _RIGHT and second not in _RIGHT) or (second in _WRONG and first not in _WRONG) else 1

@@ -14,7 +14,8 @@ from policies.engines.batching import Batcher, Ticket
 from policies.engines.flops import Flops
 from policies.engines.hf import context_length, load_tokenizer, turn
 from policies.engines.meter import Work
-from scorers.checkpoints.head_kinds import Checkpoint, load
+from policies.engines.quantised import method_of
+from scorers.checkpoints.head_kinds import Checkpoint, load, without_weights
 from scorers.checkpoints.heads import Head, Words
 from scorers.checkpoints.step_reader import StepReader
 from search.protocols import Scored
@@ -44,7 +45,9 @@ class HFReader(StepReader):
         self.decoder, self.score, parameters = load(head, Checkpoint(model, device, dtype, ids))
         self.masks = not _is_causal(self.decoder)
         self.context = context_length(self.decoder.config)
-        self.flops = Flops.of(self.decoder, parameters)
+        # The packed weights of a quantised model are not its parameters.
+        counted = self.decoder if method_of(model) is None else without_weights(head, model).base_model
+        self.flops = Flops.of(counted, parameters)
         self._batch: Batcher[Reading, list[float]] = Batcher(
             self._run, batch_size, length=lambda reading: len(reading.ids)
         )

@@ -13,13 +13,13 @@ from itertools import pairwise
 from typing import Any
 
 from policies.engines.flops import Flops
-from policies.engines.hf import load_tokenizer
+from policies.engines.hf import load_config, load_tokenizer
 from policies.engines.meter import Work
 from policies.engines.share import Share
 from policies.engines.vllm import Aborted, shared
 from policies.engines.vllm_requests import likelihood_params, pooling_params, word_params
 from scorers.checkpoints.head_kinds import without_weights
-from scorers.checkpoints.heads import Head, Words
+from scorers.checkpoints.heads import Head, Words, right_label
 from scorers.checkpoints.step_reader import StepReader
 from search.protocols import Scored
 from search.solve import search_id
@@ -96,6 +96,7 @@ class RowReader(VLLMReader):
     def __init__(self, head: Head, model: str, dtype: str, share: Share) -> None:
         super().__init__(head, model, dtype, share, "pooling")
         self.probabilities = head is not Head.OUTCOME
+        self.column = right_label(model, load_config(model).id2label) if head is Head.TOKENS else -1
 
     async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
         """Reads through the cache, and again without it where a row is missing or the rows are invalid.
@@ -105,7 +106,7 @@ class RowReader(VLLMReader):
         for skip_cache in (False, *[True] * TRIES):
             output = await self.server.encode(ids, pooling_params(skip_cache, self.probabilities), salt)
             self._charge(reading, output)
-            scores = scores_at(output, places, self.probabilities)
+            scores = scores_at(output, places, self.probabilities, self.column)
             if scores is not None:
                 return scores
         raise RuntimeError(f"vLLM returned no valid scores for {len(ids)} tokens, {TRIES + 1} times over")
@@ -119,7 +120,7 @@ class RowReader(VLLMReader):
         return Cost(computed=(TRIES + 1) * tokens, flops=flops)
 
 
-def scores_at(output: Any, places: list[int], probabilities: bool = True) -> list[float] | None:
+def scores_at(output: Any, places: list[int], probabilities: bool = True, column: int = -1) -> list[float] | None:
     """The scores at `places`, or None where a row is missing, or the rows are not what they should be.
 
     Rows belong to the last tokens of the prompt, one for each that was computed. After a preemption vLLM's older runner
@@ -128,7 +129,7 @@ def scores_at(output: Any, places: list[int], probabilities: bool = True) -> lis
     rows, prompt = output.outputs.data, len(output.prompt_token_ids)
     if len(rows) != prompt - (output.num_cached_tokens or 0) or places[0] < prompt - len(rows):
         return None
-    scores = [float(rows[place - prompt, -1]) for place in places]
+    scores = [float(rows[place - prompt, column]) for place in places]
     return scores if all(math.isfinite(s) and (0 <= s <= 1 or not probabilities) for s in scores) else None
 
 

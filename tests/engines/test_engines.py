@@ -165,9 +165,9 @@ def test_a_question_too_long_fails_alone(policy: Writing, prm: PRM):
 
 
 def test_a_model_that_is_not_there_is_a_clear_error(policy: Writing, prm: PRM):
-    with pytest.raises(ModelError, match=r"no config\.json"):
+    with pytest.raises(ModelError, match="there is no folder"):
         replace(policy, model="./no/such/folder").load()
-    with pytest.raises(ModelError, match=r"no config\.json"):
+    with pytest.raises(ModelError, match="there is no folder"):
         replace(prm, model="./no/such/folder").load()
     with pytest.raises(ModelError, match="scorer=lm_head_prm reads it"):
         replace(prm, model="tiny").load()

@@ -19,7 +19,7 @@ from policies.engines.boundary import Delimiter
 from policies.engines.hf_writer import HFWriter
 from policies.engines.models import ModelError
 from policies.engines.prompt import encode_question
-from policies.engines.rows import decode_all
+from policies.engines.token_texts import decode_all
 from policies.hf import HF
 from search.tree.step import Step
 from tests.models import ids_of, row, save_random

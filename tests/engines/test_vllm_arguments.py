@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from policies.engines import vllm, vllm_arguments
-from policies.engines.hf import ModelError, locate
+from policies.engines.hub import folder_of
+from policies.engines.models import ModelError, locate
 from policies.engines.share import Engine, Share
+from policies.engines.weight_files import weight_bytes
 from scorers.checkpoints.vllm_reader import scores_at
 from scorers.prm import PRM
 
@@ -42,9 +44,9 @@ def test_shares_of_a_gpu_that_do_not_fit_are_refused_with_the_numbers(monkeypatc
 
 def test_weights_are_counted_as_they_are_loaded():
     """The small policy's file holds 0.8 M numbers; float32 takes four bytes of each."""
-    half, whole = (vllm_arguments._weights("tiny", dtype, "generate") for dtype in (torch.bfloat16, torch.float32))
+    half, whole = (weight_bytes("tiny", folder_of("tiny"), size) for size in (2, 4))
     assert whole == 2 * half and 1.6e6 < half < 1.8e6
-    assert 7.0e6 < vllm_arguments._weights("tiny-prm", torch.bfloat16, "pooling") < 7.3e6
+    assert 7.0e6 < weight_bytes("tiny-prm", folder_of("tiny-prm"), 2) < 7.3e6
 
 
 def test_a_prm_that_cannot_be_read_starts_no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

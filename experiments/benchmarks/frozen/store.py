@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.engines.hf import folder_of_weights
+from policies.engines.checkpoint import weights_of
+from policies.engines.weight_files import weight_files
 
 EVERY = 180.0  # seconds between two savings
 
@@ -30,7 +31,7 @@ class Store:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             self._name = hashlib.sha256(what.encode())
-            for file in sorted(folder_of_weights(model).glob("*.safetensors")):
+            for file in weight_files(weights_of(model)):
                 self._name.update(file.read_bytes())
             atexit.register(self.save)
 
