@@ -41,7 +41,7 @@ def _origin(tokenizer: Any) -> Hashable:
 
 def _decode_vocabulary(tokenizer: Any) -> Sequence[str]:
     """All texts at once, by the tokenizer's fast core where that gives what the tokenizer itself gives."""
-    ids = [[i] for i in range(len(tokenizer))]
+    ids = [[i] for i in range(max(tokenizer.get_vocab().values(), default=-1) + 1)]
     core = getattr(tokenizer, "backend_tokenizer", None)
     if core is None:
         return decode_all(tokenizer, ids)
