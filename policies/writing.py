@@ -13,10 +13,11 @@ from policies.engines.models import SHIPPED
 from policies.engines.prompt import SYSTEM_PROMPT, encode_given, with_sources
 from policies.engines.prompts import Prompt, Prompts
 from policies.engines.rows import Row, Sampling
+from policies.engines.thinking import Stage, Thinking, check_thinking, stage_after, tags_of
 from policies.prompting import Instruction, Prompting, read_wording
 from policies.shots import read_shots
 from search.errors import KnobError, check_knob
-from search.protocols import GO_ON, Ask, Extension
+from search.protocols import ANSWER, GO_ON, Ask, Extension
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
 
@@ -35,8 +36,8 @@ class Writer(Protocol):
         """
         ...
 
-    def worst_case(self, prompt: int, tokens: int, max_steps: int | None) -> Cost:
-        """The cost at most of one row that writes so many tokens behind a prompt of so many."""
+    def worst_case(self, prompt: int, tokens: int, max_steps: int | None, thinks: bool = False) -> Cost:
+        """The cost at most of one row that writes so many tokens, of a thought too, behind a prompt of so many."""
         ...
 
 
@@ -45,7 +46,7 @@ class Writing:
     """Any causal language model, from a local folder or the hub."""
 
     model: str = "tiny"
-    """tiny (the shipped one), a folder, or a hub name"""
+    """tiny and tiny-thinking (the shipped ones), a folder, or a hub name"""
     adapter: str | None = None
     """a LoRA adapter on the model: a folder that peft saved, or a hub name"""
     temperature: float = 1.0
@@ -59,7 +60,13 @@ class Writing:
     max_step_tokens: int = 512
     """tokens of a step; a longer one is cut there and may go on"""
     max_tokens: int = 2048
-    """generated tokens of a solution"""
+    """generated tokens of a solution, its thought not counted"""
+    thinking: str = "auto"
+    """the two tags around what a model thinks before it answers, with a space between; none; auto: those it knows"""
+    max_thinking_tokens: int = 16_384
+    """generated tokens of a thought, which is closed there, or earlier where the context needs room for the answer"""
+    thinking_steps: str = "one"
+    """a thought is one step, or has steps that end at the delimiter, or after a number of tokens"""
     delimiter: str = "\n\n"
     """ends a step"""
     system_prompt: str = SYSTEM_PROMPT
@@ -83,6 +90,8 @@ class Writing:
         check_knob(self, "temperature", least=0, most=self.hottest)
         check_knob(self, "top_p", above=0, most=1)
         check_knob(self, "top_k", least=0)
+        check_knob(self, "max_thinking_tokens", least=1)
+        check_thinking(self.thinking, self.thinking_steps)
         _ = self.limits, self.prompting
 
     @property
@@ -100,6 +109,12 @@ class Writing:
         wording = None if self.prompt is None else read_wording(self.prompt)
         shots = () if self.shots is None else read_shots(self.shots)
         return Prompting(self.system_prompt, self.instruction, wording, shots, self.template)
+
+    @cached_property
+    def thoughts(self) -> Thinking | None:
+        """How the model thinks before it answers; None where it does not."""
+        tags = tags_of(self.thinking, self.tokenizer)
+        return tags and Thinking.of(tags, self.max_thinking_tokens, self.thinking_steps, self.tokenizer)
 
     @property
     def engine(self) -> Writer:
@@ -134,6 +149,7 @@ class Writing:
     ) -> Extension:
         """Raises KnobError where `ask` cannot be done, ValueError where question and path fill the context.
 
+        The action `answer` closes a thought, if the path is within one. Other actions are recorded on no step.
         Sources and hint follow the question in the user's message. Given tokens, and a longer message, are a part of
         the prompt and its cost; the log-probabilities of given tokens are 0.
         """
@@ -143,12 +159,13 @@ class Writing:
         ids = (*prompt.ids, *given) if given else prompt.ids
         limits, sampling = self.limits, Sampling(self.temperature, self.top_p, self.top_k)
         if ask.max_tokens is not None:
-            limits = replace(limits, max_tokens=min(limits.max_tokens, prompt.written + ask.max_tokens))
+            limits = replace(limits, most=ask.max_tokens)
         if ask.temperature is not None:
             sampling = replace(sampling, temperature=ask.temperature)
-        path = node.depth, prompt.written
+        path = node.depth - node.thoughts, prompt.written
         before = node.text() if limits.stop else ""
-        rows = [Row(ids, seed, sampling, limits, *path, max_steps, given, before) for seed in seeds]
+        thought = self.thoughts, self._stage(node), prompt.thought
+        rows = [Row(ids, seed, sampling, limits, *path, max_steps, given, before, *thought) for seed in seeds]
         try:
             await self.engine.write(rows)
         except asyncio.CancelledError:
@@ -160,8 +177,19 @@ class Writing:
         """What one continuation costs at most, if nothing of its prompt is in a cache."""
         prompt = self._path(node)
         room = self.engine.context - len(prompt.ids)
-        tokens = most_tokens(self.limits, node.depth, prompt.written, room, max_steps)
-        return self.engine.worst_case(len(prompt.ids), tokens, max_steps)._replace(calls=1)
+        thought = 0
+        if self.thoughts and self._stage(node) is not Stage.OVER:
+            thought = max(0, self.max_thinking_tokens - prompt.thought)
+        tokens = most_tokens(self.limits, node.depth - node.thoughts, prompt.written, room, max_steps, thought)
+        return self.engine.worst_case(len(prompt.ids), tokens, max_steps, thought > 0)._replace(calls=1)
+
+    def _stage(self, node: Node) -> Stage:
+        """Where the path stands in its thought."""
+        if self.thoughts is None:
+            return Stage.OVER
+        if node.step is not None:
+            return stage_after(node.step)
+        return self.thoughts.stage_of(self.engine.tokenizer, self._path(node).ids)
 
     def _path(self, node: Node) -> Prompt:
         question = node.tree.question
@@ -185,8 +213,10 @@ class Writing:
             message = with_sources(node.tree.question, ask.hint, texts)
             question = self.prompting.encode(engine.tokenizer, message)
             ids = (*question, *prompt.ids[prompt.question :])
-            prompt = Prompt(ids, len(question), prompt.written)
+            prompt = prompt._replace(ids=ids, question=len(question))
         given = encode_given(engine.tokenizer, ask.given) if ask.given else ()
+        if ask.action == ANSWER and self.thoughts and self._stage(node) is Stage.WITHIN:
+            given = (*self.thoughts.closing, *given)
         if len(prompt.ids) + len(given) >= engine.context:
             fields = ask._replace(action="", temperature=None, max_tokens=None).named()
             raise KnobError(

@@ -40,6 +40,9 @@ class Ask(NamedTuple):
         return ", ".join(name for name, value in self._asdict().items() if value != self._field_defaults[name])
 
 
+ANSWER = "answer"
+"""The action that closes a thought, so that the answer follows."""
+
 GO_ON = Ask()
 """Nothing besides going on."""
 

@@ -9,21 +9,21 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import Qwen2ForCausalLM
 
 from experiments.config.script import from_overrides
 from experiments.problems import arithmetic
 from experiments.tiny.samples import sample, training_questions, writer
-from experiments.tiny.thoughts import CLOSE, Thought, think
-from experiments.tiny.tokenizer import build_tokenizer
-from experiments.tiny.train_policy import next_token_loss
-from experiments.tiny.training import IGNORED, Document, Schedule, pack, train
+from experiments.tiny.thoughts import AGAIN, CLOSE, Thought, think
+from experiments.tiny.tokenizer import START, build_tokenizer
+from experiments.tiny.training import IGNORED, Document, Schedule, pack, places, train
 from policies.engines.hf import load_weights
 from policies.engines.share import Engine
 
@@ -38,13 +38,13 @@ class Knobs:
     """problems that are sampled"""
     samples: int = 8
     """samples a problem"""
-    steps: int = 500
+    steps: int = 600
     """training steps"""
     rows: int = 6
     """rows in a training batch"""
     row_tokens: int = 1280
     """tokens in a row"""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """highest learning rate"""
     seed: int = 2
     """seed of the problems, the samples and the training"""
@@ -94,6 +94,28 @@ def documents(encoder: Encoder, file: Path, seed: int) -> Iterator[Document]:
             yield encoder.document(entry["question"], thought)
 
 
+DECISION_WEIGHT, ANSWER_WEIGHT = 10.0, 3.0
+
+
+def thinking_loss(model: Any, ids: Tensor, labels: Tensor, start: int, close: int, again: int) -> Tensor:
+    """Weighted cross-entropy over the trained positions; ids and labels are [rows, row_tokens].
+
+    Documents, which begin with the token `start`, do not see each other. Whether to go on, `again`, or to `close` the
+    thought is one token of hundreds, and all that the others teach is known: it weighs more, as does the answer.
+    """
+    hidden = model.model(ids, position_ids=places(ids, start), use_cache=False).last_hidden_state[:, :-1]
+    wanted = labels[:, 1:]
+    kept = wanted != IGNORED
+    losses = nn.functional.cross_entropy(model.lm_head(hidden[kept]).float(), wanted[kept], reduction="none")
+    index = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
+    answer = (
+        torch.where(ids == close, index, -1).cummax(1).values > torch.where(ids == start, index, -1).cummax(1).values
+    )
+    weights = torch.where(answer[:, :-1], ANSWER_WEIGHT, 1.0)[kept]
+    weights[(wanted[kept] == close) | (wanted[kept] == again)] = DECISION_WEIGHT
+    return (losses * weights).sum() / weights.sum()
+
+
 def main() -> None:
     knobs = from_overrides(Knobs)
     torch.set_num_threads(knobs.threads)
@@ -109,7 +131,9 @@ def main() -> None:
 
     model = load_weights(Qwen2ForCausalLM, knobs.policy, "cpu", "float32").to(knobs.device)
     schedule = Schedule(knobs.steps, knobs.rows, knobs.row_tokens, knobs.learning_rate)
-    train(model, rows, next_token_loss, schedule, Path(knobs.work), log=lambda line: print(line, flush=True))
+    start, close, again = (encoder.tokenizer.encode(text)[0] for text in (START, CLOSE, AGAIN))
+    loss = partial(thinking_loss, start=start, close=close, again=again)
+    train(model, rows, loss, schedule, Path(knobs.work), log=lambda line: print(line, flush=True))
     model.to(torch.bfloat16).save_pretrained(knobs.out)
     encoder.tokenizer.save_pretrained(knobs.out)
 

@@ -42,7 +42,7 @@ class Cutter:
         """pushed so far"""
         self.observed: list[int] = []
         """tokens that the continuation has got since from elsewhere, which the engine is to read before it goes on"""
-        self._thought, self._thought_before = thought, thought.tokens if thought else 0
+        self.thought, self._before = thought, thought.tokens if thought else 0
         self._vocabulary, self._boundary, self._limits = vocabulary, boundary, limits
         self._steps_before, self._tokens_before, self._steps_limit = steps_before, tokens_before, max_steps
         self._room = room
@@ -60,15 +60,15 @@ class Cutter:
     def left(self) -> int:
         """Tokens until it must end, or its thought must."""
         room = self._room if self._limits.most is None else min(self._room, self._limits.most)
-        left = self._thought.left if self._thought and self._thinks else self._most - self._answered
+        left = self.thought.left if self.thought and self._thinks else self._most - self._answered
         return max(1, min(left, room - self.tokens))
 
     @property
     def left_in_step(self) -> int:
         """Tokens until the running step must end."""
         longest = self._limits.max_step_tokens
-        if self._thought and self._thinks:
-            longest = self._thought.rule.step_tokens or self.left + self._written
+        if self.thought and self._thinks:
+            longest = self.thought.rule.step_tokens or self.left + self._written
         return min(self.left, longest - self._written)
 
     def push(self, token_id: int, logprob: float, entropy: float | None = None) -> None:
@@ -81,8 +81,8 @@ class Cutter:
         self._vocabulary.check(token_id, logprob)
         self.tokens += 1
         boundary = self._add(token_id, logprob, entropy)
-        if self._thought and self._thinks:
-            self._thought.tokens += 1
+        if self.thought and self._thinks:
+            self.thought.tokens += 1
         if token_id in self._end_ids:
             self._cut(End.EOS, closing=1)
         elif self._thinks:
@@ -100,17 +100,17 @@ class Cutter:
         self._texts.append(self._text(token_id))
         if entropy is not None:
             self._entropy.append(entropy)
-        if self._thought:
-            self._thought.saw(token_id, self._texts[-1])
-            if self._thought.within and not self._thinks:
+        if self.thought:
+            self.thought.saw(token_id, self._texts[-1])
+            if self.thought.within and not self._thinks:
                 self._thinks = True
-                self._thought.tokens += self._written - 1
+                self.thought.tokens += self._written - 1
         return self._ends(Token(token_id, self._texts[-1], logprob, entropy, self._written))
 
     @property
     def _within(self) -> bool:
         """Whether the path is within its thought."""
-        return self._thought is not None and self._thought.within
+        return self.thought is not None and self.thought.within
 
     @property
     def _written(self) -> int:
@@ -120,12 +120,12 @@ class Cutter:
     @property
     def _answered(self) -> int:
         """Tokens written outside the thought."""
-        return self.tokens - (self._thought.tokens - self._thought_before if self._thought else 0)
+        return self.tokens - (self.thought.tokens - self._before if self.thought else 0)
 
     @property
     def _blank(self) -> bool:
         """Whether nothing yet follows the thought but a delimiter: no step ends there."""
-        begins = self._thought is not None and not self._steps_before and all(step.thought for step in self.steps)
+        begins = self.thought is not None and not self._steps_before and all(step.thought for step in self.steps)
         return begins and not "".join(self._texts).strip()
 
     def _text(self, token_id: int) -> str:
@@ -148,7 +148,7 @@ class Cutter:
 
     def _thought_end(self, boundary: bool) -> End | None:
         """Why a step of a thought ends; a thought that has reached its limit is closed."""
-        thought = self._thought
+        thought = self.thought
         assert thought is not None
         if not thought.within:
             return End.THOUGHT
@@ -172,10 +172,18 @@ class Cutter:
         elif end is not End.EOS:
             end = End.ANSWER if self._limits.ends_at_box and has_boxed(text) else self._limit() or self._last() or end
         entropy = tuple(self._entropy) if len(self._entropy) == len(self._ids) else None
-        counts = {"given": self._given, "closing": closing}
-        if end is End.THINKING_TOKENS and self._thought:
-            counts["observed"] = len(self._thought.rule.closing)
-        step = Step(text, tuple(self._ids), tuple(self._logprobs), end, entropy, thought=self._thinks, **counts)
+        observed = len(self.thought.rule.closing) if self.thought and end is End.THINKING_TOKENS else 0
+        step = Step(
+            text,
+            tuple(self._ids),
+            tuple(self._logprobs),
+            end,
+            entropy,
+            given=self._given,
+            observed=observed,
+            closing=closing,
+            thought=self._thinks,
+        )
         self.steps.append(step)
         self.done = step.finished or step.truncated or len(self.steps) == self._steps_limit
         self._clear()

@@ -22,6 +22,7 @@ from policies.engines.meter import Meter
 from policies.engines.quantised import method_of
 from policies.engines.rows import Row, Sampling, vocabulary
 from policies.engines.sampling import draw
+from policies.engines.thinking import MOST_CLOSING
 from search.tree.cost import NOTHING, Cost
 
 
@@ -63,21 +64,24 @@ class HFWriter:
             for row in rows:
                 group.create_task(self._batch(row))
 
-    def worst_case(self, prompt: int, tokens: int, max_steps: int | None) -> Cost:
+    def worst_case(self, prompt: int, tokens: int, max_steps: int | None, thinks: bool = False) -> Cost:
         """Of a continuation of so many tokens; a batch that fails is made again, and its cost abandoned."""
-        return self._cost(prompt, tokens)
+        return self._cost(prompt, tokens, MOST_CLOSING * thinks)
 
     def _run(self, tickets: Sequence[Ticket[Row]]) -> list[None]:
         with turn(self.device), torch.inference_mode():
             due = [ticket for ticket in tickets if not ticket.cancelled and ticket.item.cost is None]
             for ticket in due:
                 ticket.item.begin(self.vocabulary, self.boundary, self.context)
+            for row in (ticket.item for ticket in due if ticket.item.cutter.done):
+                row.steps = tuple(row.cutter.steps)
+                self.meter.done(row, NOTHING)
             begun = [ticket for ticket in due if self.meter.begins(ticket.item)]
             try:
                 self._generate(begun)
             except BaseException:
                 for row in (ticket.item for ticket in begun if ticket.item.cost is None):
-                    self.meter.fail(row, self._cost(len(row.prompt), row.cutter.tokens))
+                    self.meter.fail(row, self._cost(len(row.prompt), row.cutter.tokens, row.read))
                 raise
         return [None] * len(tickets)
 
@@ -93,12 +97,14 @@ class HFWriter:
         for position in count():
             output = self._forward(ids, mask, places, cache)
             drawn = draw(output.logits[:, -1], sampling, seeds, position, self._barred)
-            unfinished = self._push(running, *drawn.tolist())
+            unfinished, observed = self._push(running, *drawn.tolist())
             if not unfinished:
                 return
             # decode
             cache = output.past_key_values
             ids, mask, places = drawn[0, :, None].long(), pad(mask, (0, 1), value=1), places[:, -1:] + 1
+            for place, token in observed.items():
+                ids[place] = token
             if len(unfinished) < len(running):
                 running, rows = [running[i] for i in unfinished], torch.tensor(unfinished, device=self.device)
                 cache.reorder_cache(rows)
@@ -116,25 +122,31 @@ class HFWriter:
 
     def _push(
         self, tickets: Sequence[Ticket[Row]], tokens: list[float], logprobs: list[float], entropy: list[float]
-    ) -> list[int]:
-        """Gives each row its token; the places of the rows that continue. One that is done or cancelled ends."""
-        unfinished: list[int] = []
+    ) -> tuple[list[int], dict[int, int]]:
+        """Gives each row its token; the places of the rows that continue. One that is done or cancelled ends.
+
+        A row that has observed tokens to read gets none: those come back by its place, one a call.
+        """
+        unfinished, observed = list[int](), dict[int, int]()
         for place, (ticket, token, *figures) in enumerate(zip(tickets, tokens, logprobs, entropy, strict=True)):
             row = ticket.item
-            row.cutter.push(int(token), *figures)
+            if (given := row.next_observed()) is None:
+                row.cutter.push(int(token), *figures)
+            else:
+                observed[place] = given
             if not (row.cutter.done or ticket.cancelled):
                 unfinished.append(place)
                 continue
             row.steps = tuple(row.cutter.steps)
-            self.meter.done(row, self._cost(len(row.prompt), row.cutter.tokens))
-        return unfinished
+            self.meter.done(row, self._cost(len(row.prompt), row.cutter.tokens, row.read))
+        return unfinished, observed
 
-    def _cost(self, prompt: int, tokens: int) -> Cost:
+    def _cost(self, prompt: int, tokens: int, observed: int = 0) -> Cost:
         if not tokens:
             return NOTHING
         # The last token is sampled but never read; each of the others is computed once.
-        flops = self.flops.forward(0, prompt + tokens - 1, tokens)
-        return Cost(generated=tokens, computed=prompt, calls=0, flops=flops)
+        flops = self.flops.forward(0, prompt + observed + tokens - 1, observed + tokens)
+        return Cost(generated=tokens, computed=prompt + observed, calls=0, flops=flops)
 
 
 def _group(row: Row) -> tuple[Sampling, bool]:

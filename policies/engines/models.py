@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
-SHIPPED = {"tiny": Path(__file__).parents[1] / "tiny", "tiny-prm": Path(__file__).parents[2] / "scorers" / "tiny"}
+_POLICIES = Path(__file__).parents[1]
+SHIPPED = {
+    "tiny": _POLICIES / "tiny",
+    "tiny-thinking": _POLICIES / "tiny_thinking",
+    "tiny-prm": _POLICIES.parent / "scorers" / "tiny",
+}
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
 
 

@@ -19,7 +19,9 @@ class Prompt(NamedTuple):
     question: int
     """how many of them come before the path"""
     written: int
-    """tokens of the path that the policy wrote, end tokens included"""
+    """tokens of the path's answer that the policy wrote, end tokens included"""
+    thought: int = 0
+    """tokens of its thought that the policy wrote"""
 
 
 class Prompts:
@@ -47,8 +49,9 @@ class Prompts:
             return prompt
         below.reverse()
         new = tuple(chain.from_iterable(step.inner_token_ids for step in below))
-        written = prompt.written + sum(step.generated for step in below)
-        return self._keep(node, Prompt(prompt.ids + new, prompt.question, written))
+        thought = prompt.thought + sum(step.generated for step in below if step.thought)
+        written = prompt.written + sum(step.generated for step in below if not step.thought)
+        return self._keep(node, Prompt(prompt.ids + new, prompt.question, written, thought))
 
     def _get(self, node: Node) -> Prompt | None:
         tree, prompt = self._kept.get(id(node), (None, None))

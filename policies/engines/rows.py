@@ -8,6 +8,7 @@ from policies.engines.boundary import Boundary, Delimiter
 from policies.engines.cutter import Cutter
 from policies.engines.ends import Limits, Vocabulary
 from policies.engines.meter import Work
+from policies.engines.thinking import Stage, Thinking, Thought
 from policies.engines.token_texts import decode_all, token_texts
 from policies.engines.turn_end import turn_end
 from search.tree.step import Step
@@ -38,14 +39,42 @@ class Row(Work):
     """the tokens at the end of the prompt with which the first step begins"""
     before: str = ""
     """the text of the path, where a text of `stop` may have begun"""
+    thinking: Thinking | None = None
+    """how the policy thinks, if it does"""
+    stage: Stage = Stage.OVER
+    """where the path stands in its thought"""
+    thought_before: int = 0
+    """tokens of the thought so far; not among `tokens_before`, nor its steps among `steps_before`"""
     steps: tuple[Step, ...] = ()
     cutter: Cutter = field(init=False)
+    read: int = 0
+    """how many of the cutter's observed tokens the engine has read"""
+
+    def next_observed(self) -> int | None:
+        """The next token that the engine is to read in place of one it writes; None where there is none."""
+        if self.read == len(self.cutter.observed):
+            return None
+        self.read += 1
+        return self.cutter.observed[self.read - 1]
 
     def begin(self, vocabulary: Vocabulary, boundary: Boundary, context: int) -> None:
         """Makes the cutter that will end this row; `context` is the model's."""
-        before, room = (self.steps_before, self.tokens_before), context - len(self.prompt)
-        steps = self.max_steps
-        self.cutter = Cutter(vocabulary, boundary, self.limits, *before, room, steps, self.given, self.before)
+        room, thought = context - len(self.prompt), None
+        if self.thinking is not None:
+            answer = self.limits.max_tokens - self.tokens_before
+            thought = Thought(self.thinking, self.stage, self.thought_before, room, answer)
+        self.cutter = Cutter(
+            vocabulary,
+            boundary,
+            self.limits,
+            self.steps_before,
+            self.tokens_before,
+            room,
+            self.max_steps,
+            self.given,
+            self.before,
+            thought,
+        )
 
 
 def vocabulary(

@@ -1,14 +1,16 @@
 """Thoughts: what a model writes between two tags before its answer, how long they may be, and where their steps end."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from search.errors import KnobError
-from search.tree import Node
-from search.tree.step import End
+from search.tree.step import End, Step
 
+MOST_CLOSING = 32
+"""tokens with which a thought is closed, at most"""
+_TAIL = 64  # tokens at the end of a prompt in which a tag may stand
 _LEAST = 4  # parts of the room that an answer is left at least one of, where the context is short
 
 
@@ -30,16 +32,12 @@ KNOWN = (
 def tags_of(thinking: str, tokenizer: Any) -> Tags | None:
     """The tags that `policy.thinking` names: none, two tags with a space between, or auto.
 
-    `auto` takes the known ones of which the tokenizer has tokens, or the chat template speaks. Raises KnobError for
-    anything else.
+    `auto` takes the known ones of which the tokenizer has tokens, or the chat template speaks.
     """
     if thinking == "none":
         return None
     if thinking != "auto":
-        words = thinking.split()
-        if len(words) != 2:
-            raise KnobError(f"thinking={thinking!r}; give auto, none, or two tags: thinking='<think> </think>'")
-        return Tags(*words)
+        return Tags(*thinking.split())
     added, template = set(map(str, tokenizer.get_added_vocab())), str(tokenizer.chat_template or "")
     return next((tags for tags in KNOWN if added.issuperset(tags) or all(tag in template for tag in tags)), None)
 
@@ -73,32 +71,42 @@ class Thinking:
     """the opening tag's"""
 
     @classmethod
-    def of(cls, tags: Tags, most: int, steps: str, tokenizer: Any, special: Mapping[str, int]) -> "Thinking":
-        """`steps` is one, delimiter, or a number of tokens. Raises KnobError for anything else."""
-        if steps not in ("one", "delimiter") and not (steps.isdecimal() and int(steps)):
-            raise KnobError(f"thinking_steps={steps!r}; give one, delimiter, or a number of tokens")
+    def of(cls, tags: Tags, most: int, steps: str, tokenizer: Any) -> "Thinking":
+        """`steps` is one, delimiter, or a number of tokens."""
         open_ids, close_ids, closing = (encode(tokenizer, text) for text in (*tags, f"\n{tags.close}\n\n"))
+        if len(closing) > MOST_CLOSING:
+            raise KnobError(f"thinking: the closing tag {tags.close!r} takes {len(closing)} tokens; give a shorter one")
         return cls(
             tags,
             most,
             int(steps) if steps.isdecimal() else None,
             steps == "delimiter",
-            {token_id: text for text, token_id in special.items()},
+            dict(zip(tokenizer.all_special_ids, tokenizer.all_special_tokens, strict=True)),
             closing,
             close_ids[0] if len(close_ids) == 1 else None,
             open_ids[0] if len(open_ids) == 1 else None,
         )
 
-    def stage(self, node: Node, prompt: Callable[[], str]) -> Stage:
-        """`prompt` gives the end of what stands before the path, special tokens included."""
-        step = node.step
-        if step is not None:
-            closed = not step.thought or step.end in (End.THOUGHT, End.THINKING_TOKENS)
-            return Stage.OVER if closed else Stage.WITHIN
-        text = prompt().rstrip()
+    def stage_of(self, tokenizer: Any, prompt: Sequence[int]) -> Stage:
+        """Where a path begins: some templates open a thought, or close an empty one."""
+        text = tokenizer.decode(list(prompt[-_TAIL:]), skip_special_tokens=False).rstrip()
         if text.endswith(self.tags.close):
             return Stage.OVER
         return Stage.WITHIN if text.endswith(self.tags.open) else Stage.BEFORE
+
+
+def stage_after(step: Step) -> Stage:
+    """Where a path stands that ends with this step."""
+    closed = not step.thought or step.end in (End.THOUGHT, End.THINKING_TOKENS)
+    return Stage.OVER if closed else Stage.WITHIN
+
+
+def check_thinking(thinking: str, steps: str) -> None:
+    """Raises KnobError unless both knobs are of a form that is known."""
+    if thinking not in ("none", "auto") and len(thinking.split()) != 2:
+        raise KnobError(f"thinking={thinking!r}; give auto, none, or two tags: thinking='<think> </think>'")
+    if steps not in ("one", "delimiter") and not (steps.isdecimal() and int(steps)):
+        raise KnobError(f"thinking_steps={steps!r}; give one, delimiter, or a number of tokens")
 
 
 class Thought:

@@ -13,11 +13,13 @@ from policies.engines.hf import check_writes, empty_model, generation_ends, load
 from policies.engines.meter import Meter
 from policies.engines.rows import Row, vocabulary
 from policies.engines.share import Share
+from policies.engines.thinking import Stage, Thought
 from policies.engines.vllm import Aborted, Server, shared
 from policies.engines.vllm_requests import sampling_params
 from search.solve import search_id
 from search.tree.cost import NOTHING, Cost
 
+_AROUND_THOUGHT = 3  # requests more at most: one ends with each tag, one with the delimiter behind the thought
 _FAR = 0x9E3779B97F4A7C15  # between the seeds of a row's requests after a refused token
 CHUNK = 64  # tokens of one request where nothing but the boundary rule knows if a step has ended
 
@@ -44,9 +46,10 @@ class VLLMWriter:
         """Fills in steps and cost of all rows. Cancelled, it returns once vLLM has ended their requests."""
         await self.meter.settle(rows, self.server.run(self._write_all(rows, search_id.get())))
 
-    def worst_case(self, prompt: int, tokens: int, max_steps: int | None) -> Cost:
+    def worst_case(self, prompt: int, tokens: int, max_steps: int | None, thinks: bool = False) -> Cost:
         """Of a continuation of so many tokens, without a cache: each further request reads all of it again."""
         further = 0 if max_steps is None else max_steps - 1 + (tokens // self._chunk if self._chunk else 0)
+        further += _AROUND_THOUGHT * thinks
         flops = self.flops.forward(0, prompt + tokens - 1, tokens) + further * self.flops.forward(0, prompt + tokens, 0)
         return Cost(generated=tokens, computed=(1 + further) * prompt + further * tokens, calls=0, flops=flops)
 
@@ -68,7 +71,7 @@ class VLLMWriter:
                 taken, unknown = self._push(row, output.outputs[0])
                 if not taken and unknown <= refused:
                     raise RuntimeError(f"vLLM wrote nothing and ended with {output.outputs[0].finish_reason}")
-                ids = [*ids, *taken]
+                ids = [*ids, *taken, *iter(row.next_observed, None)]
                 refused |= unknown
             row.steps = tuple(row.cutter.steps)
         except Aborted as aborted:
@@ -86,27 +89,38 @@ class VLLMWriter:
         where such an id is drawn, which a trained model hardly does, what follows it is dropped, and asked for again.
         """
         sampling, cutter, words = row.sampling, row.cutter, self.vocabulary
+        ends, texts = words.ends(row.limits.stop), words.stop_texts(row.limits.stop)
+        stops, chunk = self._stops, self._chunk
+        if cutter.thought is not None:
+            stops, chunk = self._thought_stops(cutter.thought)
         stepwise = row.max_steps is not None
-        step = min(cutter.left_in_step, self._chunk or cutter.left_in_step)
-        ends = words.ends(row.limits.stop)
-        texts = words.stop_texts(row.limits.stop)
+        step = min(cutter.left_in_step, chunk or cutter.left_in_step)
         return sampling_params(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,
             # Each request seeds a new generator: the seed must differ between the requests of a row.
             seed=(row.seed + cutter.tokens + len(refused) * _FAR) % (1 << 63),
-            stop_token_ids=list(ends | self._stops if stepwise else ends),
+            stop_token_ids=list(ends | stops if stepwise else ends),
             max_tokens=step if stepwise else cutter.left,
             **({"stop": list(texts), "detokenize": True} if texts else {}),
             **({"logit_bias": dict.fromkeys(refused, -100.0)} if refused else {}),
         )
 
+    def _thought_stops(self, thought: Thought) -> tuple[Set[int], int | None]:
+        """After which tokens a step may end besides the end tokens, and the most tokens of a request."""
+        rule = thought.rule
+        if thought.stage is Stage.OVER:
+            return self._stops, self._chunk
+        tag = rule.close_id if thought.within else rule.open_id
+        delimiters = self._stops if rule.delimited or not thought.within else frozenset[int]()
+        return (delimiters, CHUNK) if tag is None else (delimiters | {tag}, None)
+
     def _push(self, row: Row, completion: Any) -> tuple[list[int], set[int]]:
         """Gives the row its tokens up to its end or to an id that the tokenizer lacks. Those it took, and that id."""
         taken: list[int] = []
         for token, logprobs in zip(completion.token_ids, completion.logprobs, strict=True):
-            if row.cutter.done:
+            if row.cutter.done or row.read < len(row.cutter.observed):
                 break
             if token in self.vocabulary.unknown:
                 return taken, {token}
