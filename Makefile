@@ -15,7 +15,7 @@ TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || $(PYTHON) -c "import 
 	u.urlopen('$(CPU_INDEX)/', timeout=5); print('$(CPU_INDEX)')" 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv .venv-vllm demo golden test test-page test-vllm resume-check stats-check check format bench-frozen bench-local bench-search bench-vllm peers
+.PHONY: help .venv .venv-vllm demo golden test test-slow test-page test-vllm resume-check stats-check check format bench-frozen bench-local bench-search bench-vllm peers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.][a-z.-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@
 
-test: $(INSTALLED) ## run the tests on all cores; ARGS="-m slow" the slow ones
+test: $(INSTALLED) ## run the tests on all cores, without the slow ones
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 # vLLM's CPU build asks for a torch that not every index has, and the torch add-ons that come along are made for another
@@ -53,6 +53,10 @@ test-page: $(INSTALLED) ## the tests of the report's page, in headless Chromium
 
 resume-check: $(INSTALLED) ## kill a sweep of the small models three times, resume it, compare it with an unbroken one
 	$(BIN)/python -m pytest -m slow tests/experiments/test_nothing_lost.py $(ARGS)
+
+test-slow: $(INSTALLED) ## the slow tests, without those of resume-check and stats-check
+	$(BIN)/python -m pytest -m slow -n auto --dist loadfile --ignore=tests/experiments/test_nothing_lost.py \
+		--ignore=tests/experiments/test_coverage.py $(ARGS)
 
 stats-check: $(INSTALLED) ## simulate intervals and verdicts where the truth is known: coverage, false verdicts, power
 	$(BIN)/python -m pytest -m slow -n auto -rP tests/experiments/test_coverage.py $(ARGS)

@@ -11,7 +11,7 @@ import numpy as np
 from experiments.analysis.cells import Cells, correct_by_problem, mean
 from experiments.analysis.fewer_samples import at, cost_at, largest
 from experiments.runs.axes import AXIS_COST, Axis
-from experiments.runs.results import Result
+from experiments.runs.results import CellKey, Result
 
 NEAR = 1.02  # costs that differ by less are equal
 
@@ -87,6 +87,9 @@ class Baseline:
             return rung
         if rung == self.samples[0].cell.n:
             return self._cell(self.samples)
+        estimated = self.cells.by_key.get(CellKey(self.searcher, rung), [])
+        if estimated and all(result.estimated_from for result in estimated):
+            return self._cell(estimated)
         key = (self.searcher, self.rule, rung)
         if key not in self.cells.expected:
             self.cells.expected[key] = [at(result, rung, [self.rule]) for result in self.samples]

@@ -29,8 +29,9 @@ class Cells:
     results: Sequence[Result]
 
     @classmethod
-    def of(cls, results: Sequence[Result]) -> "Cells":
-        return cls(with_estimates(results))
+    def of(cls, results: Sequence[Result], rules: Sequence[str] | None = None) -> "Cells":
+        """`rules` as in `with_estimates`, which take their time to estimate."""
+        return cls(with_estimates(results, rules))
 
     @cached_property
     def searches(self) -> list[Result]:

@@ -6,6 +6,7 @@ samples, c of them are right.
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
@@ -78,26 +79,35 @@ def vote_at_k(samples: Samples, weight: np.ndarray, k: int, draws: int, rng: np.
     n = len(samples.group)
     _check(n, k)
     if math.comb(n, k) <= draws:
-        chosen = np.array(list(combinations(range(n), k)))
-        drawn = np.zeros((len(chosen), n), dtype=bool)
-        np.put_along_axis(drawn, chosen, True, axis=1)
-        return Expected(float(_voted(samples, weight, drawn).mean()))
+        return Expected(float(_voted(samples, weight, _subsets(n, k)).mean()))
     order = np.argsort(rng.random((draws, n)), axis=1)
     correct = _voted(samples, weight, order < k)
     return Expected(float(correct.mean()), float(correct.std(ddof=1) / np.sqrt(draws)))
 
 
+@lru_cache(maxsize=64)
+def _subsets(n: int, k: int) -> np.ndarray:
+    """Which of n samples are in each subset of k, [C(n, k), n]."""
+    drawn = np.zeros((math.comb(n, k), n), dtype=bool)
+    np.put_along_axis(drawn, np.array(list(combinations(range(n), k))), True, axis=1)
+    return drawn
+
+
 def _voted(samples: Samples, weight: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """Correctness of the answer that each subset votes for, [draws]; `drawn` is [draws, n], which samples are in it."""
-    groups = np.unique(samples.group[samples.group >= 0])
-    member = samples.group[:, None] == groups  # [n, G]
-    totals = drawn @ (member * weight[:, None])
-    totals[~(drawn @ member)] = -np.inf
+    voters = np.flatnonzero(samples.group >= 0)
+    groups, firsts, places = np.unique(samples.group[voters], return_index=True, return_inverse=True)
     if not len(groups):
         return np.zeros(len(drawn))
+    member = np.zeros((len(samples.group), len(groups)))  # [n, G]
+    member[voters, places] = 1.0
+    counts = drawn.astype(np.float64) @ np.hstack([member * weight[:, None], member])
+    totals = np.where(counts[:, len(groups) :] > 0, counts[:, : len(groups)], -np.inf)
     most = totals.max(1, keepdims=True)
     winners = (totals >= most - 1e-10 * np.abs(most)) & np.isfinite(totals)
-    right = np.stack([_first_right(samples.right, drawn, np.flatnonzero(of)) for of in member.T], axis=1)
+    right = np.tile(samples.right[voters][firsts], (len(drawn), 1))
+    for group in np.unique(places[samples.right[voters] != samples.right[voters][firsts][places]]):
+        right[:, group] = _first_right(samples.right, drawn, voters[places == group])
     return np.where(winners, right, 0.0).sum(1) / np.maximum(winners.sum(1), 1)
 
 
@@ -106,8 +116,6 @@ def _first_right(right: np.ndarray, drawn: np.ndarray, members: np.ndarray) -> n
 
     Where equality is not transitive (0.25, 25 % and 25), not all members of a group are right or wrong together.
     """
-    if (right[members] == right[members[0]]).all():
-        return np.full(len(drawn), right[members[0]])
     return right[members[drawn[:, members].argmax(1)]]
 
 

@@ -49,7 +49,7 @@ class Compare:
 def main(overrides: Sequence[str] = ()) -> int:
     knobs: Compare = build(compose(Compare, overrides))
     folder, rule = given_folder(knobs), rule_of(knobs.selection).value
-    every = Cells.of(read_results(folder))
+    every = Cells.of(read_results(folder), [rule])
     cells = every.complete()
     rows = comparisons(cells, knobs.baseline, knobs.axis, rule, knobs.n)
     screen().print(comparisons_table(rows, knobs.baseline, knobs.axis, knobs.n, rule, cells))

@@ -58,8 +58,9 @@ def main(overrides: Sequence[str] = ()) -> int:
     results = read_results(folder)
     paths, notes = draw_samples(folder, results), list[str]()
     try:
-        paths += draw_run(folder, Cells.of(results), rule, curves.name, curves.axes)
-        notes = omissions(Cells.of(results), curves.axes)
+        cells = Cells.of(results)
+        paths += draw_run(folder, cells, rule, curves.name, curves.axes)
+        notes = omissions(cells, curves.axes)
     except RunError as error:
         if not paths:
             raise

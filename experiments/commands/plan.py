@@ -61,7 +61,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     if knobs.budget is None:
         raise ConfigError("plan needs a run and a budget per problem: run=DIR budget=1000")
     folder, rule = given_folder(knobs), rule_of(knobs.selection)
-    every = Cells.of(read_results(folder))
+    every = Cells.of(read_results(folder), [rule.value])
     cells = every.complete()
     world = grid(cells, knobs.axis, rule.value)
     levels = levels_of(cells, world.problems, knobs.difficulty)

@@ -36,6 +36,14 @@ def compose(knobs: type, overrides: Sequence[str] = ()) -> DictConfig:
     return config
 
 
+def joined(knobs: type, before: Sequence[str], now: Sequence[str]) -> list[str]:
+    """The overrides of a run and, after them, new ones; without the knobs of each choice that the new ones replace."""
+    defaults = dict(default_choices(knobs.__name__.lower()))
+    old, new = ({str(o.key_or_group): o.value() for o in map(parse, given)} for given in (before, now))
+    replaced = {f"{group}." for group in defaults if group in new and new[group] != old.get(group, defaults[group])}
+    return [*(given for given in before if not given.lstrip("+").startswith(tuple(replaced))), *now]
+
+
 def default_choices(command: str) -> Iterator[tuple[str, str]]:
     """The groups of a command's YAML file with their default choices: ("search@search.beam", "beam"), ..."""
     text = files("experiments.config.defaults").joinpath(f"{command}.yaml").read_text("utf-8")

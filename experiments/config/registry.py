@@ -89,12 +89,24 @@ def configured(group: str, choice: str) -> DictConfig:
 
 
 def _schema(group: str, choice: str) -> type:
-    knobs = GROUPS[group][choice]
-    target = f"experiments.config.custom.{group}" if choice == "custom" else getattr(knobs, "target", None)
-    if (group, choice) == ("second", "ensemble"):
-        target = "experiments.config.ensemble.second"
     defaults = {"rule": Rule(choice)} if group == "selection" else {}
-    return schema(knobs, target, **defaults)
+    return schema(GROUPS[group][choice], _target(group, choice), **defaults)
+
+
+def _target(group: str, choice: str) -> str:
+    """The name of what builds the object of a choice."""
+    knobs = GROUPS[group][choice]
+    if choice == "custom":
+        return f"experiments.config.custom.{group}"
+    if (group, choice) == ("second", "ensemble"):
+        return "experiments.config.ensemble.second"
+    return getattr(knobs, "target", f"{knobs.__module__}.{knobs.__qualname__}")
+
+
+def choice_of(group: str, target: str) -> str:
+    """The choice that `target`, a class or function without its module, builds; `target` itself where none is known."""
+    named = (choice for choice in GROUPS.get(group, {}) if _target(group, choice).rpartition(".")[2] == target)
+    return next(named, target)
 
 
 def stored(group: str, knobs: Mapping[str, Any]) -> Any:

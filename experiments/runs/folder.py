@@ -1,6 +1,5 @@
 """The folder of a run: its command line, full config, input fingerprints and code versions."""
 
-import difflib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -10,9 +9,10 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
-from experiments.config.compose import compose
+from experiments.config.compose import compose, joined
 from experiments.config.custom import sources
 from experiments.errors import OURS, ConfigError, RunError
+from experiments.runs.changed_knobs import changed_knobs
 from experiments.runs.fingerprints import fingerprint, versions
 from experiments.runs.preflight import load_engines
 from search.tree.tree import DRAWS
@@ -78,7 +78,7 @@ def invocation(knobs: type, overrides: Sequence[str]) -> Invocation:
         return Invocation(compose(knobs, overrides), list(overrides), None)
     folder = Path(folders[-1]).expanduser()
     own = _overrides_of(folder)
-    both = [*own, *(override for override in overrides if not override.startswith("run="))]
+    both = joined(knobs, own, [override for override in overrides if not override.startswith("run=")])
     return Invocation(compose(knobs, both), both, folder, compose(knobs, own))
 
 
@@ -151,14 +151,14 @@ def check_same(
         )
     except (OSError, ValueError) as error:
         raise RunError(f"run={folder} was cut off before it started; start a new run with out=") from error
-    stored = OmegaConf.to_container(OmegaConf.create(config_text))
-    if defaults is not None:
-        stored = _filled(stored, OmegaConf.to_container(OmegaConf.create(OmegaConf.to_yaml(defaults))))
-    now = OmegaConf.to_container(OmegaConf.create(OmegaConf.to_yaml(config)))
-    before, after = (_comparable(knobs, changeable) for knobs in (stored, now))
-    if changed := [line for line in difflib.ndiff(before, after) if line[0] in "-+"]:
+    before, now, newer = (
+        OmegaConf.to_container(OmegaConf.create(text))
+        for text in (config_text, OmegaConf.to_yaml(config), OmegaConf.to_yaml(defaults or {}))
+    )
+    if changed := changed_knobs(before, now, changeable, newer):
         raise RunError(
-            f"run={folder} was started with a different config; start a new run with out=:\n" + "\n".join(changed)
+            f"run={folder} was started with a different config; leave these knobs as they were, or start a new run "
+            "with out=:\n" + "\n".join(changed)
         )
     changed = [name for name in inputs if inputs[name] != fingerprint_by_name.get(name)]
     own = _own_classes(config).items()
@@ -167,32 +167,6 @@ def check_same(
         raise RunError(
             f"run={folder} was started with different inputs: {', '.join(changed)}; start a new run with out="
         )
-
-
-def _filled(stored: Any, defaults: Any) -> Any:
-    """The stored values; where a dictionary lacks a key, with that of `defaults`."""
-    if not (isinstance(stored, dict) and isinstance(defaults, dict)):
-        return stored
-    return {**defaults, **{key: _filled(value, defaults.get(key)) for key, value in stored.items()}}
-
-
-def _comparable(config: Any, changeable: Sequence[str]) -> list[str]:
-    """The lines of a config's YAML, keys sorted, without the `changeable` knobs, the modules of classes and searchers
-    that do not run.
-
-    A class that has moved to another module counts as the same, so older runs can be resumed.
-    """
-    knobs = {name: value for name, value in config.items() if name not in changeable}
-    if "searchers" in knobs:
-        knobs["search"] = {name: value for name, value in knobs["search"].items() if name in knobs["searchers"]}
-    return OmegaConf.to_yaml(OmegaConf.create(_without_modules(knobs)), sort_keys=True).splitlines()
-
-
-def _without_modules(node: Any) -> Any:
-    if isinstance(node, dict):
-        node = {key: _without_modules(value) for key, value in node.items()}
-        return {**node, "_target_": node["_target_"].rpartition(".")[2]} if "_target_" in node else node
-    return [_without_modules(item) for item in node] if isinstance(node, list) else node
 
 
 def _own_classes(config: DictConfig) -> dict[str, Path]:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from search.answers.equivalence import equivalent, group
 from search.answers.extraction import Boxed, Extraction
 from search.answers.graders import Grader, MathVerify
+from search.answers.grouping import firsts_of, group
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Answers:
         return gold is not None and self.grader.same(gold, answer)
 
     def group(self, answers: Sequence[str | None]) -> list[list[int]]:
-        """As `search.answers.equivalence.group`."""
-        return group(answers, equivalent if isinstance(self.grader, MathVerify) else self.grader.same)
+        """As `search.answers.grouping.group`, under the grader."""
+        return group(answers, firsts_of(self.grader))
 
 
 DEFAULT = Answers()

@@ -9,9 +9,7 @@ process never imports sympy.
 import cmath
 import re
 import weakref
-from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
@@ -25,7 +23,7 @@ from search.errors import check_knob
 
 LONGEST = 2_000  # characters; a longer answer equals only the same text
 _REMEMBERED = 1 << 15  # verdicts: some megabytes of ordinary answers
-_REACH = 6e-6  # relative: six significant digits, and room for rounding
+REACH = 6e-6  # relative, of two numbers that may be equal: six significant digits, and room for rounding
 _TEXT = re.compile(r"\\text\{ *\(?([a-zA-Z][^{}()]*)\)? *\}")
 _UNREADABLE = complex("nan")  # the number of an answer that equals only the same text
 
@@ -55,7 +53,7 @@ class Equivalence:
         """Whether the two answers are the same. Raises RuntimeError where no process can be started."""
         if first.strip() == second.strip():
             return True
-        a, b = sorted((_reading(first), _reading(second)), key=lambda reading: reading.latex)
+        a, b = sorted((reading_of(first), reading_of(second)), key=lambda reading: reading.latex)
         if a.base != b.base and a.base and b.base:
             return False
         if a.latex == b.latex:
@@ -77,7 +75,7 @@ class Equivalence:
 
     def number(self, answer: str) -> complex | None:
         """As `value`; NaN where the answer equals only the same text."""
-        reading = _reading(answer)
+        reading = reading_of(answer)
         if not reading.readable:
             return _UNREADABLE
         return self._number(reading.latex) if reading.plain is None else complex(reading.plain)
@@ -122,7 +120,7 @@ def _differ(first: complex | None, second: complex | None) -> bool:
     """Whether the numbers rule equality out, which spares most pairs the algebra; None tells nothing, NaN all."""
     if first is None or second is None:
         return any(number is not None and cmath.isnan(number) for number in (first, second))
-    allowed = _REACH * max(abs(first), abs(second))
+    allowed = REACH * max(abs(first), abs(second))
     return first != second and not abs(first - second) <= allowed
 
 
@@ -136,91 +134,7 @@ equivalent = Equivalence()
 """The shared relation: `equivalent(a, b)`, and `equivalent.close()`."""
 
 
-def group(answers: Sequence[str | None], equal: Callable[[str, str], bool] = equivalent) -> list[list[int]]:
-    """Indices of equal answers, groups and members in order of appearance. None, no answer, is in no group.
-
-    An answer joins the first group whose first member it equals, so the same text is always in the same group. Under an
-    `Equivalence`, an answer with a number is compared only with those near it.
-    """
-    groups: list[list[int]] = []
-    firsts = _Firsts(equal)
-    places: dict[str, int] = {}  # text -> its group, so that each text is compared once
-    for index, answer in enumerate(answers):
-        if answer is None:
-            continue
-        if answer not in places:
-            places[answer] = firsts.place(answer)
-        if places[answer] == len(groups):
-            groups.append([])
-        groups[places[answer]].append(index)
-    return groups
-
-
-class _Firsts:
-    """The first members of groups, kept by what they amount to: plain numbers, other numbers, and all else."""
-
-    def __init__(self, equal: Callable[[str, str], bool]) -> None:
-        self._equal = equal
-        self._texts: list[str] = []
-        self._unread: list[int] = []  # not yet in one of the others: a single answer is never read
-        self._plain: dict[Fraction, int] = {}
-        self._unreadable: dict[str, list[int]] = {}
-        self._numbers: dict[bool, list[tuple[float, int]]] = {True: [], False: []}  # plain or not; (real part, place)
-        self._others: list[int] = []
-
-    def place(self, answer: str) -> int:
-        """The place of the first of them that equals the answer, which else is added as the last."""
-        here = len(self._texts)
-        reading = _reading(answer) if isinstance(self._equal, Equivalence) else None
-        plain = None if reading is None else reading.plain
-        near = range(here) if reading is None else self._near(answer, reading)
-        known = here if plain is None else self._plain.get(plain, here)
-        found = next((place for place in near if place < known and self._equal(self._texts[place], answer)), known)
-        if found == here:
-            self._texts.append(answer)
-            self._unread.append(here)
-            if plain is not None:
-                self._plain[plain] = here
-        return found
-
-    def _near(self, answer: str, reading: "_Reading") -> Sequence[int]:
-        """Places of those that may equal the answer, ascending; of plain numbers only where it is none itself."""
-        plain = reading.plain is not None
-        if plain and len(self._plain) == len(self._texts):
-            return ()
-        for place in self._unread:
-            self._file(place)
-        self._unread.clear()
-        number = self._number(answer)
-        if number is None:
-            return range(len(self._texts))
-        if cmath.isnan(number):
-            return self._unreadable.get(reading.latex, ())
-        reach = 2 * _REACH * abs(number)
-        near = list(self._others)
-        for numbers in (self._numbers[False], *([] if plain else [self._numbers[True]])):
-            first = bisect_left(numbers, (number.real - reach, 0))
-            last = bisect_right(numbers, (number.real + reach, len(self._texts)))
-            near += [place for _, place in numbers[first:last]]
-        return sorted(near)
-
-    def _file(self, place: int) -> None:
-        reading, number = _reading(self._texts[place]), self._number(self._texts[place])
-        if number is None:
-            self._others.append(place)
-        elif cmath.isnan(number):
-            self._unreadable.setdefault(reading.latex, []).append(place)
-        else:
-            insort(self._numbers[reading.plain is not None], (number.real, place))
-
-    def _number(self, answer: str) -> complex | None:
-        """None where all must be compared with it."""
-        assert isinstance(self._equal, Equivalence)
-        number = self._equal.number(answer)
-        return None if number is None or cmath.isinf(number) else number
-
-
-class _Reading(NamedTuple):
+class Reading(NamedTuple):
     """An answer as it is compared: its text in one form, and what that tells without algebra."""
 
     latex: str
@@ -234,13 +148,13 @@ class _Reading(NamedTuple):
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _reading(answer: str) -> _Reading:
+def reading_of(answer: str) -> Reading:
     answer = answer.strip()
     if len(answer) > LONGEST:
-        return _Reading(answer, None, 0, readable=False)
+        return Reading(answer, None, 0, readable=False)
     latex = as_latex(answer)
     digits, base = based(latex) or (latex, 0)
     plain = None if base else plain_number(latex)
     text = _TEXT.fullmatch(latex)
     word = text[1].replace(" ", "").lower() if text else ""
-    return _Reading(digits, plain, base, readable=bool(latex) and not are_apart(latex), word=word)
+    return Reading(digits, plain, base, readable=bool(latex) and not are_apart(latex), word=word)

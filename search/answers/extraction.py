@@ -1,11 +1,23 @@
 """Where a solution's answer stands in its text."""
 
+import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Protocol
 
 from search.answers.boxes import boxed
+from search.answers.calls import Calls, Program
 from search.errors import KnobError
+
+SECONDS = 5.0  # of processor time that a regular expression may take on one text
+_REMEDY = " on one text; a repetition in a repetition, such as (a+)+, tries every way to split what it matches"
+_LAST_MATCH = Path(__file__).with_name("last_match.py")
+
+
+class PatternError(ValueError):
+    """A regular expression took too long on a text."""
 
 
 class Extraction(Protocol):
@@ -66,10 +78,14 @@ class Regex:
             raise KnobError(f"Regex.pattern is {self.pattern!r}, no regular expression: {error}") from error
 
     def extract(self, text: str) -> str | None:
-        match = None
-        for match in re.finditer(self.pattern, text, re.MULTILINE):  # noqa: B007 # the last one
-            pass
-        return None if match is None else (match[1] if match.re.groups else match[0])
+        """Raises PatternError where the pattern takes more than SECONDS of processor time."""
+        return _last_match(self.pattern)(text)
+
+
+@lru_cache(maxsize=8)
+def _last_match(pattern: str) -> Calls:
+    command = [str(_LAST_MATCH), json.dumps(pattern), str(SECONDS)]
+    return Calls(Program(f"Regex.pattern {pattern!r}", command, SECONDS, remedy=_REMEDY), PatternError, 1 << 10)
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,12 @@ class MathVerify:
 class Exact:
     """The same text, but for spaces around it."""
 
+    def key(self, answer: str) -> str:
+        """The same for equal answers, and for no others."""
+        return answer.strip()
+
     def same(self, gold: str, answer: str) -> bool:
-        return gold.strip() == answer.strip()
+        return self.key(gold) == self.key(answer)
 
 
 @dataclass(frozen=True)
@@ -47,19 +51,26 @@ class Numeric:
         check_knob(self, "tolerance", least=0, most=1)
 
     def same(self, gold: str, answer: str) -> bool:
-        first, second = _number(gold), _number(answer)
+        first, second = self.number(gold), self.number(answer)
         if first is None or second is None:
             return gold.strip() == answer.strip()
         return abs(first - second) <= Fraction(self.tolerance) * max(abs(first), abs(second))
+
+    def number(self, answer: str) -> Fraction | None:
+        """The number that an answer is."""
+        return _number(answer.strip())
 
 
 @dataclass(frozen=True)
 class Choice:
     """The letters of multiple choice, `(B)`, `b.` and `B) 12`; what names no letter equals only the same text."""
 
+    def key(self, answer: str) -> str:
+        """The same for equal answers, and for no others."""
+        return _letter(answer) or answer.strip()
+
     def same(self, gold: str, answer: str) -> bool:
-        first, second = _letter(gold), _letter(answer)
-        return (first or gold.strip()) == (second or answer.strip())
+        return self.key(gold) == self.key(answer)
 
 
 _FRACTION = re.compile(r"([-+]?)(?:(\d{1,100})/(\d{1,100})|\\[dt]?frac\{(\d{1,100})\}\{(\d{1,100})\})", re.ASCII)

@@ -103,7 +103,11 @@ _NAMES = (
     "sqrt|sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|log|ln|exp|min|max|gcd|lcm|pi|theta|alpha|beta"
 )
 _ASCII = re.compile(rf"(?<![\\a-zA-Z])(?:(?:np|numpy|math)\.)?({_NAMES}|infty|infinity|inf|oo)(?![a-zA-Z])")
-_ROOT = re.compile(r"\\sqrt *(\d+(?:\.\d+)?|[a-zA-Z](?![a-zA-Z]))")
+_NAME = rf"\\(?:{'|'.join(_GREEK.split())}|infty|ell)(?![a-zA-Z])"  # that stands for a number, and takes nothing
+_ROOT = re.compile(rf"(\\sqrt(?: ?\[[^\[\]]*\])?) *(\d+(?:\.\d+)?|[a-zA-Z](?![a-zA-Z])|{_NAME})")
+_BRACES = r"\{(?:[^{}]|\{[^{}]*\})*\}"
+_OVER = re.compile(rf"(\\[dtc]?frac) ?({_NAME}) ?")
+_UNDER = re.compile(rf"(\\[dtc]?frac ?(?:[\da-zA-Z]|{_BRACES})) ?({_NAME})")
 _RELATIONS = [(re.compile("<="), r"\\le "), (re.compile(">="), r"\\ge "), (re.compile(r"(?<= )!="), r"\\ne ")]
 _BUILDER = re.compile(
     r"\\\{ ?[a-zA-Z](?: ?\\in ?(?:\\mathbb ?\{? ?R ?\}?|R))? ?(?:\\mid|\\vert|\\colon|[|:]) ?(?P<holds>[^{}|]+?) ?\\\}"
@@ -162,7 +166,8 @@ def _formula(text: str) -> str:
     text = re.sub(r" ?\* ?", r" \\cdot ", text)
     for pattern, sign in _RELATIONS:
         text = pattern.sub(sign, text)
-    text = _ROOT.sub(r"\\sqrt{\1}", text)
+    for pattern in (_ROOT, _OVER, _UNDER):
+        text = pattern.sub(r"\1{\2}", text)
     text = _braced(r"\sqrt", _braced("^", text))
     text = _PRIMES.sub(lambda primes: "^{" + r"\prime" * len(primes[1]) + "}", text)
     return _E_NAME.sub(r"\\text{\1}", _STAR.sub(r"_{\1}", text))

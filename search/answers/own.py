@@ -2,13 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
-from search.answers.equivalence_worker import Worker
+from search.answers.calls import Calls, Program
 
 _PROGRAM = Path(__file__).with_name("own_class.py")
 
@@ -23,42 +20,24 @@ class Own:
     Raises OwnClassError where a call raises, takes longer than `seconds` or ends its process.
     """
 
-    def __init__(self, cls: str, args: Mapping[str, Any], method: str, seconds: float = 10.0) -> None:
+    def __init__(self, cls: str, args: Mapping[str, Any], method: str, seconds: float, remembered: int) -> None:
         self._given = cls, dict(args), seconds
-        self._command = [str(_PROGRAM), cls, method, json.dumps(dict(args))]
-        self._name, self._seconds, self._lock = f"{cls}.{method}", seconds, Lock()
-        self._worker: Worker | None = None
-        self.call = lru_cache(maxsize=1 << 15)(self._call)
-
-    def _call(self, *texts: str) -> Any:
-        with self._lock:
-            try:
-                if self._worker is None or not self._worker.alive:
-                    self._worker = Worker(self._seconds, self._command, patience=0.0)
-                kind, value = self._worker.ask(texts)
-            except TimeoutError as error:
-                raise OwnClassError(f"{self._name} took longer than {self._seconds:g} seconds") from error
-            except (RuntimeError, BrokenPipeError) as error:
-                raise OwnClassError(
-                    f"{self._name}: its process ended; does it exit or need too much memory?"
-                ) from error
-        if kind == "error":
-            raise OwnClassError(f"{self._name} raised {value}")
-        return value
+        self._name = f"{cls}.{method}"
+        command = [str(_PROGRAM), cls, method, json.dumps(dict(args))]
+        self.call = Calls(Program(self._name, command, seconds, patience=0.0), OwnClassError, remembered)
 
     def __reduce__(self) -> Any:
         return type(self), self._given
 
     def close(self) -> None:
-        with self._lock, suppress(AttributeError):
-            self._worker.stop()  # pyright: ignore[reportOptionalMemberAccess]
+        self.call.close()
 
 
 class OwnGrader(Own):
     """A grader of the user's own, with the method same(gold, answer) -> bool."""
 
     def __init__(self, cls: str, args: Mapping[str, Any], seconds: float = 10.0) -> None:
-        super().__init__(cls, args, "same", seconds)
+        super().__init__(cls, args, "same", seconds, remembered=1 << 15)
 
     def same(self, gold: str, answer: str) -> bool:
         verdict = self.call(gold, answer)
@@ -71,7 +50,7 @@ class OwnExtraction(Own):
     """An extraction of the user's own, with the method extract(text) -> text or None."""
 
     def __init__(self, cls: str, args: Mapping[str, Any], seconds: float = 10.0) -> None:
-        super().__init__(cls, args, "extract", seconds)
+        super().__init__(cls, args, "extract", seconds, remembered=1 << 10)  # whole solutions: some 100 MB at 32k
 
     def extract(self, text: str) -> str | None:
         answer = self.call(text)

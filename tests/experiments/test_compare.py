@@ -97,6 +97,16 @@ def test_samples_give_the_baseline_at_every_n(rule: str):
         comparisons(members, "best_of_n", TOKENS, rule, n=9)
 
 
+@pytest.mark.parametrize("rule", ["majority", "best", "weighted"])
+def test_the_rule_that_is_asked_for_is_estimated_alone_with_the_same_figures(rule: str):
+    members = [voters(p, wrong) for p, wrong in enumerate((2, 4, 5, 7))]
+    beams = [result(p, "beam", n, float(p < n), 150 * n) for n in (1, 2, 4) for p in range(4)]
+    alone, all_of_them = (Cells.of([*members, *beams], rules) for rules in ([rule], None))
+    of = [comparisons_of(cells, "best_of_n", TOKENS, rule) for cells in (alone, all_of_them, Cells([*members, *beams]))]
+    said = [[(one.verdict, one.p_value, one.difference, one.cell.correct.tolist()) for one in found] for found in of]
+    assert said[0] == said[1] == said[2], "and the same as without any cell that is estimated before"
+
+
 def test_a_cell_is_compared_problem_by_problem():
     (one,) = comparisons(results(), "best_of_n", TOKENS, "best")
     # Half-way between 3 and 9 of 12: the first three are right there, the next six by half.

@@ -1,10 +1,8 @@
-"""Every choice composes and builds; whatever is mistyped is answered with what is valid; plug-ins by import path."""
+"""Every choice composes and builds; whatever is mistyped is answered with what is valid."""
 
 import subprocess
 import sys
 from enum import Enum
-from importlib import import_module
-from pathlib import Path
 
 import pytest
 from hydra.errors import HydraException
@@ -16,16 +14,11 @@ from experiments.commands.report import Report
 from experiments.commands.solve import Solve
 from experiments.commands.sweep import Sweep, build_sweep
 from experiments.config.compose import compose
-from experiments.config.custom import find
 from experiments.config.help import command_help
 from experiments.config.knobs import Knob, knobs
 from experiments.config.registry import GROUPS
 from experiments.config.schema import build
-from experiments.config.script import from_overrides
-from experiments.errors import ConfigError
 from experiments.runs.grid import Budgets
-from experiments.tiny.evaluate import Knobs
-from policies.engines.share import Engine
 from search import (
     ABMCTS,
     DVTS,
@@ -39,8 +32,6 @@ from search import (
     DiverseBeam,
     EntropicFilter,
     Gumbel,
-    Kind,
-    KnobError,
     Lookahead,
     ParticleFilter,
     ParticleGibbs,
@@ -48,12 +39,11 @@ from search import (
     Reduction,
     Rule,
     Selection,
-    Tree,
 )
 from search.algorithms.mcts import Prior
 from search.algorithms.particle_filter import Weighting
 from search.stopping import Sure
-from tests.command_line import ROOT, TOY, run
+from tests.command_line import ROOT, run
 
 CHOICES = [
     (group, choice) for group, choices in GROUPS.items() for choice in choices if choice not in ("custom", "ensemble")
@@ -208,84 +198,3 @@ def test_help_and_registry_load_no_model_library():
         "assert not {'torch', 'transformers', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
-
-
-# plug-ins
-
-
-def test_plug_ins_are_built_from_an_import_path():
-    words = [
-        "search=custom", "search.cls=search:BestOfN", "search.args.n=3",
-        "policy=custom", "policy.cls=tests.plugins:Slow", "policy.args={branch: 2, seconds: 0.5}",
-        "scorer=custom", "scorer.cls=tests.plugins:Picky", "scorer.args.hated=x", "scorer.args.mood=bad",
-    ]  # fmt: skip
-    run = build(compose(Solve, words))
-    assert run.search == BestOfN(3)
-    assert (run.policy.branch, run.policy.seconds) == (2, 0.5)
-    assert run.scorer.kind is Kind.VALUE
-
-
-def test_a_plug_in_without_its_method_is_refused():
-    for group, method in {"search": "search(self, grow)", "policy": "extend(self, node"}.items():
-        with pytest.raises(ConfigError, match=r"needs the method") as refusal:
-            build(compose(Solve, [f"{group}=custom", f"{group}.cls=tests.plugins:NoMethod"])[group])
-        assert method in str(refusal.value)
-
-
-def test_a_file_of_the_working_folder_is_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    (tmp_path / "beside_the_user.py").write_text("from search import BestOfN\n\n\nclass Mine(BestOfN):\n    pass\n")
-    words = ["search=custom", "search.cls=beside_the_user:Mine", "search.args.n=2", "json=tree.json"]
-    assert run("solve", "q", *TOY, *words) == 0
-    assert len(Tree.loads((tmp_path / "tree.json").read_text()).leaves()) == 2
-
-
-def test_a_module_that_misses_another_one_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "needs_more.py").write_text("import not_there_at_all\n")
-    with pytest.raises(ConfigError, match="needs_more imports not_there_at_all, which is not installed"):
-        find("scorer", "needs_more:Any")
-
-
-def test_a_bound_of_a_plug_in_is_reported():
-    with pytest.raises(KnobError, match=r"BestOfN\.n is 0"):
-        build(compose(Solve, ["search=custom", "search.cls=search:BestOfN", "search.args.n=0"])["search"])
-
-
-def test_a_script_reads_its_knobs_as_a_command_does(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    monkeypatch.setattr(sys, "argv", ["evaluate", "engine=vllm", "n=4"])
-    assert from_overrides(Knobs) == Knobs(engine=Engine.VLLM, n=4)
-    for word, message in {
-        "egnine=vllm": "egnine: no such knob; this command has problems, n,",
-        "nn=4": "Did you mean n?",
-        "engine=vlm": "engine=vlm: Invalid value 'vlm'",
-        "n=many": "n=many: Value 'many'",
-        "n": "'n' is no knob; write key=value",
-    }.items():
-        monkeypatch.setattr(sys, "argv", ["a/evaluate.py", word])
-        with pytest.raises(SystemExit) as ended:
-            from_overrides(Knobs)
-        shown = capsys.readouterr().err
-        assert ended.value.code == 2 and shown.startswith("evaluate: ") and message in shown
-        assert shown.count("\n") == 1
-
-
-SCRIPTS = ["tiny.evaluate", "tiny.holdout", "tiny.label_quality", "tiny.train_policy", "tiny.train_prm"]
-
-
-@pytest.mark.parametrize("script", [*SCRIPTS, "benchmarks.local", "benchmarks.vllm"])
-def test_a_script_describes_itself_and_each_of_its_knobs(
-    script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    module = import_module(f"experiments.{script}")
-    monkeypatch.setattr(sys, "argv", [script, "--help"])
-    with pytest.raises(SystemExit) as ended:
-        module.main()
-    shown = capsys.readouterr().out
-    assert not ended.value.code and shown.startswith(str(module.__doc__).strip())
-    assert f"python -m experiments.{script}" in shown
-    for knob in knobs(module.Knobs):
-        assert knob.prose and f"  {knob.name}={knob.default}" in shown

@@ -30,6 +30,7 @@ def sweep(folder: Path, *words: str) -> list[Result]:
     return read_results(out)
 
 
+@pytest.mark.slow
 def test_fewer_samples_are_what_a_run_of_fewer_is_on_average(tmp_path: Path):
     """40 problems, 10 seeds of 4 samples read at 2, against 10 other seeds of 2 samples; within 4 standard errors.
 

@@ -89,10 +89,35 @@ def test_a_sweep_is_graded_and_grouped_by_the_chosen_grader_and_resumes_with_it_
 
 def test_a_run_is_not_resumed_with_another_grader_or_extraction(capsys: pytest.CaptureFixture[str]) -> None:
     assert sweep(*SWEEP) == 0
-    for other, name in (("grader=exact", "+   _target_: Exact"), ("answer=whole", "+   _target_: Whole")):
-        assert run("sweep", "run=run", other) == 2
-        said = capsys.readouterr().err
-        assert "was started with a different config" in said and name in said
+    for words, difference in (
+        (["grader=exact"], "grader: math_verify in the run, exact now"),
+        (["answer=regex", "answer.pattern=x"], "answer: boxed in the run, regex now"),
+        (["grader=custom", "grader.cls=mine:Same"], "grader: math_verify in the run, custom now"),
+    ):
+        assert refused(capsys, "run", *words) == [difference]
+
+
+def test_a_run_with_knobs_of_a_grader_is_not_resumed_with_another(capsys: pytest.CaptureFixture[str]) -> None:
+    own = ("grader=custom", "grader.cls=mine:Same", "grader.args.shift=1")
+    assert sweep(*SWEEP, *own, "answer=after", "answer.mark=A:") == 0
+    assert run("sweep", "run=run", "grader=custom", "answer=after") == 0, "the choice that it has"
+    assert refused(capsys, "run", "grader=exact") == ["grader: custom in the run, exact now"]
+    assert refused(capsys, "run", "grader=numeric", "grader.tolerance=0.1", "answer.mark=B:") == [
+        "answer.mark: A: in the run, B: now",
+        "grader: custom in the run, numeric now",
+    ]
+    assert refused(capsys, "run", "grader.args.shift=2") == ["grader.args.shift: 1 in the run, 2 now"]
+    assert run("sweep", "run=run", "grader=numeric", "grader.cls=mine:Same") == 2
+    assert "grader.cls: no such knob" in capsys.readouterr().err
+
+
+def refused(capsys: pytest.CaptureFixture[str], folder: str, *words: str) -> list[str]:
+    """The differences that a refused resume tells, in order."""
+    capsys.readouterr()
+    assert run("sweep", f"run={folder}", *words) == 2
+    said, *differences = capsys.readouterr().err.strip().splitlines()
+    assert f"run={folder} was started with a different config; leave these knobs as they were" in said
+    return sorted(differences)
 
 
 def test_a_grader_that_raises_fails_each_search_and_not_the_sweep() -> None:

@@ -56,7 +56,7 @@ def test_a_run_that_was_cut_off_goes_on(labelled: Path, capsys: pytest.CaptureFi
     whole = [json.loads(line) for line in scores.read_text().splitlines()]
     assert sorted(int(entry["id"]) for entry in whole) == list(range(1, 13))
     assert run("judge", "run=run", "scorer.unknown=0.9") == 2
-    assert "+   unknown: 0.9" in capsys.readouterr().err
+    assert "scorer.unknown: 0.5 in the run, 0.9 now" in capsys.readouterr().err
     assert run("judge", "run=run", "threshold=0.2") == 0
     assert json.loads(Path("run/summary.json").read_text())["threshold"] == {"value": 0.2, "source": "given"}
     assert run("judge", "run=run", "reduction=last") == 0

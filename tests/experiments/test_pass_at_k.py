@@ -48,7 +48,8 @@ def voted(samples: Samples, weight: np.ndarray) -> Figure:
             if (group := int(samples.group[place])) >= 0:
                 totals[group] = totals.get(group, 0) + weight[place]
         won = [group for group, total in totals.items() if total >= max(totals.values()) - 1e-12]
-        return float(np.mean([samples.right[samples.group == group][0] for group in won])) if won else 0.0
+        firsts = [next(place for place in subset if samples.group[place] == group) for group in won]
+        return float(np.mean(samples.right[firsts])) if won else 0.0
 
     return figure
 
@@ -135,6 +136,24 @@ def test_votes_of_drawn_subsets_are_unbiased(k: int, weight: np.ndarray):
     means = [one.mean for one in estimates]
     assert abs(np.mean(means) - known) <= 5 * np.std(means) / 20 + 1e-12
     assert np.mean([one.error for one in estimates]) == pytest.approx(np.std(means), rel=0.2)
+
+
+@settings(deadline=None)
+@given(drawn(), st.booleans(), st.integers(0, 9))
+def test_votes_of_drawn_subsets_are_those_counted_one_by_one(samples: Samples, weighted: bool, seed: int):
+    """The subsets that a seed draws stay the same, and so do the figures of earlier runs; group 0 is half right."""
+    twice = [np.concatenate([column, column]) for column in samples]
+    samples = Samples(*twice)._replace(right=np.where(twice[0] == 0, np.arange(len(twice[0])) % 2, twice[1]))
+    n, draws = len(samples.right), 12
+    k = max(n // 2, 1)
+    weight = samples.weight if weighted else np.ones(n)
+    order = np.random.default_rng(seed).random((draws, n)).argsort(axis=1)
+    figure = voted(samples, weight)
+    expected = [figure(tuple(np.flatnonzero(row < k).tolist())) for row in order]
+    if comb(n, k) > draws:
+        assert vote_at_k(samples, weight, k, draws, np.random.default_rng(seed)).mean == pytest.approx(
+            np.mean(expected)
+        )
 
 
 def test_a_vote_of_one_is_right_as_often_as_one_sample():

@@ -98,7 +98,7 @@ def test_a_run_from_before_there_was_a_second_scorer_resumes(here: Path, capsys:
     assert run("sweep", "run=run") == 0
     capsys.readouterr()
     assert run("sweep", "run=run", *SECOND) == 2, "but not with one"
-    assert "+   by: second" in capsys.readouterr().err
+    assert "second: none in the run, toy now\nselection.by: null in the run, second now" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Which answers are the same: known pairs, hostile text, and processes that die."""
 
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from search.answers import equivalence_worker
-from search.answers.equivalence import LONGEST, Equivalence, group
+from search.answers.equivalence import LONGEST, Equivalence
 from search.answers.equivalence_worker import Worker
 
 ROOT = Path(__file__).parents[2]
@@ -96,48 +95,6 @@ def test_plain_cases_are_decided_without_a_process(monkeypatch: pytest.MonkeyPat
     assert not same("0.3333333", "0.3333334")
     assert same("1 +" * LONGEST, "1 +" * LONGEST)
     assert not same("1" * (LONGEST + 1), "1")
-
-
-POOL = [
-    *("1", "1.0", "01", " 1", "0.5", "1/2", r"\frac{1}{2}", "0.333333", "0.3333333", "1/3", "x+1", "1+x", "x", "(1,2)"),
-    *("x=1", r"50\%", "10000000", "10000000.001", "text", "", r"\infty", "2" * 3000, " " + "2" * 3000, "{1,2}", "1e7"),
-    *("2i", "-0", "0"),
-]
-
-
-def pairwise(answers: list[str | None], equal: Equivalence) -> list[list[int]]:
-    """The definition of `group`."""
-    groups: list[list[int]] = []
-    for index, answer in enumerate(answers):
-        if answer is not None:
-            same = (members for members in groups if equal(answers[members[0]] or "", answer))
-            members = next(same, None)
-            groups.append([index]) if members is None else members.append(index)
-    return groups
-
-
-def test_groups_are_those_of_comparing_all_pairs(same: Equivalence) -> None:
-    rng = random.Random(0)
-    for _ in range(200):
-        answers = [*rng.choices([*POOL, None], k=rng.randint(1, 14))]
-        assert group(answers, same) == pairwise(answers, same), answers
-
-
-def test_two_thousand_plain_numbers_are_grouped_at_once() -> None:
-    same = Equivalence()
-    answers: list[str | None] = [f"{n}.{n}" for n in range(2000)]
-    started = time.process_time()
-    assert len(group(answers, same)) == 2000
-    assert time.process_time() - started < 0.5 and not same._idle, "no process was asked"
-
-
-def test_groups() -> None:
-    def near(a: str, b: str) -> bool:  # not transitive
-        return abs(int(a) - int(b)) <= 1
-
-    assert group(["1", None, "2", "3", "2", "1", None], near) == [[0, 2, 4, 5], [3]]
-    assert group([]) == group([None, None]) == []
-    assert group(["1/2", "x", None, "0.5", "y", r"\frac{2}{4}", "x"]) == [[0, 3, 5], [1, 6], [4]]
 
 
 ENDLESS = r"\sum_{j=1}^{\infty} \frac{1}{j^3} \sum_{k=1}^{j} \frac{1}{k^3}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import pickle
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import Again, BestOfN, Selection, oracle, solve
+from search.answers import extraction
 from search.answers.answers import DEFAULT, Answers, answers_of
-from search.answers.extraction import After, Boxed, Extraction, LastNumber, Regex, Whole
+from search.answers.equivalence_worker import Worker
+from search.answers.extraction import After, Boxed, Extraction, LastNumber, PatternError, Regex, Whole
 from search.answers.graders import Choice, Exact, Grader, MathVerify, Numeric
 from search.answers.own import OwnClassError, OwnExtraction, OwnGrader
 from search.errors import KnobError
@@ -20,7 +23,7 @@ TEXT = "We have 3 apples.\n\nAnswer is: 1,234.50.\n#### 1,234.5 m\nSo \\boxed{7}
 
 
 @pytest.mark.parametrize(
-    ("extraction", "answer", "of_nothing"),
+    ("rule", "answer", "of_nothing"),
     [
         (Boxed(), "7", None),
         (LastNumber(), "7", None),
@@ -31,10 +34,10 @@ TEXT = "We have 3 apples.\n\nAnswer is: 1,234.50.\n#### 1,234.5 m\nSo \\boxed{7}
         (Whole(), TEXT, None),
     ],
 )
-def test_extractions(extraction: Extraction, answer: str, of_nothing: None) -> None:
-    assert extraction.extract(TEXT) == answer
-    assert extraction.extract("") is of_nothing
-    assert extraction.extract(" \n") is of_nothing
+def test_extractions(rule: Extraction, answer: str, of_nothing: None) -> None:
+    assert rule.extract(TEXT) == answer
+    assert rule.extract("") is of_nothing
+    assert rule.extract(" \n") is of_nothing
 
 
 def test_the_last_number_is_read_as_it_is_written() -> None:
@@ -48,6 +51,25 @@ def test_a_wrong_pattern_is_named(knobs: dict[str, str]) -> None:
         Regex(**knobs)
     with pytest.raises(KnobError, match=r"After\.mark is empty"):
         After("")
+
+
+def test_a_pattern_that_backtracks_for_ever_ends_with_its_name_and_the_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extraction, "SECONDS", 0.3)
+    rule = Regex(r"(a+)+$")
+    started = time.monotonic()
+    for _ in range(2):
+        with pytest.raises(PatternError, match=r"Regex\.pattern '\(a\+\)\+\$' took longer than 0\.3 seconds"):
+            rule.extract("a" * 60 + "b")
+    assert rule.extract("b aaa") == "aaa", "the next text is matched"
+    assert time.monotonic() - started < 60
+
+
+def test_a_pattern_takes_any_text_and_remembers_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = Regex("\0|é(.)$|\ud800")
+    assert [rule.extract(text) for text in ("\0", "é1\r\né2", "\ud800", "none")] == [None, "2", None, None]
+    assert Regex("\0|é.").extract("-\0-") == "\0"
+    monkeypatch.setattr(Worker, "ask", None)
+    assert rule.extract("é1\r\né2") == "2"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from search import Reduction, Rule, Selection
 from search.algorithms.puct import logprob_prior, puct, share_prior, uniform_prior
 from search.algorithms.resampling import RESAMPLERS, Scheme, effective_sample_size, log_mean, normalise
-from search.answers.equivalence import group
+from search.answers.grouping import PairFirsts, group
 from search.tree.scores import Array, logit, min_max, rank, reduce, softmax
 from tests.search.trees import tree_of
 
@@ -233,10 +233,10 @@ def test_an_answer_joins_the_first_group_whose_first_member_it_equals(answers: l
     def equal(a: str, b: str) -> bool:
         return abs(int(a) - int(b)) <= near
 
-    groups = group(answers, equal)
+    groups = group(answers, PairFirsts(equal))
     assume(groups)
     for place, members in enumerate(groups):
         firsts = [answers[earlier[0]] for earlier in groups[: place + 1]]
         for i in members:
             assert next(k for k, first in enumerate(firsts) if equal(first, answers[i])) == place
-    assert groups == group(answers, equal)
+    assert groups == group(answers, PairFirsts(equal))

@@ -13,7 +13,7 @@ from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import MCTS, Again, Beam, Budget, End, Kind, ParticleFilter, Rule, Selection, Tree, mark
 from search.answers.boxes import boxed
-from search.answers.equivalence import group
+from search.answers.grouping import group
 from search.answers.selection import allowed_rules
 from search.answers.tally import Tally
 from search.answers.voters import Voters
