@@ -13,8 +13,8 @@ class End(StrEnum):
 
     DELIMITER = "delimiter"  # where the policy's boundary rule says so: by default, at a delimiter
     STEP_TOKENS = "step_tokens"  # cut at max_step_tokens
-    ANSWER = "answer"  # finished: the step holds a complete \boxed{}
-    EOS = "eos"  # finished: the model's end token
+    ANSWER = "answer"  # finished: the step has a box with an answer
+    EOS = "eos"  # finished: an end token of the model, or a stop text
     MAX_STEPS = "max_steps"  # truncated, as are the next two
     MAX_TOKENS = "max_tokens"
     CONTEXT = "context"
