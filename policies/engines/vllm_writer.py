@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence, Set
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from transformers import AutoModelForCausalLM
@@ -36,6 +36,7 @@ class VLLMWriter:
         self.vocabulary = vocabulary(self.tokenizer, ends, boundary, size, name)
         self._stops = stops_of(boundary, self.vocabulary.texts)
         self._chunk = None if self._stops else CHUNK
+        self._stop_ids = cache(self._stops_at)
         empty = empty_model(AutoModelForCausalLM.from_config, model)
         self.flops = Flops.of(empty.base_model, empty.get_output_embeddings().weight.numel())
 
@@ -87,7 +88,6 @@ class VLLMWriter:
         sampling, cutter, words = row.sampling, row.cutter, self.vocabulary
         stepwise = row.max_steps is not None
         step = min(cutter.left_in_step, self._chunk or cutter.left_in_step)
-        ends = words.ends(row.limits.stop)
         texts = words.stop_texts(row.limits.stop)
         return sampling_params(
             temperature=sampling.temperature,
@@ -95,11 +95,16 @@ class VLLMWriter:
             top_k=sampling.top_k,
             # Each request seeds a new generator: the seed must differ between the requests of a row.
             seed=(row.seed + cutter.tokens + len(refused) * _FAR) % (1 << 63),
-            stop_token_ids=list(ends | self._stops if stepwise else ends),
+            stop_token_ids=self._stop_ids(row.limits.stop, stepwise),
             max_tokens=step if stepwise else cutter.left,
             **({"stop": list(texts), "detokenize": True} if texts else {}),
             **({"logit_bias": dict.fromkeys(refused, -100.0)} if refused else {}),
         )
+
+    def _stops_at(self, stop: Sequence[str], stepwise: bool) -> list[int]:
+        """The tokens at which a request stops."""
+        ends = self.vocabulary.ends(stop)
+        return sorted(ends | self._stops if stepwise else ends)
 
     def _push(self, row: Row, completion: Any) -> tuple[list[int], set[int]]:
         """Gives the row its tokens up to its end or to an id that the tokenizer lacks. Those it took, and that id."""

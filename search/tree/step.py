@@ -30,12 +30,13 @@ class Step:
     """What the policy wrote between two boundaries.
 
     `token_ids` are the policy's own and the ground truth of the path; `text` is what they decode to, the delimiter
-    included and the end token left out. `logprobs` and `entropy` have one entry a token, in nats, of the raw model
-    (temperature 1, before top-p and top-k), in single precision; `entropy` is None where the engine does not give it.
-    All three are kept as immutable sequences of four bytes a token; any sequence of numbers is accepted.
+    included and the end token, or stop text, left out. `logprobs` and `entropy` have one entry a token, in nats, of the
+    raw model (temperature 1, before top-p and top-k), in single precision; `entropy` is None where the engine does not
+    give it. All three are kept as immutable sequences of four bytes a token; any sequence of numbers is accepted.
 
     Not all tokens need be the policy's: first come those `given` to it, then what it wrote, of which the last `closing`
-    ones are end tokens, then those `observed`, which came from outside. `action` names what was asked for.
+    ones are end tokens or lie in a stop text, then those `observed`, which came from outside. `action` names what was
+    asked for.
 
     Raises ValueError, naming field, place and value, where a number is not finite, a token id is no integer of 32 bits
     or the counts do not fit the tokens.
