@@ -171,5 +171,5 @@ def wrong_in(step: Step) -> str:
     if step.entropy is not None and any(entropy < -1e-3 or math.isnan(entropy) for entropy in step.entropy):
         return f"tokens: an entropy is {min(step.entropy):g}, below 0"
     if step.end is End.ANSWER and not has_boxed(step.text):
-        return "end: a step ends with an answer and holds no complete \\boxed{}; say End.EOS"
+        return "end: a step ends with an answer and holds no complete \\boxed{} with one; say End.EOS"
     return ""

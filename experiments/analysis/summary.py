@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from experiments.analysis.cells import Cells, correct_by_problem, mean
+from experiments.analysis.endings import by_searcher, lost_share
 from experiments.analysis.uncertainty import accuracy_interval
 from experiments.runs.results import Result
 
@@ -36,9 +37,11 @@ def summarise(cells: Cells) -> list[Row]:
     """A row for each cell and rule: accuracy with its interval, counts of searches, and costs, mean per search.
 
     A failed search counts as wrong. Unknown values are None: FLOPs that a model does not report, accuracy without gold,
-    the number of distinct answers where the cell is an estimate.
+    the number of distinct answers where the cell is an estimate. `lost` is the share of the searcher's solutions that
+    came to nothing.
     """
     rows: list[Row] = []
+    lost = {searcher: lost_share(endings) for searcher, endings in by_searcher(cells.searches).items()}
     for (searcher, n, limit), members in cells.by_key.items():
         counts = {
             "problems": len({result.problem for result in members}),
@@ -49,7 +52,13 @@ def summarise(cells: Cells) -> list[Row]:
         }
         costs = {name: mean([getattr(result.ledger, name) for result in members]) for name in COSTS}
         for rule in cells.rules[searcher]:
-            cell = {"searcher": searcher, "n": n, "selection": rule, **{f"budget_{k}": v for k, v in limit}}
+            cell = {
+                "searcher": searcher,
+                "n": n,
+                "selection": rule,
+                "lost": lost.get(searcher),
+                **{f"budget_{k}": v for k, v in limit},
+            }
             problems = len(correct_by_problem(members, rule)) or counts["problems"]
             rows.append({**cell, **counts, "problems": problems, **_accuracy(members, rule), **costs})
     return rows

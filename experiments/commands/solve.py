@@ -28,7 +28,9 @@ from experiments.commands.question import read_question
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import INTERRUPTED, RunError
+from experiments.reports.endings import warnings
 from experiments.reports.trees import cost_table, draw, votes_table
+from experiments.runs.endings import endings
 from experiments.runs.preflight import check_kinds, load_engines, with_ends
 from experiments.terminal import plain
 from search.answers.answers import Answers
@@ -114,6 +116,9 @@ def report(tree: Tree, run: Solve, out: Console) -> None:
         out.print(f"answer: {plain(ballot.answer)}", markup=False, highlight=False, style="bold")
         out.print(votes_table(ballot))
     out.print(cost_table(tree.ledger))
+    if (ended := endings(tree)) is not None:
+        for line in warnings({"this search": ended}):
+            out.print(line, markup=False, highlight=False)
     if run.json:
         Path(run.json).expanduser().write_text(tree.dumps(), "utf-8")
     if run.graphml:

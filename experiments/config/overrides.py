@@ -59,6 +59,9 @@ def _mistake(override: Override, error: OmegaConfBaseException) -> ConfigError:
         return ConfigError(f"{override.key_or_group}: {key} is a value; nothing stands below it")
     reason = str(error).strip().splitlines()[0]
     reason = "null is not allowed here" if reason.endswith("is not Optional") else reason
+    if "is not a ListConfig" in reason:
+        key, _, value = str(override.input_line).partition("=")
+        reason = f"it takes a list; write {key}=[{value}]"
     return ConfigError(f"{override.input_line}: {reason}")
 
 

@@ -106,6 +106,8 @@ def read_lines(name: str, group: str = "problems") -> Iterator[Line]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
+                if number == 1 and (kind := _other_kind(path, line)):
+                    raise ProblemError(f"{path} is {kind}")
                 if line.strip():
                     where = f"{path}, line {number}"
                     yield Line(where, number, _record(where, line), group, path.name.partition(".")[0])
@@ -113,6 +115,25 @@ def read_lines(name: str, group: str = "problems") -> Iterator[Line]:
         raise ProblemError(f"{path}: no such file (looked from {Path.cwd()}); correct {group}.path") from None
     except (OSError, EOFError, zlib.error) as error:
         raise ProblemError(f"{path}: cannot be read ({error}); is it a whole, readable file?") from error
+
+
+_TO_LINES = "write it as JSON lines first: pandas.{}({!r}).to_json('{}.jsonl', orient='records', lines=True)"
+_READERS = {b"PAR1": ("a Parquet file", "read_parquet"), b"ARROW1": ("an Arrow file", "read_feather")}
+_OTHERS = {
+    b"PK\x03\x04": "a ZIP archive or a spreadsheet; unpack it, or write it as JSON lines",
+    b"\x1f\x8b": "gzipped; give it a name that ends in .gz",
+    b"version https://git-lfs": "a pointer of Git LFS in place of the file; run git lfs pull",
+}
+
+
+def _other_kind(path: Path, line: bytes) -> str:
+    """What a file that begins with this line is, and what to do, where it is known to be no JSON lines; else empty."""
+    readers = {name: reader for start, (name, reader) in _READERS.items() if line.startswith(start)}
+    if path.suffix.lower() in (".csv", ".tsv") and not line.lstrip(b"\xef\xbb\xbf \t").startswith(b"{"):
+        readers = {"a table of separated values": "read_csv"}
+    for name, reader in readers.items():
+        return f"{name}; {_TO_LINES.format(reader, path.name, path.stem)}"
+    return next((kind for start, kind in _OTHERS.items() if line.startswith(start)), "")
 
 
 def _record(where: str, line: bytes) -> dict[str, Any]:

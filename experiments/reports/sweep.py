@@ -5,10 +5,12 @@ from pathlib import Path
 
 from experiments.analysis.cells import Cells
 from experiments.analysis.curves import AXES
+from experiments.analysis.endings import by_searcher
 from experiments.analysis.health import health, residuals, scored_samples
 from experiments.analysis.left_out import omissions
 from experiments.analysis.summary import Row, summarise
 from experiments.errors import RunError
+from experiments.reports.endings import warnings
 from experiments.reports.health import health_lines, residual_line
 from experiments.reports.tables import summary_table, write_csv
 from experiments.runs.results import RESULTS
@@ -21,6 +23,8 @@ def report(folder: Path, cells: Cells, rule: Rule) -> list[Row]:
     rows = summarise(cells)
     screen().print(summary_table(rows, rule.value))
     for line in (*health_lines(health(scored_samples(cells.searches))), *residual_line(residuals(cells.searches))):
+        print(line)
+    for line in warnings(by_searcher(cells.searches)):
         print(line)
     failed = [result for result in cells.searches if result.error is not None]
     if failed:

@@ -11,6 +11,7 @@ from rich.table import Table
 from experiments.analysis.cells import Cells
 from experiments.analysis.comparisons import Comparison
 from experiments.analysis.differences import Difference
+from experiments.analysis.endings import MOST
 from experiments.analysis.estimates import Row as EstimateRow
 from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.summary import COLUMNS, Row
@@ -67,7 +68,7 @@ def summary_table(rows: Sequence[Row], rule: str) -> Table:
     """A row for each cell: accuracy in per cent by `rule` with its interval, by majority and pass@N, and its cost.
 
     Counts of problems without an answer, and of failed ones, are shown where there are any, and the number of problems
-    where cells differ in it.
+    where cells differ in it. Where too many of a searcher's solutions came to nothing, so is their share, in per cent.
     """
     swept = _swept(rows)
     rules = dict.fromkeys([rule, Rule.MAJORITY.value, ORACLE])
@@ -75,7 +76,8 @@ def summary_table(rows: Sequence[Row], rule: str) -> Table:
     counts += [name for name in ("no_answer", "errors") if any(expected_count(row[name]) != "0" for row in rows)]
     headings = ["budget" if swept else "n", *(RULE_NAMES[name] if name == ORACLE else name for name in rules)]
     headings.insert(2, "interval")
-    headings += [*(name.replace("_", " ") for name in counts), "tokens", "FLOPs"]
+    lossy = any((row["lost"] or 0) > MOST for row in rows)
+    headings += [*(name.replace("_", " ") for name in counts), *["lost"] * lossy, "tokens", "FLOPs"]
     table = new_table("accuracy in %, cost per problem", "searcher", *headings)
     cells: dict[tuple[Any, ...], dict[str, Row]] = {}
     for row in rows:
@@ -86,6 +88,7 @@ def summary_table(rows: Sequence[Row], rule: str) -> Table:
         shares = [percent(by_rule[name]["accuracy"]) if name in by_rule else "" for name in rules]
         shares.insert(1, _range(row["ci_low"], row["ci_high"]) if rule in by_rule else "")
         costs = [number(row["generated_tokens"]), number(row["flops"])]
+        costs[:0] = [percent(row["lost"])] * lossy
         table.add_row(searcher, limit, *shares, *(expected_count(row[name]) for name in counts), *costs)
     return table
 

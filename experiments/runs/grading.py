@@ -11,6 +11,7 @@ import numpy as np
 
 from experiments.problems.sets import Problem
 from experiments.runs.axes import AXIS_COST
+from experiments.runs.endings import Endings, endings
 from experiments.runs.residuals import Residual, residuals
 from experiments.runs.results import Answer, CellKey, Distinct, Mark, Result, Sample, Sharing
 from search.answers.answers import answers_of
@@ -220,6 +221,7 @@ class _Read(NamedTuple):
     sharing: Sharing | None = None
     anytime: list[Mark] | None = None
     residuals: list[Residual] | None = None
+    endings: Endings | None = None
 
 
 def _read(solved: Solved, gold: str | None, selection: Selection) -> _Read:
@@ -238,4 +240,5 @@ def _read(solved: Solved, gold: str | None, selection: Selection) -> _Read:
         if gold is not None and getattr(searcher, "anytime", False)
         else None,
         residuals=residuals(tree),
+        endings=endings(tree),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.errors import RunError
+from experiments.runs.endings import Endings
 from experiments.runs.residuals import Residual
 from search.tree.cost import Ledger
 
@@ -115,6 +116,8 @@ class Result:
     """where the tree gives the answers at smaller budgets"""
     residuals: list[Residual] | None = None
     """the Bellman residual of the tree's scores by depth; None where they are no probabilities of steps"""
+    endings: Endings | None = None
+    """None where the search did not end by itself, and in runs from before it was counted"""
     smaller: list[int] | None = None
     """requested numbers of samples that are estimated from this result"""
     estimated_from: int | None = None
@@ -157,6 +160,7 @@ class Result:
             "distinct": _optional(row.get("distinct"), lambda counts: Distinct(**counts)),
             "samples": _optional(row.get("samples"), lambda samples: [Sample(**sample) for sample in samples]),
             "sharing": _optional(row.get("sharing"), _sharing),
+            "endings": _optional(row.get("endings"), lambda counts: Endings(**counts)),
             "residuals": _optional(row.get("residuals"), lambda rows: [Residual(**residual) for residual in rows]),
             "anytime": _optional(row.get("anytime"), lambda marks: [Mark(**mark) for mark in marks]),
         }

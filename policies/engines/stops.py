@@ -15,6 +15,8 @@ class Stops:
 
     def push(self, text: str) -> int:
         """Adds what was written. The characters at its end from where a stop text begins; 0 where none is complete."""
+        if not self._texts:
+            return 0
         seen, new = self._tail + text, len(self._tail)
         places = [seen.find(stop, max(0, new - len(stop) + 1)) for stop in self._texts]
         begins = [place for place in places if place >= 0]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence, Set
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from transformers import AutoModelForCausalLM
@@ -38,6 +38,7 @@ class VLLMWriter:
         self.vocabulary = vocabulary(self.tokenizer, ends, boundary, size, name)
         self._stops = stops_of(boundary, self.vocabulary.texts)
         self._chunk = None if self._stops else CHUNK
+        self._stop_ids = cache(self._stops_at)
         empty = empty_model(AutoModelForCausalLM.from_config, model)
         flops = Flops.of(empty.base_model, empty.get_output_embeddings().weight.numel())
         self.flops = flops.beside(engine.adapter.parameters if engine.adapter else 0)
@@ -89,32 +90,34 @@ class VLLMWriter:
         where such an id is drawn, which a trained model hardly does, what follows it is dropped, and asked for again.
         """
         sampling, cutter, words = row.sampling, row.cutter, self.vocabulary
-        ends, texts = words.ends(row.limits.stop), words.stop_texts(row.limits.stop)
-        stops, chunk = self._stops, self._chunk
-        if cutter.thought is not None:
-            stops, chunk = self._thought_stops(cutter.thought)
         stepwise = row.max_steps is not None
+        delimiters, tag, chunk = self._where_steps_end(cutter.thought)
         step = min(cutter.left_in_step, chunk or cutter.left_in_step)
+        texts = words.stop_texts(row.limits.stop)
         return sampling_params(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,
             # Each request seeds a new generator: the seed must differ between the requests of a row.
             seed=(row.seed + cutter.tokens + len(refused) * _FAR) % (1 << 63),
-            stop_token_ids=list(ends | stops if stepwise else ends),
+            stop_token_ids=self._stop_ids(row.limits.stop, stepwise and delimiters, tag if stepwise else None),
             max_tokens=step if stepwise else cutter.left,
             **({"stop": list(texts), "detokenize": True} if texts else {}),
             **({"logit_bias": dict.fromkeys(refused, -100.0)} if refused else {}),
         )
 
-    def _thought_stops(self, thought: Thought) -> tuple[Set[int], int | None]:
-        """After which tokens a step may end besides the end tokens, and the most tokens of a request."""
+    def _where_steps_end(self, thought: Thought | None) -> tuple[bool, int | None, int | None]:
+        """Whether at delimiters, after which tag, and how many tokens a request has at most where neither tells."""
+        if thought is None or thought.stage is Stage.OVER:
+            return True, None, self._chunk
         rule = thought.rule
-        if thought.stage is Stage.OVER:
-            return self._stops, self._chunk
         tag = rule.close_id if thought.within else rule.open_id
-        delimiters = self._stops if rule.delimited or not thought.within else frozenset[int]()
-        return (delimiters, CHUNK) if tag is None else (delimiters | {tag}, None)
+        return rule.delimited or not thought.within, tag, CHUNK if tag is None else None
+
+    def _stops_at(self, stop: Sequence[str], delimiters: bool, tag: int | None) -> list[int]:
+        """The tokens at which a request stops."""
+        ends = self.vocabulary.ends(stop)
+        return sorted((ends | self._stops if delimiters else ends) | ({tag} if tag is not None else set[int]()))
 
     def _push(self, row: Row, completion: Any) -> tuple[list[int], set[int]]:
         """Gives the row its tokens up to its end or to an id that the tokenizer lacks. Those it took, and that id."""

@@ -30,7 +30,7 @@ class Extraction(Protocol):
 
 @dataclass(frozen=True)
 class Boxed:
-    r"""The content of the last complete \boxed{}; a step that holds one ends a solution."""
+    r"""The content of the last complete \boxed{} that is an answer; a step that has one ends a solution."""
 
     def extract(self, text: str) -> str | None:
         return boxed(text)

@@ -15,8 +15,8 @@ class End(StrEnum):
     STEP_TOKENS = "step_tokens"  # cut at max_step_tokens
     THOUGHT = "thought"  # the thought ends: the step holds its closing tag
     THINKING_TOKENS = "thinking_tokens"  # the thought was closed at max_thinking_tokens
-    ANSWER = "answer"  # finished: the step holds a complete \boxed{}
-    EOS = "eos"  # finished: the model's end token
+    ANSWER = "answer"  # finished: the step has a box with an answer
+    EOS = "eos"  # finished: an end token of the model, or a stop text
     MAX_STEPS = "max_steps"  # truncated, as are the next two
     MAX_TOKENS = "max_tokens"
     CONTEXT = "context"
@@ -32,12 +32,13 @@ class Step:
     """What the policy wrote between two boundaries.
 
     `token_ids` are the policy's own and the ground truth of the path; `text` is what they decode to, the delimiter
-    included and the end token left out. `logprobs` and `entropy` have one entry a token, in nats, of the raw model
-    (temperature 1, before top-p and top-k), in single precision; `entropy` is None where the engine does not give it.
-    All three are kept as immutable sequences of four bytes a token; any sequence of numbers is accepted.
+    included and the end token, or stop text, left out. `logprobs` and `entropy` have one entry a token, in nats, of the
+    raw model (temperature 1, before top-p and top-k), in single precision; `entropy` is None where the engine does not
+    give it. All three are kept as immutable sequences of four bytes a token; any sequence of numbers is accepted.
 
     Not all tokens need be the policy's: first come those `given` to it, then what it wrote, of which the last `closing`
-    ones are end tokens, then those `observed`, which came from outside. `action` names what was asked for.
+    ones are end tokens or lie in a stop text, then those `observed`, which came from outside. `action` names what was
+    asked for.
 
     A `thought` is what a model writes before its answer: no box in it counts; scorers read it only if told to.
 

@@ -46,6 +46,10 @@ MISTAKES = {
     ],
     "values": [
         ("solve q policy=toy scorer=toy search.simulations=few", "search.simulations=few: Value 'few' of type 'str'"),
+        ("sweep policy=toy scorer=toy seeds=3", "seeds=3: it takes a list; write seeds=[3]"),
+        ("sweep policy=toy scorer=toy searchers=beam", "searchers=beam: it takes a list; write searchers=[beam]"),
+        ("solve q policy.stop=Question:", "policy.stop=Question:: it takes a list; write policy.stop=[Question:]"),
+        ("solve q 'policy.stop=[\"\"]'", "stop=[''] names an empty text"),
         ("solve q policy=toy scorer=toy search.simulations=null", "search.simulations=null: null is not allowed"),
         ("solve q policy=toy scorer=toy search.simulations=0", "MCTS.simulations is 0; it must be >= 1"),
         ("solve q policy=toy scorer=toy search.prior=shares", "expected one of [share, logprob, uniform]"),

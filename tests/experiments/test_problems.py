@@ -115,6 +115,24 @@ def test_a_bad_line_is_named_with_its_file_and_field(write, second: object, mess
     assert str(caught.value).startswith(f"{path}, line 2: ")
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("test.parquet", b"PAR1\x15\x04\x15\xf4\x00PAR1", r"a Parquet file; .*read_parquet\('test.parquet'\).to_json"),
+        ("test.jsonl", b"PAR1\x15\x04\x15\xf4\x00PAR1", "a Parquet file"),
+        ("test.arrow", b"ARROW1\0\0\xff", "an Arrow file"),
+        ("test.csv", b"question,answer\n1+1,2\n", r"separated values; .*read_csv\('test.csv'\).to_json\('test.jsonl'"),
+        ("test.xlsx", b"PK\x03\x04\x14\0", "a spreadsheet"),
+        ("test.jsonl", b"\x1f\x8b\x08\x00", "a name that ends in .gz"),
+        ("test.jsonl", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_with_the_way_out(tmp_path: Path, name: str, data: bytes, message: str):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(ProblemError, match=message):
+        Jsonl(str(tmp_path / name)).load()
+
+
 def test_ids_that_are_the_same_are_named_with_both_lines(write):
     path = write(GOOD | {"n": 1}, GOOD | {"n": "1"})
     with pytest.raises(ProblemError, match=r"line 2: field 'n': id '1' stands in .*line 1 already.*problems\.id=null"):

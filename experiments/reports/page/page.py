@@ -9,10 +9,12 @@ from rich.console import Console
 
 from experiments.analysis.cells import Cells
 from experiments.analysis.curves import SCALE
+from experiments.analysis.endings import by_searcher
 from experiments.analysis.left_out import left_out
 from experiments.analysis.summary import summarise
 from experiments.config.registry import stored
 from experiments.errors import RunError
+from experiments.reports.endings import warnings
 from experiments.reports.page.figures import AXES, RULES, curves, headings, label, tables
 from experiments.reports.page.formulas import Pieces
 from experiments.reports.page.problems import Columns, all_packed, by_problem, cell_key, line
@@ -64,6 +66,7 @@ def page(folder: Path, results: Sequence[Result], baseline: str, trees: bool) ->
         comparisons=list(in_words(complete, baseline, rules, knob)),
         headings=headings(rows),
         tables=list(tables(rows, rules)),
+        warnings=list(warnings(by_searcher(cells.searches))),
         errors=[_error(result, knob) for result in cells.searches if result.error is not None],
         searches=len(cells.searches),
         files=[(name, _text(folder / name)) for name in FILES],
