@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from search.answers.escapes import eaten_command
+
 
 class ProblemError(ValueError):
     """No problem set can be had; the message names knob or file, line and field, and says what to do."""
@@ -38,10 +40,15 @@ class Line:
         return self.record[field]
 
     def text(self, knob: str, field: str, blank: bool = False) -> str:
-        """The field's text, free of half surrogate pairs, which no tokenizer or file would take, and not blank, unless
-        it may be.
+        """The field's text, free of half surrogate pairs, which no tokenizer or file would take, and of LaTeX commands
+        whose backslash JSON took for an escape; and not blank, unless it may be.
         """
         text = self._text(knob, field, self.value(knob, field))
+        if command := eaten_command(text):
+            raise ProblemError(
+                f"{self.where}: field {field!r} holds a control character where {command} was meant; "
+                f"JSON needs two backslashes: \\{command}"
+            )
         if not (blank or text.strip()):
             raise ProblemError(f"{self.where}: field {field!r} is empty; fill it in, or remove the line")
         return text

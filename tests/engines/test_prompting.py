@@ -193,6 +193,7 @@ def test_worked_examples_come_from_a_file(tmp_path: Path):
         ("", r"policy\.shots=.*: no example in it"),
         ("{", r"line 1: not valid JSON"),
         ('{"problem": "Q", "solution": "S"}\n[1]', r"line 2: write \{\"problem\""),
+        (r'{"problem": "Q", "solution": "\boxed{1}"}', r"line 1: a control character where \\boxed was meant"),
         ('{"problem": "Q", "solution": 1}', r"line 1: write \{\"problem\""),
     ],
 )
