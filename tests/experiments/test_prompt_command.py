@@ -139,6 +139,7 @@ def test_a_run_goes_on_only_with_the_prompt_that_it_was_begun_with(model: str, c
 def test_an_older_run_goes_on_if_its_prompt_is_the_same(model: str, capsys: pytest.CaptureFixture[str]):
     """A run of today's defaults, and one whose prompt older versions could not have made."""
     assert sweep(model) == 0
+    assert capsys.readouterr().err.count("note: ") == 1, "its template drops the instruction"
     older()
     assert run("sweep", "run=run") == 0
     assert sweep(model, "policy.prompt=prompt.jinja", "out=other") == 0
