@@ -62,7 +62,7 @@ class Prompting:
         """Whether the prompt lacks the instruction. A base model's wording of one's own is all that it is sent."""
         if self.wording is not None and not tokenizer.chat_template:
             return False
-        return self.system_prompt.strip() not in self.text(tokenizer, "")
+        return self.system_prompt.strip() not in self.text(tokenizer, "1 + 1 =")
 
     def marked(self, tokenizer: Any, question: str) -> str:
         """The prompt as text that `outside.encode` reads."""

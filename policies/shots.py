@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from search.answers.escapes import eaten_command
 from search.errors import KnobError
 
 
@@ -36,4 +37,8 @@ def _shot(where: str, line: str) -> Shot:
     shot = Shot(fields.get("problem", fields.get("question", "")), fields.get("solution", ""))
     if not all(isinstance(text, str) and text.strip() for text in shot):
         raise KnobError(f'{where}: write {{"problem": "...", "solution": "..."}}, both texts')
+    if command := eaten_command(shot.problem) or eaten_command(shot.solution):
+        raise KnobError(
+            f"{where}: a control character where {command} was meant; JSON needs two backslashes: \\{command}"
+        )
     return shot

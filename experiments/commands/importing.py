@@ -4,12 +4,13 @@ usage: stepsearch import data.path=FILE [key=value ...]
 
 Reads one problem a line, in search-and-learn's output format: `problem`, `answer`, `completions` and, where a scorer
 judged them, `scores`, a list of step scores for each completion (`data.kind=` says what they mean; of kind outcome it
-is one number for each). A list `samples` of objects with `completion`,
-`tokens` and `prm_scores` is read as well. Answers are extracted and graded here, not taken from the file. A problem
-with an unscored sample gets only the majority and pass@N.
+is one number for each). A list `samples` of objects with `completion`, `tokens` and `prm_scores` is read as well;
+data.question, data.answer and so on name other fields. Answers are extracted and graded here, not taken from the file.
+A problem with an unscored sample gets only the majority and pass@N.
 
     stepsearch import data.path=completions.jsonl selection.reduction=last out=runs/llama
     stepsearch import data.path=rewards.jsonl data.kind=outcome out=runs/rewards
+    stepsearch import data.path=math.jsonl data.question=question data.answer=gt data.completions=code
     stepsearch curves run=runs/llama
     stepsearch import data.path=beam.jsonl searcher=beam out=runs/beam
 """

@@ -21,6 +21,16 @@ class Completions:
 
     path: str = ""
     """the file, one problem a line"""
+    question: str = "problem"
+    """field of the question; doc.question is one inside another"""
+    answer: str = "answer"
+    """field of its gold answer"""
+    completions: str = "completions"
+    """field of the list of texts; resps.0 is the first item of a list"""
+    scores: str = "scores"
+    """field of the scores of each text; left out where no line has it"""
+    unique_id: str = "unique_id"
+    """field of the problem's id; without it, the number of its line"""
     delimiter: str = "\n\n"
     """between two steps"""
     kind: Kind = Kind.CORRECTNESS
@@ -60,52 +70,53 @@ class Completions:
 
     def _load(self, read: Any) -> list[Solution]:
         lines = list(islice(read_lines(self.path, "data"), self.limit))
-        check_distinct(map(_name, lines), "problems")
+        check_distinct(map(self._name, lines), "problems")
         return check_ids([solution for line in lines for solution in self._solutions(line, read)])
 
     def _solutions(self, line: Line, read: Any) -> Iterator[Solution]:
         """`read` makes a solution's scores of its line, place, steps and stored value."""
-        texts, scores, tokens = _stored(line)
+        texts, scores, tokens = self._stored(line)
         for place, (text, value, count) in enumerate(zip(texts, scores, tokens, strict=True)):
             steps = text.split(self.delimiter)
             values = read(line, place, steps, value)
             if self.kind is not Kind.OUTCOME and values is not None and len(values) == len(steps) + 1:
                 steps.append("")  # the delimiter at its end was lost in saving
             yield Solution(
-                id=f"{_name(line)}/{place}",
+                id=f"{self._name(line)}/{place}",
                 group="all",
-                question=line.text("", "problem"),
+                question=line.text("question", self.question),
                 steps=tuple(steps),
                 right=(None,) * len(steps),
-                answer=line.text_or_number("", "answer"),
+                answer=line.text_or_number("answer", self.answer),
                 scores=values,
                 level=line.label("", "level") if line.record.get("level") is not None else None,
                 tokens=count if isinstance(count, int) and count > 0 else None,
-                problem=_name(line),
+                problem=self._name(line),
             )
 
+    def _stored(self, line: Line) -> tuple[list[str], list[Any], list[Any]]:
+        """The texts of a line's completions, the scores and the number of tokens of each, None where there is none."""
+        samples = line.get("samples")
+        if line.get(self.completions) is not None or samples is None:
+            texts = line.texts("completions", self.completions)
+            scores = line.get(self.scores) or [None] * len(texts)
+            tokens = line.get("completion_tokens")
+        elif isinstance(samples, list) and all(isinstance(s, dict) and "completion" in s for s in samples):
+            texts, scores = [str(s["completion"]) for s in samples], [_parsed(s.get("prm_scores")) for s in samples]
+            tokens = [s.get("tokens") for s in samples]
+        else:
+            raise ProblemError(f"{line.where}: field 'samples' must be a list of objects with a completion each")
+        if not (isinstance(scores, list) and len(scores) == len(texts)):
+            raise ProblemError(
+                f"{line.where}: field {self.scores!r} must have a list, or null, for each of {len(texts)} texts"
+            )
+        tokens = tokens if isinstance(tokens, list) and len(tokens) == len(texts) else [None] * len(texts)
+        return texts, scores, tokens
 
-def _stored(line: Line) -> tuple[list[str], list[Any], list[Any]]:
-    """The texts of a line's completions, the scores and the number of tokens of each, None where the file has none."""
-    samples = line.record.get("samples")
-    if samples is None:
-        texts = line.texts("", "completions")
-        scores = line.record.get("scores") or [None] * len(texts)
-        tokens = line.record.get("completion_tokens")
-    elif isinstance(samples, list) and all(isinstance(s, dict) and "completion" in s for s in samples):
-        texts, scores = [str(s["completion"]) for s in samples], [_parsed(s.get("prm_scores")) for s in samples]
-        tokens = [s.get("tokens") for s in samples]
-    else:
-        raise ProblemError(f"{line.where}: field 'samples' must be a list of objects with a completion each")
-    if not (isinstance(scores, list) and len(scores) == len(texts)):
-        raise ProblemError(f"{line.where}: field 'scores' must have a list, or null, for each of {len(texts)} texts")
-    tokens = tokens if isinstance(tokens, list) and len(tokens) == len(texts) else [None] * len(texts)
-    return texts, scores, tokens
-
-
-def _name(line: Line) -> str:
-    """The problem's own id, or the number of its line."""
-    return str(line.record.get("unique_id", line.number))
+    def _name(self, line: Line) -> str:
+        """The problem's own id, or the number of its line."""
+        own = line.get(self.unique_id)
+        return str(line.number if own is None else own)
 
 
 def _parsed(value: object) -> Any:

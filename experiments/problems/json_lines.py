@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from search.answers.escapes import eaten_command
+
 
 class ProblemError(ValueError):
     """No problem set can be had; the message names knob or file, line and field, and says what to do."""
@@ -30,18 +32,39 @@ class Line:
     group: str = "problems"  # whose knobs name the fields
     part: str = ""  # of the set: the file's name without its endings, or the Hub's name of it
 
+    def get(self, field: str) -> Any:
+        """The field's value, None where there is none; `doc.question` and `resps.0` name values inside others."""
+        if field in self.record:
+            return self.record[field]
+        value: Any = self.record
+        for part in field.split("."):
+            if isinstance(value, list) and part.isdigit():
+                value = dict(enumerate(value)).get(int(part))
+            else:
+                value = value.get(part) if isinstance(value, dict) else None
+        return value
+
+    def has(self, field: str) -> bool:
+        return field in self.record or self.get(field) is not None
+
     def value(self, knob: str, field: str) -> Any:
-        if field not in self.record:
+        """As `get`. Raises ProblemError where the line has no such field."""
+        if not self.has(field):
             there = ", ".join(list(self.record)[:20]) or "none"
             remedy = f"set {self.group}.{knob} to one" if knob else "is it a file of this set?"
             raise ProblemError(f"{self.where}: no field {field!r}; fields there: {there}; {remedy}")
-        return self.record[field]
+        return self.get(field)
 
     def text(self, knob: str, field: str, blank: bool = False) -> str:
-        """The field's text, free of half surrogate pairs, which no tokenizer or file would take, and not blank, unless
-        it may be.
+        """The field's text, free of half surrogate pairs, which no tokenizer or file would take, and of LaTeX commands
+        whose backslash JSON took for an escape; and not blank, unless it may be.
         """
         text = self._text(knob, field, self.value(knob, field))
+        if command := eaten_command(text):
+            raise ProblemError(
+                f"{self.where}: field {field!r} holds a control character where {command} was meant; "
+                f"JSON needs two backslashes: \\{command}"
+            )
         if not (blank or text.strip()):
             raise ProblemError(f"{self.where}: field {field!r} is empty; fill it in, or remove the line")
         return text

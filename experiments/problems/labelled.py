@@ -154,20 +154,20 @@ class Labelled:
             question=line.text("question", self.question),
             steps=tuple(steps),
             right=tuple(right),
-            answer=line.text_or_number("answer", self.answer) if self.answer and self.answer in line.record else None,
+            answer=line.text_or_number("answer", self.answer) if self.answer and line.has(self.answer) else None,
             answer_right=_flag(line, self.answer_right) if self.answer_right else None,
             logprobs=None if logprobs is None else tuple(map(tuple, logprobs)),
             problem=self._problem(line),
         )
 
     def _problem(self, line: Line) -> str | None:
-        if not self.unique_id or line.record.get(self.unique_id) is None:
+        if not self.unique_id or line.get(self.unique_id) is None:
             return None
         return str(line.label("unique_id", self.unique_id))
 
 
 def _flag(line: Line, field: str) -> bool | None:
-    value = line.record.get(field)
+    value = line.get(field)
     if value not in (True, False, None):
         raise ProblemError(f"{line.where}: field {field!r} is {value!r:.40}; it must be true, false or null")
     return None if value is None else bool(value)

@@ -193,6 +193,7 @@ def test_worked_examples_come_from_a_file(tmp_path: Path):
         ("", r"policy\.shots=.*: no example in it"),
         ("{", r"line 1: not valid JSON"),
         ('{"problem": "Q", "solution": "S"}\n[1]', r"line 2: write \{\"problem\""),
+        (r'{"problem": "Q", "solution": "\boxed{1}"}', r"line 1: a control character where \\boxed was meant"),
         ('{"problem": "Q", "solution": 1}', r"line 1: write \{\"problem\""),
     ],
 )
@@ -212,3 +213,72 @@ def test_a_policy_writes_behind_its_prompt(random_policy: str):
     assert extend(policy, "1 + 1", [0]).question_tokens == expected
     hinted = len(tokenizer.encode("<|im_start|>Q: 1 + 1\n\nAdd.\nThink.<|im_end|>"))
     assert extend(policy, "1 + 1", [0], hint="Add.").question_tokens == hinted
+
+
+# the templates of real families, shortened
+
+
+LLAMA = (
+    "{{- bos_token }}{%- if not date_string is defined %}{%- if strftime_now is defined %}"
+    '{%- set date_string = strftime_now("%d %b %Y") %}{%- endif %}{%- endif %}'
+    "{%- if messages[0]['role'] == 'system' %}{%- set system_message = messages[0]['content']|trim %}"
+    '{%- set messages = messages[1:] %}{%- else %}{%- set system_message = "" %}{%- endif %}'
+    '{{- "<|im_start|>system\n\nToday Date: " + date_string + "\n\n" + system_message + "<|im_end|>" }}'
+    "{%- for m in messages %}{{- '<|im_start|>' + m['role'] + '\n\n' + m['content'] | trim + '<|im_end|>' }}"
+    "{%- endfor %}{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n\n' }}{%- endif %}"
+)
+GEMMA = (
+    "{{ bos_token }}{%- if messages[0]['role'] == 'system' -%}{%- if messages[0]['content'] is string -%}"
+    "{%- set first = messages[0]['content'] + '\n\n' -%}{%- else -%}"
+    "{%- set first = messages[0]['content'][0]['text'] + '\n\n' -%}{%- endif -%}{%- set rest = messages[1:] -%}"
+    "{%- else -%}{%- set first = '' -%}{%- set rest = messages -%}{%- endif -%}{%- for m in rest -%}"
+    "{{ '<start_of_turn>' + m['role'] + '\n' + (first if loop.first else '') }}"
+    "{%- if m['content'] is string -%}{{ m['content'] | trim }}{%- elif m['content'] is iterable -%}"
+    "{%- for item in m['content'] -%}{{ item['text'] | trim }}{%- endfor -%}{%- endif -%}"
+    "{{ '<end_of_turn>\n' }}{%- endfor -%}{%- if add_generation_prompt -%}{{ '<start_of_turn>model\n' }}{%- endif -%}"
+)
+MISTRAL = (  # the system message goes into the last turn of the user
+    "{%- if messages[0].role == 'system' %}{%- set system = messages[0].content %}"
+    "{%- set loop_messages = messages[1:] %}{%- else %}{%- set loop_messages = messages %}{%- endif %}"
+    "{%- for m in loop_messages %}"
+    "{%- if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{- raise_exception('roles must alternate') }}{%- endif %}"
+    "{%- if m.role == 'user' %}{%- if loop.last and system is defined %}{{- '[INST] ' + system + '\n\n' + m.content + "
+    "'[/INST]' }}{%- else %}{{- '[INST] ' + m.content + '[/INST]' }}{%- endif %}"
+    "{%- else %}{{- ' ' + m.content | trim + '</s>' }}{%- endif %}{%- endfor %}"
+)
+R1 = (
+    "{% set ns = namespace(system='') %}{% for m in messages %}{% if m.role == 'system' %}"
+    "{% set ns.system = m.content %}{% endif %}{% endfor %}{{ ns.system }}{% for m in messages %}"
+    "{% if m.role == 'user' %}{{ '<｜User｜>' + m.content }}{% elif m.role == 'assistant' %}"
+    "{{ '<｜Assistant｜>' + m.content.split('</think>')[-1] }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<｜Assistant｜><think>\n' }}{% endif %}"
+)
+FAMILIES = {
+    "Llama 3": (
+        LLAMA,
+        "<|im_start|>system\n\nToday Date: 26 Jul 2024\n\nThink.<|im_end|><|im_start|>user\n\nQ</think><|im_end|>"
+        "<|im_start|>assistant\n\n<think>A</think><|im_end|><|im_start|>user\n\n2?<|im_end|><|im_start|>assistant\n\n",
+    ),
+    "Gemma 3": (
+        GEMMA,
+        "<start_of_turn>user\nThink.\n\nQ</think><end_of_turn>\n<start_of_turn>assistant\n<think>A</think>"
+        "<end_of_turn>\n<start_of_turn>user\n2?<end_of_turn>\n<start_of_turn>model\n",
+    ),
+    "Mistral": (MISTRAL, "[INST] Q</think>[/INST] <think>A</think></s>[INST] Think.\n\n2?[/INST]"),
+    "DeepSeek-R1": (
+        R1,
+        "Think.<｜User｜>Q</think><｜Assistant｜><think>A</think><｜User｜>2?<｜Assistant｜><think>\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_templates_of_real_families(family: str, tokenizer: Any):
+    """An example that thinks stays whole, and no token of its is live that the template knows."""
+    template, expected = FAMILIES[family]
+    shots = (Shot("Q</think>", "<think>A</think>"),)
+    tokenizer.add_tokens(["</think>"])
+    assert prompt(tokenizer, template, "2?", shots=shots) == expected
+    if "</think>" in template:
+        ids = Prompting("Think.", shots=shots).encode(tokenizer, "2?")
+        assert tokenizer.convert_tokens_to_ids("</think>") not in ids

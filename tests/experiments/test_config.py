@@ -77,6 +77,39 @@ def test_values_keep_their_types():
     assert run.budget == Budget(flops=1e12) and run.seed == 7
 
 
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        *(
+            (f"policy.system_prompt={text}", text)
+            for text in ("1e5", "true", "[a,b]", "a, b", r"\(y\)", " x ", "", "a=b")
+        ),
+        *((rf"policy.delimiter={quote}\n\n{quote}", "\n\n") for quote in ("", "'", '"')),
+        ("policy.delimiter=\n\n", "\n\n"),
+        (r"policy.delimiter=\t", "\t"),
+        (r"policy.system_prompt=Think.\n\nUse \neq and \boxed{}.", "Think.\n\nUse \\neq and \\boxed{}."),
+        (r"policy.system_prompt='Think, ''then'' answer'", "'Think, ''then'' answer'"),
+        (r"policy.prompt=Q: {{ question }}\nA:", "Q: {{ question }}\nA:"),
+        (r"scorer.separator=\n\n", "\n\n"),
+        (r"answer.mark=\n####", "\n####"),
+        (r"answer.pattern=(?m)^\nabla\n(.*)$", r"(?m)^\nabla\n(.*)$"),
+        (r"policy.model=models\new", r"models\new"),
+        ("policy.prompt=null", None),
+    ],
+)
+def test_text_stays_as_it_is_typed_but_for_line_breaks_and_tabs(word: str, value: str | None):
+    """Line breaks and tabs only in text that a model reads or writes, and where no LaTeX command begins."""
+    choices = {"scorer.separator": ["scorer=token_classification"], "answer.mark": ["answer=after"]}
+    choices["answer.pattern"] = ["answer=regex"]
+    key = word.partition("=")[0]
+    assert OmegaConf.select(compose(Solve, [*choices.get(key, []), word]), key) == value
+
+
+def test_arguments_of_a_chat_template_are_of_any_type():
+    words = ["policy.template.enable_thinking=false", "policy.template.budget=8", "policy.template.effort=low"]
+    assert build(compose(Solve, words)).policy.template == {"enable_thinking": False, "budget": 8, "effort": "low"}
+
+
 INNER = {
     "best_of_n": BestOfN(8),
     "beam": Beam(8),

@@ -98,6 +98,11 @@ GOOD = {"question": "a", "answer": "b"}
         ({"question": "a", "answer": None}, "field 'answer' is null, not text"),
         ({"question": "a", "answer": ["b"]}, "field 'answer' is list, not text"),
         ({"question": "a", "answer": " \n"}, "field 'answer' is empty"),
+        (
+            rb'{"question": "a", "answer": "\frac{1}{2}"}',
+            r"field 'answer' holds a control character where \\frac was meant; JSON needs two backslashes: \\\\frac",
+        ),
+        (rb'{"question": "$3 \times 4$", "answer": "12"}', r"field 'question' holds .* where \\times was meant"),
         ({"question": "\ud800", "answer": "b"}, "field 'question' holds half a surrogate pair"),
         (b'{"question": "a", "answer": "b"', "not valid JSON"),
         (b'{"question": "a\0", "answer": "b"}', "not valid JSON"),

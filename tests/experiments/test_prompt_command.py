@@ -99,9 +99,9 @@ def test_mistakes_are_answered_with_what_is_right(words: list[str], message: str
 def test_what_the_docs_show(capsys: pytest.CaptureFixture[str]):
     """The commands as they stand there, and the form of a base model's prompt."""
     text = (ROOT / "docs" / "policies.md").read_text()
-    first, second = re.findall(r"^    stepsearch (prompt (?:.|\n    )*)$", text, re.MULTILINE)
+    first, second = re.findall(r"^    stepsearch (prompt .*)$", text, re.MULTILINE)
     assert run(*shlex.split(first)) == 0
-    assert run(*shlex.split(second.replace("\n    ", "\n"))) == 0
+    assert run(*shlex.split(second)) == 0
     instruction = "Please reason step by step, and put your final answer within \\boxed{}."
     assert capsys.readouterr().out.splitlines()[1:] == ["<|im_start|>((3 + 4) * 2) =", f"{instruction}<|im_end|>"]
     base = COMPLETION.replace("{{ question }}", "((3 + 4) * 2) =").splitlines()
@@ -139,6 +139,7 @@ def test_a_run_goes_on_only_with_the_prompt_that_it_was_begun_with(model: str, c
 def test_an_older_run_goes_on_if_its_prompt_is_the_same(model: str, capsys: pytest.CaptureFixture[str]):
     """A run of today's defaults, and one whose prompt older versions could not have made."""
     assert sweep(model) == 0
+    assert capsys.readouterr().err.count("note: ") == 1, "its template drops the instruction"
     older()
     assert run("sweep", "run=run") == 0
     assert sweep(model, "policy.prompt=prompt.jinja", "out=other") == 0
