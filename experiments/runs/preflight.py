@@ -16,10 +16,14 @@ from search.tree.scores import conversion, reduction_for
 
 
 def load_engines(*owners: Any) -> None:
-    """Loads the models behind policies and scorers, which otherwise load at the first request."""
-    for owner in owners:
-        if hasattr(type(owner), "load"):
-            owner.load()
+    """Loads the models behind policies and scorers, which otherwise load at the first request.
+
+    Engines that start by themselves start beside each other.
+    """
+    for method in ("start_loading", "load"):
+        for owner in owners:
+            if hasattr(type(owner), method):
+                getattr(owner, method)()
 
 
 def with_ends(policy: Any, extraction: Extraction) -> Any:

@@ -14,7 +14,7 @@ from policies.engines.meter import Meter
 from policies.engines.rows import Row, vocabulary
 from policies.engines.share import Share
 from policies.engines.vllm import Aborted, Server, shared
-from policies.engines.vllm_requests import sampling_params
+from policies.engines.vllm_requests import writing_params
 from search.solve import search_id
 from search.tree.cost import NOTHING, Cost
 
@@ -80,7 +80,7 @@ class VLLMWriter:
         sampling, cutter = row.sampling, row.cutter
         stepwise = row.max_steps is not None
         step = min(cutter.left_in_step, self._chunk or cutter.left_in_step)
-        return sampling_params(
+        return writing_params(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,
@@ -104,10 +104,11 @@ class VLLMWriter:
 def _push(row: Row, completion: Any) -> list[int]:
     """Gives the row its tokens up to its end, and returns those that it took."""
     taken: list[int] = []
-    for token, logprobs in zip(completion.token_ids, completion.logprobs, strict=True):
+    flat = completion.logprobs  # one number a token, the token's own
+    for token, logprob in zip(completion.token_ids, flat.logprobs, strict=True):
         if row.cutter.done:
             break
-        row.cutter.push(token, logprobs[token].logprob)
+        row.cutter.push(token, logprob)
         taken.append(token)
     return taken
 
