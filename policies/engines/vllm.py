@@ -55,6 +55,7 @@ class Server:
         with spawning:  # else the GPU of another engine, which is being started, may be all that is visible
             arguments = engine_arguments(model, dtype, share, self.context, runner)
         arguments |= {} if self.adapter is None else self.adapter.arguments()
+        self.dtype: str = arguments["dtype"]
         self._lora = None if self.adapter is None else lora_request(str(self.adapter.folder))
         self._names, self._open = map(str, count()), True
         self._loop = asyncio.new_event_loop()

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from policies.engines import hf_writer
 from policies.engines.batching import Ticket
 from policies.engines.boundary import Delimiter
-from policies.engines.hf import load_weights
+from policies.engines.hf import choose_device, load_weights
 from policies.engines.models import ModelError
 from policies.engines.prompt import encode_question
 from policies.hf import HF
@@ -169,6 +169,12 @@ def test_auto_computes_in_float32_where_bfloat16_would_be_emulated(
     monkeypatch.setattr("policies.engines.hf.has_bfloat16", lambda device: native)
     assert load_weights(Qwen2ForCausalLM, str(tmp_path), "cpu", "auto").dtype == dtype
     assert load_weights(Qwen2ForCausalLM, str(tmp_path), "cpu", "bfloat16").dtype == torch.bfloat16, "as asked"
+
+
+def test_auto_takes_a_gpu_but_for_the_small_models_that_ship(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert [choose_device("auto", model) for model in ("tiny", "tiny-prm", "mine")] == ["cpu", "cpu", "cuda"]
+    assert choose_device("cpu", "mine") == "cpu"
 
 
 def test_a_reward_model_is_no_policy(random_prm: str):

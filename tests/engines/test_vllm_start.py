@@ -139,7 +139,7 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> list[vllm.Server]:
     """The servers that are made from now on; none is closed at the process' end."""
     made: list[vllm.Server] = []
     monkeypatch.setattr(vllm, "check_version", lambda: None)
-    monkeypatch.setattr(vllm, "engine_arguments", lambda *of: dict(SIZED))
+    monkeypatch.setattr(vllm, "engine_arguments", lambda *of: {**SIZED, "dtype": "float32"})
     monkeypatch.setattr(vllm, "Launch", lambda name, *of: Fake(name.replace("=", "_"), *of))
     return made
 
@@ -148,7 +148,7 @@ def test_a_server_starts_in_the_background(servers: list[vllm.Server]):
     """Its context is known at once; what needs the engine waits for it."""
     start = time.monotonic()
     server = vllm.Server("tiny", "float32", Share(context=64), "generate")
-    assert server.context == 64 and server.alive and time.monotonic() - start < 20
+    assert (server.context, server.dtype) == (64, "float32") and server.alive and time.monotonic() - start < 20
     launch: Any = server._launch
     launch.may_end.set()
     server.ready()
