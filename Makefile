@@ -15,7 +15,7 @@ TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || $(PYTHON) -c "import 
 	u.urlopen('$(CPU_INDEX)/', timeout=5); print('$(CPU_INDEX)')" 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv .venv-vllm demo golden test test-slow test-page test-vllm resume-check stats-check check format bench-frozen bench-local bench-search bench-vllm peers
+.PHONY: help .venv .venv-vllm demo golden test test-slow test-page test-vllm gpu-check resume-check stats-check check format bench-frozen bench-local bench-search bench-vllm peers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.][a-z.-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,18 @@ $(INSTALLED_VLLM): pyproject.toml constraints-vllm.txt
 bench-vllm: $(INSTALLED_VLLM) ## what the search engine adds to vLLM, as ratios; ARGS="problems=20 runs=3"
 	$(BIN_VLLM)/python -m experiments.benchmarks.vllm $(ARGS)
 
+# In an environment with vLLM's own pins; GPU_PYTHON=python takes one that is there.
+GPU_PYTHON ?= .venv-gpu/bin/python
+
+.venv-gpu/bin/python:
+	$(PYTHON) -m venv .venv-gpu
+	$@ -m pip install -q -e '.[vllm]'
+
+gpu-check: ## on an NVIDIA GPU: solve, sweep and speeds on both engines, within five minutes
+	@command -v nvidia-smi >/dev/null || { echo "gpu-check needs an NVIDIA GPU; there is none here, and nothing was run"; exit 2; }
+	@test "$(GPU_PYTHON)" != .venv-gpu/bin/python || $(MAKE) .venv-gpu/bin/python
+	$(GPU_PYTHON) -m experiments.benchmarks.gpu_check $(ARGS)
+
 test-page: $(INSTALLED) ## the tests of the report's page, in headless Chromium
 	$(BIN)/python -m pytest -m page tests/page $(ARGS)
 
@@ -62,8 +74,9 @@ stats-check: $(INSTALLED) ## simulate intervals and verdicts where the truth is 
 	$(BIN)/python -m pytest -m slow -n auto -rP tests/experiments/test_coverage.py $(ARGS)
 
 test-vllm: $(INSTALLED_VLLM) ## the tests that need vLLM, on its CPU build
-	$(BIN_VLLM)/python -m pytest tests/engines/test_engines.py tests/engines/test_asks.py \
+	$(BIN_VLLM)/python -m pytest -o timeout=600 tests/engines/test_engines.py tests/engines/test_asks.py \
 		tests/engines/test_boundaries.py tests/engines/test_conformance.py tests/engines/test_model_files.py \
+		tests/engines/test_adapters.py \
 		tests/engines/test_vllm*.py $(ARGS)
 
 golden: $(INSTALLED) ## write the golden trees anew, after an intended change of behaviour

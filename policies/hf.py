@@ -26,6 +26,5 @@ class HF(Repeatable, Writing):
         from policies.engines.hf_writer import shared_writer
 
         knobs = self.embedded
-        return shared_writer(
-            self.model, choose_device(knobs.device), knobs.dtype, knobs.batch_size, self.boundary, self.adapter
-        )
+        device = choose_device(knobs.device, self.model)
+        return shared_writer(self.model, device, knobs.dtype, knobs.batch_size, self.boundary, self.adapter)

@@ -27,3 +27,7 @@ class VLLM(Precision, Share, Writing):
         from policies.engines.vllm_writer import shared_writer
 
         return shared_writer(self.model, self.dtype, self.share, self.boundary, self.adapter)
+
+    def load(self) -> None:
+        """Starts the engine and waits for it, which would otherwise happen at the first request."""
+        self.engine.server.ready()

@@ -124,6 +124,10 @@ class Writing:
     def _prompts(self) -> Prompts:
         return Prompts()
 
+    def start_loading(self) -> None:
+        """Begins to load the model; an engine that starts by itself goes on in the background."""
+        _ = self.engine
+
     def load(self) -> None:
         """Loads the model, which would otherwise happen at the first request."""
         _ = self.engine

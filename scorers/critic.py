@@ -92,11 +92,17 @@ class Critic(Share, Embedded, ModelScorer):
         from policies.engines.hf import choose_device
         from policies.engines.hf_writer import shared_writer
 
-        return shared_writer(self.model, choose_device(self.device), self.dtype, self.batch_size, _WHOLE)
+        return shared_writer(self.model, choose_device(self.device, self.model), self.dtype, self.batch_size, _WHOLE)
+
+    def start_loading(self) -> None:
+        """Begins to load; a vLLM engine goes on in the background."""
+        _ = self.writer
 
     def load(self) -> None:
         """Loads the model, which would otherwise happen at the first request."""
         _ = self.writer
+        if self.engine is Engine.VLLM:
+            self.writer.server.ready()
 
     def worst_case(self, node: Node, tokens: int) -> Cost | None:
         """Of the longest critiques of all steps to judge; None where nobody knows yet how many there will be."""

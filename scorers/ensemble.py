@@ -66,11 +66,18 @@ class Ensemble:
             if member.kind in (Kind.RANKING, Kind.OUTCOME):
                 raise KindError(f"{type(member).__name__} is of kind {member.kind}; an ensemble takes scores of steps")
 
+    def start_loading(self) -> None:
+        """Begins to load the members' models; vLLM engines go on in the background."""
+        self._all("start_loading")
+
     def load(self) -> None:
         """Loads the members' models, which would otherwise happen at the first request."""
+        self._all("load")
+
+    def _all(self, method: str) -> None:
         for member in self.of:
-            if hasattr(type(member), "load"):
-                member.load()  # pyright: ignore[reportAttributeAccessIssue]
+            if hasattr(type(member), method):
+                getattr(member, method)()
 
     def worst_case(self, node: Node, tokens: int) -> Cost | None:
         """Of all members, also where only some of them are asked; None where one does not tell it."""

@@ -1,7 +1,7 @@
 """Free process rewards: a step is worth what one language model finds likelier in it than another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from policies.engines.precision import Embedded
@@ -34,7 +34,7 @@ class Implicit(Share, Embedded, ModelScorer):
     reference: str = ""
     """what it was trained from: a folder, or a hub name such as Qwen/Qwen2.5-Math-7B-Instruct"""
     engine: Engine = Engine.HF
-    """hf is Transformers; vllm needs room for both models"""
+    """hf is Transformers; vllm, where each of the two models has half of gpu_memory"""
     beta: float = 0.001
     """scale of the log-ratio, as in training"""
     delimiter: str = "\n\n"
@@ -69,16 +69,22 @@ class Implicit(Share, Embedded, ModelScorer):
         if self.engine is Engine.VLLM:
             from scorers.checkpoints import vllm_reader
 
-            return vllm_reader.shared_reader(Head.LIKELIHOOD, model, self.dtype, self.share, None)
+            half = replace(self.share, gpu_memory=self.gpu_memory / 2)
+            return vllm_reader.shared_reader(Head.LIKELIHOOD, model, self.dtype, half, None)
         from policies.engines.hf import choose_device
         from scorers.checkpoints import hf_reader
 
-        device = choose_device(self.device)
+        device = choose_device(self.device, model)
         return hf_reader.shared_reader(Head.LIKELIHOOD, model, device, self.dtype, self.batch_size)
+
+    def start_loading(self) -> None:
+        """Begins to load; a vLLM engine goes on in the background."""
+        _ = self.readers
 
     def load(self) -> None:
         """Loads the models, which would otherwise happen at the first request."""
-        _ = self.readers
+        for reader in self.readers:
+            reader.ready()
 
     def worst_case(self, node: Node, tokens: int) -> Cost | None:
         """Two readings of the whole context; where nothing is to come, of the path as it stands."""

@@ -67,12 +67,16 @@ class RewardModel(Repeatable, ModelScorer):
         from scorers.checkpoints import hf_reader
 
         knobs = self.embedded
-        device = choose_device(knobs.device)
+        device = choose_device(knobs.device, self.model)
         return hf_reader.shared_reader(self.head, self.model, device, knobs.dtype, knobs.batch_size, self.words)
+
+    def start_loading(self) -> None:
+        """Begins to load; a vLLM engine goes on in the background."""
+        _ = self.reader
 
     def load(self) -> None:
         """Loads the model, which would otherwise happen at the first request."""
-        _ = self.reader
+        self.reader.ready()
 
     def worst_case(self, node: Node, tokens: int) -> Cost | None:
         """Of reading the whole context: nobody knows how many of the model's tokens the policy's will become.

@@ -38,6 +38,8 @@ QUESTIONS = [
 ]
 """Prompts of four lengths."""
 CONTEXT = 512
+SERVED: Any = {"context": CONTEXT, "gpu_memory": 0.1}
+"""Knobs of vLLM engines, of which the tests run several beside each other on one GPU."""
 
 vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here: make test-vllm")
 

@@ -19,11 +19,14 @@ from search.tree.scores import conversion, reduction_for
 def load_engines(*owners: Any) -> None:
     """Loads the models behind policies and scorers, which otherwise load at the first request.
 
-    Prints what a user should know of them before they are asked.
+    Engines that start by themselves start beside each other. Prints what a user should know of them before they are
+    asked.
     """
+    for method in ("start_loading", "load"):
+        for owner in owners:
+            if hasattr(type(owner), method):
+                getattr(owner, method)()
     for owner in owners:
-        if hasattr(type(owner), "load"):
-            owner.load()
         if hasattr(type(owner), "notice") and (notice := owner.notice()):
             print(f"note: {notice}", file=sys.stderr)
 

@@ -21,7 +21,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from policies.engines.checkpoint import architecture_of, raw_config, weights_of
 from policies.engines.hub import folder_of
-from policies.engines.models import ModelError
+from policies.engines.models import SHIPPED, ModelError
 from policies.engines.quantised import check_on_transformers
 from policies.engines.weight_files import check_tokenizer
 
@@ -29,10 +29,13 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 _turns: dict[str, threading.Lock] = {}
 
 
-def choose_device(device: str) -> str:
-    """`auto` is the GPU where there is one. Raises ModelError for a device that this torch does not have."""
+def choose_device(device: str, model: str = "") -> str:
+    """`auto` is the GPU where there is one, but for the small models that ship: a GPU takes longer to launch them.
+
+    Raises ModelError for a device that this torch does not have.
+    """
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if torch.cuda.is_available() and model not in SHIPPED else "cpu"
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:

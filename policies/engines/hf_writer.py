@@ -93,7 +93,7 @@ class HFWriter:
         sampling = running[0].item.sampling
         seeds = torch.tensor([ticket.item.seed for ticket in running], device=self.device)
         ids, mask = _padded_left([ticket.item.prompt for ticket in running], self.device)
-        places, cache = (mask.cumsum(-1) - 1).clamp(min=0), None
+        places, cache = _places(ids, mask), None
         for position in count():
             output = self._forward(ids, mask, places, cache)
             drawn = draw(output.logits[:, -1], sampling, seeds, position, self._barred)
@@ -102,15 +102,17 @@ class HFWriter:
                 return
             # decode
             cache = output.past_key_values
-            ids, mask, places = drawn[0, :, None].long(), pad(mask, (0, 1), value=1), places[:, -1:] + 1
+            ids, places = drawn[0, :, None].long(), places[:, -1:] + 1
+            mask = None if mask is None else pad(mask, (0, 1), value=1)
             for place, token in observed.items():
                 ids[place] = token
             if len(unfinished) < len(running):
                 running, rows = [running[i] for i in unfinished], torch.tensor(unfinished, device=self.device)
                 cache.reorder_cache(rows)
-                ids, mask, places, seeds = ids[rows], mask[rows], places[rows], seeds[rows]
+                ids, places, seeds = ids[rows], places[rows], seeds[rows]
+                mask = None if mask is None else mask[rows]
 
-    def _forward(self, ids: Tensor, mask: Tensor, places: Tensor, cache: Any) -> Any:
+    def _forward(self, ids: Tensor, mask: Tensor | None, places: Tensor, cache: Any) -> Any:
         optional = {"position_ids": places, "logits_to_keep": 1}
         return self.model(
             input_ids=ids,
@@ -154,15 +156,34 @@ def _group(row: Row) -> tuple[Sampling, bool]:
     return row.sampling, row.max_steps is None
 
 
-def _padded_left(prompts: Sequence[Sequence[int]], device: str) -> tuple[Tensor, Tensor]:
-    """Ids and mask, both [rows, width]; the mask hides the padding. A prompt that rows share is converted once."""
-    # On CPU every row is padded: without a mask PyTorch decodes grouped-query attention in bf16 ten times slower.
-    width = max(map(len, prompts)) + (torch.device(device).type == "cpu")
+def _pads_all(device: str) -> bool:
+    """On CPU every row is padded: without a mask PyTorch decodes grouped-query attention in bf16 ten times slower.
+
+    On a GPU a mask costs a wait for the GPU, and a slower kernel, at each token.
+    """
+    return torch.device(device).type == "cpu"
+
+
+def _places(ids: Tensor, mask: Tensor | None) -> Tensor:
+    """Each token's position behind the padding, [rows, width]."""
+    if mask is None:
+        return torch.arange(ids.shape[1], device=ids.device).expand(len(ids), -1)
+    return (mask.cumsum(-1) - 1).clamp(min=0)
+
+
+def _padded_left(prompts: Sequence[Sequence[int]], device: str) -> tuple[Tensor, Tensor | None]:
+    """Ids and mask, both [rows, width]; the mask hides the padding, and is None where there is none.
+
+    A prompt that rows share is converted once.
+    """
+    width = max(map(len, prompts)) + _pads_all(device)
     shared = {id(prompt): prompt for prompt in prompts}
     tensors = {name: torch.tensor(prompt) for name, prompt in shared.items()}
     ids = torch.zeros(len(prompts), width, dtype=torch.long)
     for row, prompt in enumerate(prompts):
         ids[row, width - len(prompt) :] = tensors[id(prompt)]
+    if all(len(prompt) == width for prompt in prompts):
+        return ids.to(device), None
     lengths = torch.tensor([[len(prompt)] for prompt in prompts])
     mask = (torch.arange(width) >= width - lengths).long()
     return ids.to(device), mask.to(device)

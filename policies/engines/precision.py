@@ -16,7 +16,7 @@ class Embedded(Precision):
     """A model on Transformers, which runs in this process."""
 
     device: str = "auto"
-    """hf: auto, cpu, cuda, cuda:1, ..."""
+    """hf: auto (the GPU where there is one; the CPU for the small models that ship), cpu, cuda, cuda:1, ..."""
     batch_size: int = 128
     """hf: most sequences in one batch"""
 

@@ -1,20 +1,15 @@
 """The vLLM runtime, on GPU or CPU: each engine is an AsyncLLM in an event loop of its own, which any loop may await.
 
 vLLM batches by itself: each request is sent alone, token ids in and token ids out. Tested with vLLM 0.32 on CPU,
-written for 0.20 and newer. Only this file, `vllm_arguments` and `vllm_requests` import vLLM.
+written for 0.20 and newer. Only `vllm_start`, `vllm_arguments` and `vllm_requests` import vLLM.
 """
-
-# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 import asyncio
 import atexit
-import os
-import signal
 import threading
 from collections.abc import AsyncIterator, Coroutine, Hashable, Sequence
 from contextlib import suppress
 from itertools import count
-from multiprocessing import active_children, resource_tracker
 from typing import Any, TypeVar
 
 from policies.engines.adapters import adapter_of
@@ -24,6 +19,7 @@ from policies.engines.share import Share
 from policies.engines.vllm_arguments import check_version, engine_arguments, release_share
 from policies.engines.vllm_log import log_tail
 from policies.engines.vllm_requests import lora_request, tokens_prompt
+from policies.engines.vllm_start import Launch, spawning
 from search.errors import WorkerDied
 
 T = TypeVar("T")
@@ -44,7 +40,10 @@ class Aborted(asyncio.CancelledError):
 
 
 class Server:
-    """One engine. `runner` is generate or pooling; `stat_loggers` receive vLLM's own counts."""
+    """One engine, which starts in the background; `ready` waits for it.
+
+    `runner` is generate or pooling; `stat_loggers` receive vLLM's own counts.
+    """
 
     def __init__(
         self, model: str, dtype: str, share: Share, runner: str, adapter: str | None = None, stat_loggers: Any = None
@@ -53,43 +52,64 @@ class Server:
         self.adapter = None if adapter is None else adapter_of(adapter)
         self.model, self.share = model, share
         self.context = min(context_length(load_config(model)), share.context or LONGEST)
-        arguments = engine_arguments(model, dtype, share, self.context, runner)
+        with spawning:  # else the GPU of another engine, which is being started, may be all that is visible
+            arguments = engine_arguments(model, dtype, share, self.context, runner)
         arguments |= {} if self.adapter is None else self.adapter.arguments()
+        self.dtype: str = arguments["dtype"]
         self._lora = None if self.adapter is None else lora_request(str(self.adapter.folder))
         self._names, self._open = map(str, count()), True
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"vllm {model}", daemon=True)
         self._thread.start()
-        self.llm: Any = None
+        self._llm: Any = None
         atexit.register(self.close)
-        others = set(active_children())
+        self._launch = Launch(f"model={model}", arguments, share.gpu, stat_loggers)
+        self._started = asyncio.run_coroutine_threadsafe(self._launch.run(), self._loop)
+
+    def ready(self) -> None:
+        """Waits until the engine runs. Raises ModelError where it cannot start, EngineDied where it was closed."""
+        if not self._open:
+            raise self._closed()
+        if self._llm is not None:
+            return
         try:
-            self.llm = self._wait(_start(arguments, share.gpu, stat_loggers))
+            self._llm = self._started.result()
         except BaseException as error:
-            for process in set(active_children()) - others:
-                process.kill()  # a process that loads a model ignores other signals
             self.close()
             if not isinstance(error, Exception):
                 raise
-            raise ModelError(f"vLLM cannot start model={model}: {error}\n{log_tail()}") from error
-        self.block: int = self.llm.vllm_config.cache_config.block_size  # tokens of a cache block
+            raise ModelError(f"vLLM cannot start model={self.model}: {error}\n{log_tail()}") from error
+
+    @property
+    def llm(self) -> Any:
+        """vLLM's own engine, once it runs."""
+        self.ready()
+        return self._llm
+
+    @property
+    def block(self) -> int:
+        """Tokens of a cache block."""
+        return self.llm.vllm_config.cache_config.block_size
 
     @property
     def alive(self) -> bool:
-        return self._open and not self.llm.errored
+        """False once it has ended; true while it starts."""
+        return self._open and not (self._llm and self._llm.errored)
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs `work` in the engine's loop and awaits it from any loop; a cancelled caller does not wait for its end.
 
         Raises EngineDied where the engine was closed or has ended.
         """
-        if not self._open:
+        try:
+            self.ready()
+        except BaseException:
             work.close()
-            raise EngineDied(f"vLLM's engine of model={self.model} was closed; make the policy or scorer anew")
+            raise
         try:
             return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
         except Exception:
-            if not self.llm.errored:
+            if not self._llm.errored:
                 raise
         raise EngineDied(f"vLLM's engine of model={self.model} has ended. Its log:\n{log_tail()}")
 
@@ -97,13 +117,13 @@ class Server:
         """A RequestOutput; runs in the engine's loop. Raises Aborted, with the output so far, where it is cancelled."""
         name = next(self._names)
         return await self._last(
-            self.llm.generate(tokens_prompt(ids, salt), params, name, lora_request=self._lora), name
+            self._llm.generate(tokens_prompt(ids, salt), params, name, lora_request=self._lora), name
         )
 
     async def encode(self, ids: Sequence[int], params: Any, salt: str | None) -> Any:
         """A PoolingRequestOutput; like `generate`."""
         name = next(self._names)
-        return await self._last(self.llm.encode(tokens_prompt(ids, salt), params, name), name)
+        return await self._last(self._llm.encode(tokens_prompt(ids, salt), params, name), name)
 
     async def _last(self, stream: AsyncIterator[Any], name: str) -> Any:
         request = asyncio.ensure_future(_drained(stream))
@@ -112,9 +132,12 @@ class Server:
         except asyncio.CancelledError:
             while not request.done():
                 # Until the engine knows the request, there is nothing to abort.
-                await self.llm.abort(name)
+                await self._llm.abort(name)
                 await asyncio.wait([request], timeout=0.05)
             raise Aborted(None if request.exception() else request.result()) from None
+
+    def _closed(self) -> EngineDied:
+        return EngineDied(f"vLLM's engine of model={self.model} was closed; make the policy or scorer anew")
 
     def _wait(self, work: Coroutine[Any, Any, T], seconds: float | None = None) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
@@ -126,6 +149,8 @@ class Server:
         self._open = False
         atexit.unregister(self.close)
         release_share(self.share)
+        if self._llm is None:
+            self._launch.give_up()
         with suppress(Exception):
             self._wait(self._end(), seconds=30)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -134,8 +159,11 @@ class Server:
             self._loop.close()
 
     async def _end(self) -> None:
-        if self.llm is not None:
-            self.llm.shutdown()
+        engine = self._llm
+        if engine is None and self._started.done() and self._started.exception() is None:
+            engine = self._started.result()
+        if engine is not None:
+            engine.shutdown()
         running = asyncio.all_tasks() - {asyncio.current_task()}
         for task in running:
             task.cancel()
@@ -155,22 +183,3 @@ def shared(model: str, dtype: str, share: Share, runner: str, adapter: str | Non
 async def _drained(stream: AsyncIterator[Any]) -> Any:
     """The last output of a request."""
     return [output async for output in stream][-1]
-
-
-async def _start(arguments: dict[str, Any], gpu: int, stat_loggers: Any) -> Any:
-    from vllm.engine.arg_utils import AsyncEngineArgs
-    from vllm.v1.engine.async_llm import AsyncLLM
-
-    # The engine's processes inherit this thread's mask: Ctrl-C, which a terminal sends to all, is for the searches.
-    resource_tracker.ensure_running()  # which would lift the mask once it starts
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[gpu] if visible else str(gpu)
-    try:
-        # Custom loggers need the statistics; nothing else reads them.
-        settings = AsyncEngineArgs(**arguments, disable_log_stats=stat_loggers is None)
-        return AsyncLLM.from_engine_args(settings, stat_loggers=stat_loggers)
-    finally:
-        os.environ.pop("CUDA_VISIBLE_DEVICES")
-        if visible is not None:
-            os.environ["CUDA_VISIBLE_DEVICES"] = visible

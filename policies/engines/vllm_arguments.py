@@ -5,6 +5,7 @@
 import os
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from typing import Any
 
 from packaging.version import Version
@@ -91,6 +92,8 @@ def _on_gpu(model: str, weights: int, share: Share) -> dict[str, Any]:
 
     # A process that is forked beside the threads of another engine may inherit locks that nobody releases.
     os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+    if find_spec("flashinfer") is None:  # vLLM would take its sampler, and end where it is not installed
+        os.environ.setdefault("VLLM_USE_FLASHINFER_SAMPLER", "0")
     take_share(model, share, _memory(current_platform, share.gpu), weights)
     cache = {} if share.cache_gb is None else {"kv_cache_memory_bytes": int(share.cache_gb * 1e9)}
     return {**cache, "gpu_memory_utilization": share.gpu_memory}

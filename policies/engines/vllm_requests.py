@@ -29,6 +29,14 @@ def sampling_params(**knobs: Any) -> Any:
     return SamplingParams(**{"logprobs": 0, "detokenize": False, **knobs}, output_kind=kind, skip_clone=True)
 
 
+def writing_params(**knobs: Any) -> Any:
+    """Parameters of one request for steps; their log-probabilities come as flat lists, which cost vLLM the least.
+
+    They are always asked for: without them nobody would see logits that are not numbers.
+    """
+    return sampling_params(flat_logprobs=True, **knobs)
+
+
 def word_params(ids: Sequence[int]) -> Any:
     """Parameters of one request: a single token, and the log-probability of each of `ids` in its place."""
     return sampling_params(temperature=0, max_tokens=1, logprobs=len(ids), logprob_token_ids=list(ids))

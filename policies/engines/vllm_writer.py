@@ -15,7 +15,7 @@ from policies.engines.rows import Row, vocabulary
 from policies.engines.share import Share
 from policies.engines.thinking import Stage, Thought
 from policies.engines.vllm import Aborted, Server, shared
-from policies.engines.vllm_requests import sampling_params
+from policies.engines.vllm_requests import writing_params
 from search.solve import search_id
 from search.tree.cost import NOTHING, Cost
 
@@ -33,7 +33,7 @@ class VLLMWriter:
         self.tokenizer = load_tokenizer(model)
         self.boundary = boundary
         size = load_config(model).get_text_config().vocab_size
-        dtype = str(engine.llm.model_config.dtype).removeprefix("torch.")
+        dtype = engine.dtype
         ends, name = generation_ends(model), f"model={model} in {dtype}"
         self.vocabulary = vocabulary(self.tokenizer, ends, boundary, size, name)
         self._stops = stops_of(boundary, self.vocabulary.texts)
@@ -94,7 +94,7 @@ class VLLMWriter:
         delimiters, tag, chunk = self._where_steps_end(cutter.thought)
         step = min(cutter.left_in_step, chunk or cutter.left_in_step)
         texts = words.stop_texts(row.limits.stop)
-        return sampling_params(
+        return writing_params(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,
@@ -122,12 +122,13 @@ class VLLMWriter:
     def _push(self, row: Row, completion: Any) -> tuple[list[int], set[int]]:
         """Gives the row its tokens up to its end or to an id that the tokenizer lacks. Those it took, and that id."""
         taken: list[int] = []
-        for token, logprobs in zip(completion.token_ids, completion.logprobs, strict=True):
+        flat = completion.logprobs  # one number a token, the token's own
+        for token, logprob in zip(completion.token_ids, flat.logprobs, strict=True):
             if row.cutter.done or row.read < len(row.cutter.observed):
                 break
             if token in self.vocabulary.unknown:
                 return taken, {token}
-            row.cutter.push(token, logprobs[token].logprob)
+            row.cutter.push(token, logprob)
             taken.append(token)
         return taken, set()
 

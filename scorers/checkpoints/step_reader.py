@@ -16,6 +16,9 @@ class StepReader:
     def __init__(self, tokenizer: Any) -> None:
         self.meter, self.tokenizer = Meter(), tokenizer
 
+    def ready(self) -> None:
+        """Waits for an engine that starts in the background."""
+
     async def read(self, ids: list[int], places: list[int]) -> Scored:
         """The score at each of `places`; the last of them is the end of `ids`. Raises Stopped where it is cancelled."""
         raise NotImplementedError

@@ -38,6 +38,10 @@ class VLLMReader(StepReader):
         self.server = shared(model, dtype, share, runner)
         self.context = self.server.context - 1  # before 0.32, a full context's last token might never come
 
+    def ready(self) -> None:
+        """Raises ModelError where the engine cannot start."""
+        self.server.ready()
+
     async def read(self, ids: list[int], places: list[int]) -> Scored:
         """Raises RuntimeError where vLLM returns invalid scores TRIES + 1 times."""
         reading = Reading()

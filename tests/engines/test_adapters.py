@@ -18,7 +18,7 @@ from policies.engines.models import ModelError
 from policies.hf import HF
 from policies.vllm import VLLM
 from policies.writing import Writing
-from tests.models import CONTEXT, QUESTIONS, WEIGHTS, change, ids_of, together, vllm
+from tests.models import QUESTIONS, SERVED, WEIGHTS, change, ids_of, together, vllm
 
 peft = pytest.mark.skipif(find_spec("peft") is None, reason="peft is not installed here")
 RANK, ALPHA = 4, 16
@@ -75,7 +75,7 @@ def test_an_adapter_writes_as_the_model_it_is_merged_into(random_policy: str, ad
 @vllm
 def test_an_adapter_writes_the_same_on_vllm(random_policy: str, adapter: Path, merged: str):
     knobs: dict[str, Any] = {"temperature": 0, "max_tokens": 20, "dtype": "float32"}
-    policy = VLLM(random_policy, str(adapter), context=CONTEXT, cache_gb=0.1, gpu_memory=0.1, **knobs)
+    policy = VLLM(random_policy, str(adapter), cache_gb=0.1, **SERVED, **knobs)
     try:
         assert written(policy) == written(HF(merged, **knobs))
         plain = HF(random_policy, **knobs)

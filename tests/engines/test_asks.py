@@ -15,14 +15,14 @@ from policies.writing import Writing
 from search import Ask, End, KnobError, Node, Step, Tree
 from search.protocols import check_extension
 from search.tree.cost import NOTHING
-from tests.models import CONTEXT, QUESTIONS, extend, ids_of, vllm
+from tests.models import QUESTIONS, SERVED, extend, ids_of, vllm
 
 QUESTION = QUESTIONS[3]
 
 
 @pytest.fixture(scope="module", params=["hf", pytest.param("vllm", marks=vllm)])
 def policy(request: pytest.FixtureRequest) -> Writing:
-    return HF(dtype="float32") if request.param == "hf" else VLLM(dtype="float32", context=CONTEXT)
+    return HF(dtype="float32") if request.param == "hf" else VLLM(dtype="float32", **SERVED)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from policies.vllm import VLLM
 from policies.writing import Writing
 from search import End, Tree
 from tests.command_line import ROOT, run
-from tests.models import CONTEXT, QUESTIONS, extend, ids_of, vllm
+from tests.models import QUESTIONS, SERVED, extend, ids_of, vllm
 
 QUESTION = QUESTIONS[3]
 
@@ -24,7 +24,7 @@ QUESTION = QUESTIONS[3]
 @pytest.fixture(scope="module", params=["hf", pytest.param("vllm", marks=vllm)])
 def greedy(request: pytest.FixtureRequest) -> Writing:
     knobs: dict[str, Any] = {"dtype": "float32", "temperature": 0}
-    return HF(**knobs) if request.param == "hf" else VLLM(context=CONTEXT, **knobs)
+    return HF(**knobs) if request.param == "hf" else VLLM(**SERVED, **knobs)
 
 
 @dataclass(frozen=True)

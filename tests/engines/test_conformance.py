@@ -17,7 +17,7 @@ from search import Ask, Cost, End, Extension, Node, Step
 from search.conformance import ConformanceError
 from search.protocols import Policy
 from search.trial import OldTrialPolicy, TrialPolicy
-from tests.models import CONTEXT, QUESTIONS, vllm
+from tests.models import QUESTIONS, SERVED, vllm
 from tests.worlds import UNEVEN, Walk
 
 
@@ -45,7 +45,7 @@ def test_a_greedy_one_does_not_sample(random_policy: str) -> None:
 @vllm
 def test_vllm_keeps_them() -> None:
     """Its batches round differently."""
-    policy = VLLM(dtype="float32", context=CONTEXT, max_tokens=60, temperature=2)
+    policy = VLLM(dtype="float32", max_tokens=60, temperature=2, **SERVED)
     check_policy(policy, QUESTIONS[2:], repeats=False)
 
 

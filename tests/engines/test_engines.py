@@ -22,8 +22,8 @@ from scorers.prm import PRM
 from search import MCTS, Beam, BestOfN, Budget, End, Job, ParticleFilter, Tree, solve
 from search.solve import Searcher
 from tests.models import (
-    CONTEXT,
     QUESTIONS,
+    SERVED,
     extend,
     full_pass,
     ids_of,
@@ -45,12 +45,12 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def policy(engine: str) -> Writing:
-    return HF(dtype="float32") if engine == "hf" else VLLM(dtype="float32", context=CONTEXT)
+    return HF(dtype="float32") if engine == "hf" else VLLM(dtype="float32", **SERVED)
 
 
 @pytest.fixture(scope="module")
 def prm(engine: str) -> PRM:
-    knobs: dict[str, Any] = {} if engine == "hf" else {"engine": Engine.VLLM, "context": CONTEXT}
+    knobs: dict[str, Any] = {} if engine == "hf" else {"engine": Engine.VLLM, **SERVED}
     return PRM(dtype="float32", **knobs)
 
 

@@ -7,14 +7,17 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from policies.engines.hf import load_weights
+from policies.engines import hf_writer
+from policies.engines.batching import Ticket
+from policies.engines.boundary import Delimiter
+from policies.engines.hf import choose_device, load_weights
 from policies.engines.models import ModelError
 from policies.engines.prompt import encode_question
 from policies.hf import HF
 from search.tree import Tree
 from search.tree.randomness import key
 from search.tree.step import End, Step
-from tests.models import QUESTIONS, extend, ids_of, save_random, together
+from tests.models import QUESTIONS, extend, ids_of, row, save_random, together
 
 
 def plain(model: str) -> tuple[Any, list[list[int]]]:
@@ -66,6 +69,27 @@ def test_a_rows_tokens_hardly_depend_on_its_batch(random_policy: str):
     alone = together(HF(random_policy, max_tokens=25, batch_size=1), asked)
     batched = together(HF(random_policy, max_tokens=25, batch_size=8), asked)
     assert sum(ids_of(a) == ids_of(b) for a, b in zip(alone, batched, strict=True)) >= 30
+
+
+def test_rows_of_one_length_are_read_as_on_a_gpu_without_a_mask(random_policy: str, monkeypatch: pytest.MonkeyPatch):
+    """With one the model asks at every token if all of it is set, which waits for a GPU."""
+    asked, plain = list[bool](), torch.Tensor.__bool__
+    monkeypatch.setattr(torch.Tensor, "__bool__", lambda tensor: asked.append(True) or plain(tensor))
+    prompt = encode_question(HF(random_policy).engine.tokenizer, QUESTIONS[0], "")
+    written: list[list[list[int]]] = []
+    for pads in (True, False):
+        monkeypatch.setattr(hf_writer, "_pads_all", lambda device, pads=pads: pads)
+        engine = hf_writer.HFWriter(random_policy, "cpu", "float32", 8, Delimiter())
+        rows = [row(prompt, seed=n, max_tokens=4 * n) for n in (2, 3, 5)]
+        for one in rows:
+            one.begin(engine.vocabulary, engine.boundary, engine.context)
+            engine.meter.begins(one)
+        asked.clear()
+        with torch.inference_mode():
+            engine._generate([Ticket(one, None) for one in rows])  # pyright: ignore[reportArgumentType]
+        written.append([ids_of(one.steps) for one in rows])
+        assert bool(asked) is pads
+    assert written[0] == written[1] and len(written[0][2]) > len(written[0][0])
 
 
 def test_a_checkpoints_generation_defaults_do_not_leak_in(random_policy: str, tmp_path: Path):
@@ -145,6 +169,12 @@ def test_auto_computes_in_float32_where_bfloat16_would_be_emulated(
     monkeypatch.setattr("policies.engines.hf.has_bfloat16", lambda device: native)
     assert load_weights(Qwen2ForCausalLM, str(tmp_path), "cpu", "auto").dtype == dtype
     assert load_weights(Qwen2ForCausalLM, str(tmp_path), "cpu", "bfloat16").dtype == torch.bfloat16, "as asked"
+
+
+def test_auto_takes_a_gpu_but_for_the_small_models_that_ship(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert [choose_device("auto", model) for model in ("tiny", "tiny-prm", "mine")] == ["cpu", "cpu", "cuda"]
+    assert choose_device("cpu", "mine") == "cpu"
 
 
 def test_a_reward_model_is_no_policy(random_prm: str):

@@ -34,7 +34,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     core.pre_tokenizer, core.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     special: Any = {"eos_token": "<|im_end|>", "additional_special_tokens": ["<|im_start|>", "<extra_0>"]}
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, chat_template=CHAT, **special)
-    shape = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    shape: Any = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = Qwen2Config(**shape, num_key_value_heads=1, vocab_size=len(tokenizer), max_position_embeddings=512)
     made: dict[str, str] = {}
     for name, kind in (("policy", Qwen2ForCausalLM), ("prm", Qwen2ForProcessRewardModel)):
@@ -99,7 +99,7 @@ def test_its_texts_are_decoded_once_for_a_file(folders: dict[str, str]):
     assert len(token_texts.token_texts(other)) == len(texts) + 1
     places = [0, 7, 300, len(texts) - 1]
     assert [texts[place] for place in places] == token_texts.decode_all(tokenizer, [[place] for place in places])
-    newlines = tokenizer.convert_tokens_to_ids("ĊĊ")
+    newlines: Any = tokenizer.convert_tokens_to_ids("ĊĊ")
     assert Delimiter().stops(texts) == {newlines}
 
 

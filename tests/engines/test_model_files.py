@@ -93,7 +93,7 @@ def test_ids_that_the_tokenizer_does_not_have_are_never_written(make: Any, engin
     greedy: Writing = make(engine, folder, max_tokens=12)
     (steps,) = extend(greedy, QUESTIONS[0], [1]).continuations
     assert ids_of(steps) == ids_of(
-        extend(HF(folder, 0, dtype="float32", max_tokens=12), QUESTIONS[0], [1]).continuations[0]
+        extend(HF(folder, temperature=0, dtype="float32", max_tokens=12), QUESTIONS[0], [1]).continuations[0]
     )
     for max_steps in (None, 1):
         for steps in extend(replace(greedy, temperature=1), QUESTIONS[0], range(4), max_steps).continuations:

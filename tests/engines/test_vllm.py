@@ -23,11 +23,11 @@ from search import Beam, BestOfN, Budget, Job, Kind, ScoreError, Step, Tree
 from search.solve import search_id
 from search.tree.randomness import key
 from tests.command_line import result_lines, stopped
-from tests.models import CONTEXT, QUESTIONS, extend, full_pass, ids_of, random_paths, run_all, save_random, vllm
+from tests.models import QUESTIONS, SERVED, extend, full_pass, ids_of, random_paths, run_all, save_random, vllm
 from tests.scorers.formats import QUESTION, TEXTS, make
 
-POLICY = VLLM(dtype="float32", context=CONTEXT)  # the same engine as the contract suite's
-JUDGE = PRM(engine=Engine.VLLM, dtype="float32", context=CONTEXT)
+POLICY = VLLM(dtype="float32", **SERVED)  # the same engine as the contract suite's
+JUDGE = PRM(engine=Engine.VLLM, dtype="float32", **SERVED)
 
 
 @vllm
@@ -46,8 +46,9 @@ def test_500_seeded_prompts_at_once():
 
 @vllm
 def test_steps_read_only_what_is_new_of_a_path():
-    """Blocks are of 32 tokens on CPU: what a step costs is what is new and the rest of the last whole block."""
-    path = max(random_paths(4), key=len)
+    """What a step costs is what is new and the rest of the last whole block, of 32 tokens on CPU and 16 on a GPU."""
+    path, reader = max(random_paths(4), key=len), JUDGE.reader
+    block = reader.server.block  # pyright: ignore[reportAttributeAccessIssue]
 
     async def step_by_step() -> None:
         search_id.set("only what is new")
@@ -55,7 +56,7 @@ def test_steps_read_only_what_is_new_of_a_path():
             scored = await JUDGE.score(QUESTIONS[3], path[:count], count - 1)
             ids, tags = JUDGE.form.encode(JUDGE.reader.tokenizer, QUESTIONS[3], [s.text.strip() for s in path[:count]])
             before = tags[-2] + 1 if count > 1 else 0
-            assert scored.cost.computed == len(ids) - before // 32 * 32
+            assert scored.cost.computed == len(ids) - before // block * block
             assert scored.cost.computed + scored.cost.cached == len(ids)
 
     asyncio.run(step_by_step())
@@ -68,7 +69,7 @@ def test_steps_read_only_what_is_new_of_a_path():
 def test_every_format_scores_as_on_transformers(name: str, tmp_path: Path):
     """All at once, then step by step, which reads from the cache what the same search has read before."""
     scorer = make(name, tmp_path)
-    served: Any = replace(scorer, engine=Engine.VLLM, dtype="float32", context=CONTEXT)
+    served: Any = replace(scorer, engine=Engine.VLLM, dtype="float32", **SERVED)
     steps = [Step(text + "\n\n") for text in TEXTS]
     first = len(steps) - 1 if scorer.kind is Kind.OUTCOME else 0
     expected = asyncio.run(scorer.score(QUESTION, steps, first)).scores
@@ -77,7 +78,7 @@ def test_every_format_scores_as_on_transformers(name: str, tmp_path: Path):
         search_id.set(name)
         one_by_one = [asyncio.run(served.score(QUESTION, steps[: n + 1], n)) for n in range(first, len(steps))]
         assert [s.scores[0] for s in one_by_one] == pytest.approx(expected, abs=1e-4)
-        assert len(one_by_one) == 1 or one_by_one[-1].cost.cached >= 32
+        assert len(one_by_one) == 1 or one_by_one[-1].cost.cached >= 16
         assert all(s.cost.calls == 1 and s.cost.flops for s in one_by_one)
     finally:
         served.reader.server.close()
@@ -87,7 +88,7 @@ def test_every_format_scores_as_on_transformers(name: str, tmp_path: Path):
 def test_implicit_rewards_are_as_on_transformers(tmp_path: Path):
     folders = [save_random(Qwen2ForCausalLM, tmp_path / str(seed), seed) for seed in (5, 6)]
     scorer = Implicit(model=folders[0], reference=folders[1], beta=0.5, dtype="float32")
-    served = replace(scorer, engine=Engine.VLLM, context=CONTEXT)
+    served = replace(scorer, engine=Engine.VLLM, **SERVED)
     steps = [Step(text + "\n\n") for text in TEXTS]
     try:
         for since in (0, 2):
@@ -102,7 +103,7 @@ def test_implicit_rewards_are_as_on_transformers(tmp_path: Path):
 @vllm
 def test_critiques_are_written_and_paid_for():
     """The small policy has no words for a verdict, which is an error; what it wrote is on its engine's meter."""
-    critic = Critic(model="tiny", engine=Engine.VLLM, dtype="float32", context=CONTEXT, max_tokens=8, samples=2)
+    critic = Critic(model="tiny", engine=Engine.VLLM, dtype="float32", max_tokens=8, samples=2, **SERVED)
     before = critic.writer.meter.total.generated
     with pytest.raises(ScoreError, match="none of 2 critiques of step 1 ends with a verdict"):
         asyncio.run(critic.score(QUESTIONS[0], [Step("1 + 1 = 2")], 0))
@@ -154,7 +155,7 @@ def test_the_meter_is_vllms_own_count():
     from policies.engines.vllm_writer import VLLMWriter
 
     counted: Counter[str] = Counter()
-    share = Share(context=CONTEXT, cache_gb=0.2)
+    share = Share(cache_gb=0.2, **SERVED)
     server = runtime.Server("tiny", "float32", share, "generate", stat_loggers=[counter(counted)])
     writer = VLLMWriter(server, Delimiter())
     policy = replace(POLICY)
@@ -182,9 +183,7 @@ def test_an_engines_death_is_a_clear_error():
     from policies.engines.vllm_writer import VLLMWriter
 
     before = children()
-    writer = VLLMWriter(
-        runtime.Server("tiny", "float32", Share(context=CONTEXT, cache_gb=0.2), "generate"), Delimiter()
-    )
+    writer = VLLMWriter(runtime.Server("tiny", "float32", Share(cache_gb=0.2, **SERVED), "generate"), Delimiter())
     policy = replace(POLICY)
     policy.__dict__["engine"] = writer
     assert ids_of(extend(policy, QUESTIONS[1], [1]).continuations[0])
@@ -212,8 +211,10 @@ def test_an_engine_that_has_ended_is_started_anew():
 def test_ctrl_c_ends_a_sweep_and_keeps_what_has_ended(tmp_path: Path):
     """A terminal sends it to the engine's process too, which must not die of it."""
     results = tmp_path / "run" / "results.jsonl"
-    words = "policy=vllm scorer=self policy.context=1024 policy.cache_gb=0.2 budgets=[16] problems.limit=60 out=run"
-    ended = stopped(["sweep", *words.split()], tmp_path, signal.SIGINT, lambda: bool(result_lines(tmp_path / "run")))
+    words = "policy=vllm scorer=self budgets=[16] problems.limit=60 out=run"
+    words += " policy.context=1024 policy.cache_gb=0.2 policy.gpu_memory=0.1"
+    began = lambda: bool(result_lines(tmp_path / "run"))  # noqa: E731
+    ended = stopped(["sweep", *words.split()], tmp_path, signal.SIGINT, began, timeout=300)
     assert ended.returncode == 130, ended.stderr
     assert "interrupted: " in ended.stderr and "Traceback" not in ended.stderr
     assert 1 <= len(results.read_text().splitlines()) < 300

@@ -10,9 +10,9 @@ from scorers.prm import PRM
 from search import Scored, Stopped
 from search.solve import search_id
 from search.tree.cost import NOTHING
-from tests.models import CONTEXT, QUESTIONS, minus, random_paths, vllm
+from tests.models import QUESTIONS, SERVED, minus, random_paths, vllm
 
-JUDGE = PRM(engine=Engine.VLLM, dtype="float32", context=CONTEXT)  # the same engine as the contract suite's
+JUDGE = PRM(engine=Engine.VLLM, dtype="float32", **SERVED)  # the same engine as the contract suite's
 
 
 @vllm

@@ -30,7 +30,9 @@ def main(module: str, *words: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_module_is_tested_here():
-    assert {f"experiments.benchmarks.{name}" for name in ("frozen", "local", "peers", "search", "vllm")} == MODULES
+    assert {
+        f"experiments.benchmarks.{name}" for name in ("frozen", "gpu_check", "local", "peers", "search", "vllm")
+    } == MODULES
 
 
 def test_bench_local_measures_both_sides(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

@@ -15,7 +15,6 @@ import torch
 from safetensors.torch import load_file
 
 from experiments.tiny.tokenizer import TEMPLATE
-from policies.engines.hf import load_tokenizer
 from policies.engines.models import ModelError
 from policies.engines.prompt import SYSTEM_PROMPT
 from scorers.checkpoints.forms import Tagged, token_id
@@ -67,15 +66,6 @@ def test_step_by_step_encoding_equals_the_whole_string(reader: HFReader, count: 
     ids, tags = FORM.encode(reader.tokenizer, QUESTION, TEXTS[:count])
     assert ids == card_ids(reader.tokenizer, TEXTS[:count])
     assert tags == [place for place, token in enumerate(ids) if token == token_id(reader.tokenizer, STEP_TAG)]
-
-
-def test_the_vocabulary_is_looked_up_once(random_prm: str, monkeypatch: pytest.MonkeyPatch):
-    """With 150,000 words that takes a tenth of a second."""
-    tokenizer, asked = load_tokenizer(random_prm), list[int]()
-    plain = tokenizer.get_vocab
-    monkeypatch.setattr(tokenizer, "get_vocab", lambda: asked.append(1) or plain())
-    encoded = [FORM.encode(tokenizer, QUESTION, TEXTS[:count]) for count in (1, 2, 3)]
-    assert len(asked) == 1 and encoded[0].ids == encoded[2].ids[: len(encoded[0].ids)]
 
 
 def test_a_batch_equals_one_by_one(random_prm: str):
@@ -134,7 +124,7 @@ def test_pickled_weights_are_refused(random_prm: str, tmp_path: Path):
     folder = altered(random_prm, tmp_path)
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
-    with pytest.raises(ModelError, match=r"cannot be loaded: .*safetensors"):
+    with pytest.raises(ModelError, match=r"pickled \(pytorch_model\.bin\)"):
         _ = PRM(str(folder)).reader
 
 
