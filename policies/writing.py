@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 from policies.engines.boundary import Boundary, Delimiter
 from policies.engines.ends import Limits, most_tokens
@@ -14,6 +14,7 @@ from policies.engines.prompt import SYSTEM_PROMPT, encode_given, with_sources
 from policies.engines.prompts import Prompt, Prompts
 from policies.engines.rows import Row, Sampling
 from policies.engines.thinking import Stage, Thinking, check_thinking, stage_after, tags_of
+from policies.presets import preset
 from policies.prompting import Instruction, Prompting, read_wording
 from policies.shots import read_shots
 from search.errors import KnobError, check_knob
@@ -94,6 +95,12 @@ class Writing:
         check_thinking(self.thinking, self.thinking_steps)
         _ = self.limits, self.prompting
 
+    @classmethod
+    def preset(cls, model: str, **knobs: Any) -> Self:
+        """The model with the knobs of `policies.presets`, where its name is known, but for those given."""
+        known = preset(model)
+        return cls(**{"model": model, **(known.knobs_with(knobs.get("template", {})) if known else {}), **knobs})
+
     @property
     def limits(self) -> Limits:
         return Limits(self.max_steps, self.max_step_tokens, self.max_tokens, self.ends_at_box, tuple(self.stop))
@@ -140,13 +147,15 @@ class Writing:
         return load_tokenizer(self.model)
 
     def notice(self) -> str | None:
-        """What a user should know before the model writes."""
-        if self.model in SHIPPED or not self.prompting.drops_instruction(self.tokenizer):
-            return None
-        return (
-            f"{self.model} is not sent the instruction {self.system_prompt!r}: its chat template has no place for it; "
-            "policy.instruction=user sends it in the user's turn"
-        )
+        """What a user should know before the model writes, a line each."""
+        known = preset(self.model)
+        lines = [known.note(self) if known else None]
+        if self.model not in SHIPPED and self.prompting.drops_instruction(self.tokenizer):
+            lines.append(
+                f"{self.model} is not sent the instruction {self.system_prompt!r}: its chat template has no place for "
+                "it; policy.instruction=user sends it in the user's turn"
+            )
+        return "\n".join(filter(None, lines)) or None
 
     async def extend(
         self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON

@@ -27,8 +27,8 @@ def load_engines(*owners: Any) -> None:
             if hasattr(type(owner), method):
                 getattr(owner, method)()
     for owner in owners:
-        if hasattr(type(owner), "notice") and (notice := owner.notice()):
-            print(f"note: {notice}", file=sys.stderr)
+        for line in ((owner.notice() if hasattr(type(owner), "notice") else None) or "").splitlines():
+            print(f"note: {line}", file=sys.stderr)
 
 
 def with_ends(policy: Any, extraction: Extraction) -> Any:
