@@ -21,6 +21,7 @@ from search.errors import KnobError, check_knob
 from search.protocols import ANSWER, GO_ON, Ask, Extension
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
+from search.tree.step import Step
 
 
 class Writer(Protocol):
@@ -84,6 +85,8 @@ class Writing:
     """a solution ends with the step that has a \\boxed{} with an answer; false under another answer= than boxed"""
     stop: list[str] = field(default_factory=list[str])
     """texts, or special tokens, that end a solution, as the model's own end tokens do"""
+    logprobs: bool = True
+    """keep the tokens' log-probabilities; false is faster on vLLM, and scorer=self and prior=logprob are refused"""
 
     hottest: ClassVar[float] = 10  # the highest temperature that the engine takes
 
@@ -178,13 +181,16 @@ class Writing:
         path = node.depth - node.thoughts, prompt.written
         before = node.text() if limits.stop else ""
         thought = self.thoughts, self._stage(node), prompt.thought
-        rows = [Row(ids, seed, sampling, limits, *path, max_steps, given, before, *thought) for seed in seeds]
+        rows = [
+            Row(ids, seed, sampling, limits, *path, max_steps, given, before, *thought, self.logprobs) for seed in seeds
+        ]
         try:
             await self.engine.write(rows)
         except asyncio.CancelledError:
             raise self.engine.meter.reclaim(rows) from None
         costs = tuple((row.cost or NOTHING)._replace(calls=int(not place)) for place, row in enumerate(rows))
-        return Extension(tuple(row.steps for row in rows), sum(costs, NOTHING), prompt.question, costs)
+        written = tuple(row.steps if self.logprobs else tuple(map(_bare, row.steps)) for row in rows)
+        return Extension(written, sum(costs, NOTHING), prompt.question, costs)
 
     def worst_case(self, node: Node, max_steps: int | None) -> Cost:
         """What one continuation costs at most, if nothing of its prompt is in a cache."""
@@ -237,3 +243,7 @@ class Writing:
                 f"but the context of {self.model} holds {engine.context}: give less of them"
             )
         return prompt, given
+
+
+def _bare(step: Step) -> Step:
+    return replace(step, logprobs=(), entropy=None)

@@ -66,6 +66,10 @@ class Ensemble:
             if member.kind in (Kind.RANKING, Kind.OUTCOME):
                 raise KindError(f"{type(member).__name__} is of kind {member.kind}; an ensemble takes scores of steps")
 
+    @property
+    def reads_logprobs(self) -> bool:
+        return any(getattr(member, "reads_logprobs", False) for member in self.of)
+
     def start_loading(self) -> None:
         """Begins to load the members' models; vLLM engines go on in the background."""
         self._all("start_loading")

@@ -35,6 +35,7 @@ from experiments.runs.preflight import check_kinds, load_engines, with_ends
 from experiments.terminal import plain
 from search.answers.answers import Answers
 from search.answers.selection import Rule, Selection
+from search.protocols import check_logprobs
 from search.solve import solve
 from search.tree import Tree
 from search.tree.cost import Budget
@@ -76,6 +77,7 @@ def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
         if name and not Path(name).expanduser().absolute().parent.is_dir():
             raise RunError(f"{name}: its folder does not exist")
     check_kinds({"search": run.search}, run.scorer, run.selection, run.second)
+    check_logprobs(run.policy, run.search, run.scorer, run.second)
     tree, answers = Tree(text, run.seed), Answers(run.answer, run.grader)
     policy = with_ends(run.policy, run.answer)
     interrupted = False

@@ -45,6 +45,7 @@ from experiments.runs.stopping import Stop, until_stopped
 from experiments.runs.tree_files import TREES
 from search.answers.answers import Answers
 from search.errors import KnobError, check_knob
+from search.protocols import check_logprobs
 
 CHANGEABLE = ("concurrency", "max_errors", "tracker")  # knobs that a resumed run may change
 
@@ -96,6 +97,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     policy = with_ends(run.policy, run.answer)
     grid = cells(run.search, policy, run.budgets, run.budget)
     check_kinds(run.search, run.scorer, run.selection, run.second)
+    check_logprobs(run.policy, *run.search.values(), run.scorer, run.second)
     models = fingerprints(policy=run.policy, scorer=run.scorer, second=run.second)
     prompt = prompt_fingerprint(run.policy, command.inputs_before)
     inputs = {"problems": fingerprint_of(asdict(problem) for problem in problems), **models, **prompt}
