@@ -31,7 +31,7 @@ from experiments.errors import INTERRUPTED, RunError
 from experiments.reports.endings import warnings
 from experiments.reports.trees import cost_table, draw, votes_table
 from experiments.runs.endings import endings
-from experiments.runs.preflight import check_kinds, load_engines, with_ends
+from experiments.runs.preflight import check_kinds, load_engines, warn_of_context, with_ends
 from experiments.terminal import plain
 from search.answers.answers import Answers
 from search.answers.selection import Rule, Selection
@@ -82,6 +82,7 @@ def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
     policy = with_ends(run.policy, run.answer)
     interrupted = False
     load_engines(policy, run.scorer, run.second)
+    warn_of_context(policy, (run.scorer, run.second), [text])
     try:
         with Console(stderr=True).status("searching"):
             search = solve(
