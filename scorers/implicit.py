@@ -18,6 +18,7 @@ from search.protocols import Scored
 from search.tasks import together
 from search.tree import Node
 from search.tree.cost import Cost
+from search.tree.path import PathView
 from search.tree.scores import Kind
 from search.tree.step import Step
 
@@ -90,7 +91,7 @@ class Implicit(Share, Embedded, ModelScorer):
         """Two readings of the whole context; where nothing is to come, of the path as it stands."""
         length, ends = self._context, None
         if not tokens:
-            ids, ends = self._encode(node.tree.question, [step.text for step in node.steps()])
+            ids, ends = self._encode(node.tree.question, [step.text for step in PathView(node, self.thoughts)])
             length = len(ids)
         ours, theirs = (reader.worst_case(length, ends) for reader in self.readers)
         return None if ours is None or theirs is None else ours + theirs

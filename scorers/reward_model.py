@@ -17,6 +17,7 @@ from search.errors import check_knob
 from search.protocols import Scored
 from search.tree import Node
 from search.tree.cost import Cost
+from search.tree.path import PathView
 from search.tree.scores import Kind
 from search.tree.step import Step
 
@@ -85,7 +86,7 @@ class RewardModel(Repeatable, ModelScorer):
         """
         if tokens or not node.depth:
             return self.reader.worst_case(self.reader.context)
-        ids, places = self._encode(node.tree.question, node.steps())
+        ids, places = self._encode(node.tree.question, PathView(node, self.thoughts))
         return self.reader.worst_case(len(ids), places)
 
     def room(self, question: str) -> int:
