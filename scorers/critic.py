@@ -141,7 +141,7 @@ class Critic(Share, Embedded, ModelScorer):
             raise ValueError(f"a step to judge takes {len(prompt)} tokens; {self.model} holds {self.writer.context}")
         limits = Limits(max_steps=self.max_tokens, max_step_tokens=self.max_tokens, max_tokens=self.max_tokens)
         seeds = [key(self.seed, question, tuple(texts), sample) for sample in range(self.samples)]
-        rows = [Row(prompt, seed, Sampling(self.temperature), limits, 0, 0, None) for seed in seeds]
+        rows = [Row(prompt, seed, Sampling(self.temperature), limits, 0, 0, None, logprobs=False) for seed in seeds]
         try:
             await self.writer.write(rows)
         except asyncio.CancelledError:

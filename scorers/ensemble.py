@@ -77,6 +77,10 @@ class Ensemble:
         """Whether the members read what the policy thinks before its answer."""
         return self._reads_thoughts(self.of[0])
 
+    @property
+    def reads_logprobs(self) -> bool:
+        return any(getattr(member, "reads_logprobs", False) for member in self.of)
+
     def start_loading(self) -> None:
         """Begins to load the members' models; vLLM engines go on in the background."""
         self._all("start_loading")

@@ -101,6 +101,10 @@ class Implicit(Share, Embedded, ModelScorer):
         """The most tokens that both models read at once."""
         return min(reader.context for reader in self.readers)
 
+    def room(self, question: str) -> int:
+        """How many tokens of a solution to the question fit both contexts, in one step; below 1: none."""
+        return self._context - len(self._encode(question, ["1"])[0]) + 1
+
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         """Raises ValueError where question and steps do not fit a model's context; nothing is ever cut off."""
         ids, ends = self._encode(question, [step.text for step in steps])

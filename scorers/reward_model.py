@@ -89,6 +89,10 @@ class RewardModel(Repeatable, ModelScorer):
         ids, places = self._encode(node.tree.question, PathView(node, self.thoughts))
         return self.reader.worst_case(len(ids), places)
 
+    def room(self, question: str) -> int:
+        """How many tokens of a solution to the question fit the context, in one step; below 1: none."""
+        return self.reader.context - len(self.form.encode(self.reader.tokenizer, question, ["1"]).ids) + 1
+
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         """Raises ValueError where question and steps do not fit the model's context; nothing is ever cut off."""
         ids, places = self._encode(question, steps)
