@@ -165,7 +165,7 @@ class Writing:
     ) -> Extension:
         """Raises KnobError where `ask` cannot be done, ValueError where question and path fill the context.
 
-        The action `answer` closes a thought, if the path is within one. Other actions are recorded on no step.
+        The action `answer` closes the thought, where the path is within one; others have no effect here.
         Sources and hint follow the question in the user's message. Given tokens, and a longer message, are a part of
         the prompt and its cost; the log-probabilities of given tokens are 0.
         """
