@@ -59,7 +59,10 @@ class Recorder:
                         raise RunError(f"more than max_errors={self._max_errors} searches have failed")
         finally:
             ended_late = [solved for solved in late if not isinstance(solved.error, WorkerDied)]
-            await asyncio.gather(*writing, *map(self._write, ended_late))
+            outcomes = await asyncio.gather(*writing, *map(self._write, ended_late), return_exceptions=True)
+            for outcome in outcomes:  # once all that can be written is
+                if isinstance(outcome, BaseException):
+                    raise outcome
 
     async def _write(self, solved: Solved) -> None:
         name: Name = solved.job.name
