@@ -33,6 +33,12 @@ def _seeds(every: Cells, kept: Cells) -> list[str]:
     return [f"{missing} of {len(comparable)} searches are left out: their seed did not end in every cell"]
 
 
+def failed_share(cells: Cells) -> str:
+    """How many of the searches failed, in words; empty where none did."""
+    failed = sum(result.error is not None for result in cells.searches)
+    return f"{failed} of {len(cells.searches)} searches failed and count as wrong" if failed else ""
+
+
 def failures(cells: Cells) -> list[str]:
     """A line that counts the failed searches of each cell that has some."""
     counts = _counts(cells, lambda result: result.error is not None)

@@ -129,6 +129,7 @@ def caption(drawn: Chart) -> str:
     hidden = [panel.label for i, panel in enumerate(drawn.axes) if i not in _known_axes(drawn)]
     unknown = f"; not known: {', '.join(hidden)}" if hidden else ""
     words = f"{problems}, seed {seeds}; {drawn.chosen}; bands: 95 % intervals (Wilson) over problems{unknown}"
+    words += f"; {drawn.failed}" * bool(drawn.failed)
     return words + "; thin lines: the largest run, cut earlier" * bool(drawn.earlier)
 
 

@@ -46,7 +46,8 @@ class Ledger(NamedTuple):
 
     `samples` are finished or truncated leaves; `unique_tokens` counts the question and each step once, whatever an
     engine had to read again. `scorer_flops` is the scorer's part of `flops`; once a request of unknown FLOPs is
-    charged, they are None for good. `at_least`: a request was cancelled that could not tell what it had cost.
+    charged, they are None for good. `at_least`: a request was cancelled, or failed and was made again, and could not
+    tell what it had cost.
     """
 
     samples: int = 0

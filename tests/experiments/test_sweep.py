@@ -94,7 +94,7 @@ def test_without_gold_answers_accuracy_is_unknown(here: Path, capsys: pytest.Cap
 
 def test_a_failure_stays_with_its_problem(here: Path, capsys: pytest.CaptureFixture[str]):
     words = ["scorer=custom", "scorer.cls=tests.plugins:Picky", "scorer.args.hated=hated", "budgets=[4]"]
-    assert sweep(*words, "searchers=[best_of_n,beam]") == 0
+    assert sweep(*words, "searchers=[best_of_n,beam]") == 1
     failed = [row for row in lines() if row["error"]]
     assert {row["question"] for row in failed} == {"hated q2"} and len(failed) == 3
     assert {row["stopped"] for row in failed} == {"error"} and all(row["selections"] == {} for row in failed)
