@@ -150,7 +150,7 @@ def earlier(cells: Cells, searcher: str, rule: str, axes: Sequence[str]) -> Line
         costs = [AXIS_COST[axis](result.ledger) for result in members]
         totals = np.array([np.nan if cost is None else cost for cost in costs], dtype=np.float64)
         first = [_cost(mark, axis) for result in members for mark in (result.anytime or ())[:1]]
-        if np.isnan(totals).any() or not first:
+        if np.isnan(totals).any() or not first or totals.max() <= 0:
             continue
         for budget in np.geomspace(max(min(first), 1), totals.max(), _MOMENTS):
             accuracy = float(np.mean([ended_at(result, axis, rule, budget) for result in members]))

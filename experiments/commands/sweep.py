@@ -2,7 +2,8 @@ r"""Runs searchers x budgets x problems in one process and measures what each un
 
 usage: stepsearch sweep [key=value ...]
 
-The knobs of each searcher are search.<name>.*; `searchers` names those that run, and greedy decoding always runs.
+The knobs of each searcher are search.<name>.*; `searchers` names those that run. Greedy decoding always runs where the
+policy has a `temperature`, or a method `greedy()`.
 The run folder gets results.jsonl (a line as each search ends), summary.csv, the curves, config.yaml and versions.json.
 Where a searcher's samples are independent, only its largest budget runs; smaller ones are estimated from it. Searches
 that ended before Ctrl-C or a kill are saved; `run=FOLDER` resumes the sweep, with more budgets, seeds, problems or
@@ -40,7 +41,7 @@ from experiments.reports.trackers import Tracking, check_tracker, track
 from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint_of, fingerprints, prompt_fingerprint
 from experiments.runs.folder import DRAWS_INPUT, Invocation, invocation
-from experiments.runs.grid import Budgets, Cell, Name, cells, jobs, names
+from experiments.runs.grid import GREEDY, Budgets, Cell, Name, cells, jobs, names
 from experiments.runs.preflight import check_kinds, with_ends
 from experiments.runs.progress import SweepProgress
 from experiments.runs.recorder import Recorder
@@ -119,6 +120,8 @@ def main(overrides: Sequence[str] = ()) -> int:
     problems: list[Problem] = run.problems.load()
     policy = with_ends(run.policy, run.answer)
     grid = cells(run.search, policy, run.budgets, run.budget)
+    if grid[0].searcher != GREEDY:
+        print("this policy has no greedy form (a knob temperature, or a method greedy()): no greedy row")
     check_kinds(run.search, run.scorer, run.selection, run.second)
     if command.resumed and (command.resumed / RESULTS).exists():
         with appending(command.resumed / RESULTS):  # without an incomplete last line

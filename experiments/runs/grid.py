@@ -1,6 +1,6 @@
 """The cells of a sweep, each a searcher at a scale or budget with a policy, and the jobs made of them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, NamedTuple
 
@@ -91,7 +91,7 @@ class Cell:
 def cells(
     searchers: Mapping[str, Searcher], policy: Policy, budgets: Sequence[int] | None, budget: Budgets
 ) -> list[Cell]:
-    """The greedy cell, then every searcher at each of the budgets, or under each of the swept limits.
+    """The greedy cell where the policy has a greedy form, then every searcher at each of the budgets or limits.
 
     Only the largest budget runs where samples are independent and unlimited; smaller ones are estimated from it. Raises
     KnobError where both are swept, or where a searcher's own bounds forbid a value.
@@ -99,7 +99,8 @@ def cells(
     if budgets and budget.points:
         (name,) = budget.lists
         raise KnobError(f"budgets and budget.{name} are both lists; sweep one of them")
-    grid = [Cell(GREEDY, 1, BestOfN(1), greedy(policy), budget.caps)]
+    first = greedy(policy)
+    grid = [] if first is None else [Cell(GREEDY, 1, BestOfN(1), first, budget.caps)]
     for name, search in searchers.items():
         if budget.points:
             n = getattr(search, search.scale)
@@ -126,11 +127,14 @@ def rescaled(name: str, search: Searcher, n: int) -> Searcher:
         raise KnobError(f"budgets={n} does not fit {name}: {error}") from error
 
 
-def greedy(policy: Policy) -> Policy:
-    """The policy at temperature 0; one without that knob stays as it is."""
+def greedy(policy: Policy) -> Policy | None:
+    """The policy that its method `greedy()` gives, or itself with its knob `temperature` at 0; None without either."""
+    own: Callable[[], Policy] | None = getattr(policy, "greedy", None)
+    if own is not None:
+        return own()
     if is_dataclass(policy) and "temperature" in {knob.name for knob in fields(policy)}:
         return replace(policy, temperature=0.0)  # pyright: ignore[reportReturnType, reportCallIssue]
-    return policy
+    return None
 
 
 class Name(NamedTuple):
