@@ -9,6 +9,7 @@ from search.attempts import attempt
 from search.protocols import Stopped
 from search.tree import Node, Tree
 from search.tree.cost import Cost, Ledger
+from search.waiting import WAITING
 
 T = TypeVar("T")
 
@@ -61,7 +62,8 @@ class Account:
         self, who: str, request: Callable[[], Coroutine[Any, Any, T]], charge: Callable[[Cost], None]
     ) -> T:
         try:
-            return await attempt(request, self._incomplete)
+            with WAITING.on(who):
+                return await attempt(request, self._incomplete)
         except asyncio.CancelledError as stopped:
             if isinstance(stopped, Stopped):
                 charge(stopped.cost)

@@ -58,6 +58,14 @@ def omissions(every: Cells, axes: Iterable[str]) -> list[str]:
     return [*left_out(every, kept), *unknown]
 
 
+def ended_by_scale(cells: Cells) -> list[str]:
+    """A line that counts, by cell, the searches that ended at their n while a swept limit was not spent."""
+    ended = _counts(cells, lambda result: bool(result.cell.limit) and result.stopped == "done" and not result.error)
+    if not ended:
+        return []
+    return [f"ended at their n before the limit was spent: {ended}; a larger search.NAME.n spends more"]
+
+
 def without_rule(cells: Cells, rule: str) -> list[str]:
     """A line that names the searchers without answers by the rule."""
     others = [name for name in cells.searchers if rule not in cells.rules[name]]

@@ -40,7 +40,7 @@ from experiments.reports.sweep import draw, report
 from experiments.reports.trackers import Tracking, check_tracker, track
 from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint_of, fingerprints, prompt_fingerprint
-from experiments.runs.folder import DRAWS_INPUT, Invocation, invocation
+from experiments.runs.folder import DRAWS_INPUT, OPEN_SCALE, Invocation, invocation
 from experiments.runs.grid import GREEDY, Budgets, Cell, Name, cells, jobs, names
 from experiments.runs.preflight import check_kinds, with_ends
 from experiments.runs.progress import SweepProgress
@@ -119,7 +119,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     check_tracker(run.tracker)
     problems: list[Problem] = run.problems.load()
     policy = with_ends(run.policy, run.answer)
-    grid = cells(run.search, policy, run.budgets, run.budget)
+    grid = cells(run.search, policy, run.budgets, run.budget, command.opens)
     if grid[0].searcher != GREEDY:
         print("this policy has no greedy form (a knob temperature, or a method greedy()): no greedy row")
     check_kinds(run.search, run.scorer, run.selection, run.second)
@@ -147,7 +147,8 @@ def _inputs(run: Sweep, command: Invocation, problems: Sequence[Problem]) -> dic
     models = fingerprints(policy=run.policy, scorer=run.scorer, second=run.second)
     prompt = prompt_fingerprint(run.policy, command.inputs_before)
     draws = {DRAWS_INPUT: str(command.draws)} if command.draws > 1 else {}
-    return {"problems": _fingerprint(problems), **models, **prompt, **draws}
+    opens = {OPEN_SCALE: "1"} if command.opens and run.budget.points else {}
+    return {"problems": _fingerprint(problems), **models, **prompt, **draws, **opens}
 
 
 def _fingerprint(problems: Sequence[Problem]) -> str:

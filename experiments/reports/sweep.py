@@ -7,7 +7,7 @@ from experiments.analysis.cells import Cells
 from experiments.analysis.curves import AXES
 from experiments.analysis.endings import by_searcher
 from experiments.analysis.health import health, residuals, scored_samples
-from experiments.analysis.left_out import failed_share, omissions
+from experiments.analysis.left_out import ended_by_scale, failed_share, omissions
 from experiments.analysis.summary import Row, summarise
 from experiments.errors import RunError
 from experiments.reports.endings import warnings
@@ -25,6 +25,8 @@ def report(folder: Path, cells: Cells, rule: Rule) -> list[Row]:
     for line in (*health_lines(health(scored_samples(cells.searches))), *residual_line(residuals(cells.searches))):
         print(line)
     for line in warnings(by_searcher(cells.searches)):
+        print(line)
+    for line in ended_by_scale(cells):
         print(line)
     failed = [result for result in cells.searches if result.error is not None]
     if failed:

@@ -29,7 +29,7 @@ from experiments.runs.resuming import (
 from search.tree.tree import DRAWS
 
 VERSIONS = "versions.json"
-DRAWS_INPUT = "draws"
+DRAWS_INPUT, OPEN_SCALE = "draws", "open_scale"
 FILES = (COMMAND, CONFIG, VERSIONS, INPUTS)
 
 
@@ -54,6 +54,11 @@ class Invocation:
     def inputs_before(self) -> Mapping[str, Any] | None:
         """The fingerprints of the resumed run's inputs; None without one."""
         return None if self.resumed is None else _json(self.resumed / INPUTS)
+
+    @property
+    def opens(self) -> bool:
+        """Whether a swept limit opens the scale (`grid.opened`); not in a resumed run from before it did."""
+        return self.resumed is None or OPEN_SCALE in (self.inputs_before or {})
 
     @property
     def problems_before(self) -> int | None:

@@ -48,6 +48,7 @@ class Recorder:
         """
         writing: set[asyncio.Task[None]] = set()
         late: list[Solved] = []
+        watching = asyncio.create_task(self._progress.watch())
         try:
             async with aclosing(solve_all(work, concurrency, late)) as ended:  # pyright: ignore[reportArgumentType]
                 async for solved in ended:
@@ -61,6 +62,7 @@ class Recorder:
                         task.result()
                     self._check_errors()
         finally:
+            watching.cancel()
             ended_late = [solved for solved in late if not isinstance(solved.error, WorkerDied)]
             outcomes = await asyncio.gather(*writing, *map(self._write, ended_late), return_exceptions=True)
             for outcome in outcomes:  # once all that can be written is
