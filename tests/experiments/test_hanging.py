@@ -1,4 +1,4 @@
-"""A scorer that hangs: it may be given a limit, Ctrl-C does not wait for it, and the progress says who is waited for."""
+"""A scorer that hangs: it may be given a limit, Ctrl-C does not wait for it, and progress says who is waited for."""
 
 import signal
 import time
