@@ -179,7 +179,9 @@ def test_concurrency_has_a_bound() -> None:
         asyncio.run(collect(jobs(1), concurrency=0))
 
 
-@pytest.mark.parametrize("name", sorted(PARALLEL.keys() - {"thinking_budget"}))  # which here writes one solution, and ends
+@pytest.mark.parametrize(
+    "name", sorted(PARALLEL.keys() - {"thinking_budget"})
+)  # which here writes one solution, and ends
 def test_what_is_done_is_kept_where_a_search_is_cancelled(name: str) -> None:
     async def main() -> None:
         searcher = PARALLEL[name]
