@@ -1,7 +1,7 @@
 """The console command `stepsearch`, also `python -m experiments.cli`.
 
-stepsearch solve "((3 + 4) * 2) ="
-stepsearch prompt "((3 + 4) * 2) ="
+stepsearch solve '((3 + 4) * 2) ='
+stepsearch prompt '((3 + 4) * 2) ='
 stepsearch sweep problems.limit=20
 stepsearch import data.path=completions.jsonl
 stepsearch curves run=runs/demo

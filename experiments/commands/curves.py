@@ -10,7 +10,7 @@ Bands are 95 % Wilson intervals over problems; the seeds of a problem are averag
 
     stepsearch curves run=runs/demo
     stepsearch curves run=runs/demo selection=majority name=majority
-    stepsearch curves run=runs/demo axes=[computed_tokens,unique_tokens,calls] name=costs
+    stepsearch curves run=runs/demo axes=computed_tokens,unique_tokens,calls name=costs
 """
 
 import sys

@@ -103,7 +103,7 @@ def levels_of(cells: Cells, problems: Sequence[str], difficulty: str | None) -> 
     if shared := {result.seed for result in other} & set(cells.seeds):
         raise RunError(
             f"difficulty={difficulty}: both runs have seed {min(shared)}; levels that are estimated on the measured "
-            "samples would be biased; run a sweep searchers=[best_of_n] with other seeds"
+            "samples would be biased; run a sweep searchers=best_of_n with other seeds"
         )
     questions = {result.problem: result.question for result in cells.results}
     return quintiles(other, {problem: questions[problem] for problem in problems})

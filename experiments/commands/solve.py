@@ -1,17 +1,17 @@
 r"""Searches one question and prints its answer, the votes, the cost and, with show=tree, the tree.
 
-usage: stepsearch solve "QUESTION" [key=value ...]
+usage: stepsearch solve 'QUESTION' [key=value ...]
        stepsearch solve - [key=value ...]          the question comes from standard input
 
 The question is the first argument. Ctrl-C prints the answer so far. A second scorer judges the finished solutions once
 the search has ended, and chooses the answer.
 
-    stepsearch solve "((5 + 2 * 1 - 6) + (5 + 3 - -2 * 2)) =" show=tree
-    stepsearch solve "((3 + 4) * 2) =" search=beam search.n=8 selection=majority
+    stepsearch solve '((5 + 2 * 1 - 6) + (5 + 3 - -2 * 2)) =' show=tree
+    stepsearch solve '((3 + 4) * 2) =' search=beam search.n=8 selection=majority
     stepsearch solve 'What is $\frac{1}{2} + \frac{1}{3}$?' policy.model=Qwen/Qwen2.5-Math-1.5B-Instruct \
         scorer.model=Qwen/Qwen2.5-Math-PRM-7B budget.generated_tokens=8000 json=tree.json
-    stepsearch solve "((3 + 4) * 2) =" second=checks selection.by=second
-    stepsearch solve "(1 + 2) =" scorer=custom scorer.cls=mine:MyScorer scorer.args.threshold=0.3
+    stepsearch solve '((3 + 4) * 2) =' second=checks selection.by=second
+    stepsearch solve '(1 + 2) =' scorer=custom scorer.cls=mine:MyScorer scorer.args.threshold=0.3
 """
 
 import asyncio

@@ -8,14 +8,14 @@ Where a searcher's samples are independent, only its largest budget runs; smalle
 that ended before Ctrl-C or a kill are saved; `run=FOLDER` resumes the sweep.
 
     stepsearch sweep problems.limit=20
-    stepsearch sweep problems.limit=20 seeds=[0,1,2]
-    stepsearch sweep searchers=[best_of_n,beam] budgets=[1,4,16,64] search.beam.branch=2 out=runs/beam
-    stepsearch sweep budget.generated_tokens=[500,1000,2000] search.mcts.simulations=1000 problems.max_level=2
+    stepsearch sweep problems.limit=20 seeds=0,1,2
+    stepsearch sweep searchers=best_of_n,beam budgets=1,4,16,64 search.beam.branch=2 out=runs/beam
+    stepsearch sweep budget.generated_tokens=500,1000,2000 search.mcts.simulations=1000 problems.max_level=2
     stepsearch sweep problems=gsm8k problems.path=test.jsonl policy.model=Qwen/Qwen2.5-Math-1.5B-Instruct \
         scorer.model=Qwen/Qwen2.5-Math-PRM-7B
     stepsearch sweep second=outcome second.model=nvidia/AceMath-7B-RM selection.by=second
     stepsearch sweep run=runs/beam
-    stepsearch sweep policy=toy scorer=toy searchers=[custom] search.custom.cls=mine:MySearcher search.custom.args.n=3
+    stepsearch sweep policy=toy scorer=toy searchers=custom search.custom.cls=mine:MySearcher search.custom.args.n=3
 """
 
 import sys
@@ -64,7 +64,7 @@ class Sweep:
     searchers: list[str] = field(default_factory=lambda: ["best_of_n", "beam", "mcts", "particle_filter"])
     """the searchers that run; their knobs are search.<name>.*"""
     budgets: list[int] | None = None
-    """values of each searcher's scale knob (n, simulations); null: [1,4,16] unless a budget.* is a list"""
+    """values of each searcher's scale knob (n, simulations); null: 1,4,16 unless a budget.* is a list"""
     budget: Budgets = field(default_factory=Budgets)
     seeds: list[int] = field(default_factory=lambda: [0])
     """every search runs once with each seed; the same seed gives the same samples"""
@@ -84,6 +84,8 @@ class Sweep:
     def __post_init__(self) -> None:
         check_knob(self, "concurrency", least=1)
         check_knob(self, "max_errors", least=0)
+        if self.budgets == []:
+            raise KnobError("Sweep.budgets is []; give at least one budget, or null for 1,4,16")
         if len(set(self.seeds)) < len(self.seeds) or not self.seeds:
             raise KnobError(f"Sweep.seeds is {self.seeds}; give at least one seed, and each only once")
 

@@ -9,11 +9,15 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, StringNode
+from omegaconf import AnyNode, DictConfig, ListConfig, OmegaConf, StringNode
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from experiments.errors import ConfigError, one_of
 from search.answers.escapes import unescaped
+
+NO_LAUNCHER = (
+    "stepsearch sweep takes lists as budgets=, budget.*= and seeds=; for any other knob run once for each value"
+)
 
 ESCAPED = frozenset(
     ("delimiter", "separator", "tag", "good", "bad", "mark", "stop", "system_prompt", "prompt", "solution")
@@ -37,15 +41,32 @@ def parse(text: str) -> Override:
             override = parser.parse_override(f"{key.lstrip('+')}='{quoted}'")
         except HydraException:
             raise ConfigError(f"{text!r} is no knob; write key=value, for example seed=1") from None
+        override.input_line = f"{key.lstrip('+')}={value}"
     return override
 
 
 def single(override: Override) -> Any:
     """The value as Hydra reads it. Raises ConfigError where it is several, as for a sweep of Hydra's."""
     if override.is_sweep_override():
-        key, _, value = str(override.input_line).partition("=")
-        raise ConfigError(f"{override.input_line!r}: one value, please; a list is {key}=[{value}]")
+        raise ConfigError(f"{override.input_line}: it takes one value; {NO_LAUNCHER}")
     return override.value()
+
+
+def listed(override: Override) -> Any:
+    """The value of a knob that takes a list: `1,4,16` is the list [1,4,16], and a value alone a list of one.
+
+    Brackets are allowed; null and an interpolation stay what they are. Raises ConfigError.
+    """
+    key, _, typed = str(override.input_line).partition("=")
+    if typed == "null" or typed.startswith(("[", "${")):
+        return single(override)
+    if not typed.strip() or override.is_range_sweep():
+        raise ConfigError(f"{override.input_line}: it takes a list; write its values: {key}=A,B")
+    parser = OverridesParser.create()
+    try:
+        return single(parser.parse_override(f"{key.lstrip('+')}=[{typed}]"))
+    except HydraException:  # an item is no Hydra syntax and thus plain text
+        return [part.strip() for part in typed.split(",")]
 
 
 def _as_typed(override: Override) -> str | None:
@@ -70,7 +91,7 @@ def apply(config: DictConfig, override: Override) -> None:
     above, _, name = key.rpartition(".")
     try:
         node = OmegaConf.select(config, key)
-        value = _escaped(name, _as_typed(override) if _is_text(config, key) else single(override))
+        value = _escaped(name, _value(config, override))
         if isinstance(node, DictConfig) and not isinstance(value, dict):
             knobs = ", ".join(f"{key}.{name}" for name in _knobs(node)) or f"{key}.NAME"
             raise ConfigError(f"{override.input_line}: {key} is a group of knobs, not a choice here; set {knobs}")
@@ -81,11 +102,15 @@ def apply(config: DictConfig, override: Override) -> None:
         raise _mistake(override, error) from error
 
 
-def _is_text(config: DictConfig, key: str) -> bool:
-    """Whether the knob takes a text and nothing else."""
-    above, _, name = key.rpartition(".")
+def _value(config: DictConfig, override: Override) -> Any:
+    """The value as the knob's type takes it: a text as typed, a list without brackets, or what Hydra reads."""
+    above, _, name = str(override.key_or_group).rpartition(".")
     parent = OmegaConf.select(config, above) if above else config
-    return isinstance(parent, DictConfig) and name in parent and isinstance(parent._get_node(name), StringNode)
+    node = parent._get_node(name) if isinstance(parent, DictConfig) and name in parent else None
+    if isinstance(node, StringNode):
+        return _as_typed(override)
+    several = override.is_sweep_override() and isinstance(node, AnyNode)
+    return listed(override) if isinstance(node, ListConfig) or several else single(override)
 
 
 def _mistake(override: Override, error: OmegaConfBaseException) -> ConfigError:
@@ -97,9 +122,6 @@ def _mistake(override: Override, error: OmegaConfBaseException) -> ConfigError:
         return ConfigError(f"{override.key_or_group}: {key} is a value; nothing stands below it")
     reason = str(error).strip().splitlines()[0]
     reason = "null is not allowed here" if reason.endswith("is not Optional") else reason
-    if "is not a ListConfig" in reason:
-        key, _, value = str(override.input_line).partition("=")
-        reason = f"it takes a list; write {key}=[{value}]"
     return ConfigError(f"{override.input_line}: {reason}")
 
 

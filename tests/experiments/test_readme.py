@@ -65,7 +65,7 @@ def test_a_second_scorer_chooses_and_judges_a_run_anew(tmp_path: Path, capsys: p
     command = re.search(r"^    stepsearch (solve .*)$", section, re.MULTILINE)
     assert command is not None
     assert run(*shlex.split(command[1]), "search=best_of_n", "search.n=2") == 0
-    words = ["policy=toy", "scorer=toy", "searchers=[best_of_n]", "budgets=[2]", "problems.limit=2"]
+    words = ["policy=toy", "scorer=toy", "searchers=best_of_n", "budgets=2", "problems.limit=2"]
     assert run("sweep", *words, "trees=true", "out=runs/mine") == 0
     capsys.readouterr()
     (tmp_path / "mine.py").write_text(code)
