@@ -1,6 +1,6 @@
 """The console command `stepsearch`, also `python -m experiments.cli`.
 
-stepsearch solve '((3 + 4) * 2) ='
+stepsearch solve '((3 + 4) * (2 - 5)) ='
 stepsearch prompt '((3 + 4) * 2) ='
 stepsearch sweep problems.limit=20
 stepsearch import data.path=completions.jsonl

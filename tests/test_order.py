@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"search.errors", "search.tasks"},
     {"search.tree"},
-    {"search.answers", "search.protocols", "search.allowance", "search.known_scores", "search.keys"},
+    {"search.answers", "search.protocols", "search.allowance", "search.known_scores", "search.keys", "search.door"},
     {"search.account", "search.completion", "search.worst_cases"},
     {"search.judge"},
     {"search.grow"},

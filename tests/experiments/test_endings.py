@@ -128,6 +128,6 @@ def test_solve_warns_with_what_was_written(
     knobs: tuple[str, ...], words: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ):
     question = "((3 + 4) * (2 - 5)) ="
-    assert run("solve", question, "scorer=checks", "search=best_of_n", "search.n=2", *knobs) == 0
-    out = " ".join(capsys.readouterr().out.split())
+    assert run("solve", question, "scorer=checks", "search=best_of_n", "search.n=2", *knobs) == (3 if knobs else 0)
+    out = " ".join(capsys.readouterr().err.split())
     assert (words in out) if words else ("warning" not in out)

@@ -47,7 +47,7 @@ def logprobs(policy: Frozen, leaf: Node) -> list[float]:
     prompt = policy._path(leaf.tree.root).ids  # pyright: ignore[reportPrivateUsage]
     tokens = [token for step in leaf.steps() for token in step.token_ids]
     with torch.inference_mode():
-        logits = causal_model("tiny", "cpu", "float32")(torch.tensor([[*prompt, *tokens]])).logits[0].float()
+        logits = causal_model("tiny", "cpu", "float32", None)(torch.tensor([[*prompt, *tokens]])).logits[0].float()
     table = logits.log_softmax(-1)[len(prompt) - 1 :]
     return [float(table[place, token]) for place, token in enumerate(tokens)]
 
