@@ -34,11 +34,16 @@ def check_role(role: str, value: Any, label: str = "") -> None:
     if not _has(role, value):
         other = next((f"; it is a {each}: {_ORDER}" for each in _METHODS if _has(each, value)), "")
         raise KnobError(f"{label} is a {name}, which has no method {_METHODS[role][0]}{other}")
-    if role == "scorer" and not (hasattr(value, "kind") and _takes_since(value)):
+    if role == "scorer" and not is_full(value):
         raise KnobError(
             f"{label} is a {name}, which is not of the full protocol (`kind`, `score(question, steps, since)`); "
             f"give scorers.custom.adapt({name}(...))"
         )
+
+
+def is_full(scorer: Any) -> bool:
+    """Whether a scorer is of the full protocol; any other one needs `scorers.custom.adapt`."""
+    return hasattr(scorer, "kind") and _takes_since(scorer)
 
 
 def _has(role: str, value: Any) -> bool:

@@ -28,6 +28,7 @@ FLOORS = [
     {"experiments.reports", "experiments.tiny"},
     {"experiments.benchmarks"},
     {"experiments.commands"},
+    {"experiments.api"},
     {"experiments.cli"},
     {"experiments.__main__"},
 ]

@@ -99,7 +99,7 @@ def open_run_folder(
     where the folder holds the results of another run or cannot be written.
     """
     inputs = {**inputs, **{name: fingerprint(file) for name, file in _own_classes(config).items()}}
-    folder = Path(out).expanduser() if out else _unused(Path("runs") / f"{command}-{time.strftime('%Y%m%d-%H%M%S')}")
+    folder = Path(out).expanduser() if out else unused(Path("runs") / f"{command}-{time.strftime('%Y%m%d-%H%M%S')}")
     if any(folder.glob("*.jsonl")):
         raise RunError(
             f"out={folder} holds the results of another run; name another folder, or resume it: run={folder}"
@@ -176,7 +176,7 @@ def _own_classes(config: DictConfig) -> dict[str, Path]:
     return {name: file for name, file in files if not any(map(file.resolve().is_relative_to, packages))}
 
 
-def _unused(folder: Path) -> Path:
+def unused(folder: Path) -> Path:
     """The folder, or the same name followed by the first unused number."""
     number, unused = 1, folder
     while unused.exists():
