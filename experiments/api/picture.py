@@ -1,6 +1,6 @@
 """A picture of a search's tree as SVG: a circle a step, coloured by its score, and the solution's path in bold."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 
 from experiments.terminal import plain
@@ -43,7 +43,7 @@ def _rows(nodes: list[Node], known: set[int]) -> dict[int, float]:
     return rows
 
 
-def _line(node: Node, places: dict[int, tuple[float, float]], best: bool) -> str:
+def _line(node: Node, places: Mapping[int, tuple[float, float]], best: bool) -> str:
     (x1, y1), (x2, y2) = places[id(node.parent)], places[id(node)]
     style = 'stroke="#0072B2" stroke-width="3"' if best else 'stroke="#888" stroke-width="1"'
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" {style}/>'

@@ -13,7 +13,6 @@ from typing import Any
 from rich.console import Console
 
 from experiments.analysis.cells import Cells
-from experiments.analysis.rules import rule_of
 from experiments.analysis.summary import Row, summarise
 from experiments.api.arguments import Knobs, knob_overrides, listed, name_overrides
 from experiments.api.blocking import blocking
@@ -22,7 +21,7 @@ from experiments.errors import INTERRUPTED, ConfigError
 from experiments.reports.tables import summary_table
 from experiments.runs.folder import config_of, unused
 from experiments.runs.results import Result, read_results
-from search.answers.selection import Rule, Selection
+from search.answers.selection import Rule
 
 
 class Run:
@@ -50,7 +49,7 @@ class Run:
     def rule(self) -> Rule:
         """The rule that the sweep was started with; `weighted` where that is not known."""
         named = (config_of(self.folder).get("selection") or {}).get("rule")
-        return rule_of(Selection(Rule(named)) if named else None)
+        return Rule(named) if named else Rule.WEIGHTED
 
     @property
     def failed(self) -> list[Result]:
@@ -60,7 +59,7 @@ class Run:
     def frame(self) -> Any:
         """A pandas DataFrame with a row for each search. Raises ImportError where pandas is not installed."""
         try:
-            from pandas import DataFrame
+            from pandas import DataFrame  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise ImportError("Run.frame needs pandas, which is not installed: pip install pandas") from error
         return DataFrame([_row(result) for result in self.results])

@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from experiments.analysis.cells import Cells
 from experiments.config.schema import build
@@ -43,6 +42,7 @@ from experiments.runs.recorder import Recorder
 from experiments.runs.results import RESULTS, read_results
 from experiments.runs.stopping import Stop, until_stopped
 from experiments.runs.tree_files import TREES
+from experiments.terminal import notes
 from search.answers.answers import Answers
 from search.errors import KnobError, check_knob
 
@@ -124,7 +124,7 @@ def _search(run: Sweep, all_names: Iterable[Name], folder: Path, draws: int) -> 
         done = {result.key for result in before}
         todo = [name for name in all_names if name.key not in done]
         errors = sum(result.error is not None for result in before)
-        progress = SweepProgress(len(todo), Console(stderr=True))
+        progress = SweepProgress(len(todo), notes())
         trees = folder / TREES if run.trees else None
         recorder = Recorder(lines, trees, run.selection, progress, run.max_errors, errors)
         # A search that waits for scores sends no request: this many searches keep the policy's batch about full.

@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import AnyNode, DictConfig, ListConfig, OmegaConf, StringNode
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from experiments.config.hints import alike, of_key, of_knob, of_option
 from experiments.errors import ConfigError, one_of
 from search.answers.escapes import unescaped
 
@@ -28,6 +29,10 @@ ESCAPED = frozenset(
 def parse(text: str) -> Override:
     """Parses `key=value`. A value that is no Hydra syntax is plain text. Raises ConfigError."""
     key, equals, value = text.partition("=")
+    if key.startswith("-"):
+        raise ConfigError(of_option(text))
+    if reason := of_key(key):
+        raise ConfigError(f"{text}: {reason}")
     if key.startswith("~"):
         raise ConfigError(f"{text!r}: a knob cannot be removed; give it another value")
     if not (key.strip() and equals):
@@ -42,6 +47,9 @@ def parse(text: str) -> Override:
         except HydraException:
             raise ConfigError(f"{text!r} is no knob; write key=value, for example seed=1") from None
         override.input_line = f"{key.lstrip('+')}={value}"
+    if override.package is not None:
+        group = str(override.key_or_group)
+        raise ConfigError(f"{text}: a group has its own place and no other; write {group}={value}")
     return override
 
 
@@ -127,8 +135,17 @@ def _mistake(override: Override, error: OmegaConfBaseException) -> ConfigError:
 
 def _unknown(key: str, parent: DictConfig) -> ConfigError:
     above, _, name = key.rpartition(".")
-    valid = one_of(_knobs(parent), name) or "none"
-    return ConfigError(f"{key}: no such knob; {above or 'this command'} has {valid}")
+    valid = _knobs(parent)
+    groups = [] if above else valid
+    elsewhere = [f"{group}.{knob}" for group in groups for knob in _below(parent, group) if alike(name, knob)]
+    shown = one_of(valid, name) or "none"
+    hint = "" if "Did you mean" in shown else of_knob(above, name, valid, elsewhere)
+    return ConfigError(f"{key}: no such knob; {above or 'this command'} has {shown}{hint}")
+
+
+def _below(node: DictConfig, group: str) -> list[str]:
+    inner = node._get_node(group)
+    return _knobs(inner) if isinstance(inner, DictConfig) and not inner._is_none() else []
 
 
 def _knobs(node: DictConfig) -> list[str]:

@@ -1,11 +1,11 @@
 """Checks before a run starts: the models load, and searchers, scorer and selection fit together."""
 
 import asyncio
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
+from experiments.terminal import note
 from search.answers.extraction import Boxed, Extraction
 from search.answers.selection import BY_SCORE, Rule, Selection, use_of
 from search.errors import KindError, KnobError
@@ -28,7 +28,7 @@ def load_engines(*owners: Any) -> None:
                 getattr(owner, method)()
     for owner in owners:
         if hasattr(type(owner), "notice") and (notice := owner.notice()):
-            print(f"note: {notice}", file=sys.stderr)
+            note(f"note: {notice}")
 
 
 def with_ends(policy: Any, extraction: Extraction) -> Any:
