@@ -67,14 +67,21 @@ def listed(override: Override) -> Any:
     """
     key, _, typed = str(override.input_line).partition("=")
     if typed == "null" or typed.startswith(("[", "${")):
-        return single(override)
+        return _flat(override, single(override))
     if not typed.strip() or override.is_range_sweep():
         raise ConfigError(f"{override.input_line}: it takes a list; write its values: {key}=A,B")
     parser = OverridesParser.create()
     try:
-        return single(parser.parse_override(f"{key.lstrip('+')}=[{typed}]"))
+        return _flat(override, single(parser.parse_override(f"{key.lstrip('+')}=[{typed}]")))
     except HydraException:  # an item is no Hydra syntax and thus plain text
         return [part.strip() for part in typed.split(",")]
+
+
+def _flat(override: Override, value: Any) -> Any:
+    """The list. Raises ConfigError where an item is itself several values."""
+    if isinstance(value, list) and any(isinstance(item, list | dict) for item in value):
+        raise ConfigError(f"{override.input_line}: it takes a list of single values: A,B")
+    return value
 
 
 def _as_typed(override: Override) -> str | None:

@@ -15,6 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentF
 from experiments.analysis.cells import Cells
 from experiments.analysis.curves import AXES, Chart, Line, chart, samples_chart
 from experiments.analysis.rules import RULE_NAMES
+from experiments.errors import writing
 from experiments.runs.results import Result
 from search.answers.selection import Rule
 
@@ -79,13 +80,14 @@ STYLE: dict[Any, Any] = {
 
 
 def save(drawn: Chart, stem: Path) -> list[Path]:
-    """Writes stem.png and stem.svg."""
+    """Writes stem.png and stem.svg. Raises RunError where they cannot be written."""
     paths = [stem.with_name(f"{stem.name}{ending}") for ending in (".png", ".svg")]
     with rc_context(STYLE):
         canvas = draw(drawn)
         for path in paths:
             dated: dict[str, Any] = {"metadata": {"Date": None}} if path.suffix == ".svg" else {}
-            canvas.savefig(path, dpi=DPI, **dated)
+            with writing(path):
+                canvas.savefig(path, dpi=DPI, **dated)
     return paths
 
 
