@@ -103,7 +103,7 @@ def draw(drawn: Chart) -> Canvas:
     panels[0].set_ylabel("accuracy")
     panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     panels[0].set_ylim(*_accuracies(drawn))
-    canvas.suptitle(fill(caption(drawn), round(16 * width)), fontsize=9)
+    canvas.suptitle(fill(caption(drawn), round(13 * width)), fontsize=9)
     handles, labels = panels[0].get_legend_handles_labels()
     first = len(labels) - len(drawn.lines)  # searchers stand before the references
     handles, labels = handles[first:] + handles[:first], labels[first:] + labels[:first]

@@ -79,3 +79,19 @@ def test_the_python_of_solve(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (tmp_path / "mine.py").write_text(code[1])
     runpy.run_path("mine.py", run_name="__main__")
     assert "Ledger(" in capsys.readouterr().out
+
+
+def test_the_python_of_the_docs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), re.DOTALL)
+    for code in blocks:
+        (tmp_path / "mine.py").write_text(code)
+        runpy.run_path("mine.py", run_name="__main__")
+    out = capsys.readouterr().out
+    assert len(blocks) == 2 and "answer: -21" in out and "runs/toy/curves.png" in out
+
+
+def test_the_config_file_of_the_docs(tmp_path: Path):
+    text = (ROOT / "docs" / "command_line.md").read_text()
+    (code,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "mine.yaml").write_text(code)
+    assert run("sweep", "config=mine.yaml", "seeds=0,1,2", "--cfg", "job") == 0
