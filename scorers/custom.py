@@ -8,6 +8,7 @@
 `score_many(pairs)`, a list of (question, steps), is called instead where there is one, with all waiting pairs.
 `kind` says what the numbers mean (correctness where it is left out). To report the cost of a call, or to judge
 only new steps, write the full protocol: `async def score(self, question, steps, since)`, which returns Scored.
+With `thoughts = True` it is given the steps of a policy's thought, too.
 """
 
 import inspect
@@ -33,22 +34,22 @@ class ScorerError(TypeError):
 
 def adapt(scorer: object) -> Scorer:
     """The scorer that a search can ask. Raises ScorerError where the object cannot be one."""
-    name, kind = type(scorer).__name__, _kind(scorer)
+    name, kind, thoughts = type(scorer).__name__, _kind(scorer), bool(getattr(scorer, "thoughts", False))
     if isinstance(scorer, type):
         raise ScorerError(f"{scorer.__name__} is a class: give an object of it, {scorer.__name__}(...)")
     many, score = getattr(scorer, "score_many", None), getattr(scorer, "score", None)
     if many is not None:
         _check(f"{name}.score_many", many, "a plain method of (pairs)", inspect.iscoroutinefunction(many), [()])
-        return Many(name, kind, many, _batch_size(scorer))
+        return Many(name, kind, many, _batch_size(scorer), thoughts)
     if score is None:
         raise ScorerError(f"{name} has no method `score`: write `def score(self, question, steps)`")
     if inspect.iscoroutinefunction(score) and _takes(score, "", [], 0):
-        return Full(name, kind, score, getattr(scorer, "worst_case", None))
+        return Full(name, kind, score, getattr(scorer, "worst_case", None), thoughts)
     expected = "(question, steps), or a coroutine of (question, steps, since)"
     _check(f"{name}.score", score, expected, False, ["", []])
     if inspect.iscoroutinefunction(score):
-        return Plain(name, kind, score)
-    return Many(name, kind, lambda pairs: [score(*pair) for pair in pairs], 1)
+        return Plain(name, kind, score, thoughts)
+    return Many(name, kind, lambda pairs: [score(*pair) for pair in pairs], 1, thoughts)
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Full:
     kind: Kind
     ask: Callable[..., Any]
     limit: Callable[[Node, int], Cost | None] | None = None
+    thoughts: bool = False
 
     def worst_case(self, node: Node, tokens: int) -> Cost | None:
         """The scorer's own; None where it has none."""
@@ -78,6 +80,7 @@ class Plain:
     name: str
     kind: Kind
     ask: Callable[..., Any]
+    thoughts: bool = False
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         answer = await self.ask(question, list(steps))
@@ -87,8 +90,10 @@ class Plain:
 class Many:
     """A plain method that judges several solutions at once, behind the queue that gathers them."""
 
-    def __init__(self, name: str, kind: Kind, ask: Callable[[list[Pair]], Any], batch_size: int) -> None:
-        self.name, self.kind, self._ask = name, kind, ask
+    def __init__(
+        self, name: str, kind: Kind, ask: Callable[[list[Pair]], Any], batch_size: int, thoughts: bool
+    ) -> None:
+        self.name, self.kind, self._ask, self.thoughts = name, kind, ask, thoughts
         self._batch: Batcher[Pair, list[float]] = Batcher(self._run, batch_size)
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:

@@ -36,7 +36,7 @@ from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint_of, fingerprints, prompt_fingerprint
 from experiments.runs.folder import DRAWS_INPUT, invocation
 from experiments.runs.grid import Budgets, Name, cells, jobs, names
-from experiments.runs.preflight import check_kinds, with_ends
+from experiments.runs.preflight import check_kinds, warn_of_context, with_ends
 from experiments.runs.progress import SweepProgress
 from experiments.runs.recorder import Recorder
 from experiments.runs.results import RESULTS, read_results
@@ -45,6 +45,7 @@ from experiments.runs.tree_files import TREES
 from experiments.terminal import notes
 from search.answers.answers import Answers
 from search.errors import KnobError, check_knob
+from search.protocols import check_logprobs
 
 CHANGEABLE = ("concurrency", "max_errors", "tracker")  # knobs that a resumed run may change
 
@@ -98,6 +99,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     policy = with_ends(run.policy, run.answer)
     grid = cells(run.search, policy, run.budgets, run.budget)
     check_kinds(run.search, run.scorer, run.selection, run.second)
+    check_logprobs(run.policy, *run.search.values(), run.scorer, run.second)
     models = fingerprints(policy=run.policy, scorer=run.scorer, second=run.second)
     prompt = prompt_fingerprint(run.policy, command.inputs_before)
     inputs = {"problems": fingerprint_of(asdict(problem) for problem in problems), **models, **prompt}
@@ -105,6 +107,7 @@ def main(overrides: Sequence[str] = ()) -> int:
         inputs[DRAWS_INPUT] = str(command.draws)
     engines = (policy, run.scorer, run.second)
     folder = command.folder("sweep", run.out, inputs, CHANGEABLE, engines)
+    warn_of_context(policy, engines[1:], [problem.question for problem in problems])
     stop = _search(run, names(problems, grid, run.seeds), folder, command.draws)
     results = read_results(folder) if (folder / RESULTS).stat().st_size else []
     ended = Cells.of(results)

@@ -79,7 +79,8 @@ def invocation(knobs: type, overrides: Sequence[str]) -> Invocation:
     folder = Path(folders[-1]).expanduser()
     own = _overrides_of(folder)
     both = joined(knobs, own, [override for override in overrides if not override.startswith("run=")])
-    return Invocation(compose(knobs, both), both, folder, compose(knobs, own))
+    before = config_of(folder).get("policy") or {}
+    return Invocation(compose(knobs, both, before), both, folder, compose(knobs, own, before))
 
 
 def _overrides_of(folder: Path) -> list[str]:
