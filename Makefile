@@ -97,7 +97,7 @@ bench-local: $(INSTALLED) ## tokens a second against Transformers' own generate
 bench-search: $(INSTALLED) ## the search's own code, without a model: time and memory a step, within bounds; ARGS=full
 	$(BIN)/python -m experiments.benchmarks.search $(ARGS)
 
-bench-frozen: $(INSTALLED) ## all searchers on kept distributions and scores; resumable; ARGS="problems=FILE seeds=[0]"
+bench-frozen: $(INSTALLED) ## all searchers on kept distributions and scores; resumable; ARGS="problems=FILE seeds=0"
 	$(BIN)/python -m experiments.benchmarks.frozen $(ARGS)
 
 $(INSTALLED_PEERS): pyproject.toml constraints.txt
@@ -110,6 +110,6 @@ peers: $(INSTALLED_PEERS) ## our beam and particle filter against its_hub's, at 
 	$(BIN_PEERS)/python -m experiments.benchmarks.peers $(ARGS)
 
 demo: $(INSTALLED) ## solve one problem with MCTS, then sweep all four searchers and draw the curve
-	$(BIN)/stepsearch solve "((-3 - -5 * -2 + 6) * (0 + -5 * 7 * 8)) =" search=mcts show=tree
+	$(BIN)/stepsearch solve '((-3 - -5 * -2 + 6) * (0 + -5 * 7 * 8)) =' search=mcts show=tree
 	rm -rf runs/demo
-	$(BIN)/stepsearch sweep problems.limit=20 budgets=[1,4,16] out=runs/demo
+	$(BIN)/stepsearch sweep problems.limit=20 budgets=1,4,16 out=runs/demo

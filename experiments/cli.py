@@ -1,7 +1,7 @@
 """The console command `stepsearch`, also `python -m experiments.cli`.
 
-stepsearch solve "((3 + 4) * 2) ="
-stepsearch prompt "((3 + 4) * 2) ="
+stepsearch solve '((3 + 4) * (2 - 5)) ='
+stepsearch prompt '((3 + 4) * 2) ='
 stepsearch sweep problems.limit=20
 stepsearch import data.path=completions.jsonl
 stepsearch curves run=runs/demo
@@ -10,49 +10,29 @@ stepsearch compare run=runs/demo
 stepsearch plan run=runs/demo budget=1000
 stepsearch report run=runs/demo
 stepsearch judge data=processbench data.path=processbench
+stepsearch list scorers
 """
 
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from importlib import import_module
-from typing import NamedTuple
+from importlib import import_module, metadata
 
 from experiments.collector import collect_rarely
+from experiments.commands.names import COMMANDS
 from experiments.errors import INTERRUPTED, ConfigError, is_message, one_of
+from experiments.terminal import set_quiet
 
 HELP = ("-h", "--help")
-CFG = "--cfg"
-
-
-class Command(NamedTuple):
-    """A subcommand: a module with `main` and a dataclass of knobs named after the command, and a line for the list."""
-
-    module: str
-    summary: str
-    question: bool = False  # the first argument is a question; only the rest is read as key=value
-
-
-COMMANDS = {
-    "solve": Command("experiments.commands.solve", "search one question; print its answer, votes, cost and tree", True),
-    "prompt": Command("experiments.commands.prompt", "print exactly what a model is sent for a question", True),
-    "sweep": Command(
-        "experiments.commands.sweep", "run searchers x budgets x problems; write results, summary and curves"
-    ),
-    "import": Command("experiments.commands.importing", "make a run folder from samples generated elsewhere"),
-    "curves": Command("experiments.commands.curves", "draw a sweep's accuracy against its compute"),
-    "estimate": Command("experiments.commands.estimate", "pass@k, G-Pass@k and votes of k, estimated from n samples"),
-    "compare": Command("experiments.commands.compare", "compare a sweep's searchers at equal compute"),
-    "plan": Command("experiments.commands.plan", "choose a searcher for a budget, by level of difficulty"),
-    "report": Command("experiments.commands.report", "make one HTML page of a sweep: curves, problems, trees"),
-    "judge": Command("experiments.commands.judge", "evaluate a scorer on labelled solutions and in Best-of-N"),
-}
+CFG, QUIET, VERSION = "--cfg", "--quiet", "--version"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; returns the exit code: 0, 2 for a wrong command line, 130 after Ctrl-C."""
+    """Runs a command; returns the exit code: 0, 2 for a wrong command line, 3 for no answer, 130 after Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    set_quiet(QUIET in arguments)
+    arguments = [argument for argument in arguments if argument != QUIET]
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # last, so that no user file shadows a module of this project
     collect_rarely()
@@ -64,10 +44,13 @@ def _dispatch(arguments: Sequence[str]) -> int:
         print(_overview())
         return 0 if arguments else 2
     name, *rest = arguments
+    if name == VERSION:
+        print(f"stepsearch {version()}")
+        return 0
     if name not in COMMANDS:
         raise ConfigError(f"no such command {name!r}; choose from {one_of(COMMANDS, name)}")
     command, question = COMMANDS[name], []
-    if command.question and rest and rest[0] not in (*HELP, CFG):
+    if command.question and rest and rest[0] not in (*HELP, CFG) and not rest[0].startswith("--"):
         question, rest = rest[:1], rest[1:]
     module = import_module(command.module)
     knobs: type = getattr(module, name.capitalize())
@@ -76,10 +59,26 @@ def _dispatch(arguments: Sequence[str]) -> int:
 
         print(command_help(knobs))
         return 0
+    from experiments.config.files import with_files
+
     if CFG in rest:
-        _print_config(knobs, [argument for argument in rest if argument != CFG])
+        _print_config(knobs, with_files(knobs, _without_cfg(rest)))
         return 0
-    return module.main(*question, overrides=rest)
+    return module.main(*question, overrides=with_files(knobs, rest))
+
+
+def version() -> str:
+    """The version of the installed package."""
+    try:
+        return metadata.version("stepsearch")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def _without_cfg(words: Sequence[str]) -> list[str]:
+    """The words without `--cfg` and, where it follows, `job`, as Hydra has it."""
+    at = list(words).index(CFG)
+    return [*words[:at], *words[at + 1 + (words[at + 1 : at + 2] == ["job"]) :]]
 
 
 def _print_config(knobs: type, overrides: Sequence[str]) -> None:
@@ -91,7 +90,7 @@ def _print_config(knobs: type, overrides: Sequence[str]) -> None:
 
 
 def _overview() -> str:
-    lines = [f"  {name:<9}{command.summary}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:<12}{command.summary}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
             "usage: stepsearch COMMAND [key=value ...]",
@@ -100,7 +99,8 @@ def _overview() -> str:
             "",
             *lines,
             "",
-            "stepsearch COMMAND --help lists every choice and every knob; --cfg prints the composed config.",
+            "stepsearch COMMAND --help lists every choice and every knob; --cfg job prints the composed config,",
+            "--quiet leaves out progress and notes, config=FILE reads knobs from a file; stepsearch --version.",
         ]
     )
 

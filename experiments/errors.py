@@ -1,11 +1,13 @@
 """The errors that commands raise, and the test for errors whose message is written for the user."""
 
 import difflib
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
+NO_ANSWER = 3  # exit code of a search whose solutions have no answer
 OURS = ("search", "policies", "scorers", "experiments")
 _FOLDER = Path(__file__).resolve().parents[1]
 
@@ -25,6 +27,16 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def check_output(path: Path) -> None:
+    """Raises RunError unless a file can be written at this path: before the work whose result it will hold."""
+    if path.is_dir():
+        raise RunError(f"{path} is a folder; name a file")
+    if not path.absolute().parent.is_dir():
+        raise RunError(f"{path}: its folder does not exist")
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise RunError(f"{path} cannot be written: Permission denied")
 
 
 def is_message(error: BaseException) -> bool:

@@ -4,6 +4,25 @@ import sys
 
 from rich.console import Console
 
+_quiet = False
+
+
+def set_quiet(quiet: bool) -> None:
+    """Whether `notes` and `note` print nothing, as with --quiet."""
+    global _quiet
+    _quiet = quiet
+
+
+def notes() -> Console:
+    """A console on standard error, for progress."""
+    return Console(stderr=True, quiet=_quiet)
+
+
+def note(text: str) -> None:
+    """Prints a line on standard error that no result depends on."""
+    if not _quiet:
+        print(text, file=sys.stderr)
+
 
 def screen() -> Console:
     """A console on standard output; it is 120 columns wide where standard output is not a terminal."""

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from search.account import Account
 from search.answers.answers import Answers
+from search.door import check_arguments
 from search.errors import KnobError
 from search.grow import Grower
 from search.judge import Judge
@@ -62,13 +63,14 @@ async def solve(
 
     The budget stops the search without an error; any other failure of policy, scorer or searcher is raised, alone
     where it came alone. `seed` None is the tree's own, or 0. A caller that hands in its own `tree` keeps what was done
-    when the search is cancelled. Raises ValueError where that tree is of another question or seed, KnobError as
-    `check_logprobs`.
+    when the search is cancelled. Raises ValueError where that tree is of another question or seed, KnobError where an
+    argument is not what its place says, and as `check_logprobs`.
 
     Once the search has ended, by itself or at its budget, `second` judges its finished leaves, and
     `Selection(by="second")` chooses by it. The search's ledger is charged for that, on top of the budget. `answers`
     says how answers are read from solutions and compared.
     """
+    check_arguments(question, searcher, policy, scorer, budget, second)
     check_logprobs(policy, searcher, scorer, second)
     tree = tree or Tree(question, seed or 0)
     if tree.question != question or seed not in (None, tree.seed):

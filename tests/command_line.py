@@ -6,10 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from experiments.cli import main
+from experiments.cli import COMMANDS, main
 from experiments.runs.results import RESULTS
 
 ROOT = Path(__file__).parents[1]
@@ -21,6 +22,11 @@ RIGHT = "1"  # the toy world's right answer
 def run(*words: object) -> int:
     """The exit code of `stepsearch words...`."""
     return main([str(word) for word in words])
+
+
+def knobs_of(command: str) -> type:
+    """The dataclass of a command's knobs."""
+    return getattr(import_module(COMMANDS[command].module), command.capitalize())
 
 
 def started(words: list[str], folder: Path, **options: Any) -> "subprocess.Popen[str]":

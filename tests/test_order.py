@@ -11,7 +11,15 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"search.errors", "search.tasks", "search.waiting"},
     {"search.tree"},
-    {"search.answers", "search.protocols", "search.attempts", "search.allowance", "search.known_scores", "search.keys"},
+    {
+        "search.answers",
+        "search.protocols",
+        "search.attempts",
+        "search.allowance",
+        "search.known_scores",
+        "search.keys",
+        "search.door",
+    },  # fmt: skip
     {"search.account", "search.completion", "search.worst_cases"},
     {"search.judge"},
     {"search.grow"},
@@ -28,6 +36,7 @@ FLOORS = [
     {"experiments.reports", "experiments.tiny"},
     {"experiments.benchmarks"},
     {"experiments.commands"},
+    {"experiments.api"},
     {"experiments.cli"},
     {"experiments.__main__"},
 ]

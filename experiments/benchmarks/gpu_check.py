@@ -138,7 +138,7 @@ def small_models(out: Path, engine: str, overrides: Sequence[str]) -> bool:
     start = time.monotonic()
     codes = [
         stepsearch("solve", QUESTION, "search=mcts", *overrides),
-        stepsearch("sweep", "problems.limit=3", "budgets=[4]", f"out={out / engine}", *overrides),
+        stepsearch("sweep", "problems.limit=3", "budgets=4", f"out={out / engine}", *overrides),
     ]
     print(f"{engine}: solve and sweep in {time.monotonic() - start:.0f} s; exit codes {codes}", flush=True)
     return not any(codes)

@@ -1,7 +1,7 @@
 """Searchers of its_hub against ours, on the same models: make peers ARGS="problems=multistep_arithmetic.jsonl"
 
 Its algorithms run as they are; what they ask for goes through the grower, so that policy, PRM, draws, ledger and
-grading are those of our searchers, in the frozen world. They are plug-ins: searchers=[beam,custom]
+grading are those of our searchers, in the frozen world. They are plug-ins: searchers=beam,custom
 search.custom.cls=experiments.benchmarks.peers:ItsBeam. The package, its_hub 1.2 (Red Hat), has an environment of its
 own.
 """

@@ -1,4 +1,4 @@
-"""The search's own code, without a model: python -m experiments.benchmarks.search [n=[16,256]] [depth=[10,40]] [full]
+"""The search's own code, without a model: python -m experiments.benchmarks.search [n=16,256] [depth=10,40] [full]
 
 A policy and a scorer that answer at once; what is left is the tree, the algorithm and asyncio. Time is the process's
 own, divided by the nodes of the tree, the best of several searches. Since machines differ, and one machine from minute

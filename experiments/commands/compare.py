@@ -24,6 +24,7 @@ from experiments.analysis.left_out import left_out, unknown_costs, without_rule
 from experiments.analysis.rules import rule_of
 from experiments.config.compose import compose
 from experiments.config.schema import build
+from experiments.reports.fitting import show_table
 from experiments.reports.tables import COMPARISON_NOTE, comparisons_table
 from experiments.runs.axes import Axis
 from experiments.runs.folder import given_folder
@@ -52,7 +53,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     every = Cells.of(read_results(folder), [rule])
     cells = every.complete()
     rows = comparisons(cells, knobs.baseline, knobs.axis, rule, knobs.n)
-    screen().print(comparisons_table(rows, knobs.baseline, knobs.axis, knobs.n, rule, cells))
+    show_table(screen(), comparisons_table(rows, knobs.baseline, knobs.axis, knobs.n, rule, cells))
     unknown = unknown_costs(cells, knobs.axis) if knobs.n is None else []
     for line in [COMPARISON_NOTE, *left_out(every, cells), *without_rule(cells, rule), *unknown]:
         print(line)

@@ -10,7 +10,7 @@ Bands are 95 % Wilson intervals over problems; the seeds of a problem are averag
 
     stepsearch curves run=runs/demo
     stepsearch curves run=runs/demo selection=majority name=majority
-    stepsearch curves run=runs/demo axes=[computed_tokens,unique_tokens,calls] name=costs
+    stepsearch curves run=runs/demo axes=computed_tokens,unique_tokens,calls name=costs
 """
 
 import sys
@@ -46,6 +46,8 @@ class Curves:
         for name in self.axes:
             if name not in (*AXIS_COST, SCALE):
                 raise ConfigError(f"axes: no such axis {name!r}; choose from {one_of([*AXIS_COST, SCALE], str(name))}")
+        if "/" in self.name or not self.name.strip("."):
+            raise ConfigError(f"name={self.name}: a file's name has no /; the files go into the run's folder")
         if not self.axes:
             raise ConfigError(f"axes: name at least one of {one_of([*AXIS_COST, SCALE])}")
 

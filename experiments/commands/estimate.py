@@ -7,7 +7,7 @@ Prints for each k, and writes to estimates.csv with 95 % intervals over problems
 random subsets and have a standard error; the other estimates are exact. `stepsearch curves` draws them.
 
     stepsearch estimate run=runs/bigbench
-    stepsearch estimate run=runs/bigbench k=[1,3,10] share=0.75 draws=1000
+    stepsearch estimate run=runs/bigbench k=1,3,10 share=0.75 draws=1000
 """
 
 from collections.abc import Sequence

@@ -19,8 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from experiments.analysis.judgement import Threshold, default_threshold, judgement
 from experiments.config.schema import build
 from experiments.errors import RunError
@@ -34,7 +32,7 @@ from experiments.runs.progress import SweepProgress
 from experiments.runs.resuming import Allowed
 from experiments.runs.scoring import SCORES, Scores, score_all
 from experiments.runs.stopping import Stop, until_stopped
-from experiments.terminal import plain, screen
+from experiments.terminal import notes, plain, screen
 from search.answers.answers import Answers
 from search.errors import KindError, check_knob
 from search.tree.scores import Kind, Reduction, reduction_for
@@ -115,7 +113,7 @@ def _threshold(run: Judge, kind: Kind) -> Threshold | None:
 
 def _score(run: Judge, pending: Sequence[Solution], scores: Scores, file: Path) -> Stop | None:
     """Scores the pending solutions and writes a line for each; prints why where it is stopped."""
-    progress = SweepProgress(len(pending), Console(stderr=True), "solutions")
+    progress = SweepProgress(len(pending), notes(), "solutions")
     with appending(file) as lines, progress:
         note = partial(_note, scores, lines, progress)
         stop = until_stopped(score_all(run.scorer, pending, run.concurrency, note))

@@ -27,6 +27,7 @@ from experiments.analysis.rules import rule_of
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError
+from experiments.reports.fitting import show_table
 from experiments.reports.plan import accuracy_line, chart, commands, gain_line, table, write
 from experiments.runs.axes import Axis
 from experiments.runs.folder import config_of, given_folder
@@ -70,7 +71,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     if optimal is None or single is None:
         raise RunError(_why_none(world, levels, knobs))
     chosen = settings(world, levels, knobs.budget)
-    screen().print(table(chosen, levels, optimal, knobs.budget, knobs.axis, cells.seeds))
+    show_table(screen(), table(chosen, levels, optimal, knobs.budget, knobs.axis, cells.seeds), names=1)
     lines = [accuracy_line("one setting for all", single)]
     if len(np.unique(levels)) > 1:
         lines = [accuracy_line("by level", optimal), *lines, gain_line(optimal, single)]
@@ -103,7 +104,7 @@ def levels_of(cells: Cells, problems: Sequence[str], difficulty: str | None) -> 
     if shared := {result.seed for result in other} & set(cells.seeds):
         raise RunError(
             f"difficulty={difficulty}: both runs have seed {min(shared)}; levels that are estimated on the measured "
-            "samples would be biased; run a sweep searchers=[best_of_n] with other seeds"
+            "samples would be biased; run a sweep searchers=best_of_n with other seeds"
         )
     questions = {result.problem: result.question for result in cells.results}
     return quintiles(other, {problem: questions[problem] for problem in problems})

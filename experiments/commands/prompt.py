@@ -1,16 +1,16 @@
 r"""Prints exactly what a model is sent for a question.
 
-usage: stepsearch prompt "QUESTION" [key=value ...]
+usage: stepsearch prompt 'QUESTION' [key=value ...]
        stepsearch prompt - [key=value ...]         the question comes from standard input
 
 Only the tokenizer is loaded. The prompt is on standard output, where a terminal shows its special tokens reversed; how
 many tokens it has, and what is left out of it, is on standard error. what=scorer prints what a reward model reads of
 the question and `solution`, with the tokens at which it judges a step underlined.
 
-    stepsearch prompt "((3 + 4) * 2) ="
-    stepsearch prompt "((3 + 4) * 2) =" show=tokens
+    stepsearch prompt '((3 + 4) * 2) ='
+    stepsearch prompt '((3 + 4) * 2) =' show=tokens
     stepsearch prompt 'What is $1 + 1$?' policy.model=Qwen/Qwen3-8B policy.template.enable_thinking=false
-    stepsearch prompt "((3 + 4) * 2) =" what=scorer solution='3 + 4 = 7\n\n7 * 2 = 14'
+    stepsearch prompt '((3 + 4) * 2) =' what=scorer solution='3 + 4 = 7\n\n7 * 2 = 14'
 """
 
 import sys

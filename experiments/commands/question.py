@@ -15,7 +15,7 @@ def read_question(argument: str | None, command: type) -> str:
     name = command.__name__.lower()
     if argument is None:
         raise ConfigError(
-            f'{name} needs a question: stepsearch {name} "QUESTION" [key=value ...], or - for standard input'
+            f"{name} needs a question: stepsearch {name} 'QUESTION' [key=value ...], or - for standard input"
         )
     knobs = "|".join(field.name for field in fields(command))
     if re.match(rf"({knobs})[.=]\S+$", argument):

@@ -1,20 +1,24 @@
-r"""Searches one question and prints its answer, the votes, the cost and, with show=tree, the tree.
+r"""Searches one question and prints its answer and the solution behind it, with the scores of its steps.
 
-usage: stepsearch solve "QUESTION" [key=value ...]
+usage: stepsearch solve 'QUESTION' [key=value ...]
        stepsearch solve - [key=value ...]          the question comes from standard input
 
-The question is the first argument. Ctrl-C prints the answer so far. A second scorer judges the finished solutions once
-the search has ended, and chooses the answer.
+The question is the first argument, in single quotes, so that the shell leaves its $ and \\ alone. Where standard output
+is no terminal, the bare answer is printed and nothing else, unless show= is given. The exit code is 0, 3 where no
+solution finished with an answer, 130 after Ctrl-C, which prints the answer so far. A second scorer judges the finished
+solutions once the search has ended, and chooses the answer.
 
-    stepsearch solve "((5 + 2 * 1 - 6) + (5 + 3 - -2 * 2)) =" show=tree
-    stepsearch solve "((3 + 4) * 2) =" search=beam search.n=8 selection=majority
+    stepsearch solve '((5 + 2 * 1 - 6) + (5 + 3 - -2 * 2)) =' show=tree
+    stepsearch solve '((3 + 4) * (2 - 5)) =' search=beam search.n=8 selection=majority
     stepsearch solve 'What is $\frac{1}{2} + \frac{1}{3}$?' policy.model=Qwen/Qwen2.5-Math-1.5B-Instruct \
         scorer.model=Qwen/Qwen2.5-Math-PRM-7B budget.generated_tokens=8000 json=tree.json
-    stepsearch solve "((3 + 4) * 2) =" second=checks selection.by=second
-    stepsearch solve "(1 + 2) =" scorer=custom scorer.cls=mine:MyScorer scorer.args.threshold=0.3
+    stepsearch solve '((3 + 4) * (2 - 5)) =' json=- | jq .ledger
+    stepsearch solve '((3 + 4) * (2 - 5)) =' second=checks selection.by=second
+    stepsearch solve '(1 + 2) =' scorer=custom scorer.cls=mine:MyScorer scorer.args.threshold=0.3
 """
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -22,17 +26,17 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
-from rich.console import Console
 
+from experiments.analysis.solution import Solution
 from experiments.commands.question import read_question
 from experiments.config.compose import compose
 from experiments.config.schema import build
-from experiments.errors import INTERRUPTED, RunError
+from experiments.errors import INTERRUPTED, NO_ANSWER, check_output, writing
 from experiments.reports.endings import warnings
-from experiments.reports.trees import cost_table, draw, votes_table
+from experiments.reports.solution import no_answer, shipped_line, shown, trust_line
 from experiments.runs.endings import endings
 from experiments.runs.preflight import check_kinds, load_engines, warn_of_context, with_ends
-from experiments.terminal import plain
+from experiments.terminal import note, notes, plain, screen
 from search.answers.answers import Answers
 from search.answers.selection import Rule, Selection
 from search.protocols import check_logprobs
@@ -40,12 +44,17 @@ from search.solve import solve
 from search.tree import Tree
 from search.tree.cost import Budget
 
+STDOUT = "-"
+
 
 class Show(Enum):
     """What is printed."""
 
     ANSWER = "answer"
+    SOLUTION = "solution"
+    VOTES = "votes"
     TREE = "tree"
+    COST = "cost"
 
 
 @dataclass(frozen=True)
@@ -62,10 +71,11 @@ class Solve:
     budget: Budget = field(default_factory=Budget)
     seed: int = 0
     """random seed; the same seed gives the same samples"""
-    show: Show = Show.ANSWER
-    """answer: the answer, its votes and its cost; tree: the tree as well"""
+    show: Show | None = None
+    """answer: the bare answer; solution: its solution and a line of cost too; votes, tree, cost: the same with
+    all votes, the whole tree or every cost; null: solution on a terminal, else answer"""
     json: str | None = None
-    """output file for the tree as JSON, which search.Tree.loads reads back"""
+    """output file for the tree as JSON, which search.Tree.loads reads back; -: standard output, for nothing else"""
     graphml: str | None = None
     """output file for the tree as GraphML"""
 
@@ -74,8 +84,8 @@ def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
     text = read_question(question, Solve)
     run: Solve = build(compose(Solve, overrides))
     for name in (run.json, run.graphml):
-        if name and not Path(name).expanduser().absolute().parent.is_dir():
-            raise RunError(f"{name}: its folder does not exist")
+        if name and name != STDOUT:
+            check_output(Path(name).expanduser())
     check_kinds({"search": run.search}, run.scorer, run.selection, run.second)
     check_logprobs(run.policy, run.search, run.scorer, run.second)
     tree, answers = Tree(text, run.seed), Answers(run.answer, run.grader)
@@ -84,45 +94,81 @@ def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
     load_engines(policy, run.scorer, run.second)
     warn_of_context(policy, (run.scorer, run.second), [text])
     try:
-        with Console(stderr=True).status("searching"):
+        with notes().status("searching"):
             search = solve(
                 text, run.search, policy, run.scorer, run.budget, tree=tree, second=run.second, answers=answers
             )
             asyncio.run(search)
     except KeyboardInterrupt:
         interrupted = True
-    report(tree, run, Console())
-    return INTERRUPTED if interrupted else 0
+    solution = result(tree, run)
+    try:
+        write(tree, run)
+    finally:  # what was found is shown, even where a disk is full
+        report(solution, run)
+    return INTERRUPTED if interrupted else NO_ANSWER if solution.answer is None else 0
 
 
-def report(tree: Tree, run: Solve, out: Console) -> None:
-    """Prints the answer, votes and cost (and the tree where requested), and writes the requested files.
+def result(tree: Tree, run: Solve) -> Solution:
+    """The solution by the run's selection.
 
     An interrupted search has not been judged by the second scorer; its answer is then the majority's.
     """
-    unjudged = tree.stopped == "cancelled" and run.second is not None
-    selection = Selection(Rule.MAJORITY) if unjudged else run.selection
-    ballot = selection(tree)
-    if run.show is Show.TREE:
-        out.print(draw(tree, ballot, selection.by))
-        out.print()
-    if tree.stopped == "cancelled":
-        chosen = ", by majority, since the second scorer has not judged it" if unjudged else ""
-        out.print(f"interrupted; the result so far{chosen}:")
-    elif tree.stopped == "budget":
-        out.print("stopped at the budget")
-    if ballot.answer is None:
-        leaves = tree.leaves()
-        cut = sum(leaf.truncated for leaf in leaves)
-        out.print(f"no answer: no solution finished with an answer ({len(leaves)} ended, {cut} of them cut by a limit)")
+    return Solution.of(tree, Selection(Rule.MAJORITY) if _unjudged(tree, run) else run.selection)
+
+
+def _unjudged(tree: Tree, run: Solve) -> bool:
+    return tree.stopped == "cancelled" and run.second is not None
+
+
+def write(tree: Tree, run: Solve) -> None:
+    """Writes the requested files. Raises RunError where one cannot be written."""
+    if run.json and run.json != STDOUT:
+        with writing(Path(run.json).expanduser()):
+            Path(run.json).expanduser().write_text(tree.dumps(), "utf-8")
+    if run.graphml:
+        with writing(Path(run.graphml).expanduser()):
+            nx.write_graphml(tree.graph(), Path(run.graphml).expanduser())
+
+
+def report(solution: Solution, run: Solve) -> None:
+    """Prints the result: only JSON, only the answer, or all that `show` names."""
+    tree, show = solution.tree, run.show or (Show.SOLUTION if sys.stdout.isatty() else Show.ANSWER)
+    lines = list(_stopped(tree, run))
+    if run.json == STDOUT:
+        print(tree.dumps())
+    elif show is Show.ANSWER:
+        for line in [*lines, *_doubts(solution, run)]:
+            note(line)
+        print(plain(solution.answer)) if solution.answer is not None else note(no_answer(solution))
     else:
-        out.print(f"answer: {plain(ballot.answer)}", markup=False, highlight=False, style="bold")
-        out.print(votes_table(ballot))
-    out.print(cost_table(tree.ledger))
+        out = screen()
+        chosen = {name: show is Show(name) for name in ("votes", "tree", "cost")}
+        parts = [*shown(solution, **chosen)]
+        at = 2 if chosen["tree"] else 0
+        doubts = [line for line in (_shipped(solution, run),) if line]
+        for part in [*parts[:at], *lines, *parts[at:], *doubts]:
+            out.print(part, markup=False, highlight=False)
     if (ended := endings(tree)) is not None:
         for line in warnings({"this search": ended}):
-            out.print(line, markup=False, highlight=False)
-    if run.json:
-        Path(run.json).expanduser().write_text(tree.dumps(), "utf-8")
-    if run.graphml:
-        nx.write_graphml(tree.graph(), Path(run.graphml).expanduser())
+            print(line, file=sys.stderr)
+
+
+def _stopped(tree: Tree, run: Solve) -> list[str]:
+    """Why the search ended where that was before its own end."""
+    if tree.stopped == "cancelled":
+        chosen = ", by majority, since the second scorer has not judged it" if _unjudged(tree, run) else ""
+        return [f"interrupted; the result so far{chosen}:"]
+    return ["stopped at the budget"] if tree.stopped == "budget" else []
+
+
+def _doubts(solution: Solution, run: Solve) -> list[str]:
+    """Lines that say that the answer is not trusted."""
+    if solution.trusted:
+        return []
+    return [trust_line(solution), *filter(None, [_shipped(solution, run)])]
+
+
+def _shipped(solution: Solution, run: Solve) -> str | None:
+    """What the shipped models know, where they gave no answer or one that they do not trust."""
+    return None if solution.trusted and solution.answer is not None else shipped_line(run.policy, run.scorer)

@@ -10,16 +10,16 @@ that ended before Ctrl-C or a kill are saved; `run=FOLDER` resumes the sweep, wi
 searchers where they are given. The exit code is 1 where a search has failed; `retry=errors` runs those again.
 
     stepsearch sweep problems.limit=20
-    stepsearch sweep problems.limit=20 seeds=[0,1,2]
-    stepsearch sweep searchers=[best_of_n,beam] budgets=[1,4,16,64] search.beam.branch=2 out=runs/beam
-    stepsearch sweep budget.generated_tokens=[500,1000,2000] search.mcts.simulations=1000 problems.max_level=2
+    stepsearch sweep problems.limit=20 seeds=0,1,2
+    stepsearch sweep searchers=best_of_n,beam budgets=1,4,16,64 search.beam.branch=2 out=runs/beam
+    stepsearch sweep budget.generated_tokens=500,1000,2000 search.mcts.simulations=1000 problems.max_level=2
     stepsearch sweep problems=gsm8k problems.path=test.jsonl policy.model=Qwen/Qwen2.5-Math-1.5B-Instruct \
         scorer.model=Qwen/Qwen2.5-Math-PRM-7B
     stepsearch sweep second=outcome second.model=nvidia/AceMath-7B-RM selection.by=second
     stepsearch sweep run=runs/beam
-    stepsearch sweep run=runs/beam budgets=[1,4,16,64,256] seeds=[0,1]
+    stepsearch sweep run=runs/beam budgets=1,4,16,64,256 seeds=0,1
     stepsearch sweep run=runs/beam retry=errors
-    stepsearch sweep policy=toy scorer=toy searchers=[custom] search.custom.cls=mine:MySearcher search.custom.args.n=3
+    stepsearch sweep policy=toy scorer=toy searchers=custom search.custom.cls=mine:MySearcher search.custom.args.n=3
 """
 
 import sys
@@ -30,7 +30,6 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from experiments.analysis.cells import Cells
 from experiments.config.schema import build
@@ -50,6 +49,7 @@ from experiments.runs.results import RESULTS
 from experiments.runs.resuming import Allowed
 from experiments.runs.stopping import Stop, until_stopped
 from experiments.runs.tree_files import TREES
+from experiments.terminal import notes
 from search.answers.answers import Answers
 from search.errors import KnobError, check_knob
 from search.protocols import check_logprobs
@@ -84,7 +84,7 @@ class Sweep:
     searchers: list[str] = field(default_factory=lambda: ["best_of_n", "beam", "mcts", "particle_filter"])
     """the searchers that run; their knobs are search.<name>.*"""
     budgets: list[int] | None = None
-    """values of each searcher's scale knob (n, simulations); null: [1,4,16] unless a budget.* is a list"""
+    """values of each searcher's scale knob (n, simulations); null: 1,4,16 unless a budget.* is a list"""
     budget: Budgets = field(default_factory=Budgets)
     seeds: list[int] = field(default_factory=lambda: [0])
     """every search runs once with each seed; the same seed gives the same samples"""
@@ -108,6 +108,8 @@ class Sweep:
     def __post_init__(self) -> None:
         check_knob(self, "concurrency", least=1)
         check_knob(self, "max_errors", least=0)
+        if self.budgets == []:
+            raise KnobError("Sweep.budgets is []; give at least one budget, or null for 1,4,16")
         if len(set(self.seeds)) < len(self.seeds) or not self.seeds:
             raise KnobError(f"Sweep.seeds is {self.seeds}; give at least one seed, and each only once")
 
@@ -167,7 +169,7 @@ def _search(run: Sweep, grid: Sequence[Cell], every: Sequence[Name], folder: Pat
             lines.append(result.dumps())
         todo = remaining(every, kept)
         errors = sum(result.error is not None for result in kept)
-        progress = SweepProgress(len(todo), Console(stderr=True))
+        progress = SweepProgress(len(todo), notes())
         trees = folder / TREES if run.trees else None
         if trees and len(kept) > len(list(trees.glob("*.json"))):
             print("trees=true: searches that ended before have none; theirs stay as they are", file=sys.stderr)

@@ -9,7 +9,8 @@ from hydra import initialize_config_module
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.config.overrides import apply, parse, single
+from experiments.config.hints import of_choice
+from experiments.config.overrides import apply, parse
 from experiments.config.presets import fill_preset
 from experiments.config.registry import GROUPS, register, register_command
 from experiments.config.schema import open_args
@@ -58,7 +59,10 @@ def default_choices(command: str) -> Iterator[tuple[str, str]]:
 
 def _choice(override: Override) -> str:
     """The choice of a group. Raises ConfigError where the group has no choice of that name."""
-    choices, choice = GROUPS[str(override.key_or_group).partition("@")[0]], str(single(override))
+    group = str(override.key_or_group).partition("@")[0]
+    value = str(override.input_line).partition("=")[2] if override.is_sweep_override() else override.value()
+    choices, choice = GROUPS[group], str(value)
     if choice not in choices:
-        raise ConfigError(f"{override.input_line}: no such choice; choose from {one_of(choices, choice)}")
+        reason = f"no such choice; choose from {one_of(choices, choice)}{of_choice(group, choice)}"
+        raise ConfigError(f"{override.input_line}: {reason}")
     return choice

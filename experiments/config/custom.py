@@ -136,6 +136,14 @@ def find(group: str, cls: str) -> Callable[..., Any]:
     name, _, attribute = cls.partition(":")
     if not (name and attribute):
         raise ConfigError(f"{group}.cls={cls}: write module:Class, for example {group}.cls=mine:Mine")
+    if name.endswith(".py") or "/" in name:
+        module = Path(name).stem
+        raise ConfigError(
+            f"{group}.cls={cls}: write the module's name, {module}:{attribute}; it is looked for in the working "
+            "folder, then among what is installed (PYTHONPATH=FOLDER adds a folder)"
+        )
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise ConfigError(f"{group}.cls={cls}: write module:Class, for example {group}.cls=mine:Mine")
     try:
         module = import_module(name)
     except ModuleNotFoundError as error:

@@ -1,7 +1,7 @@
 """An ensemble from the command line: its members by name, each with its own knobs.
 
-scorer=ensemble scorer.members=[prm,checks] scorer.rule=product scorer.args.prm.model=./mine
-scorer=ensemble scorer.members=[checks,mine:MyScorer] scorer.rule=tiered scorer.args.checks.unknown=0.6
+scorer=ensemble scorer.members=prm,checks scorer.rule=product scorer.args.prm.model=./mine
+scorer=ensemble scorer.members=checks,mine:MyScorer scorer.rule=tiered scorer.args.checks.unknown=0.6
 """
 
 from collections.abc import Mapping

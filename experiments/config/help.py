@@ -10,7 +10,9 @@ from experiments.config.registry import GROUPS
 
 WIDTH = 110
 _NAMES = 34  # columns of `key=default`, before its prose
-_CFG = Knob("--cfg", "", "print the composed config, run nothing")
+_CFG = Knob("--cfg job", "", "print the composed config, run nothing")
+_QUIET = Knob("--quiet", "", "no progress and no notes on standard error")
+_CONFIG = Knob("config", "FILE", "a YAML file of knobs, also a run's config.yaml; those on the command line win")
 
 
 def command_help(command: type) -> str:
@@ -20,7 +22,7 @@ def command_help(command: type) -> str:
     own = [knob for knob in knobs(command) if knob.name not in filled]
     parts = [
         module_docstring(command),
-        "\n".join(["Knobs of the command:", *knob_lines([*own, _CFG])]),
+        "\n".join(["Knobs of the command:", *knob_lines([*own, _CONFIG, _CFG, _QUIET])]),
         "\n".join(["Choices:", *_choices(places)]),
     ]
     for place, default in places.items():
@@ -36,7 +38,9 @@ def module_docstring(cls: type) -> str:
 def _choices(places: dict[str, str]) -> Iterator[str]:
     for place, default in places.items():
         if "@" not in place:
-            yield f"  {f'{place}={default}':<{_NAMES}}{' | '.join(GROUPS[place])}"
+            wrapped = textwrap.wrap(" | ".join(GROUPS[place]), WIDTH - _NAMES - 2)
+            yield f"  {f'{place}={default}':<{_NAMES}}{wrapped[0]}"
+            yield from (" " * (_NAMES + 2) + line for line in wrapped[1:])
 
 
 def _group(place: str, default: str) -> Iterator[str]:

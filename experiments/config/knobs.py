@@ -66,7 +66,7 @@ def typed(value: Any) -> str:
     if isinstance(value, Enum):
         return value.name.lower()
     if isinstance(value, list):
-        return f"[{','.join(map(typed, value))}]"
+        return ",".join(map(typed, value)) or "[]"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return repr(value) if isinstance(value, str) and not _BARE.fullmatch(value) else str(value)

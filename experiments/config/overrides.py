@@ -9,11 +9,16 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, StringNode
+from omegaconf import AnyNode, DictConfig, ListConfig, OmegaConf, StringNode
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from experiments.config.hints import alike, of_key, of_knob, of_option
 from experiments.errors import ConfigError, one_of
 from search.answers.escapes import unescaped
+
+NO_LAUNCHER = (
+    "stepsearch sweep takes lists as budgets=, budget.*= and seeds=; for any other knob run once for each value"
+)
 
 ESCAPED = frozenset(
     ("delimiter", "separator", "tag", "good", "bad", "mark", "stop", "system_prompt", "prompt", "solution")
@@ -24,6 +29,10 @@ ESCAPED = frozenset(
 def parse(text: str) -> Override:
     """Parses `key=value`. A value that is no Hydra syntax is plain text. Raises ConfigError."""
     key, equals, value = text.partition("=")
+    if key.startswith("-"):
+        raise ConfigError(of_option(text))
+    if reason := of_key(key):
+        raise ConfigError(f"{text}: {reason}")
     if key.startswith("~"):
         raise ConfigError(f"{text!r}: a knob cannot be removed; give it another value")
     if not (key.strip() and equals):
@@ -37,15 +46,42 @@ def parse(text: str) -> Override:
             override = parser.parse_override(f"{key.lstrip('+')}='{quoted}'")
         except HydraException:
             raise ConfigError(f"{text!r} is no knob; write key=value, for example seed=1") from None
+        override.input_line = f"{key.lstrip('+')}={value}"
+    if override.package is not None:
+        group = str(override.key_or_group)
+        raise ConfigError(f"{text}: a group has its own place and no other; write {group}={value}")
     return override
 
 
 def single(override: Override) -> Any:
     """The value as Hydra reads it. Raises ConfigError where it is several, as for a sweep of Hydra's."""
     if override.is_sweep_override():
-        key, _, value = str(override.input_line).partition("=")
-        raise ConfigError(f"{override.input_line!r}: one value, please; a list is {key}=[{value}]")
+        raise ConfigError(f"{override.input_line}: it takes one value; {NO_LAUNCHER}")
     return override.value()
+
+
+def listed(override: Override) -> Any:
+    """The value of a knob that takes a list: `1,4,16` is the list [1,4,16], and a value alone a list of one.
+
+    Brackets are allowed; null and an interpolation stay what they are. Raises ConfigError.
+    """
+    key, _, typed = str(override.input_line).partition("=")
+    if typed == "null" or typed.startswith(("[", "${")):
+        return _flat(override, single(override))
+    if not typed.strip() or override.is_range_sweep():
+        raise ConfigError(f"{override.input_line}: it takes a list; write its values: {key}=A,B")
+    parser = OverridesParser.create()
+    try:
+        return _flat(override, single(parser.parse_override(f"{key.lstrip('+')}=[{typed}]")))
+    except HydraException:  # an item is no Hydra syntax and thus plain text
+        return [part.strip() for part in typed.split(",")]
+
+
+def _flat(override: Override, value: Any) -> Any:
+    """The list. Raises ConfigError where an item is itself several values."""
+    if isinstance(value, list) and any(isinstance(item, list | dict) for item in value):
+        raise ConfigError(f"{override.input_line}: it takes a list of single values: A,B")
+    return value
 
 
 def _as_typed(override: Override) -> str | None:
@@ -70,7 +106,7 @@ def apply(config: DictConfig, override: Override) -> None:
     above, _, name = key.rpartition(".")
     try:
         node = OmegaConf.select(config, key)
-        value = _escaped(name, _as_typed(override) if _is_text(config, key) else single(override))
+        value = _escaped(name, _value(config, override))
         if isinstance(node, DictConfig) and not isinstance(value, dict):
             knobs = ", ".join(f"{key}.{name}" for name in _knobs(node)) or f"{key}.NAME"
             raise ConfigError(f"{override.input_line}: {key} is a group of knobs, not a choice here; set {knobs}")
@@ -81,11 +117,15 @@ def apply(config: DictConfig, override: Override) -> None:
         raise _mistake(override, error) from error
 
 
-def _is_text(config: DictConfig, key: str) -> bool:
-    """Whether the knob takes a text and nothing else."""
-    above, _, name = key.rpartition(".")
+def _value(config: DictConfig, override: Override) -> Any:
+    """The value as the knob's type takes it: a text as typed, a list without brackets, or what Hydra reads."""
+    above, _, name = str(override.key_or_group).rpartition(".")
     parent = OmegaConf.select(config, above) if above else config
-    return isinstance(parent, DictConfig) and name in parent and isinstance(parent._get_node(name), StringNode)
+    node = parent._get_node(name) if isinstance(parent, DictConfig) and name in parent else None
+    if isinstance(node, StringNode):
+        return _as_typed(override)
+    several = override.is_sweep_override() and isinstance(node, AnyNode)
+    return listed(override) if isinstance(node, ListConfig) or several else single(override)
 
 
 def _mistake(override: Override, error: OmegaConfBaseException) -> ConfigError:
@@ -97,16 +137,22 @@ def _mistake(override: Override, error: OmegaConfBaseException) -> ConfigError:
         return ConfigError(f"{override.key_or_group}: {key} is a value; nothing stands below it")
     reason = str(error).strip().splitlines()[0]
     reason = "null is not allowed here" if reason.endswith("is not Optional") else reason
-    if "is not a ListConfig" in reason:
-        key, _, value = str(override.input_line).partition("=")
-        reason = f"it takes a list; write {key}=[{value}]"
     return ConfigError(f"{override.input_line}: {reason}")
 
 
 def _unknown(key: str, parent: DictConfig) -> ConfigError:
     above, _, name = key.rpartition(".")
-    valid = one_of(_knobs(parent), name) or "none"
-    return ConfigError(f"{key}: no such knob; {above or 'this command'} has {valid}")
+    valid = _knobs(parent)
+    groups = [] if above else valid
+    elsewhere = [f"{group}.{knob}" for group in groups for knob in _below(parent, group) if alike(name, knob)]
+    shown = one_of(valid, name) or "none"
+    hint = "" if "Did you mean" in shown else of_knob(above, name, valid, elsewhere)
+    return ConfigError(f"{key}: no such knob; {above or 'this command'} has {shown}{hint}")
+
+
+def _below(node: DictConfig, group: str) -> list[str]:
+    inner = node._get_node(group)
+    return _knobs(inner) if isinstance(inner, DictConfig) and not inner._is_none() else []
 
 
 def _knobs(node: DictConfig) -> list[str]:

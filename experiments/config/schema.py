@@ -57,7 +57,12 @@ def open_args(node: DictConfig) -> None:
 
 def build(node: DictConfig | ListConfig) -> Any:
     """The object that a composed node describes. Raises what its class raises: KnobError, ProblemError, ..."""
-    return _object(OmegaConf.to_container(node, resolve=True))
+    try:
+        values = OmegaConf.to_container(node, resolve=True)
+    except OmegaConfBaseException as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{error.full_key}: {reason}; write a value, or ${{KNOB}} of another knob") from error
+    return _object(values)
 
 
 def build_named(cls: type, name: str, values: Mapping[str, Any], label: str) -> Any:

@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentF
 from experiments.analysis.cells import Cells
 from experiments.analysis.curves import AXES, Chart, Line, chart, samples_chart
 from experiments.analysis.rules import RULE_NAMES
-from experiments.errors import RunError
+from experiments.errors import RunError, writing
 from experiments.runs.results import Result
 from search.answers.selection import Rule
 
@@ -81,13 +81,14 @@ STYLE: dict[Any, Any] = {
 
 
 def save(drawn: Chart, stem: Path) -> list[Path]:
-    """Writes stem.png and stem.svg."""
+    """Writes stem.png and stem.svg. Raises RunError where they cannot be written."""
     paths = [stem.with_name(f"{stem.name}{ending}") for ending in (".png", ".svg")]
     with rc_context(STYLE):
         canvas = draw(drawn)
         for path in paths:
             dated: dict[str, Any] = {"metadata": {"Date": None}} if path.suffix == ".svg" else {}
-            canvas.savefig(path, dpi=DPI, **dated)
+            with writing(path):
+                canvas.savefig(path, dpi=DPI, **dated)
     return paths
 
 
@@ -106,7 +107,7 @@ def draw(drawn: Chart) -> Canvas:
     panels[0].set_ylabel("accuracy")
     panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     panels[0].set_ylim(*_accuracies(drawn))
-    canvas.suptitle(fill(caption(drawn), round(16 * width)), fontsize=9)
+    canvas.suptitle(fill(caption(drawn), round(13 * width)), fontsize=9)
     handles, labels = panels[0].get_legend_handles_labels()
     first = len(labels) - len(drawn.lines)  # searchers stand before the references
     handles, labels = handles[first:] + handles[:first], labels[first:] + labels[:first]

@@ -11,6 +11,7 @@ from experiments.analysis.left_out import ended_by_scale, failed_share, omission
 from experiments.analysis.summary import Row, summarise
 from experiments.errors import RunError
 from experiments.reports.endings import warnings
+from experiments.reports.fitting import show_table
 from experiments.reports.health import health_lines, residual_line
 from experiments.reports.tables import summary_table, write_csv
 from experiments.runs.results import RESULTS
@@ -21,7 +22,7 @@ from search.answers.selection import Rule
 def report(folder: Path, cells: Cells, rule: Rule) -> list[Row]:
     """Prints the summary, the first failure and the paths of the files; writes summary.csv and returns its rows."""
     rows = summarise(cells)
-    screen().print(summary_table(rows, rule.value, failed_share(cells)))
+    show_table(screen(), summary_table(rows, rule.value, failed_share(cells)))
     for line in (*health_lines(health(scored_samples(cells.searches))), *residual_line(residuals(cells.searches))):
         print(line)
     for line in warnings(by_searcher(cells.searches)):

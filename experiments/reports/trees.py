@@ -1,12 +1,12 @@
 """Shows a search's tree, votes and cost in a terminal. Text from models is never trusted."""
 
 from collections.abc import Iterator
-from functools import partial
 
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree as Drawing
 
+from experiments.analysis.solution import best_path
 from experiments.terminal import number, plain
 from search.answers.answers import answers_of
 from search.answers.selection import Ballot
@@ -50,14 +50,6 @@ def draw(tree: Tree, ballot: Ballot | None, by: str | None = None) -> Drawing:
             label.no_wrap, label.overflow = True, "ellipsis"
             stack.append((branch.add(label), block[-1]))
     return drawing
-
-
-def best_path(ballot: Ballot | None, by: str | None = None) -> list[Node]:
-    """The nodes of the winning answer's leaf of highest last score by the scorer that chooses (`Selection.by`)."""
-    if ballot is None or not ballot.votes:
-        return []
-    score = (lambda leaf: leaf.score) if by is None else partial(last_mark, name=by)
-    return max(ballot.votes[0].leaves, key=lambda leaf: score(leaf) or 0.0).line()
 
 
 def _run(node: Node) -> Iterator[Node]:

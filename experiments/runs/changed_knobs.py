@@ -65,5 +65,5 @@ def _typed(name: str, value: Any) -> str:
         cls = value.get("_target_")
         return "set" if cls is None else choice_of(name.partition(".")[0], cls)
     if isinstance(value, list):
-        return "[" + ",".join(_typed(name, item) for item in value) + "]"
+        return ",".join(_typed(name, item) for item in value) or "[]"
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

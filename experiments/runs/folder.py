@@ -145,7 +145,7 @@ def open_run_folder(
     """
     own = {name: value for name, (_, value) in own_fingerprints(config).items()}
     described: Inputs = {**inputs, **own, WORKING_FOLDER: str(Path.cwd())}
-    folder = Path(out).expanduser() if out else _unused(Path("runs") / f"{command}-{time.strftime('%Y%m%d-%H%M%S')}")
+    folder = Path(out).expanduser() if out else unused(Path("runs") / f"{command}-{time.strftime('%Y%m%d-%H%M%S')}")
     if any(folder.glob("*.jsonl")):
         raise RunError(
             f"out={folder} holds the results of another run; name another folder, or resume it: run={folder}"
@@ -191,7 +191,7 @@ def config_of(folder: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def _unused(folder: Path) -> Path:
+def unused(folder: Path) -> Path:
     """The folder, or the same name followed by the first unused number."""
     number, unused = 1, folder
     while unused.exists():

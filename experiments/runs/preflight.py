@@ -1,12 +1,12 @@
 """Checks before a run starts: the models load, and searchers, scorer and selection fit together."""
 
 import asyncio
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, NoReturn
 
+from experiments.terminal import note
 from policies.writing import Writing
 from scorers.ensemble import Ensemble
 from search.answers.extraction import Boxed, Extraction
@@ -31,7 +31,7 @@ def load_engines(*owners: Any) -> None:
                 getattr(owner, method)()
     for owner in owners:
         for line in ((owner.notice() if hasattr(type(owner), "notice") else None) or "").splitlines():
-            print(f"note: {line}", file=sys.stderr)
+            note(f"note: {line}")
 
 
 def warn_of_context(policy: Any, scorers: Sequence[Any], questions: Sequence[str]) -> None:
@@ -53,10 +53,9 @@ def warn_of_context(policy: Any, scorers: Sequence[Any], questions: Sequence[str
         most = min(policy.max_tokens + policy.max_thinking_tokens * thinks, policy.engine.context - prompt)
         if most > (room := max(0, scorer.room(question))):
             knobs = "policy.max_tokens" + " and policy.max_thinking_tokens" * thinks
-            print(
+            note(
                 f"note: {scorer.model} reads about {room:,} tokens of a solution to the longest question, and {knobs} "
-                f"allow{'s' * (not thinks)} {most:,}; a search with a longer one fails: lower it to {room:,} or less",
-                file=sys.stderr,
+                f"allow{'s' * (not thinks)} {most:,}; a search with a longer one fails: lower it to {room:,} or less"
             )
 
 

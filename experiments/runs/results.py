@@ -193,6 +193,8 @@ def read_results(folder: Path) -> list[Result]:
             results = list({result.key: result for result in _parsed(path, lines)}.values())
     except FileNotFoundError:
         raise RunError(f"{path}: no such file; run=DIR names the folder of a sweep") from None
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}; run=DIR names the folder of a sweep") from None
     if not results:
         raise RunError(f"{path} holds no result")
     return results

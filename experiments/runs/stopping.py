@@ -2,13 +2,17 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from experiments.errors import INTERRUPTED, RunError
 from experiments.terminal import plain_lines
 from search.errors import WorkerDied
+
+canceller: ContextVar[Callable[[Callable[[], object]], object] | None] = ContextVar("canceller", default=None)
+"""Where set, it is given what cancels the work, as a thread needs that no signal reaches."""
 
 TERMINATED = 128 + signal.SIGTERM  # the exit code in shells
 
@@ -40,6 +44,8 @@ async def _terminable(work: Coroutine[Any, Any, None]) -> None:
     """
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
+    if give := canceller.get():
+        give(lambda: loop.call_soon_threadsafe(task.cancel))
     with suppress(NotImplementedError, RuntimeError, ValueError):
         loop.add_signal_handler(signal.SIGTERM, task.cancel)
     try:

@@ -211,7 +211,7 @@ def test_an_engine_that_has_ended_is_started_anew():
 def test_ctrl_c_ends_a_sweep_and_keeps_what_has_ended(tmp_path: Path):
     """A terminal sends it to the engine's process too, which must not die of it."""
     results = tmp_path / "run" / "results.jsonl"
-    words = "policy=vllm scorer=self budgets=[16] problems.limit=60 out=run"
+    words = "policy=vllm scorer=self budgets=16 problems.limit=60 out=run"
     words += " policy.context=1024 policy.cache_gb=0.2 policy.gpu_memory=0.1"
     began = lambda: bool(result_lines(tmp_path / "run"))  # noqa: E731
     ended = stopped(["sweep", *words.split()], tmp_path, signal.SIGINT, began, timeout=300)

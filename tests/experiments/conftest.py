@@ -49,7 +49,7 @@ def toy_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("toy_sweep")
     write_problems(folder)
     with contextlib.chdir(folder), Path("said").open("w") as said, contextlib.redirect_stdout(said):
-        assert sweep("budgets=[1,4]", "scorer.error=1", "trees=true") == 0
+        assert sweep("budgets=1,4", "scorer.error=1", "trees=true") == 0
     return folder
 
 

@@ -15,7 +15,7 @@ from tests.command_line import TOY, run
 from tests.results import result, write_results
 
 KNOBS = [
-    "searchers=[best_of_n,beam,mcts,again]", "search.beam.branch=2", "search.beam.reduction=last",
+    "searchers=best_of_n,beam,mcts,again", "search.beam.branch=2", "search.beam.reduction=last",
     "search.mcts.prior=logprob", "search.again.inner=particle_filter", "search.again.args.temperature=2",
 ]  # fmt: skip
 ACCURATE = {("greedy", 1): 1.0, ("best_of_n", 4): 0.25, ("beam", 8): 0.5, ("mcts", 16): 0.75, ("again", 3): 1.0}
@@ -26,7 +26,7 @@ COST = {"greedy": 10, "best_of_n": 100, "beam": 200, "mcts": 300, "again": 400}
 def calibration(tmp_path: Path) -> Path:
     """A run whose costlier settings are right on more of four problems; greedy decoding is right on all."""
     folder = tmp_path / "calibration"
-    assert run("sweep", *TOY, *KNOBS, "problems.limit=1", f"out={folder}", "budgets=[1]") == 0
+    assert run("sweep", *TOY, *KNOBS, "problems.limit=1", f"out={folder}", "budgets=1") == 0
     rows = [
         result(place, searcher, n, float(place < 4 * share), COST[searcher])
         for (searcher, n), share in ACCURATE.items()

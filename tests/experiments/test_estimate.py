@@ -63,7 +63,7 @@ def test_failed_searches_are_counted_in_the_title(tmp_path: Path, capsys: pytest
     failed = sampled(3, 0.5, seed=1)
     failed = replace(failed, samples=None, selections={}, oracle=None, error="E: x")
     write_results(tmp_path, [*(sampled(p, 0.5) for p in range(3)), failed])
-    assert run("estimate", f"run={tmp_path}", "k=[1]") == 0
+    assert run("estimate", f"run={tmp_path}", "k=1") == 0
     assert "4 problems, seed 1; 1 of 4 searches failed and count as wrong" in " ".join(capsys.readouterr().out.split())
 
 
@@ -77,7 +77,7 @@ def test_estimates_by_hand(tmp_path: Path):
     assert found[2, "highest score"] == pytest.approx(4 / 6) and found[4, "highest score"] == 1
     assert found[2, "weighted vote"] == pytest.approx(4 / 6, abs=0.04)
     assert found[2, "majority"] == pytest.approx((1 + 1 + 1 + 0.5 + 0.5 + 0) / 6, abs=0.04)
-    assert run("estimate", f"run={folder}", "k=[3]") == 0
+    assert run("estimate", f"run={folder}", "k=3") == 0
     assert {k for k, _ in figures(folder)} == {3}
 
 

@@ -26,7 +26,7 @@ def sweep(folder: Path, *words: str) -> list[Result]:
     )
     out = folder / f"run{len(list(folder.iterdir()))}"
     set_ = ["problems=jsonl", f"problems.path={folder / 'toy.jsonl'}"]
-    assert run("sweep", *TOY, *set_, "searchers=[best_of_n]", "scorer.error=0.5", f"out={out}", *words) == 0
+    assert run("sweep", *TOY, *set_, "searchers=best_of_n", "scorer.error=0.5", f"out={out}", *words) == 0
     return read_results(out)
 
 
@@ -36,8 +36,8 @@ def test_fewer_samples_are_what_a_run_of_fewer_is_on_average(tmp_path: Path):
 
     In the toy's small world samples often share steps, which are scored once; four share more than two do.
     """
-    four = sweep(tmp_path, "budgets=[2,4]", f"seeds={list(range(10))}")
-    two = sweep(tmp_path, "budgets=[2]", f"seeds={list(range(100, 110))}")
+    four = sweep(tmp_path, "budgets=2,4", f"seeds={list(range(10))}")
+    two = sweep(tmp_path, "budgets=2", f"seeds={list(range(100, 110))}")
     read = [r for r in with_estimates(four) if r.cell == CellKey("best_of_n", 2)]
     ran = [r for r in two if r.cell.n == 2]
     assert len(read) == len(ran) == 400
@@ -56,7 +56,7 @@ def test_fewer_samples_are_what_a_run_of_fewer_is_on_average(tmp_path: Path):
 
 
 def test_all_samples_are_the_cell_itself(tmp_path: Path):
-    for result in sweep(tmp_path, "budgets=[4]"):
+    for result in sweep(tmp_path, "budgets=4"):
         if result.cell.n == 4:
             same = at(result, 4)
             assert {rule: vote.correct for rule, vote in same.selections.items()} == pytest.approx(
@@ -90,20 +90,20 @@ def test_solutions_that_are_alike_are_scored_once():
 
 def test_a_budget_that_cuts_samples_leaves_nothing_to_read(tmp_path: Path):
     """All cells are run then, and a cell of which a search was cut stands for no other."""
-    results = sweep(tmp_path, "budgets=[2,4]", "problems.limit=3", "budget.generated_tokens=10")
+    results = sweep(tmp_path, "budgets=2,4", "problems.limit=3", "budget.generated_tokens=10")
     assert {(r.cell.searcher, r.cell.n) for r in results} == {("greedy", 1), ("best_of_n", 2), ("best_of_n", 4)}
     assert with_estimates(results) == results
-    assert sweep(tmp_path, "budgets=[4]", "problems.limit=3", "budget.generated_tokens=3")
+    assert sweep(tmp_path, "budgets=4", "problems.limit=3", "budget.generated_tokens=3")
 
 
 def test_the_budgets_that_were_asked_for_are_reported(tmp_path: Path):
-    results = sweep(tmp_path, "budgets=[1,3,12]", "problems.limit=2")
+    results = sweep(tmp_path, "budgets=1,3,12", "problems.limit=2")
     assert {r.cell.n for r in with_estimates(results) if r.cell.searcher == "best_of_n"} == {1, 3, 12}
 
 
 def test_a_run_of_its_own_is_not_replaced_and_an_error_stays_one(tmp_path: Path):
-    results = sweep(tmp_path, "budgets=[1,2,4]", "problems.limit=3")
-    own = [r for r in sweep(tmp_path, "budgets=[1]", "problems.limit=3") if r.cell.searcher == "best_of_n"]
+    results = sweep(tmp_path, "budgets=1,2,4", "problems.limit=3")
+    own = [r for r in sweep(tmp_path, "budgets=1", "problems.limit=3") if r.cell.searcher == "best_of_n"]
     both = with_estimates([*results, *own])
     assert [r for r in both if r.cell.searcher == "best_of_n" and r.cell.n == 1] == own
     last = next(r for r in results if r.cell.searcher == "best_of_n")
@@ -116,5 +116,5 @@ def test_a_run_of_its_own_is_not_replaced_and_an_error_stays_one(tmp_path: Path)
 
 
 def test_gold_stays_unknown(tmp_path: Path):
-    results = sweep(tmp_path, "budgets=[2]", "problems.limit=2", "problems.answer=null")
+    results = sweep(tmp_path, "budgets=2", "problems.limit=2", "problems.answer=null")
     assert {r.correct(rule) for r in with_estimates(results) for rule in r.selections} == {None}

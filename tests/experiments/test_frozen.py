@@ -47,7 +47,7 @@ def logprobs(policy: Frozen, leaf: Node) -> list[float]:
     prompt = policy._path(leaf.tree.root).ids  # pyright: ignore[reportPrivateUsage]
     tokens = [token for step in leaf.steps() for token in step.token_ids]
     with torch.inference_mode():
-        logits = causal_model("tiny", "cpu", "float32")(torch.tensor([[*prompt, *tokens]])).logits[0].float()
+        logits = causal_model("tiny", "cpu", "float32", None)(torch.tensor([[*prompt, *tokens]])).logits[0].float()
     table = logits.log_softmax(-1)[len(prompt) - 1 :]
     return [float(table[place, token]) for place, token in enumerate(tokens)]
 
@@ -191,8 +191,8 @@ def test_the_sweeps_run_once_and_their_tables_show_every_cell(
 ) -> None:
     """Two small sweeps a PRM, in this process; started again, nothing is searched anew."""
     sweeps = {
-        "fixed": ("searchers=[best_of_n,rebase]", "budgets=[1,4]"),
-        "again-best_of_n": ("searchers=[again]", "budgets=[1]", "search.again.inner=best_of_n"),
+        "fixed": ("searchers=best_of_n,rebase", "budgets=1,4"),
+        "again-best_of_n": ("searchers=again", "budgets=1", "search.again.inner=best_of_n"),
     }
     problems, out = tmp_path / "problems.jsonl", tmp_path / "out"
     problems.write_text(json.dumps({"input": QUESTIONS[1], "target": "3"}))
@@ -202,7 +202,7 @@ def test_the_sweeps_run_once_and_their_tables_show_every_cell(
     monkeypatch.setattr(driver, "subprocess", in_process)
     lines = list[str]()
     for _ in range(2):
-        monkeypatch.setattr(sys, "argv", ["frozen", f"problems={problems}", "seeds=[0]", f"out={out}"])
+        monkeypatch.setattr(sys, "argv", ["frozen", f"problems={problems}", "seeds=0", f"out={out}"])
         assert driver.main() == 0
         lines.append("".join(file.read_text() for file in sorted(out.glob("*/results.jsonl"))))
     assert lines[0] == lines[1] and len(lines[0].splitlines()) == 2 * (4 + 2)

@@ -38,7 +38,7 @@ class Refuses:
 class Nothing:
     pass
 """
-SWEEP = ("searchers=[best_of_n]", "budgets=[4]")
+SWEEP = ("searchers=best_of_n", "budgets=4")
 
 
 @pytest.fixture(autouse=True)

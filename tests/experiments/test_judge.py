@@ -72,7 +72,7 @@ def test_a_run_does_not_go_on_with_an_edited_scorer(labelled: Path, capsys: pyte
     mine.write_text("class Mine:\n    def score(self, question, steps):\n        return [0.5] * len(steps)\n")
     words = ["judge", "data=labelled", f"data.path={labelled}"]
     assert run(*words, "scorer=custom", "scorer.cls=edited:Mine", "out=alone") == 0
-    assert run(*words, "scorer=ensemble", "scorer.members=[checks,edited:Mine@one]", "out=member") == 0
+    assert run(*words, "scorer=ensemble", "scorer.members=checks,edited:Mine@one", "out=member") == 0
     assert run("judge", "run=alone", "threshold=0.2") == run("judge", "run=member", "threshold=0.2") == 0
     mine.write_text(mine.read_text().replace("0.5", "0.6"))
     capsys.readouterr()

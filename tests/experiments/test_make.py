@@ -48,7 +48,7 @@ def test_bench_local_measures_both_sides(monkeypatch: pytest.MonkeyPatch, capsys
 
 def test_bench_search_measures_every_searcher(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as ended:
-        main("experiments.benchmarks.search", "n=[4,8]", "depth=[3]", "readings=400", monkeypatch=monkeypatch)
+        main("experiments.benchmarks.search", "n=4,8", "depth=3", "readings=400", monkeypatch=monkeypatch)
     out = capsys.readouterr().out
     rows = re.findall(r"^\| (\w+) \| (\d) \| 3 \| \d+ \| ([\d.]+) \| [\d.]+ \| [\d,]+ \|$", out, re.MULTILINE)
     assert [(name, n) for name, n, _ in rows] == [(name, n) for name in SEARCHERS for n in "48"]
@@ -90,7 +90,7 @@ def test_the_demo_solves_and_sweeps(
     assert build(compose(Solve, words)).search == MCTS()
     assert list(build_sweep(compose(Sweep, others)).search) == ["best_of_n", "beam", "mcts", "particle_filter"]
     assert run(solve, question, *words, *TOY) == 0 and "answer: " in capsys.readouterr().out
-    assert run(sweep, *others, *TOY, "problems.limit=2", "budgets=[1,2]") == 0
+    assert run(sweep, *others, *TOY, "problems.limit=2", "budgets=1,2") == 0
     assert len({r.cell.searcher for r in read_results(tmp_path / "runs" / "demo")}) == 5
     assert (tmp_path / "runs" / "demo" / "curves.png").exists()
 

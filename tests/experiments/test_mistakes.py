@@ -16,7 +16,7 @@ SAMPLES = {"problem": "q", "answer": "1", "unique_id": "u", "completions": ["a",
 MISTAKES = {
     "no command": [("solv x", "no such command 'solv'; choose from solve, prompt, sweep, import")],
     "the question of solve": [
-        ("solve", 'stepsearch solve "QUESTION"'),
+        ("solve", "stepsearch solve 'QUESTION'"),
         ("solve search=beam", "the question comes first"),
         ("solve '' policy=toy scorer=toy", "the question is"),
         ("solve '  ' policy=toy scorer=toy", "the question is"),
@@ -37,7 +37,7 @@ MISTAKES = {
         ("solve q policy=toy bugdet.samples=2", "bugdet: no such knob; this command has search, policy,"),
         ("solve q policy=toy scorer=toy budget.tokens=2", "budget has samples, generated_tokens, flops, seconds"),
         ("solve q policy=toy scorer=toy +depth=2", "depth: no such knob"),
-        ("solve q policy=toy scorer=toy hydra.verbose=true", "hydra: no such knob"),
+        ("solve q policy=toy scorer=toy hydra.verbose=true", "hydra.verbose=true: stepsearch composes its config"),
         ("solve q policy=toy scorer=toy search.simulations.x=2", "search.simulations is a value"),
         ("solve q policy=toy scorer=toy budget=2", "budget is a group of knobs"),
         ("solve q policy=toy scorer=toy search", "'search' is no knob; write key=value"),
@@ -46,14 +46,18 @@ MISTAKES = {
     ],
     "values": [
         ("solve q policy=toy scorer=toy search.simulations=few", "search.simulations=few: Value 'few' of type 'str'"),
-        ("sweep policy=toy scorer=toy seeds=3", "seeds=3: it takes a list; write seeds=[3]"),
-        ("sweep policy=toy scorer=toy searchers=beam", "searchers=beam: it takes a list; write searchers=[beam]"),
-        ("solve q policy.stop=Question:", "policy.stop=Question:: it takes a list; write policy.stop=[Question:]"),
+        ("sweep policy=toy scorer=toy seeds=", "seeds=: it takes a list; write its values: seeds=A,B"),
+        ("sweep policy=toy scorer=toy 'seeds=range(1,3)'", "it takes a list; write its values: seeds=A,B"),
+        ("sweep policy=toy scorer=toy seeds=1,x", "seeds=1,x: Value 'x' of type 'str'"),
+        ("sweep policy=toy scorer=toy budgets=[]", "Sweep.budgets is []; give at least one budget"),
         ("solve q 'policy.stop=[\"\"]'", "stop=[''] names an empty text"),
         ("solve q policy=toy scorer=toy search.simulations=null", "search.simulations=null: null is not allowed"),
         ("solve q policy=toy scorer=toy search.simulations=0", "MCTS.simulations is 0; it must be >= 1"),
         ("solve q policy=toy scorer=toy search.prior=shares", "expected one of [share, logprob, uniform]"),
-        ("solve q policy=toy scorer=toy search.simulations=1,2", "a list is search.simulations=[1,2]"),
+        (
+            "solve q policy=toy scorer=toy search.simulations=1,2",
+            "takes one value; stepsearch sweep takes lists as budgets=,",
+        ),
         ("solve q policy=toy scorer=toy selection=particle", "selection=particle needs search=particle_filter"),
         ("solve q policy=toy scorer=toy search.reduction=sum", "reduction sum is not defined for scores of kind value"),
         (
@@ -84,11 +88,11 @@ MISTAKES = {
     ],
     "members of an ensemble": [
         (
-            "solve q policy=toy scorer=ensemble scorer.members=[prm,prm]",
+            "solve q policy=toy scorer=ensemble scorer.members=prm,prm",
             "two are called prm; tell them apart as prm@one, prm@two",
         ),
         (
-            "solve q policy=toy scorer=ensemble scorer.members=[prm,chekcs]",
+            "solve q policy=toy scorer=ensemble scorer.members=prm,chekcs",
             "no such scorer 'chekcs'; choose from",
         ),
         (
@@ -114,13 +118,13 @@ MISTAKES = {
         ("solve q policy=toy scorer=toy search=again search.args.n=0", "Rebase.n is 0; it must be >= 1"),
         ("solve q policy=toy scorer=toy search=again search.sure=95", "Again.sure is 95.0; it must be >= 0 and <= 1"),
         ("solve q policy=toy scorer=toy search=again search.inner=nowhere:It", "no module 'nowhere'"),
-        ("sweep policy=toy scorer=toy searchers=[again] search.again.args.simulations=2", "no such knob; rebase has n"),
+        ("sweep policy=toy scorer=toy searchers=again search.again.args.simulations=2", "no such knob; rebase has n"),
     ],
     "sweep": [
         ("sweep policy=toy scorer=toy search=mcts", "set search.best_of_n, search.beam,"),
-        ("sweep policy=toy scorer=toy searchers=[beem]", "no such searcher 'beem'; choose from best_of_n, beam,"),
+        ("sweep policy=toy scorer=toy searchers=beem", "no such searcher 'beem'; choose from best_of_n, beam,"),
         ("sweep policy=toy scorer=toy searchers=[]", "name at least one"),
-        ("sweep policy=toy scorer=toy budgets=[1] budget.flops=[1]", "budgets and budget.flops are both lists"),
+        ("sweep policy=toy scorer=toy budgets=1 budget.flops=[1]", "budgets and budget.flops are both lists"),
         ("sweep policy=toy scorer=toy budget.samples=[1] budget.flops=[1]", "sweep one of them"),
         ("sweep policy=toy scorer=toy budget.generated_tokens=[2.5]", "give a whole number, or a list of them"),
         ("sweep policy=toy scorer=toy budget.flops=much", "budget.flops is 'much'"),
@@ -142,12 +146,12 @@ MISTAKES = {
     "curves": [
         ("curves", "run=DIR"),
         ("curves run=no/such/run", "no such file; run=DIR names the folder of a sweep"),
-        ("curves run={run} axes=[token]", "no such axis 'token'; choose from generated_tokens"),
+        ("curves run={run} axes=token", "no such axis 'token'; choose from generated_tokens"),
         ("curves run={run} axes=[]", "name at least one"),
     ],
     "estimate": [
         ("estimate run=nowhere", "nowhere/results.jsonl: no such file"),
-        ("estimate run={samples} k=[1,5]", "Estimate.k has 5; this run has 2 samples a problem, so k can be 1 to 2"),
+        ("estimate run={samples} k=1,5", "Estimate.k has 5; this run has 2 samples a problem, so k can be 1 to 2"),
         ("estimate run={beam} searcher=beam", "its solutions depend on each other"),
         ("estimate run={beam}", "searcher=best_of_n: not in this run; choose from beam"),
     ],

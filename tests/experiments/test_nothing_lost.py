@@ -26,7 +26,7 @@ WORDS = [
     "problems.path=toy.jsonl",
     "concurrency=4",
 ]
-WORDS += ["searchers=[best_of_n,beam,mcts]", "budgets=[1,4]", "search.mcts.in_flight=1", "out=run"]
+WORDS += ["searchers=best_of_n,beam,mcts", "budgets=1,4", "search.mcts.in_flight=1", "out=run"]
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def _timeless() -> list[dict[str, Any]]:
     return sorted(found, key=lambda result: (result["problem"], json.dumps(result["cell"]), result["seed"]))
 
 
-MODELS = ["sweep", "problems.limit=2", "seeds=[0,1]", "budgets=[1,4]", "concurrency=1", "search.mcts.in_flight=1"]
+MODELS = ["sweep", "problems.limit=2", "seeds=0,1", "budgets=1,4", "concurrency=1", "search.mcts.in_flight=1"]
 MODELS += ["policy.deterministic=true", "scorer.deterministic=true", "out=run"]
 
 
@@ -159,7 +159,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(here: Path, capsys: pytest.
 
 def test_bad_problems_are_errors_of_their_own(here: Path, capsys: pytest.CaptureFixture[str]):
     _problems(["q0", "q1 nan", "q2 short", "q3 raise", "q4", " ", "q6 costly"], here)
-    words = ["scorer=custom", "scorer.cls=tests.plugins:Moody", "searchers=[beam]", "budgets=[2]"]
+    words = ["scorer=custom", "scorer.cls=tests.plugins:Moody", "searchers=beam", "budgets=2"]
     assert run(*WORDS, *words) == 1
     errors = {r.question: r.error for r in read_results(Path("run")) if r.error and r.cell.searcher == "beam"}
     assert set(errors) == {"q1 nan", "q2 short", "q3 raise", " ", "q6 costly"}
@@ -170,7 +170,7 @@ def test_bad_problems_are_errors_of_their_own(here: Path, capsys: pytest.Capture
 
 def test_a_hopeless_run_ends_early_and_can_go_on(here: Path, capsys: pytest.CaptureFixture[str]):
     _problems([f"raise {i}" for i in range(30)] + ["q"], here)
-    words = ["scorer=custom", "scorer.cls=tests.plugins:Moody", "searchers=[beam]", "budgets=[2]", "concurrency=1"]
+    words = ["scorer=custom", "scorer.cls=tests.plugins:Moody", "searchers=beam", "budgets=2", "concurrency=1"]
     assert run(*WORDS, *words, "max_errors=3") == 1
     assert "more than max_errors=3 searches have failed: " in capsys.readouterr().err
     assert 4 <= len(_lines()) < 20
@@ -183,7 +183,7 @@ def test_a_hopeless_run_ends_early_and_can_go_on(here: Path, capsys: pytest.Capt
 
 @pytest.mark.parametrize("name", ["config.yaml", "inputs.json"])
 def test_a_run_that_was_killed_while_it_was_being_made(name: str, here: Path, capsys: pytest.CaptureFixture[str]):
-    assert run(*WORDS, "budgets=[1]", "searchers=[beam]") == 0
+    assert run(*WORDS, "budgets=1", "searchers=beam") == 0
     Path("run", name).unlink()
     assert run("sweep", "run=run") == 2
     assert "run=run was cut off before it started; start a new run with out=" in capsys.readouterr().err

@@ -121,7 +121,7 @@ def model(random_policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, u
 
 
 def sweep(model: str, *words: str) -> int:
-    few = ["policy.max_tokens=2", "searchers=[best_of_n]", "budgets=[1]", "scorer=self", "out=run"]
+    few = ["policy.max_tokens=2", "searchers=best_of_n", "budgets=1", "scorer=self", "out=run"]
     return run("sweep", f"policy.model={model}", "problems=jsonl", "problems.path=one.jsonl", *few, *words)
 
 

@@ -46,7 +46,7 @@ def test_trees_and_results_of_searches_that_have_ended_are_let_go(here: Path, mo
     many = [json.dumps({"question": f"q{i}", "answer": RIGHT, "level": 0}) for i in range(150)]
     Path("toy.jsonl").write_text("\n".join(many))
     try:
-        assert sweep("searchers=[best_of_n]", "budgets=[2]", "concurrency=4") == 0
+        assert sweep("searchers=best_of_n", "budgets=2", "concurrency=4") == 0
     finally:
         gc.unfreeze()
     assert len(trees) == 300, "greedy, too"

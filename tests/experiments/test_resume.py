@@ -26,10 +26,10 @@ def test_a_run_that_was_cut_off_goes_on(copied: Path, capsys: pytest.CaptureFixt
 
 
 def test_another_sweep_does_not_go_on_in_its_folder(here: Path, capsys: pytest.CaptureFixture[str]):
-    assert sweep("searchers=[beam]", "budgets=[1]") == 0
-    assert run("sweep", "run=run", "seeds=[3]") == 2
+    assert sweep("searchers=beam", "budgets=1") == 0
+    assert run("sweep", "run=run", "seeds=3") == 2
     told = capsys.readouterr().err
-    assert "run=run was started with a different config" in told and "seeds: [0] in the run, [3] now" in told
+    assert "run=run was started with a different config" in told and "seeds: 0 in the run, 3 now" in told
     Path("toy.jsonl").write_text(Path("toy.jsonl").read_text().replace("q4", "q5"))
     assert run("sweep", "run=run") == 2
     assert "run=run was started with different inputs: problems" in capsys.readouterr().err
@@ -59,7 +59,7 @@ def test_a_run_begun_before_classes_moved_resumes(copied: Path, capsys: pytest.C
 def test_a_sweep_does_not_resume_with_an_edited_searcher(here: Path, capsys: pytest.CaptureFixture[str]):
     mine = Path("edited_search.py")
     mine.write_text("from search import BestOfN\n\n\nclass Mine(BestOfN):\n    pass\n")
-    assert sweep("searchers=[custom]", "search.custom.cls=edited_search:Mine", "budgets=[1]") == 0
+    assert sweep("searchers=custom", "search.custom.cls=edited_search:Mine", "budgets=1") == 0
     assert run("sweep", "run=run") == 0
     mine.write_text(mine.read_text().replace("pass", "other = 1"))
     assert run("sweep", "run=run") == 2
@@ -70,7 +70,7 @@ def test_a_sweep_does_not_resume_with_an_edited_searcher(here: Path, capsys: pyt
 def test_a_sweep_in_rounds_resumes_and_tells_an_edited_searcher(here: Path, capsys: pytest.CaptureFixture[str]):
     mine = Path("edited_inner.py")
     mine.write_text("from search import BestOfN\n\n\nclass Inner(BestOfN):\n    pass\n")
-    words = ["searchers=[again]", "search.again.inner=edited_inner:Inner", "search.again.args.n=2", "budgets=[1,3]"]
+    words = ["searchers=again", "search.again.inner=edited_inner:Inner", "search.again.args.n=2", "budgets=1,3"]
     assert sweep(*words) == 0
     whole = timeless()
     assert {row["cell"]["n"] for row in whole if row["cell"]["searcher"] == "again"} == {1, 3}
@@ -83,7 +83,7 @@ def test_a_sweep_in_rounds_resumes_and_tells_an_edited_searcher(here: Path, caps
 
 def test_knobs_of_searchers_that_do_not_run_do_not_matter(here: Path, capsys: pytest.CaptureFixture[str]):
     """Such as those of searchers that were added after the run began."""
-    assert sweep("searchers=[rebase]", "budgets=[2]") == 0
+    assert sweep("searchers=rebase", "budgets=2") == 0
     config = yaml.safe_load(Path("run/config.yaml").read_text())
     del config["search"]["dvts"], config["search"]["again"]
     Path("run/config.yaml").write_text(yaml.safe_dump(config))
@@ -112,7 +112,7 @@ def test_a_model_is_told_by_its_files(tmp_path: Path):
 
 
 def test_ctrl_c_keeps_what_has_ended(here: Path):
-    words = ["problems=jsonl", "problems.path=toy.jsonl", "searchers=[beam]", "budgets=[1,4,16]", "out=run"]
+    words = ["problems=jsonl", "problems.path=toy.jsonl", "searchers=beam", "budgets=1,4,16", "out=run"]
     words += ["policy=custom", "policy.cls=tests.plugins:Slow", "policy.args.seconds=0.05", "scorer=toy"]
     ended = stopped(["sweep", *words], here, signal.SIGINT, lambda: len(result_lines(here / "run")) >= 3)
     assert ended.returncode == 130 and "Traceback" not in ended.stderr
@@ -125,7 +125,7 @@ def test_ctrl_c_keeps_what_has_ended(here: Path):
 def test_a_folder_with_results_is_left_alone(copied: Path, capsys: pytest.CaptureFixture[str]):
     before = Path("run/results.jsonl").read_text()
     capsys.readouterr()
-    assert sweep("budgets=[1]") == 2
+    assert sweep("budgets=1") == 2
     assert "out=run holds the results of another run" in capsys.readouterr().err
     assert Path("run/results.jsonl").read_text() == before
 
@@ -133,12 +133,12 @@ def test_a_folder_with_results_is_left_alone(copied: Path, capsys: pytest.Captur
 def test_a_run_with_earlier_keys_of_draws_resumes_with_them(here: Path, monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as before:
         before.setattr("experiments.runs.folder.DRAWS", 1)
-        assert sweep("budgets=[4]", "searchers=[best_of_n]") == 0
+        assert sweep("budgets=4", "searchers=best_of_n") == 0
     whole = timeless()
     assert "draws" not in json.loads(Path("run/inputs.json").read_text())
     Path("run/results.jsonl").write_text("\n".join(result_lines(Path("run"))[:2]) + "\n")
     assert run("sweep", "run=run") == 0
     assert timeless() == whole
     Path("run").rename("old")
-    assert sweep("budgets=[4]", "searchers=[best_of_n]") == 0
+    assert sweep("budgets=4", "searchers=best_of_n") == 0
     assert timeless() != whole, "today's keys draw other samples"

@@ -57,7 +57,7 @@ def test_the_page_votes_and_draws_by_the_second_scorer() -> None:
 
 
 def test_a_sweep_chooses_by_the_second_scorer(here: Path) -> None:
-    assert sweep("searchers=[best_of_n,mcts]", "budgets=[4]", "trees=true", *SECOND) == 0
+    assert sweep("searchers=best_of_n,mcts", "budgets=4", "trees=true", *SECOND) == 0
     for row in lines():
         path = next(Path("run/trees").glob(f"*{row['cell']['searcher']}*{row['cell']['n']}*"))
         assert "marks" in path.read_text()
@@ -75,8 +75,8 @@ def test_a_run_resumes_with_the_same_second_scorer_alone(here: Path, capsys: pyt
     mine = Path("second_mine.py")
     method = "    def score(self, question, steps):\n        return [1.0] * len(steps)\n"
     mine.write_text(f"class Mine:\n    kind = 'outcome'\n\n{method}")
-    words = ["second=custom", "second.cls=second_mine:Mine", "selection.by=second", "searchers=[best_of_n]"]
-    assert sweep("budgets=[2]", *words) == 0
+    words = ["second=custom", "second.cls=second_mine:Mine", "selection.by=second", "searchers=best_of_n"]
+    assert sweep("budgets=2", *words) == 0
     whole = timeless()
     kept = Path("run/results.jsonl").read_text().splitlines()[:3]
     Path("run/results.jsonl").write_text("\n".join(kept) + "\n")
@@ -90,7 +90,7 @@ def test_a_run_resumes_with_the_same_second_scorer_alone(here: Path, capsys: pyt
 
 
 def test_a_run_from_before_there_was_a_second_scorer_resumes(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert sweep("searchers=[best_of_n]", "budgets=[2]") == 0
+    assert sweep("searchers=best_of_n", "budgets=2") == 0
     config = Path("run/config.yaml")
     old: dict[str, Any] = yaml.safe_load(config.read_text())
     del old["second"], old["selection"]["by"]
@@ -116,7 +116,7 @@ def test_a_run_from_before_there_was_a_second_scorer_resumes(here: Path, capsys:
             "scorer second ranks siblings",
         ),
         ("second=custom second.cls=nowhere:X selection.by=second", "second.cls=nowhere:X: no module 'nowhere'"),
-        ("second=ensemble second.members=[chekcs] selection.by=second", "second.members: no such scorer 'chekcs'"),
+        ("second=ensemble second.members=chekcs selection.by=second", "second.members: no such scorer 'chekcs'"),
     ],
 )
 @pytest.mark.parametrize("command", ["solve q", "sweep problems=arithmetic"])

@@ -9,6 +9,7 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
+from experiments.reports.solution import EXAMPLE
 from experiments.reports.trees import draw
 from experiments.terminal import plain
 from policies.toy import Toy
@@ -39,16 +40,85 @@ def test_the_question_may_come_from_standard_input(monkeypatch: pytest.MonkeyPat
     assert json.loads((tmp_path / "tree.json").read_text())["question"] == "search=mcts\nis a question"
 
 
-def test_answer_votes_and_cost_are_those_of_the_search(capsys: pytest.CaptureFixture[str]):
-    assert run("solve", "question", *TOY, "search=beam", "search.n=8", "seed=3") == 0
-    out = capsys.readouterr().out
+def test_votes_and_cost_are_those_of_the_search(capsys: pytest.CaptureFixture[str]):
+    words = ["question", *TOY, "search=beam", "search.n=8", "seed=3"]
+    assert run("solve", *words, "show=votes") == 0
+    votes = capsys.readouterr().out
+    assert run("solve", *words, "show=cost") == 0
+    cost = capsys.readouterr().out
     tree = search(Beam(n=8), Toy(), ToyScorer(), seed=3)
     ballot = Selection()(tree)
-    assert f"answer: {ballot.answer}" in out
+    assert f"answer: {ballot.answer}" in votes and f"answer: {ballot.answer}" in cost
     for vote in ballot.votes:
-        assert [vote.answer, f"{vote.weight:.4g}", str(len(vote.leaves))] in _cells(out)
+        assert [vote.answer, f"{vote.weight:.4g}", str(len(vote.leaves))] in _cells(votes)
     for name in ("samples", "generated tokens", "scorer calls"):
-        assert [name, str(tree.ledger.to_json()[name.replace(" ", "_")])] in _cells(out)
+        assert [name, str(tree.ledger.to_json()[name.replace(" ", "_")])] in _cells(cost)
+
+
+def test_the_solution_is_printed_with_the_scores_of_its_steps(capsys: pytest.CaptureFixture[str]):
+    assert run("solve", "question", *TOY, "search=beam", "search.n=8", "seed=3", "show=solution") == 0
+    out = capsys.readouterr().out
+    tree = search(Beam(n=8), Toy(), ToyScorer(), seed=3)
+    (winner, *_), leaves = Selection()(tree).votes, tree.leaves()
+    path = max(winner.leaves, key=lambda leaf: leaf.score or 0).line()
+    lines = [line.split() for line in out.splitlines()]
+    for node in path:
+        assert node.step is not None
+        assert [f"{node.score:.3f}", *node.step.text.split()] in lines
+    assert f"the scorer gives this solution {path[-1].score:.3f}; {len(winner.leaves)} of {len(leaves)} sol" in out
+    spent = tree.ledger
+    assert f"{spent.samples} solutions, {spent.generated_tokens} tokens written, " in out.splitlines()[-1]
+
+
+def test_a_script_gets_the_bare_answer(capsys: pytest.CaptureFixture[str]):
+    assert run("solve", "question", *TOY, "search=beam", "search.n=8", "seed=3") == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"{Selection()(search(Beam(n=8), Toy(), ToyScorer(), seed=3)).answer}\n"
+
+
+def test_json_on_standard_output_is_alone(capsys: pytest.CaptureFixture[str]):
+    assert run("solve", "question", *TOY, "search=beam", "search.n=8", "seed=3", "json=-", "show=tree") == 0
+    tree = Tree.loads(capsys.readouterr().out)
+    assert tree.question == "question" and len(tree.leaves()) == 8
+
+
+def test_files_are_written_before_anything_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Also where who reads standard output has gone: `solve ... json=x.json | head -1`."""
+
+    def gone(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("experiments.commands.solve.report", gone)
+    monkeypatch.setattr("os.dup2", lambda *_: None)
+    assert run("solve", "question", *TOY, "json=tree.json", "graphml=tree.graphml") == 1
+    assert (tmp_path / "tree.json").exists() and (tmp_path / "tree.graphml").exists()
+
+
+@pytest.mark.parametrize(("error", "lines"), [(0.0, 0), (1.0, 1)])
+def test_what_the_scorer_does_not_trust_is_said(error: float, lines: int, capsys: pytest.CaptureFixture[str]):
+    """The toy scorer gives the chance of a right answer; this one is lowered to at most 0.05 for `error` 1."""
+    words = ["scorer=custom", "scorer.cls=tests.plugins:Doubtful", f"scorer.args.doubt={error}"]
+    assert run("solve", "q", "policy=toy", *words, "search=beam") == 0
+    printed = capsys.readouterr()
+    assert printed.out.count("\n") == 1 and len(printed.err.splitlines()) == lines
+    assert ("the scorer trusts none of the solutions: the highest has 0.05" in printed.err) == bool(lines)
+    assert "shipped" not in printed.err
+
+
+def test_the_shipped_models_say_what_they_know(capsys: pytest.CaptureFixture[str]):
+    assert run("solve", "Tom has 3 apples and buys 4 more. How many?", "search=beam", "show=solution") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "trusts none" in shown and f"know arithmetic like '{EXAMPLE}' and nothing else" in shown
+    assert run("solve", EXAMPLE, "search=beam", "show=solution") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("answer: -21\n") and "know arithmetic" not in shown
+
+
+def test_a_thought_is_left_out_with_a_word(capsys: pytest.CaptureFixture[str]):
+    thinking = ("policy.model=tiny-thinking", "scorer=checks", "search=best_of_n", "search.n=2", "policy.thinking=auto")
+    assert run("solve", EXAMPLE, *thinking, "show=solution") == 0
+    out = capsys.readouterr().out
+    assert "<think>" not in out and "[thought of " in out
 
 
 def test_the_files_hold_the_whole_tree(tmp_path: Path):
@@ -89,19 +159,23 @@ def test_plain_text_is_one_printable_line():
 
 def test_unknown_flops_and_the_budget_are_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("policies.toy.Cost", lambda **_: Cost(generated=4, flops=None))
-    assert run("solve", "question", *TOY, "budget.generated_tokens=8") == 0
+    assert run("solve", "question", *TOY, "budget.generated_tokens=8", "show=cost") == 0
     out = capsys.readouterr().out
     assert "stopped at the budget" in out and ["FLOPs", "unknown"] in _cells(out)
 
 
 def test_no_answer_is_said(capsys: pytest.CaptureFixture[str]):
-    assert run("solve", "question", *TOY, "search=best_of_n", "budget.generated_tokens=1") == 0
+    words = ["question", *TOY, "search=best_of_n", "budget.generated_tokens=1"]
+    assert run("solve", *words, "show=solution") == 3
     assert "no answer: no solution finished" in capsys.readouterr().out
+    assert run("solve", *words) == 3
+    printed = capsys.readouterr()
+    assert not printed.out and "no answer: no solution finished" in printed.err
 
 
 def test_ctrl_c_prints_the_answer_so_far(tmp_path: Path):
     words = ["search=best_of_n", "search.n=1000", "policy=custom", "policy.cls=tests.plugins:Slowing", "scorer=toy"]
-    command = ["solve", "q", *words, "json=tree.json"]
+    command = ["solve", "q", *words, "json=tree.json", "show=solution"]
     ended = stopped(command, tmp_path, signal.SIGINT, (tmp_path / "answered").exists)
     tree = Tree.loads((tmp_path / "tree.json").read_text())
     assert ended.returncode == 130 and "Traceback" not in ended.stderr

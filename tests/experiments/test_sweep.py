@@ -55,7 +55,7 @@ def test_the_summary_is_what_the_results_say(read_only: Path):
 
 
 def test_a_repeated_sweep_is_equal_but_for_seconds(toy_sweep: Path, here: Path):
-    assert sweep("budgets=[1,4]", "scorer.error=1") == 0
+    assert sweep("budgets=1,4", "scorer.error=1") == 0
     assert timeless() == timeless(str(toy_sweep / "run")) != []
 
 
@@ -69,7 +69,7 @@ def test_the_greedy_cell_is_one_solution_at_temperature_zero():
 
 def test_a_swept_limit_opens_the_scale(here: Path, capsys: pytest.CaptureFixture[str]):
     """MCTS and Best-of-N go on until the limit is spent; the width of a beam is not a limit's to choose."""
-    words = ["budget.generated_tokens=[4,40,100]", "searchers=[mcts,best_of_n,beam]", "search.mcts.in_flight=1"]
+    words = ["budget.generated_tokens=4,40,100", "searchers=mcts,best_of_n,beam", "search.mcts.in_flight=1"]
     assert sweep(*words, "problems.limit=2") == 0
     found = {(row["cell"]["searcher"], row["cell"]["n"], *row["cell"]["budget"].values()) for row in lines()}
     opened = {(name, limit, limit) for name in ("mcts", "best_of_n") for limit in (4, 40, 100)}
@@ -84,16 +84,16 @@ def test_a_swept_limit_opens_the_scale(here: Path, capsys: pytest.CaptureFixture
 
 
 def test_a_scale_that_was_typed_holds(here: Path, capsys: pytest.CaptureFixture[str]):
-    words = ["budget.generated_tokens=[4,40]", "searchers=[best_of_n]", "search.best_of_n.n=3", "problems.limit=2"]
+    words = ["budget.generated_tokens=4,40", "searchers=best_of_n", "search.best_of_n.n=3", "problems.limit=2"]
     assert sweep(*words) == 0
     assert {row["cell"]["n"] for row in lines() if row["cell"]["budget"]} == {3}
     assert "before the limit was spent: best_of_n at 40 (2 of 2)" in capsys.readouterr().out
 
 
 def test_a_run_from_before_scales_were_opened_goes_on(here: Path):
-    grid = cells({"mcts": MCTS()}, HF(), None, Budgets(samples=[50]), opens=False)
+    grid = cells({"mcts": MCTS()}, HF(), None, Budgets(samples=50), opens=False)
     assert [cell.n for cell in grid] == [1, 16]
-    assert sweep("budget.samples=[2]", "searchers=[mcts]", "problems.limit=1") == 0
+    assert sweep("budget.samples=2", "searchers=mcts", "problems.limit=1") == 0
     inputs = json.loads(Path("run/inputs.json").read_text())
     del inputs["open_scale"]
     Path("run/inputs.json").write_text(json.dumps(inputs))
@@ -103,20 +103,20 @@ def test_a_run_from_before_scales_were_opened_goes_on(here: Path):
 
 
 def test_a_searcher_of_ones_own_takes_part(here: Path):
-    words = ["searchers=[custom,beam]", "search.custom.cls=search:BestOfN", "budgets=[4]"]
+    words = ["searchers=custom,beam", "search.custom.cls=search:BestOfN", "budgets=4"]
     assert sweep(*words) == 0
     assert {row["cell"]["searcher"] for row in lines()} == {"greedy", "custom", "beam"}
 
 
 def test_without_gold_answers_accuracy_is_unknown(here: Path, capsys: pytest.CaptureFixture[str]):
-    assert sweep("budgets=[1]", "searchers=[beam]", "problems.answer=null") == 0
+    assert sweep("budgets=1", "searchers=beam", "problems.answer=null") == 0
     assert {row["accuracy"] for row in summary()} == {""}
     assert "no curves: no problem with a gold answer" in capsys.readouterr().out
 
 
 def test_a_failure_stays_with_its_problem(here: Path, capsys: pytest.CaptureFixture[str]):
-    words = ["scorer=custom", "scorer.cls=tests.plugins:Picky", "scorer.args.hated=hated", "budgets=[4]"]
-    assert sweep(*words, "searchers=[best_of_n,beam]") == 1
+    words = ["scorer=custom", "scorer.cls=tests.plugins:Picky", "scorer.args.hated=hated", "budgets=4"]
+    assert sweep(*words, "searchers=best_of_n,beam") == 1
     failed = [row for row in lines() if row["error"]]
     assert {row["question"] for row in failed} == {"hated q2"} and len(failed) == 3
     assert {row["stopped"] for row in failed} == {"error"} and all(row["selections"] == {} for row in failed)
@@ -130,7 +130,7 @@ def test_a_failure_stays_with_its_problem(here: Path, capsys: pytest.CaptureFixt
 
 def test_a_dead_engine_is_told_once_and_what_has_ended_is_kept(here: Path, capsys: pytest.CaptureFixture[str]):
     words = ["scorer=custom", "scorer.cls=tests.plugins:Mortal", "concurrency=2"]
-    assert sweep(*words, "budgets=[1]", "searchers=[beam,best_of_n]") == 1
+    assert sweep(*words, "budgets=1", "searchers=beam,best_of_n") == 1
     told = capsys.readouterr().err
     assert told.count("the engine has ended. Its log:\nlast words: ") == 1
     assert 1 <= len(lines()) < 15
@@ -140,12 +140,12 @@ def test_a_dead_engine_is_told_once_and_what_has_ended_is_kept(here: Path, capsy
 
 def test_where_all_fail_the_exit_code_says_so(here: Path):
     words = ["scorer=custom", "scorer.cls=tests.plugins:Picky", "scorer.args.hated=q"]
-    assert sweep(*words, "budgets=[1]", "searchers=[beam]") == 1
+    assert sweep(*words, "budgets=1", "searchers=beam") == 1
 
 
 def test_a_sweep_of_the_second_family(here: Path):
     """Rounds are the scale of `again`, and each searcher has rows and a line."""
-    assert sweep("searchers=[again,dvts,rebase]", "budgets=[1,4]", "search.again.args.n=2", "search.again.sure=1") == 0
+    assert sweep("searchers=again,dvts,rebase", "budgets=1,4", "search.again.args.n=2", "search.again.sure=1") == 0
     rows = [row for row in summary() if row["selection"] == "weighted"]
     assert [(row["searcher"], row["n"]) for row in rows] == [
         ("greedy", "1"), *((name, n) for name in ("rebase", "dvts", "again") for n in ("1", "4")),

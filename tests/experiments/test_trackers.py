@@ -14,7 +14,7 @@ from experiments.reports import trackers
 from experiments.reports.trackers import TensorBoard, curves
 from tests.command_line import RIGHT, TOY, run
 
-WORDS = ("searchers=[best_of_n]", "budgets=[1,4]", "selection=majority")
+WORDS = ("searchers=best_of_n", "budgets=1,4", "selection=majority")
 
 
 @pytest.fixture(autouse=True)

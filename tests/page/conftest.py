@@ -15,7 +15,7 @@ from tests.report_runs import write_run
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a sweep of all searchers on the toy, with two seeds."""
     folder = tmp_path_factory.mktemp("report") / "toy"
-    words = ["problems.limit=3", "budgets=[1,8]", "search.beam.branch=2", "seeds=[0,1]", "trees=true"]
+    words = ["problems.limit=3", "budgets=1,8", "search.beam.branch=2", "seeds=0,1", "trees=true"]
     assert run("sweep", *TOY, *words, f"out={folder}") == 0
     assert run("report", f"run={folder}") == 0
     return folder / "report.html"

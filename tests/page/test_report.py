@@ -186,8 +186,7 @@ def test_every_comparison_is_said(tmp_path: Path):
 
 def test_the_command_reports_a_sweep_of_the_toy(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert (
-        run("sweep", *TOY, "problems.limit=2", "budgets=[4]", "seeds=[0,1]", "trees=true", f"out={tmp_path / 'run'}")
-        == 0
+        run("sweep", *TOY, "problems.limit=2", "budgets=4", "seeds=0,1", "trees=true", f"out={tmp_path / 'run'}") == 0
     )
     page = Parsed(made(tmp_path / "run"))
     assert str(tmp_path / "run" / "report.html") in capsys.readouterr().out

@@ -2,9 +2,9 @@
 
 import pytest
 
+from experiments.analysis.solution import best_path
 from experiments.reports.page.formulas import Pieces
 from experiments.reports.page.trees import tree_data
-from experiments.reports.trees import best_path
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import Again, Beam, ParticleFilter, Rebase, Rule, Selection

@@ -79,13 +79,13 @@ def test_it_keeps_the_promises_of_a_scorer(random_prm: str):
 
 
 def test_it_is_composed_on_the_command_line():
-    words = ["scorer=ensemble", "scorer.members=[prm,checks,'tests.plugins:Picky']", "scorer.rule=min"]
+    words = ["scorer=ensemble", "scorer.members=prm,checks,'tests.plugins:Picky'", "scorer.rule=min"]
     words += ["scorer.args.prm.model=./there", "scorer.args.checks.unknown=0.7", "scorer.args.Picky.hated=x"]
     made = build(compose(Solve, words)["scorer"])
     assert made.of[:2] == (PRM(model="./there"), Checks(unknown=0.7)) and made.rule is Combine.MIN
     two = [
         "scorer=ensemble",
-        "scorer.members=[prm@one,prm@two]",
+        "scorer.members=prm@one,prm@two",
         "scorer.args.one.model=./a",
         "scorer.args.two.model=./b",
     ]

@@ -16,19 +16,19 @@ from experiments.config.script import from_overrides
 
 CLASSES = "experiments.benchmarks.frozen"
 SWEEPS = {
-    "fixed": ("searchers=[best_of_n,beam,particle_filter,rebase,dvts]", "budgets=[4,16,64]"),
-    "mcts": ("searchers=[mcts]", "budgets=[4,16,64,256]"),
-    "best_of_n": ("searchers=[best_of_n]", "budgets=[1,4,16,64,128]"),
-    "again-rebase": ("searchers=[again]", "budgets=[1,2,4,8,16]"),
-    "again-particle_filter": ("searchers=[again]", "budgets=[1,2,4,8,16]", "search.again.inner=particle_filter"),
-    "again-best_of_n": ("searchers=[again]", "budgets=[1,2,4,8,16]", "search.again.inner=best_of_n"),
+    "fixed": ("searchers=best_of_n,beam,particle_filter,rebase,dvts", "budgets=4,16,64"),
+    "mcts": ("searchers=mcts", "budgets=4,16,64,256"),
+    "best_of_n": ("searchers=best_of_n", "budgets=1,4,16,64,128"),
+    "again-rebase": ("searchers=again", "budgets=1,2,4,8,16"),
+    "again-particle_filter": ("searchers=again", "budgets=1,2,4,8,16", "search.again.inner=particle_filter"),
+    "again-best_of_n": ("searchers=again", "budgets=1,2,4,8,16", "search.again.inner=best_of_n"),
     "particle_filter-half": (
-        "searchers=[particle_filter]",
-        "budgets=[4,16,64]",
+        "searchers=particle_filter",
+        "budgets=4,16,64",
         "search.particle_filter.threshold=0.5",
     ),
-    "mcts-1": ("searchers=[mcts]", "budgets=[64]", "search.mcts.in_flight=1"),
-    "mcts-8": ("searchers=[mcts]", "budgets=[64]", "search.mcts.in_flight=8"),
+    "mcts-1": ("searchers=mcts", "budgets=64", "search.mcts.in_flight=1"),
+    "mcts-8": ("searchers=mcts", "budgets=64", "search.mcts.in_flight=8"),
 }
 """The sweeps by the last part of their folders' names."""
 

@@ -1,6 +1,6 @@
 """Prints what sweeps found as Markdown: python -m experiments.benchmarks.frozen.tables out=runs/frozen
 
-A table each for the strong and the weak PRM, over all seeds that ran. `runs=[a,b,c]` makes one of other sweeps, for
+A table each for the strong and the weak PRM, over all seeds that ran. `runs=a,b,c` makes one of other sweeps, for
 example on vLLM; Best-of-N must be in one of them. Each searcher is compared with Best-of-N at the same mean cost,
 problem by problem, as `stepsearch compare` does; differences are in points, with 95 % intervals over problems, not
 adjusted for their number. A run that is not yet complete is shown on the problems that have ended in all its cells.

@@ -60,7 +60,7 @@ class FrozenWriter:
     """
 
     def __init__(self, model: str, boundary: Boundary, limits: Limits, folder: Path | None) -> None:
-        loaded = causal_model(model, "cpu", "float32")
+        loaded = causal_model(model, "cpu", "float32", None)
         self.tokenizer, self.context, self.meter = load_tokenizer(model), context_length(loaded.config), Meter()
         self.limits, self.boundary = limits, boundary
         ends, size = loaded.generation_config.eos_token_id, loaded.config.vocab_size

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from rich.console import Console
-
 from experiments.analysis.cells import Cells
 from experiments.analysis.curves import SCALE
 from experiments.analysis.endings import by_searcher
@@ -26,7 +24,7 @@ from experiments.runs.grid import GREEDY
 from experiments.runs.progress import SweepProgress
 from experiments.runs.results import CellKey, Result
 from experiments.runs.tree_files import tree_files
-from experiments.terminal import number
+from experiments.terminal import notes, number
 from search.answers.answers import DEFAULT, Answers
 from search.answers.selection import Rule, Selection
 from search.tree.scores import Reduction
@@ -121,7 +119,7 @@ def _problems(
     columns, pieces = Columns([cell_key(key) for key in cells.by_key], rules), Pieces()
     lines = [line(members, columns, pieces) for members in by_problem(cells.results).values()]
     searches, blobs = list(by_problem(cells.searches).values()), list[str]()
-    with SweepProgress(len(searches), Console(stderr=True), "problems") as progress:
+    with SweepProgress(len(searches), notes(), "problems") as progress:
         for blob in all_packed(searches, columns, files, selection, answers):
             blobs.append(blob)
             progress.ended(None, False)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from experiments.analysis.solution import best_path
 from experiments.reports.page.formulas import Pieces
-from experiments.reports.trees import best_path
 from search.algorithms.resampling import normalise
 from search.answers.answers import Answers, answers_of
 from search.answers.selection import Ballot, Selection, allowed_rules

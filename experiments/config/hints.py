@@ -1,0 +1,73 @@
+"""What a wrong word of a command line probably means: a sentence that is added to the error, or the whole of it."""
+
+from collections.abc import Iterable
+
+_LAUNCH = (
+    "stepsearch composes its config with Hydra and does not launch with it: stepsearch sweep takes lists as budgets=, "
+    "budget.*= and seeds=; for any other knob run once for each value"
+)
+_FILE = "there are no config folders; keep a command's knobs in a file: config=mine.yaml"
+HYDRA = {
+    "--multirun": _LAUNCH,
+    "-m": _LAUNCH,
+    "hydra": _LAUNCH,
+    "--config-name": _FILE,
+    "-cn": _FILE,
+    "--config-dir": _FILE,
+    "-cd": _FILE,
+    "--config-path": _FILE,
+    "-cp": _FILE,
+    "experiment": _FILE,
+    "--resolve": "values are resolved when the command runs; --cfg job prints the config",
+    "-r": "values are resolved when the command runs; --cfg job prints the config",
+    "--package": "--cfg job prints the whole config, and no part of it",
+    "-p": "--cfg job prints the whole config, and no part of it",
+    "--info": "--cfg job prints the config, --help every knob",
+    "-i": "--cfg job prints the config, --help every knob",
+    "--run": "leave it out: a command runs once",
+}
+"""What Hydra has and this does not, in a sentence each, by the word that asks for it."""
+
+OPTIONS = "--help, --cfg, --quiet, --version"
+SCALES = ("n", "simulations", "times")
+"""The names of searchers' scale knobs."""
+
+
+def of_option(word: str) -> str:
+    """The error for a word that begins with a dash."""
+    option = word.partition("=")[0]
+    return f"{word}: " + HYDRA.get(option, f"no such option; there are {OPTIONS}; knobs are key=value")
+
+
+def of_key(key: str) -> str | None:
+    """The reason that a key is Hydra's own and none of ours."""
+    first = key.lstrip("+").replace("/", ".").partition(".")[0].partition("@")[0]
+    return HYDRA.get(first) if first in ("hydra", "experiment") else None
+
+
+def of_choice(group: str, choice: str) -> str:
+    """What to write for a value that is no choice but a model, a file, or a class."""
+    if group == "problems" and choice.endswith((".jsonl", ".json", ".csv")):
+        return f"; for a file write problems=jsonl problems.path={choice}"
+    if ":" in choice and "{" not in choice:
+        return f"; for a class of your own write {group}=custom {group}.cls={choice}"
+    if group in ("policy", "scorer", "second") and ("/" in choice or choice in ("tiny", "tiny-thinking", "tiny-prm")):
+        return f"; for a model write {group}.model={choice}"
+    return ""
+
+
+def of_knob(above: str, name: str, valid: Iterable[str], elsewhere: Iterable[str]) -> str:
+    """Where a knob that is not here may be: under another name, or at one of the places `elsewhere`."""
+    valid, elsewhere = list(valid), list(elsewhere)
+    if name in SCALES and (scale := next((other for other in SCALES if other in valid), None)):
+        return f". Did you mean {above}.{scale}?"
+    if name in ("cls", "args") and "custom" not in valid:
+        return f"; for a class of your own add {above}=custom"
+    if set(valid) == {"cls", "args"}:
+        return f"; arguments of your class are {above}.args.{name}="
+    return f". Did you mean {' or '.join(elsewhere)}?" if elsewhere else ""
+
+
+def alike(name: str, knob: str) -> bool:
+    """Whether a knob is the one that was meant: the same name, or both are a searcher's scale."""
+    return name == knob or (name in SCALES and knob in SCALES)
