@@ -38,7 +38,7 @@ class Knobs:
     """problems that are sampled"""
     samples: int = 8
     """samples a problem"""
-    steps: int = 260
+    steps: int = 700
     """training steps"""
     rows: int = 6
     """rows in a training batch"""
