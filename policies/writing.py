@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 from policies.engines.boundary import Boundary, Delimiter
 from policies.engines.ends import Limits, most_tokens
@@ -14,12 +14,14 @@ from policies.engines.prompt import SYSTEM_PROMPT, encode_given, with_sources
 from policies.engines.prompts import Prompt, Prompts
 from policies.engines.rows import Row, Sampling
 from policies.engines.thinking import Stage, Thinking, check_thinking, stage_after, tags_of
+from policies.presets import preset
 from policies.prompting import Instruction, Prompting, read_wording
 from policies.shots import read_shots
 from search.errors import KnobError, check_knob
 from search.protocols import ANSWER, GO_ON, Ask, Extension
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
+from search.tree.step import Step
 
 
 class Writer(Protocol):
@@ -83,6 +85,8 @@ class Writing:
     """a solution ends with the step that has a \\boxed{} with an answer; false under another answer= than boxed"""
     stop: list[str] = field(default_factory=list[str])
     """texts, or special tokens, that end a solution, as the model's own end tokens do"""
+    logprobs: bool = True
+    """keep the tokens' log-probabilities; false is faster on vLLM, and scorer=self and prior=logprob are refused"""
 
     hottest: ClassVar[float] = 10  # the highest temperature that the engine takes
 
@@ -93,6 +97,12 @@ class Writing:
         check_knob(self, "max_thinking_tokens", least=1)
         check_thinking(self.thinking, self.thinking_steps)
         _ = self.limits, self.prompting
+
+    @classmethod
+    def preset(cls, model: str, **knobs: Any) -> Self:
+        """The model with the knobs of `policies.presets`, where its name is known, but for those given."""
+        known = preset(model)
+        return cls(**{"model": model, **(known.knobs_with(knobs.get("template", {})) if known else {}), **knobs})
 
     @property
     def limits(self) -> Limits:
@@ -140,20 +150,22 @@ class Writing:
         return load_tokenizer(self.model)
 
     def notice(self) -> str | None:
-        """What a user should know before the model writes."""
-        if self.model in SHIPPED or not self.prompting.drops_instruction(self.tokenizer):
-            return None
-        return (
-            f"{self.model} is not sent the instruction {self.system_prompt!r}: its chat template has no place for it; "
-            "policy.instruction=user sends it in the user's turn"
-        )
+        """What a user should know before the model writes, a line each."""
+        known = preset(self.model)
+        lines = [known.note(self) if known else None]
+        if self.model not in SHIPPED and self.prompting.drops_instruction(self.tokenizer):
+            lines.append(
+                f"{self.model} is not sent the instruction {self.system_prompt!r}: its chat template has no place for "
+                "it; policy.instruction=user sends it in the user's turn"
+            )
+        return "\n".join(filter(None, lines)) or None
 
     async def extend(
         self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON
     ) -> Extension:
         """Raises KnobError where `ask` cannot be done, ValueError where question and path fill the context.
 
-        The action `answer` closes a thought, if the path is within one. Other actions are recorded on no step.
+        The action `answer` closes the thought, where the path is within one; others have no effect here.
         Sources and hint follow the question in the user's message. Given tokens, and a longer message, are a part of
         the prompt and its cost; the log-probabilities of given tokens are 0.
         """
@@ -169,13 +181,16 @@ class Writing:
         path = node.depth - node.thoughts, prompt.written
         before = node.text() if limits.stop else ""
         thought = self.thoughts, self._stage(node), prompt.thought
-        rows = [Row(ids, seed, sampling, limits, *path, max_steps, given, before, *thought) for seed in seeds]
+        rows = [
+            Row(ids, seed, sampling, limits, *path, max_steps, given, before, *thought, self.logprobs) for seed in seeds
+        ]
         try:
             await self.engine.write(rows)
         except asyncio.CancelledError:
             raise self.engine.meter.reclaim(rows) from None
         costs = tuple((row.cost or NOTHING)._replace(calls=int(not place)) for place, row in enumerate(rows))
-        return Extension(tuple(row.steps for row in rows), sum(costs, NOTHING), prompt.question, costs)
+        written = tuple(row.steps if self.logprobs else tuple(map(_bare, row.steps)) for row in rows)
+        return Extension(written, sum(costs, NOTHING), prompt.question, costs)
 
     def worst_case(self, node: Node, max_steps: int | None) -> Cost:
         """What one continuation costs at most, if nothing of its prompt is in a cache."""
@@ -228,3 +243,7 @@ class Writing:
                 f"but the context of {self.model} holds {engine.context}: give less of them"
             )
         return prompt, given
+
+
+def _bare(step: Step) -> Step:
+    return replace(step, logprobs=(), entropy=None)

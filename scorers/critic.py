@@ -21,6 +21,7 @@ from search.protocols import Scored, Stopped
 from search.tasks import together
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
+from search.tree.path import PathView
 from search.tree.randomness import key
 from search.tree.scores import Kind
 from search.tree.step import Step
@@ -108,8 +109,8 @@ class Critic(Share, Embedded, ModelScorer):
         """Of the longest critiques of all steps to judge; None where nobody knows yet how many there will be."""
         if tokens:
             return None
-        texts, cost = self._texts(node.steps()), NOTHING
-        for depth in range(1 + _judged(node), len(texts) + 1):
+        texts, cost = self._texts(PathView(node, self.thoughts)), NOTHING
+        for depth in range(1 + _judged(node, self.thoughts), len(texts) + 1):
             prompt = len(self._prompt(node.tree.question, texts[:depth]))
             written = max(min(self.max_tokens, self.writer.context - prompt), 0)
             each = self.writer.worst_case(prompt, written, None)
@@ -140,7 +141,7 @@ class Critic(Share, Embedded, ModelScorer):
             raise ValueError(f"a step to judge takes {len(prompt)} tokens; {self.model} holds {self.writer.context}")
         limits = Limits(max_steps=self.max_tokens, max_step_tokens=self.max_tokens, max_tokens=self.max_tokens)
         seeds = [key(self.seed, question, tuple(texts), sample) for sample in range(self.samples)]
-        rows = [Row(prompt, seed, Sampling(self.temperature), limits, 0, 0, None) for seed in seeds]
+        rows = [Row(prompt, seed, Sampling(self.temperature), limits, 0, 0, None, logprobs=False) for seed in seeds]
         try:
             await self.writer.write(rows)
         except asyncio.CancelledError:
@@ -162,12 +163,12 @@ def _as_read(cost: Cost) -> Cost:
     return Cost(computed=cost.computed + cost.generated, cached=cost.cached, calls=1, flops=cost.flops)
 
 
-def _judged(node: Node) -> int:
-    """The depth down to which the path of a node is judged."""
+def _judged(node: Node, thoughts: bool) -> int:
+    """How many steps of a node's path are judged, those of its thought included or not."""
     above: Node | None = node
     while above is not None and above.parent is not None and above.birth is None:
         above = above.parent
-    return 0 if above is None else above.depth
+    return 0 if above is None else len(PathView(above, thoughts))
 
 
 def read(critique: str) -> float | None:

@@ -8,6 +8,7 @@
 `score_many(pairs)`, a list of (question, steps), is called instead where there is one, with all waiting pairs.
 `kind` says what the numbers mean (correctness where it is left out). To report the cost of a call, or to judge
 only new steps, write the full protocol: `async def score(self, question, steps, since)`, which returns Scored.
+With `thoughts = True` it is given the steps of a policy's thought, too.
 """
 
 import asyncio
@@ -38,22 +39,22 @@ def adapt(scorer: object, timeout: float | None = None) -> Scorer:
 
     A call that takes more than `timeout` seconds (None: any time) raises TimeoutError in its search.
     """
-    name, kind = type(scorer).__name__, _kind(scorer)
+    name, kind, thoughts = type(scorer).__name__, _kind(scorer), bool(getattr(scorer, "thoughts", False))
     if isinstance(scorer, type):
         raise ScorerError(f"{scorer.__name__} is a class: give an object of it, {scorer.__name__}(...)")
     many, score = getattr(scorer, "score_many", None), getattr(scorer, "score", None)
     if many is not None:
         _check(f"{name}.score_many", many, "a plain method of (pairs)", inspect.iscoroutinefunction(many), [()])
-        return Many(name, kind, many, _batch_size(scorer), timeout)
+        return Many(name, kind, many, _batch_size(scorer), thoughts, timeout)
     if score is None:
         raise ScorerError(f"{name} has no method `score`: write `def score(self, question, steps)`")
     if inspect.iscoroutinefunction(score) and _takes(score, "", [], 0):
-        return Full(name, kind, score, getattr(scorer, "worst_case", None), timeout)
+        return Full(name, kind, score, getattr(scorer, "worst_case", None), thoughts, timeout)
     expected = "(question, steps), or a coroutine of (question, steps, since)"
     _check(f"{name}.score", score, expected, False, ["", []])
     if inspect.iscoroutinefunction(score):
-        return Plain(name, kind, score, timeout)
-    return Many(name, kind, lambda pairs: [score(*pair) for pair in pairs], 1, timeout)
+        return Plain(name, kind, score, thoughts, timeout)
+    return Many(name, kind, lambda pairs: [score(*pair) for pair in pairs], 1, thoughts, timeout)
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Full:
     kind: Kind
     ask: Callable[..., Any]
     limit: Callable[[Node, int], Cost | None] | None = None
+    thoughts: bool = False
     timeout: float | None = None
 
     def worst_case(self, node: Node, tokens: int) -> Cost | None:
@@ -84,6 +86,7 @@ class Plain:
     name: str
     kind: Kind
     ask: Callable[..., Any]
+    thoughts: bool = False
     timeout: float | None = None
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
@@ -103,9 +106,10 @@ class Many:
         kind: Kind,
         ask: Callable[[list[Pair]], Any],
         batch_size: int,
+        thoughts: bool = False,
         timeout: float | None = None,
     ) -> None:
-        self.name, self.kind, self._ask = name, kind, ask
+        self.name, self.kind, self._ask, self.thoughts = name, kind, ask, thoughts
         self._batch: Batcher[Pair, list[float]] = Batcher(self._run, batch_size, thread=DaemonThread, timeout=timeout)
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:

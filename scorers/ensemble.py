@@ -65,6 +65,21 @@ class Ensemble:
         for member in self.of:
             if member.kind in (Kind.RANKING, Kind.OUTCOME):
                 raise KindError(f"{type(member).__name__} is of kind {member.kind}; an ensemble takes scores of steps")
+        if len({self._reads_thoughts(member) for member in self.of}) > 1:
+            raise KnobError("scorer.members: some read thoughts and some do not; give all of them the same thoughts=")
+
+    @staticmethod
+    def _reads_thoughts(member: Scorer) -> bool:
+        return bool(getattr(member, "thoughts", False))
+
+    @property
+    def thoughts(self) -> bool:
+        """Whether the members read what the policy thinks before its answer."""
+        return self._reads_thoughts(self.of[0])
+
+    @property
+    def reads_logprobs(self) -> bool:
+        return any(getattr(member, "reads_logprobs", False) for member in self.of)
 
     def start_loading(self) -> None:
         """Begins to load the members' models; vLLM engines go on in the background."""

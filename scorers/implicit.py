@@ -18,6 +18,7 @@ from search.protocols import Scored
 from search.tasks import together
 from search.tree import Node
 from search.tree.cost import Cost
+from search.tree.path import PathView
 from search.tree.scores import Kind
 from search.tree.step import Step
 
@@ -90,7 +91,7 @@ class Implicit(Share, Embedded, ModelScorer):
         """Two readings of the whole context; where nothing is to come, of the path as it stands."""
         length, ends = self._context, None
         if not tokens:
-            ids, ends = self._encode(node.tree.question, [step.text for step in node.steps()])
+            ids, ends = self._encode(node.tree.question, [step.text for step in PathView(node, self.thoughts)])
             length = len(ids)
         ours, theirs = (reader.worst_case(length, ends) for reader in self.readers)
         return None if ours is None or theirs is None else ours + theirs
@@ -99,6 +100,10 @@ class Implicit(Share, Embedded, ModelScorer):
     def _context(self) -> int:
         """The most tokens that both models read at once."""
         return min(reader.context for reader in self.readers)
+
+    def room(self, question: str) -> int:
+        """How many tokens of a solution to the question fit both contexts, in one step; below 1: none."""
+        return self._context - len(self._encode(question, ["1"])[0]) + 1
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         """Raises ValueError where question and steps do not fit a model's context; nothing is ever cut off."""

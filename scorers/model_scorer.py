@@ -11,6 +11,8 @@ class ModelScorer:
 
     model: str = ""
     """a folder, or a hub name"""
+    thoughts: bool = False
+    """reads what the policy thinks before its answer, too"""
 
     def check_model(self) -> None:
         """Raises KnobError where no model is named."""

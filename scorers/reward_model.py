@@ -17,6 +17,7 @@ from search.errors import check_knob
 from search.protocols import Scored
 from search.tree import Node
 from search.tree.cost import Cost
+from search.tree.path import PathView
 from search.tree.scores import Kind
 from search.tree.step import Step
 
@@ -85,8 +86,12 @@ class RewardModel(Repeatable, ModelScorer):
         """
         if tokens or not node.depth:
             return self.reader.worst_case(self.reader.context)
-        ids, places = self._encode(node.tree.question, node.steps())
+        ids, places = self._encode(node.tree.question, PathView(node, self.thoughts))
         return self.reader.worst_case(len(ids), places)
+
+    def room(self, question: str) -> int:
+        """How many tokens of a solution to the question fit the context, in one step; below 1: none."""
+        return self.reader.context - len(self.form.encode(self.reader.tokenizer, question, ["1"]).ids) + 1
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         """Raises ValueError where question and steps do not fit the model's context; nothing is ever cut off."""

@@ -35,6 +35,7 @@ class SelfCertainty:
     """logprob: exp(mean log p); entropy: exp(-mean entropy); dominant: share of tokens with p above 0.5"""
 
     kind = Kind.CORRECTNESS
+    reads_logprobs = True
 
     def worst_case(self, node: Node, tokens: int) -> Cost:
         return NOTHING

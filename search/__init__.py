@@ -15,6 +15,7 @@ from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
 from search.algorithms.particle_gibbs import ParticleGibbs
 from search.algorithms.rebase import Rebase
+from search.algorithms.thinking_budget import ThinkingBudget
 from search.answers.selection import Ballot, Rule, Selection, Vote, oracle
 from search.errors import KindError, KnobError, PolicyError, ScoreError, WorkerDied
 from search.grow import Grower
@@ -67,6 +68,7 @@ __all__ = [
     "Solved",
     "Step",
     "Stopped",
+    "ThinkingBudget",
     "Tree",
     "Vote",
     "WorkerDied",

@@ -196,3 +196,14 @@ def _wrong(steps: Sequence[Step], max_steps: int | None) -> str:
     if max_steps is None and steps[-1].open:
         return f"stops open, with {steps[-1].end}: to the end of the solution means a finished or a cut step"
     return ""
+
+
+def check_logprobs(policy: Any, *readers: Any) -> None:
+    """Raises KnobError where the policy keeps no log-probabilities and a searcher or scorer reads them.
+
+    The one says so by `logprobs = False`, the other by `reads_logprobs = True`.
+    """
+    for reader in readers:
+        if not getattr(policy, "logprobs", True) and getattr(reader, "reads_logprobs", False):
+            name = type(reader).__name__
+            raise KnobError(f"policy.logprobs=false keeps no log-probabilities, which {name} reads; leave it out")

@@ -13,7 +13,7 @@ from search.answers.answers import Answers
 from search.errors import KnobError
 from search.grow import Grower
 from search.judge import Judge
-from search.protocols import Policy, Scorer
+from search.protocols import Policy, Scorer, check_logprobs
 from search.tasks import first_error, pool
 from search.tree import Node, Tree
 from search.tree.cost import Budget, BudgetSpent
@@ -62,12 +62,14 @@ async def solve(
 
     The budget stops the search without an error; any other failure of policy, scorer or searcher is raised, alone
     where it came alone. `seed` None is the tree's own, or 0. A caller that hands in its own `tree` keeps what was done
-    when the search is cancelled. Raises ValueError where that tree is of another question or seed.
+    when the search is cancelled. Raises ValueError where that tree is of another question or seed, KnobError as
+    `check_logprobs`.
 
     Once the search has ended, by itself or at its budget, `second` judges its finished leaves, and
     `Selection(by="second")` chooses by it. The search's ledger is charged for that, on top of the budget. `answers`
     says how answers are read from solutions and compared.
     """
+    check_logprobs(policy, searcher, scorer, second)
     tree = tree or Tree(question, seed or 0)
     if tree.question != question or seed not in (None, tree.seed):
         raise ValueError(f"the tree is of {tree.question!r} with seed {tree.seed}, not of {question!r} with {seed}")

@@ -28,6 +28,7 @@ from search import (
     ParticleFilter,
     ParticleGibbs,
     Rebase,
+    ThinkingBudget,
 )
 from search.algorithms.particle_filter import Weighting
 from search.answers.equivalence import Equivalence
@@ -69,6 +70,7 @@ OUT_OF_BOUNDS = [
     (BackOff, "threshold", math.nan, ">= -inf"),
     *((DiverseBeam, knob, 0, ">= 1") for knob in ("n", "branch", "groups")),
     *((DiverseBeam, "strength", wrong, ">= 0") for wrong in (-0.1, math.nan)),
+    *((ThinkingBudget, knob, 0, ">= 1") for knob in ("tokens", "every")),
     (Again, "times", 0, ">= 1"),
     (Again, "sure", 1.1, ">= 0 and <= 1"),
     (Again, "sure", -0.1, ">= 0 and <= 1"),

@@ -93,8 +93,8 @@ def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
     count = sum(token in special for token in reading.ids)
     judged = f"; a step is judged at {len(reading.places)} of them" if reading.places else ""
     print(f"{len(reading.ids)} tokens, {count} of them special{judged}", file=sys.stderr)
-    if reading.notice:
-        print(f"note: {reading.notice}", file=sys.stderr)
+    for line in (reading.notice or "").splitlines():
+        print(f"note: {line}", file=sys.stderr)
     return 0
 
 

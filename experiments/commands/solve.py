@@ -31,10 +31,11 @@ from experiments.errors import INTERRUPTED, RunError
 from experiments.reports.endings import warnings
 from experiments.reports.trees import cost_table, draw, votes_table
 from experiments.runs.endings import endings
-from experiments.runs.preflight import check_kinds, load_engines, with_ends
+from experiments.runs.preflight import check_kinds, load_engines, warn_of_context, with_ends
 from experiments.terminal import plain
 from search.answers.answers import Answers
 from search.answers.selection import Rule, Selection
+from search.protocols import check_logprobs
 from search.solve import solve
 from search.tree import Tree
 from search.tree.cost import Budget
@@ -76,10 +77,12 @@ def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
         if name and not Path(name).expanduser().absolute().parent.is_dir():
             raise RunError(f"{name}: its folder does not exist")
     check_kinds({"search": run.search}, run.scorer, run.selection, run.second)
+    check_logprobs(run.policy, run.search, run.scorer, run.second)
     tree, answers = Tree(text, run.seed), Answers(run.answer, run.grader)
     policy = with_ends(run.policy, run.answer)
     interrupted = False
     load_engines(policy, run.scorer, run.second)
+    warn_of_context(policy, (run.scorer, run.second), [text])
     try:
         with Console(stderr=True).status("searching"):
             search = solve(

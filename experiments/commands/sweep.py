@@ -42,7 +42,7 @@ from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint_of, fingerprints, prompt_fingerprint
 from experiments.runs.folder import DRAWS_INPUT, OPEN_SCALE, Invocation, invocation
 from experiments.runs.grid import GREEDY, Budgets, Cell, Name, cells, jobs, names
-from experiments.runs.preflight import check_kinds, with_ends
+from experiments.runs.preflight import check_kinds, warn_of_context, with_ends
 from experiments.runs.progress import SweepProgress
 from experiments.runs.recorder import Recorder
 from experiments.runs.remaining import check_rule, remaining, renewed, results_so_far
@@ -52,6 +52,7 @@ from experiments.runs.stopping import Stop, until_stopped
 from experiments.runs.tree_files import TREES
 from search.answers.answers import Answers
 from search.errors import KnobError, check_knob
+from search.protocols import check_logprobs
 
 CHANGEABLE = ("concurrency", "max_errors", "tracker", "retry", "changed")  # knobs that a resumed run may change
 
@@ -123,6 +124,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     if grid[0].searcher != GREEDY:
         print("this policy has no greedy form (a knob temperature, or a method greedy()): no greedy row")
     check_kinds(run.search, run.scorer, run.selection, run.second)
+    check_logprobs(run.policy, *run.search.values(), run.scorer, run.second)
     if command.resumed and (command.resumed / RESULTS).exists():
         with appending(command.resumed / RESULTS):  # without an incomplete last line
             check_rule(results_so_far(command.resumed), run.selection.rule.value)
@@ -130,6 +132,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     part = {"problems": _fingerprint(problems[: command.problems_before])}
     allowed = Allowed(CHANGEABLE, grows=True, edited=run.changed is Changed.OK, part=part)
     folder = command.folder("sweep", run.out, _inputs(run, command, problems), allowed, engines)
+    warn_of_context(policy, engines[1:], [problem.question for problem in problems])
     stop = _search(run, grid, list(names(problems, grid, run.seeds)), folder, command.draws)
     results = results_so_far(folder)
     ended = Cells.of(results)

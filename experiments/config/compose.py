@@ -1,7 +1,8 @@
 """From the overrides of a command line to a composed config, by Hydra; any mistake becomes one clear ConfigError."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
+from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
@@ -9,15 +10,17 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.overrides import apply, parse, single
+from experiments.config.presets import fill_preset
 from experiments.config.registry import GROUPS, register, register_command
 from experiments.config.schema import open_args
 from experiments.errors import ConfigError, one_of
 
 
-def compose(knobs: type, overrides: Sequence[str] = ()) -> DictConfig:
+def compose(knobs: type, overrides: Sequence[str] = (), before: Mapping[str, Any] | None = None) -> DictConfig:
     """The config of a command, whose knobs are the dataclass `knobs`, with the overrides (`key=value`) applied.
 
-    Raises ConfigError for a wrong choice, key or value.
+    A policy's knobs that are not among them are those of its model's preset, or those of the policy `before`, if it is
+    of the same model. Raises ConfigError for a wrong choice, key or value.
     """
     command = knobs.__name__.lower()
     defaults = dict(default_choices(command))
@@ -33,6 +36,7 @@ def compose(knobs: type, overrides: Sequence[str] = ()) -> DictConfig:
     for override in parsed:
         if override.key_or_group not in defaults:
             apply(config, override)
+    fill_preset(config, {str(override.key_or_group) for override in parsed}, before or {})
     return config
 
 

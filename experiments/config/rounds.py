@@ -27,6 +27,7 @@ from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
 from search.algorithms.particle_gibbs import ParticleGibbs
 from search.algorithms.rebase import Rebase
+from search.algorithms.thinking_budget import ThinkingBudget
 from search.solve import Searcher
 from search.stopping import Sure
 
@@ -45,6 +46,7 @@ SEARCHERS: dict[str, type] = {
     "best_first": BestFirst,
     "backoff": BackOff,
     "diverse_beam": DiverseBeam,
+    "thinking_budget": ThinkingBudget,
 }
 """The searchers that can run in rounds by name."""
 _N = 8  # of an inner searcher that has this knob: rounds are small, since a search may stop only between them

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from experiments.analysis.endings import losses, lost_share
-from experiments.runs.endings import NO_ANSWER, Endings
+from experiments.runs.endings import IN_THOUGHT, NO_ANSWER, THOUGHT_CUT, Endings
 from experiments.terminal import percent, plain
 from search.tree.step import End
 
@@ -11,6 +11,8 @@ _CAUSES = {
     End.MAX_TOKENS.value: ("cut by max_tokens", "raise policy.max_tokens"),
     End.MAX_STEPS.value: ("cut by max_steps", "raise policy.max_steps, or choose a longer policy.delimiter"),
     End.CONTEXT.value: ("cut by the context", "a longer one: another model, or policy.context on vLLM"),
+    IN_THOUGHT: ("ended within the thought", "policy.thinking names the tags, and stepsearch prompt shows the prompt"),
+    THOUGHT_CUT: ("without an answer behind a thought that was cut", "raise policy.max_thinking_tokens"),
     NO_ANSWER: ("finished without an answer", "answer=last_number, after or regex; or ask for a box in the prompt"),
 }
 

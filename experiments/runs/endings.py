@@ -5,8 +5,12 @@ from typing import NamedTuple
 
 from search.answers.answers import answers_of
 from search.tree import Node, Tree
+from search.tree.step import End
 
-NO_ANSWER = "no_answer"  # a cause beside the ends of truncated steps (max_steps, max_tokens, context)
+# Causes beside the ends of truncated steps (max_steps, max_tokens, context):
+NO_ANSWER = "no_answer"
+IN_THOUGHT = "in_thought"  # it ended before its thought did
+THOUGHT_CUT = End.THINKING_TOKENS.value  # no answer follows a thought that was closed at its limit
 _LAST = 200  # characters of an example
 
 
@@ -31,7 +35,8 @@ def endings(tree: Tree) -> Endings | None:
     if not counts:
         return Endings(len(leaves), {})
     most = max(sorted(counts), key=counts.__getitem__)
-    text = next(leaf for leaf, cause in causes.items() if cause == most).text()
+    leaf = next(leaf for leaf, cause in causes.items() if cause == most)
+    text = leaf.text() or leaf.thought()
     return Endings(len(leaves), dict(counts), most, text[-_LAST:])
 
 
@@ -39,4 +44,8 @@ def _cause(tree: Tree, leaf: Node) -> str | None:
     """Why a leaf cannot vote; None where it can."""
     if leaf.step is not None and leaf.truncated:
         return leaf.step.end.value
-    return NO_ANSWER if leaf.finished and answers_of(tree).of(leaf.text()) is None else None
+    if not leaf.finished or answers_of(tree).of(leaf.text()) is not None:
+        return None
+    if leaf.step is not None and leaf.step.thought:
+        return IN_THOUGHT
+    return THOUGHT_CUT if any(step.end is End.THINKING_TOKENS for step in leaf.steps()) else NO_ANSWER

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ class Invocation:
     resumed: Path | None = None
     own: tuple[str, ...] = ()
     """the overrides of the resumed run's own command line"""
+    policy: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """the policy's knobs in the resumed run's config"""
 
     @property
     def draws(self) -> int:
@@ -81,11 +83,11 @@ class Invocation:
         if self.resumed is None:
             load_engines(*engines)
             return open_run_folder(command, out, self.config, self.overrides, inputs)
-        before = compose(self.knobs, self.own)
+        before = compose(self.knobs, self.own, self.policy)
         after = check_same(self.resumed, self.config, inputs, allowed, before)
         load_engines(*engines)
         kept = [o for o in self.overrides if o in self.own or _knob(o) not in allowed.changeable]
-        now = compose(self.knobs, kept)
+        now = compose(self.knobs, kept, self.policy)
         if allowed.grows and (now != before or after != self.inputs_before):
             _describe(self.resumed, kept, now, after)
         return self.resumed
@@ -109,8 +111,8 @@ def invocation(knobs: type, overrides: Sequence[str]) -> Invocation:
     if started_in:
         importable(Path(started_in))
         own = [relocated(override, Path(started_in)) for override in own]
-    both = joined(knobs, own, typed)
-    return Invocation(knobs, both, compose(knobs, both), folder, tuple(own))
+    both, policy = joined(knobs, own, typed), config_of(folder).get("policy") or {}
+    return Invocation(knobs, both, compose(knobs, both, policy), folder, tuple(own), policy)
 
 
 def _json(path: Path) -> dict[str, Any]:

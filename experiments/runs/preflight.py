@@ -2,10 +2,13 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, NoReturn
 
+from policies.writing import Writing
+from scorers.ensemble import Ensemble
 from search.answers.extraction import Boxed, Extraction
 from search.answers.selection import BY_SCORE, Rule, Selection, use_of
 from search.errors import KindError, KnobError
@@ -27,8 +30,34 @@ def load_engines(*owners: Any) -> None:
             if hasattr(type(owner), method):
                 getattr(owner, method)()
     for owner in owners:
-        if hasattr(type(owner), "notice") and (notice := owner.notice()):
-            print(f"note: {notice}", file=sys.stderr)
+        for line in ((owner.notice() if hasattr(type(owner), "notice") else None) or "").splitlines():
+            print(f"note: {line}", file=sys.stderr)
+
+
+def warn_of_context(policy: Any, scorers: Sequence[Any], questions: Sequence[str]) -> None:
+    """Says where a solution to the longest question may be longer than what a scorer reads of it.
+
+    The models are loaded. Tokens of the policy and of the scorer are taken to be alike.
+    """
+    if not isinstance(policy, Writing):
+        return
+    question = max(questions, key=len, default="")
+    prompt = len(policy.prompting.encode(policy.tokenizer, question))
+    members: Iterator[Any] = chain.from_iterable(
+        scorer.of if isinstance(scorer, Ensemble) else (scorer,) for scorer in scorers
+    )
+    for scorer in members:
+        if not hasattr(type(scorer), "room"):
+            continue
+        thinks = policy.thoughts is not None and getattr(scorer, "thoughts", False)
+        most = min(policy.max_tokens + policy.max_thinking_tokens * thinks, policy.engine.context - prompt)
+        if most > (room := max(0, scorer.room(question))):
+            knobs = "policy.max_tokens" + " and policy.max_thinking_tokens" * thinks
+            print(
+                f"note: {scorer.model} reads about {room:,} tokens of a solution to the longest question, and {knobs} "
+                f"allow{'s' * (not thinks)} {most:,}; a search with a longer one fails: lower it to {room:,} or less",
+                file=sys.stderr,
+            )
 
 
 def with_ends(policy: Any, extraction: Extraction) -> Any:

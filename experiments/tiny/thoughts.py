@@ -1,30 +1,35 @@
 r"""What the small thinking policy learns from: thoughts made of the small policy's own samples.
 
-A thought is an attempt after another, each with its box, until two agree; then the answer restates the attempt that
-they agree on:
+A thought is an attempt after another, each with its box and then a list of all results so far, until the last one has
+been there before; the answer is that one:
 
     <think>
     2 * 3 + 1 = 6 + 1 = 8
     \boxed{8}
 
-    Wait
-
-    2 * 3 + 1 = 6 + 1 = 7
-    \boxed{7}
+    8
 
     Wait
 
     2 * 3 + 1 = 6 + 1 = 7
     \boxed{7}
+
+    8, 7
+
+    Wait
+
+    2 * 3 + 1 = 6 + 1 = 7
+    \boxed{7}
+
+    8, 7, 7
 
     </think>
 
-    2 * 3 + 1 = 6 + 1 = 7
     \boxed{7}
 
 The attempts are independent samples, so that nothing can be gained by copying an earlier one's mistake: the model
-learns to work everything out again, and to compare. Some thoughts are cut short, as a limit on tokens does it; then the
-answer restates the best of what is there, or is a right attempt of its own.
+learns to work everything out again, and to compare. Some thoughts are cut short, as a limit on tokens does it: then the
+answer is the last result, or a right solution where there is none yet.
 """
 
 import random
@@ -53,48 +58,59 @@ class Thought:
 def think(question: str, attempts: Sequence[Sequence[str]], rng: random.Random) -> Thought | None:
     """A thought from samples of a question, each given as its steps; None where these do not make one.
 
-    Of ten one is empty, three are cut short, and the others end because two of their attempts agree.
+    Of twenty four are empty, five are cut short, and the others end because two of their attempts agree.
     """
-    attempts = rng.sample(attempts, len(attempts))
+    attempts = [steps for steps in rng.sample(attempts, len(attempts)) if _value(steps) is not None]
     gold, draw = arithmetic.parse(question), rng.random()
-    right = next((_text(steps).rstrip() for steps in attempts if _value(steps) == gold), None)
-    if draw < 0.1:
+    right = next(("".join(steps).rstrip() for steps in attempts if _value(steps) == gold), None)
+    if draw < 0.2:
         return Thought("", right, closed=False) if right else None
-    whole, agreed = _until_two_agree(attempts)
-    if draw < 0.4:
-        thought, last = _cut_short(whole, rng)
-        answer = last or right
+    parts, agreed = _until_two_agree(attempts)
+    if draw < 0.45:
+        thought, last = _cut_short(parts, rng)
+        answer = right if last is None else boxed(last)
         return Thought(thought, answer, closed=False) if answer else None
-    return Thought(_joined(whole), agreed, closed=True) if agreed else None
+    return None if agreed is None else Thought("".join(part.text for part in parts), boxed(agreed), closed=True)
 
 
-def _until_two_agree(attempts: Sequence[Sequence[str]]) -> tuple[Sequence[Sequence[str]], str | None]:
-    """The attempts up to the second of one value, and its text; all of them and None where no two agree."""
-    seen: set[int] = set()
-    for place, steps in enumerate(attempts, 1):
+@dataclass(frozen=True)
+class _Part:
+    """An attempt with the list of results behind it, and its own result."""
+
+    text: str
+    value: int
+
+
+def _until_two_agree(attempts: Sequence[Sequence[str]]) -> tuple[list[_Part], int | None]:
+    """The attempts up to the second of one value, and that value; all of them and None where no two agree."""
+    values: list[int] = []
+    parts: list[_Part] = []
+    for steps in attempts:
         value = _value(steps)
-        if value in seen:
-            return attempts[:place], _text(steps).rstrip()
-        if value is not None:
-            seen.add(value)
-    return attempts, None
+        assert value is not None
+        again = f"{AGAIN}\n\n" if values else ""
+        text = "".join(steps).rstrip()
+        parts.append(_Part(f"{again}{text}\n\n{', '.join(map(str, [*values, value]))}\n\n", value))
+        if value in values:
+            return parts, value
+        values.append(value)
+    return parts, None
 
 
-def _cut_short(attempts: Sequence[Sequence[str]], rng: random.Random) -> tuple[str, str | None]:
-    """The thought up to a random character, and the last whole attempt in it, if there is one."""
-    text = _joined(attempts)
-    text = text[: rng.randrange(1, len(text))]
-    ends = [len(_joined(attempts[: place + 1])) for place in range(len(attempts))]
-    whole = sum(end <= len(text) + 2 for end in ends)
-    return text, _text(attempts[whole - 1]).rstrip() if whole else None
+def _cut_short(parts: Sequence[_Part], rng: random.Random) -> tuple[str, int | None]:
+    """The thought up to a random character, and the last result in it, if there is one."""
+    text = "".join(part.text for part in parts)
+    length, cut, last = 0, rng.randrange(1, max(2, len(text))), None
+    for part in parts:
+        length += len(part.text)
+        if length > cut:
+            break
+        last = part.value
+    return text[:cut], last
 
 
-def _joined(attempts: Sequence[Sequence[str]]) -> str:
-    return f"{AGAIN}\n\n".join(map(_text, attempts))
-
-
-def _text(steps: Sequence[str]) -> str:
-    return "".join(steps).rstrip("\n") + "\n\n"
+def boxed(value: int) -> str:
+    return f"\\boxed{{{value}}}"
 
 
 def _value(steps: Sequence[str]) -> int | None:

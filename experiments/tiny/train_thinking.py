@@ -38,13 +38,13 @@ class Knobs:
     """problems that are sampled"""
     samples: int = 8
     """samples a problem"""
-    steps: int = 600
+    steps: int = 260
     """training steps"""
     rows: int = 6
     """rows in a training batch"""
     row_tokens: int = 1280
     """tokens in a row"""
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     """highest learning rate"""
     seed: int = 2
     """seed of the problems, the samples and the training"""
@@ -94,25 +94,20 @@ def documents(encoder: Encoder, file: Path, seed: int) -> Iterator[Document]:
             yield encoder.document(entry["question"], thought)
 
 
-DECISION_WEIGHT, ANSWER_WEIGHT = 10.0, 3.0
+DECISION_WEIGHT = 5.0
 
 
 def thinking_loss(model: Any, ids: Tensor, labels: Tensor, start: int, close: int, again: int) -> Tensor:
     """Weighted cross-entropy over the trained positions; ids and labels are [rows, row_tokens].
 
     Documents, which begin with the token `start`, do not see each other. Whether to go on, `again`, or to `close` the
-    thought is one token of hundreds, and all that the others teach is known: it weighs more, as does the answer.
+    thought is one token of hundreds, and weighs more.
     """
     hidden = model.model(ids, position_ids=places(ids, start), use_cache=False).last_hidden_state[:, :-1]
     wanted = labels[:, 1:]
     kept = wanted != IGNORED
     losses = nn.functional.cross_entropy(model.lm_head(hidden[kept]).float(), wanted[kept], reduction="none")
-    index = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
-    answer = (
-        torch.where(ids == close, index, -1).cummax(1).values > torch.where(ids == start, index, -1).cummax(1).values
-    )
-    weights = torch.where(answer[:, :-1], ANSWER_WEIGHT, 1.0)[kept]
-    weights[(wanted[kept] == close) | (wanted[kept] == again)] = DECISION_WEIGHT
+    weights = torch.where((wanted[kept] == close) | (wanted[kept] == again), DECISION_WEIGHT, 1.0)
     return (losses * weights).sum() / weights.sum()
 
 

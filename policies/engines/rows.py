@@ -45,6 +45,8 @@ class Row(Work):
     """where the path stands in its thought"""
     thought_before: int = 0
     """tokens of the thought so far; not among `tokens_before`, nor its steps among `steps_before`"""
+    logprobs: bool = True
+    """whether somebody reads log-probabilities; where not, an engine may put 0 in their place"""
     steps: tuple[Step, ...] = ()
     cutter: Cutter = field(init=False)
     read: int = 0

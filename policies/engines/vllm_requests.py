@@ -29,12 +29,9 @@ def sampling_params(**knobs: Any) -> Any:
     return SamplingParams(**{"logprobs": 0, "detokenize": False, **knobs}, output_kind=kind, skip_clone=True)
 
 
-def writing_params(**knobs: Any) -> Any:
-    """Parameters of one request for steps; their log-probabilities come as flat lists, which cost vLLM the least.
-
-    They are always asked for: without them nobody would see logits that are not numbers.
-    """
-    return sampling_params(flat_logprobs=True, **knobs)
+def writing_params(logprobs: bool, **knobs: Any) -> Any:
+    """Parameters of one request for steps; log-probabilities come as flat lists, which cost vLLM the least."""
+    return sampling_params(**({"flat_logprobs": True} if logprobs else {"logprobs": None}), **knobs)
 
 
 def word_params(ids: Sequence[int]) -> Any:

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Sequence, Set
 from functools import cache, lru_cache
+from itertools import repeat
 from typing import Any
 
 from transformers import AutoModelForCausalLM
 
-from policies.engines.boundary import Boundary, stops_of
+from policies.engines.boundary import Boundary, Delimiter, stops_of
 from policies.engines.flops import Flops
 from policies.engines.hf import check_writes, empty_model, generation_ends, load_config, load_tokenizer
 from policies.engines.meter import Meter
@@ -21,6 +22,7 @@ from search.tree.cost import NOTHING, Cost
 
 _AROUND_THOUGHT = 3  # requests more at most: one ends with each tag, one with the delimiter behind the thought
 _FAR = 0x9E3779B97F4A7C15  # between the seeds of a row's requests after a refused token
+SEARCHES = 100_000  # that are remembered
 CHUNK = 64  # tokens of one request where nothing but the boundary rule knows if a step has ended
 
 
@@ -39,6 +41,7 @@ class VLLMWriter:
         self._stops = stops_of(boundary, self.vocabulary.texts)
         self._chunk = None if self._stops else CHUNK
         self._stop_ids = cache(self._stops_at)
+        self._searches: dict[str, None] = {}  # the last ones that were asked for log-probabilities
         empty = empty_model(AutoModelForCausalLM.from_config, model)
         flops = Flops.of(empty.base_model, empty.get_output_embeddings().weight.numel())
         self.flops = flops.beside(engine.adapter.parameters if engine.adapter else 0)
@@ -64,10 +67,10 @@ class VLLMWriter:
         row.begin(self.vocabulary, self.boundary, self.context)
         if not self.meter.begins(row):
             return
-        cost, ids, refused = NOTHING, row.prompt, set[int]()
+        cost, ids, refused, logprobs = NOTHING, row.prompt, set[int](), self._asks(row, salt)
         try:
             while not row.cutter.done:
-                output = await self.server.generate(ids, self._params(row, refused), salt)
+                output = await self.server.generate(ids, self._params(row, refused, logprobs), salt)
                 cost += self._cost(output)
                 taken, unknown = self._push(row, output.outputs[0])
                 if not taken and unknown <= refused:
@@ -83,7 +86,20 @@ class VLLMWriter:
         finally:
             self.meter.done(row, cost)
 
-    def _params(self, row: Row, refused: Set[int]) -> Any:
+    def _asks(self, row: Row, salt: str | None) -> bool:
+        """Whether log-probabilities are asked for: where somebody reads them, and for the first row of each search.
+
+        Only they show logits that are not numbers.
+        """
+        if row.logprobs or salt is None or not isinstance(self.boundary, Delimiter):
+            return True
+        known = salt in self._searches
+        self._searches[salt] = None
+        if len(self._searches) > SEARCHES:
+            del self._searches[next(iter(self._searches))]
+        return not known
+
+    def _params(self, row: Row, refused: Set[int], logprobs: bool) -> Any:
         """`refused` are ids that the row drew and the tokenizer does not have.
 
         vLLM has no mask for all requests that each of its model runners knows, and a request should carry no long list:
@@ -95,6 +111,7 @@ class VLLMWriter:
         step = min(cutter.left_in_step, chunk or cutter.left_in_step)
         texts = words.stop_texts(row.limits.stop)
         return writing_params(
+            logprobs,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,
@@ -122,8 +139,8 @@ class VLLMWriter:
     def _push(self, row: Row, completion: Any) -> tuple[list[int], set[int]]:
         """Gives the row its tokens up to its end or to an id that the tokenizer lacks. Those it took, and that id."""
         taken: list[int] = []
-        flat = completion.logprobs  # one number a token, the token's own
-        for token, logprob in zip(completion.token_ids, flat.logprobs, strict=True):
+        ids, flat = completion.token_ids, completion.logprobs  # one number a token, the token's own; None: not asked
+        for token, logprob in zip(ids, flat.logprobs if flat else repeat(0.0, len(ids)), strict=True):
             if row.cutter.done or row.read < len(row.cutter.observed):
                 break
             if token in self.vocabulary.unknown:

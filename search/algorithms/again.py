@@ -44,6 +44,10 @@ class Again:
         check_knob(self, "sure", least=0, most=1)
 
     @property
+    def reads_logprobs(self) -> bool:
+        return getattr(self.inner, "reads_logprobs", False)
+
+    @property
     def populations(self) -> bool:
         return getattr(self.inner, "populations", True)
 

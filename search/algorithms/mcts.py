@@ -77,6 +77,10 @@ class MCTS:
         check_knob(self, "c_puct", least=0)
         check_knob(self, "in_flight", least=1)
 
+    @property
+    def reads_logprobs(self) -> bool:
+        return self.prior is Prior.LOGPROB
+
     async def search(self, grow: Grower) -> None:
         run = _Run(self, grow, conversion(grow.kind, Use.MCTS), Values(reduction_for(grow.kind, self.reduction)))
         for leaf in grow.tree.leaves():  # of an earlier search of this tree, whose Q are on the same scale

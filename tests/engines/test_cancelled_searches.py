@@ -150,7 +150,9 @@ def test_what_has_not_begun_never_begins_and_costs_nothing():
     asyncio.run(meter.stop([work]))
     assert not meter.begins(work)
     stopped = meter.reclaim([work])
-    assert isinstance(stopped, asyncio.CancelledError) and stopped.cost == Cost(calls=1, flops=0) and not stopped.at_least
+    assert (
+        isinstance(stopped, asyncio.CancelledError) and stopped.cost == Cost(calls=1, flops=0) and not stopped.at_least
+    )
 
 
 def test_the_cost_of_stopped_work_is_abandoned_until_it_is_reclaimed():

@@ -14,6 +14,7 @@ from policies.hf import HF
 from policies.prompting import Instruction, Prompting, read_wording
 from policies.shots import Shot, read_shots
 from search.errors import KnobError
+from tests.engines.families import GEMMA, LLAMA, MISTRAL, R1
 from tests.models import extend
 
 ROLES = (
@@ -215,44 +216,9 @@ def test_a_policy_writes_behind_its_prompt(random_policy: str):
     assert extend(policy, "1 + 1", [0], hint="Add.").question_tokens == hinted
 
 
-# the templates of real families, shortened
+# the templates of real families
 
 
-LLAMA = (
-    "{{- bos_token }}{%- if not date_string is defined %}{%- if strftime_now is defined %}"
-    '{%- set date_string = strftime_now("%d %b %Y") %}{%- endif %}{%- endif %}'
-    "{%- if messages[0]['role'] == 'system' %}{%- set system_message = messages[0]['content']|trim %}"
-    '{%- set messages = messages[1:] %}{%- else %}{%- set system_message = "" %}{%- endif %}'
-    '{{- "<|im_start|>system\n\nToday Date: " + date_string + "\n\n" + system_message + "<|im_end|>" }}'
-    "{%- for m in messages %}{{- '<|im_start|>' + m['role'] + '\n\n' + m['content'] | trim + '<|im_end|>' }}"
-    "{%- endfor %}{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n\n' }}{%- endif %}"
-)
-GEMMA = (
-    "{{ bos_token }}{%- if messages[0]['role'] == 'system' -%}{%- if messages[0]['content'] is string -%}"
-    "{%- set first = messages[0]['content'] + '\n\n' -%}{%- else -%}"
-    "{%- set first = messages[0]['content'][0]['text'] + '\n\n' -%}{%- endif -%}{%- set rest = messages[1:] -%}"
-    "{%- else -%}{%- set first = '' -%}{%- set rest = messages -%}{%- endif -%}{%- for m in rest -%}"
-    "{{ '<start_of_turn>' + m['role'] + '\n' + (first if loop.first else '') }}"
-    "{%- if m['content'] is string -%}{{ m['content'] | trim }}{%- elif m['content'] is iterable -%}"
-    "{%- for item in m['content'] -%}{{ item['text'] | trim }}{%- endfor -%}{%- endif -%}"
-    "{{ '<end_of_turn>\n' }}{%- endfor -%}{%- if add_generation_prompt -%}{{ '<start_of_turn>model\n' }}{%- endif -%}"
-)
-MISTRAL = (  # the system message goes into the last turn of the user
-    "{%- if messages[0].role == 'system' %}{%- set system = messages[0].content %}"
-    "{%- set loop_messages = messages[1:] %}{%- else %}{%- set loop_messages = messages %}{%- endif %}"
-    "{%- for m in loop_messages %}"
-    "{%- if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{- raise_exception('roles must alternate') }}{%- endif %}"
-    "{%- if m.role == 'user' %}{%- if loop.last and system is defined %}{{- '[INST] ' + system + '\n\n' + m.content + "
-    "'[/INST]' }}{%- else %}{{- '[INST] ' + m.content + '[/INST]' }}{%- endif %}"
-    "{%- else %}{{- ' ' + m.content | trim + '</s>' }}{%- endif %}{%- endfor %}"
-)
-R1 = (
-    "{% set ns = namespace(system='') %}{% for m in messages %}{% if m.role == 'system' %}"
-    "{% set ns.system = m.content %}{% endif %}{% endfor %}{{ ns.system }}{% for m in messages %}"
-    "{% if m.role == 'user' %}{{ '<｜User｜>' + m.content }}{% elif m.role == 'assistant' %}"
-    "{{ '<｜Assistant｜>' + m.content.split('</think>')[-1] }}{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<｜Assistant｜><think>\n' }}{% endif %}"
-)
 FAMILIES = {
     "Llama 3": (
         LLAMA,

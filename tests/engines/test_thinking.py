@@ -53,7 +53,9 @@ ANSWER = ("\n\n", "\\boxed{5}", EOS)
 @pytest.mark.parametrize("stage", [Stage.BEFORE, Stage.WITHIN])
 def test_a_thought_is_one_step_and_no_box_in_it_ends_anything(stage: Stage):
     opening = ("<think>",) if stage is Stage.BEFORE else ()
-    cutter = cut(*opening, "a", "\\boxed{5}", "\n\n", "b", "\n\n", "</think>", "\n\n", "b", "\n\n", *ANSWER, stage=stage)
+    cutter = cut(
+        *opening, "a", "\\boxed{5}", "\n\n", "b", "\n\n", "</think>", "\n\n", "b", "\n\n", *ANSWER, stage=stage
+    )
     assert steps(cutter) == [
         ("".join(opening) + "a\\boxed{5}\n\nb\n\n</think>", End.THOUGHT, True),
         ("\n\nb\n\n", End.DELIMITER, False),

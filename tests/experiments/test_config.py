@@ -39,6 +39,7 @@ from search import (
     Reduction,
     Rule,
     Selection,
+    ThinkingBudget,
 )
 from search.algorithms.mcts import Prior
 from search.algorithms.particle_filter import Weighting
@@ -125,6 +126,7 @@ INNER = {
     "best_first": BestFirst(8),
     "backoff": BackOff(8),
     "diverse_beam": DiverseBeam(8),
+    "thinking_budget": ThinkingBudget(),
     "search:BestOfN": BestOfN(),
 }
 

@@ -12,7 +12,7 @@ from experiments.reports.endings import warnings
 from experiments.reports.tables import summary_table
 from experiments.runs.endings import Endings, endings
 from experiments.runs.results import Result
-from search import End
+from search import End, Ledger, Step, Tree
 from tests.command_line import run
 from tests.experiments.toy_sweep import lines, sweep, write_problems
 from tests.results import result
@@ -43,6 +43,32 @@ def test_a_tree_of_answers_lost_nothing():
     tree = tree_of(("1", [0.5]), ("2", [0.5], End.EOS))
     tree.stopped = "done"
     assert endings(tree) == Endings(2, {})
+
+
+def test_thoughts_have_causes_of_their_own():
+    tree = Tree("q")
+
+    def chain(*steps: Step) -> None:
+        node = tree.root
+        for step in steps:
+            node = node.add(node.reserve(1).start, step)
+            node.score, node.birth = 0.5, Ledger(samples=node.index + 1)
+
+    chain(Step("no end of it", end=End.EOS, thought=True))
+    for answer in ("I cannot say", "\\boxed{5}"):
+        chain(Step("cut</think>", end=End.THINKING_TOKENS, thought=True), Step(answer, end=End.EOS))
+    chain(Step("\\boxed{3}</think>", end=End.THOUGHT, thought=True), Step("I cannot say", end=End.EOS))
+    chain(Step("and so", end=End.CONTEXT, thought=True))
+    tree.stopped = "done"
+    lost = {"in_thought": 1, "thinking_tokens": 1, "no_answer": 1, "context": 1}
+    found = endings(tree)
+    assert found is not None and (found.leaves, found.lost) == (5, lost)
+    assert (found.cause, found.example) == ("context", "and so")
+    (line, _) = warnings({"beam": Endings(4, {"thinking_tokens": 2, "in_thought": 1}, "thinking_tokens", "x")})
+    assert line.endswith(
+        "(50.0 % without an answer behind a thought that was cut, 25.0 % ended within the thought): "
+        "raise policy.max_thinking_tokens; policy.thinking names the tags, and stepsearch prompt shows the prompt"
+    )
 
 
 def of(searcher: str, *counts: Endings | None) -> list[Result]:

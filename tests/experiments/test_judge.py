@@ -192,3 +192,15 @@ def test_an_entry_that_cannot_be_written_ends_the_scoring():
     with pytest.raises(RunError, match="No space left on device"):
         asyncio.run(score_all(Checks(), solutions, 2, full))
     assert 1 <= len(asked) <= 3
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_two_problems_of_one_text_are_not_graded_by_one_gold(tmp_path: Path):
+    rows = [
+        {"question": "Q", "steps": ["x", f"\\boxed{{{gold}}}"], "labels": [None, None], "answer": gold} for gold in "12"
+    ]
+    write_lines(tmp_path / "set.jsonl", rows)
+    words = ["data=labelled", f"data.path={tmp_path / 'set.jsonl'}", "scorer=checks"]
+    assert run("judge", *words, f"out={tmp_path / 'run'}") == 0
+    answers = json.loads((tmp_path / "run" / "summary.json").read_text())["answers"]
+    assert answers is None or answers["accuracy"]["best"]["mean"] == 1, answers

@@ -25,6 +25,7 @@ from search import (
     Reduction,
     ScoreError,
     Selection,
+    ThinkingBudget,
 )
 from search.algorithms.particle_filter import Weighting
 from search.answers.selection import Rule
@@ -105,6 +106,7 @@ SEARCHERS: list[tuple[Searcher, set[Kind]]] = [
     (Gumbel(4), ALL - {Kind.RANKING}),
     (ABMCTS(4), ALL - {Kind.RANKING}),
     (EntropicFilter(n=3), PROBABILITIES | {Kind.ADDITIVE}),
+    (ThinkingBudget(), ALL),
     (ParticleGibbs(n=3, iterations=2), PROBABILITIES | {Kind.ADDITIVE}),
 ]
 

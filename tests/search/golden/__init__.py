@@ -31,6 +31,7 @@ from search import (
     Rule,
     Selection,
     Step,
+    ThinkingBudget,
 )
 from search.algorithms.mcts import Backup, Prior
 from search.algorithms.particle_filter import Weighting
@@ -98,6 +99,7 @@ _ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
     ("backoff, budget", BackOff(4, 2), [Kind.VALUE], Budget(generated_tokens=9)),
     ("diverse_beam", DiverseBeam(4, 2, 2, strength=0.5), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
     ("diverse_beam, budget", DiverseBeam(6, 1, 3, strength=2.0), [Kind.VALUE], Budget(generated_tokens=14)),
+    ("thinking_budget", ThinkingBudget(), [Kind.VALUE], ANY),
     ("again", Again(Rebase(2), times=3), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
     ("again, best_of_n", Again(BestOfN(2), times=3, sure=0.7, rule=Sure.COUNT), [Kind.OUTCOME], ANY),
     ("again, particle_filter", Again(_FILTER, times=2, sure=1), [Kind.VALUE], ANY),

@@ -1,0 +1,27 @@
+"""A policy's knobs that nobody typed are those of its model's preset."""
+
+from collections.abc import Collection, Mapping
+from enum import Enum
+from pkgutil import resolve_name
+from typing import Any
+
+from omegaconf import DictConfig
+
+from policies.presets import preset
+from policies.writing import Writing
+
+
+def fill_preset(config: DictConfig, typed: Collection[str], before: Mapping[str, Any]) -> None:
+    """Sets the knobs of the preset, where the policy's model has one, that are not among the full names `typed`.
+
+    Knobs of a policy `before`, of a run that is resumed, stand in place of the preset's if it is of the same model.
+    """
+    policy = config.get("policy")
+    target = resolve_name(policy._target_) if isinstance(policy, DictConfig) else None
+    known = preset(policy.model) if isinstance(target, type) and issubclass(target, Writing) else None
+    if policy is None or known is None:
+        return
+    recorded = before if before.get("model") == policy.model else {}
+    for knob, value in known.knobs_with(policy.template).items():
+        if f"policy.{knob}" not in typed:
+            policy[knob] = recorded.get(knob, value.name.lower() if isinstance(value, Enum) else value)

@@ -1,0 +1,132 @@
+"""`policy.logprobs=false`: the same tokens without log-probabilities, logits that are still looked at, refusals."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from policies.engines.boundary import Delimiter
+from policies.engines.models import ModelError
+from policies.engines.rows import Row
+from policies.engines.vllm_writer import SEARCHES, VLLMWriter
+from policies.hf import HF
+from policies.toy import Toy
+from policies.vllm import VLLM
+from policies.writing import Writing
+from scorers.checks import Checks
+from scorers.ensemble import Ensemble
+from scorers.self_certainty import SelfCertainty
+from search import MCTS, Again, BestOfN, KnobError, Tree, solve
+from search.algorithms.mcts import Prior
+from tests.command_line import run
+from tests.engines.test_model_files import variant
+from tests.models import QUESTIONS, SERVED, row, vllm
+
+ENGINES = ["hf", pytest.param("vllm", marks=vllm)]
+
+
+def policy_on(engine: str, **knobs: Any) -> Writing:
+    knobs = {"dtype": "float32", "logprobs": False, **knobs}
+    return HF(**knobs) if engine == "hf" else VLLM(**{**SERVED, **knobs})
+
+
+def grown(policy: Any, searcher: Any, scorer: Any, **knobs: Any) -> Tree:
+    return asyncio.run(solve(QUESTIONS[0], searcher, policy, scorer, seed=1, **knobs))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_same_is_written_at_the_same_cost(engine: str):
+    policy = policy_on(engine, temperature=0)
+    bare, whole = (
+        grown(replace(policy, logprobs=kept), MCTS(simulations=3, in_flight=1), Checks()) for kept in (False, True)
+    )
+    steps, expected = ([node.step for node in tree.nodes() if node.step] for tree in (bare, whole))
+    assert [(s.text, list(s.token_ids), s.end) for s in steps] == [(s.text, list(s.token_ids), s.end) for s in expected]
+    assert all(len(step.logprobs) == 0 and step.entropy is None for step in steps)
+    assert all(len(step.logprobs) == len(step.token_ids) > 0 for step in expected)
+    figures = ("generated_tokens", "prompt_tokens_computed", "prompt_tokens_cached", "policy_calls")
+    assert [getattr(bare.ledger, name) for name in figures] == [getattr(whole.ledger, name) for name in figures]
+    assert Tree.loads(bare.dumps()).dumps() == bare.dumps()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_logits_that_are_not_numbers_are_noticed(engine: str, tmp_path: Path):
+    folder = variant(tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    weights["model.norm.weight"][0] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    policy = policy_on(engine, model=str(folder), max_tokens=8)
+    try:
+        with pytest.raises(ModelError, match="its logits are not finite"):
+            grown(policy, BestOfN(2), Checks())
+    finally:
+        if isinstance(policy, VLLM):
+            policy.engine.server.close()
+
+
+def test_vllm_is_asked_for_them_once_a_search():
+    writer: Any = object.__new__(VLLMWriter)
+    writer.boundary, writer._searches = Delimiter(), {}
+    bare, whole = row([1]), row([1])
+    bare.logprobs = False
+    assert [writer._asks(bare, salt) for salt in ("a", "a", "b", "a", "b", None, None)] == [
+        *(True, False, True, False, False),  # as it is the first of a search, or is not
+        *(True, True),  # outside of searches
+    ]
+    assert writer._asks(whole, "a") and Row.logprobs
+    for number in range(SEARCHES):
+        assert writer._asks(bare, str(number))
+    assert len(writer._searches) == SEARCHES
+    writer.boundary = object()  # a rule that may read them
+    assert writer._asks(bare, "b") and writer._asks(bare, "b")
+
+
+@vllm
+def test_requests_of_vllm_carry_none(monkeypatch: pytest.MonkeyPatch):
+    from policies.engines import vllm_writer
+
+    asked: list[bool] = []
+    params = vllm_writer.writing_params
+    monkeypatch.setattr(
+        vllm_writer, "writing_params", lambda each, **knobs: asked.append(each) or params(each, **knobs)
+    )
+    grown(policy_on("vllm"), BestOfN(4), Checks())
+    assert sorted(asked) == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("searcher", "scorer", "second", "name"),
+    [
+        (BestOfN(2), SelfCertainty(), None, "SelfCertainty"),
+        (BestOfN(2), Checks(), SelfCertainty(), "SelfCertainty"),
+        (BestOfN(2), Ensemble((Checks(), SelfCertainty())), None, "Ensemble"),
+        (MCTS(prior=Prior.LOGPROB), Checks(), None, "MCTS"),
+        (Again(MCTS(prior=Prior.LOGPROB)), Checks(), None, "Again"),
+    ],
+)
+def test_who_reads_them_is_refused(searcher: Any, scorer: Any, second: Any, name: str):
+    expected = rf"policy\.logprobs=false keeps no log-probabilities, which {name} reads; leave it out"
+    with pytest.raises(KnobError, match=expected):
+        grown(HF(logprobs=False), searcher, scorer, second=second)
+    assert grown(Toy(), BestOfN(2), Checks()).leaves()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["solve", "1 + 1 =", "scorer=self"],
+        ["solve", "1 + 1 =", "search.prior=logprob", "scorer=checks"],
+        ["sweep", "problems.limit=1", "searchers=[best_of_n,mcts]", "search.mcts.prior=logprob", "scorer=checks"],
+    ],
+)
+def test_commands_refuse_it_before_anything_is_loaded(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(HF, "load", lambda self: pytest.fail("it was loaded"))
+    assert run(*words, "policy.logprobs=false") == 2
+    assert "policy.logprobs=false keeps no log-probabilities" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
