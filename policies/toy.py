@@ -30,10 +30,13 @@ class Toy:
     """which world"""
     enumerates: bool = False
     """whether the i-th continuation takes the i-th branch instead of a sample"""
+    temperature: float = 1.0
+    """of the branches' probabilities, where a request names none; 0 takes the first of the most probable"""
 
     def __post_init__(self) -> None:
         check_knob(self, "branch", least=1, most=10)
         check_knob(self, "depth", least=1, most=6)
+        check_knob(self, "temperature", least=0, most=10)
 
     @property
     def world(self) -> Place:
@@ -64,7 +67,7 @@ class Toy:
         return Cost(generated=steps, computed=prompt, calls=int(first), flops=float(prompt + steps))
 
     def _walk(self, place: Place, position: int, max_steps: int | None, seed: int, ask: Ask) -> tuple[Step, ...]:
-        rng, temperature = generator(seed), 1.0 if ask.temperature is None else ask.temperature
+        rng, temperature = generator(seed), self.temperature if ask.temperature is None else ask.temperature
         steps: list[Step] = []
         while place.children and len(steps) != max_steps:
             shares = np.array([child.probability for child in place.children])

@@ -140,7 +140,7 @@ class Writing:
 
     def load(self) -> None:
         """Loads the model, which would otherwise happen at the first request."""
-        _ = self.engine
+        _ = self.engine, self.thoughts
 
     @cached_property
     def tokenizer(self) -> Any:

@@ -11,12 +11,14 @@ only new steps, write the full protocol: `async def score(self, question, steps,
 With `thoughts = True` it is given the steps of a policy's thought, too.
 """
 
+import asyncio
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from policies.engines.batching import Batcher, Ticket
+from policies.engines.daemon_thread import DaemonThread
 from search.errors import ScoreError
 from search.protocols import Scored, Scorer
 from search.tree import Node
@@ -32,24 +34,27 @@ class ScorerError(TypeError):
     """An object cannot be a scorer: its class, what is wrong, and what to write instead."""
 
 
-def adapt(scorer: object) -> Scorer:
-    """The scorer that a search can ask. Raises ScorerError where the object cannot be one."""
+def adapt(scorer: object, timeout: float | None = None) -> Scorer:
+    """The scorer that a search can ask. Raises ScorerError where the object cannot be one.
+
+    A call that takes more than `timeout` seconds (None: any time) raises TimeoutError in its search.
+    """
     name, kind, thoughts = type(scorer).__name__, _kind(scorer), bool(getattr(scorer, "thoughts", False))
     if isinstance(scorer, type):
         raise ScorerError(f"{scorer.__name__} is a class: give an object of it, {scorer.__name__}(...)")
     many, score = getattr(scorer, "score_many", None), getattr(scorer, "score", None)
     if many is not None:
         _check(f"{name}.score_many", many, "a plain method of (pairs)", inspect.iscoroutinefunction(many), [()])
-        return Many(name, kind, many, _batch_size(scorer), thoughts)
+        return Many(name, kind, many, _batch_size(scorer), timeout, thoughts)
     if score is None:
         raise ScorerError(f"{name} has no method `score`: write `def score(self, question, steps)`")
     if inspect.iscoroutinefunction(score) and _takes(score, "", [], 0):
-        return Full(name, kind, score, getattr(scorer, "worst_case", None), thoughts)
+        return Full(name, kind, score, getattr(scorer, "worst_case", None), timeout, thoughts)
     expected = "(question, steps), or a coroutine of (question, steps, since)"
     _check(f"{name}.score", score, expected, False, ["", []])
     if inspect.iscoroutinefunction(score):
-        return Plain(name, kind, score, thoughts)
-    return Many(name, kind, lambda pairs: [score(*pair) for pair in pairs], 1, thoughts)
+        return Plain(name, kind, score, timeout, thoughts)
+    return Many(name, kind, lambda pairs: [score(*pair) for pair in pairs], 1, timeout, thoughts)
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Full:
     kind: Kind
     ask: Callable[..., Any]
     limit: Callable[[Node, int], Cost | None] | None = None
+    timeout: float | None = None
     thoughts: bool = False
 
     def worst_case(self, node: Node, tokens: int) -> Cost | None:
@@ -67,7 +73,7 @@ class Full:
         return None if self.limit is None else self.limit(node, tokens)
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
-        scored = await self.ask(question, steps, since)
+        scored = await _within(self.timeout, self.ask(question, steps, since))
         if not (hasattr(scored, "scores") and hasattr(scored, "cost")):
             raise ScoreError(f"{self.name}.score returned a {type(scored).__name__}: return Scored(scores, Cost(...))")
         return scored
@@ -80,21 +86,31 @@ class Plain:
     name: str
     kind: Kind
     ask: Callable[..., Any]
+    timeout: float | None = None
     thoughts: bool = False
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
-        answer = await self.ask(question, list(steps))
+        answer = await _within(self.timeout, self.ask(question, list(steps)))
         return Scored(numbers(self.name, self.kind, answer, len(steps))[since:], UNKNOWN)
 
 
 class Many:
-    """A plain method that judges several solutions at once, behind the queue that gathers them."""
+    """A plain method that judges several solutions at once, behind the queue that gathers them.
+
+    Where it hangs, neither Ctrl-C nor the end of the process waits for it.
+    """
 
     def __init__(
-        self, name: str, kind: Kind, ask: Callable[[list[Pair]], Any], batch_size: int, thoughts: bool
+        self,
+        name: str,
+        kind: Kind,
+        ask: Callable[[list[Pair]], Any],
+        batch_size: int,
+        timeout: float | None = None,
+        thoughts: bool = False,
     ) -> None:
         self.name, self.kind, self._ask, self.thoughts = name, kind, ask, thoughts
-        self._batch: Batcher[Pair, list[float]] = Batcher(self._run, batch_size)
+        self._batch: Batcher[Pair, list[float]] = Batcher(self._run, batch_size, thread=DaemonThread, timeout=timeout)
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         return Scored((await self._batch((question, list(steps))))[since:], UNKNOWN)
@@ -106,6 +122,18 @@ class Many:
             raise ScoreError(f"{self.name}.score_many returned {len(answers)} lists for {len(pairs)} solutions")
         lengths = [len(steps) for _, steps in pairs]
         return [numbers(self.name, self.kind, answer, n) for answer, n in zip(answers, lengths, strict=True)]
+
+
+async def _within(seconds: float | None, answer: Awaitable[Any]) -> Any:
+    """The answer. Raises TimeoutError where it takes longer."""
+    clock = asyncio.timeout(seconds)
+    try:
+        async with clock:
+            return await answer
+    except TimeoutError as error:
+        if not clock.expired():
+            raise
+        raise TimeoutError(f"no answer within {seconds:g} s") from error
 
 
 def numbers(name: str, kind: Kind, answer: Any, steps: int) -> list[float]:

@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from search.attempts import attempt
 from search.protocols import Stopped
 from search.tree import Node, Tree
 from search.tree.cost import Cost, Ledger
+from search.waiting import WAITING
 
 T = TypeVar("T")
 
@@ -45,26 +47,36 @@ class Account:
         """Whether the node lies within the budget."""
         return not self.limited or self._tree.budget.covers(self.birth(node))
 
-    def policy(self, request: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
-        """The policy's response, which the caller charges; a request that is cancelled is charged here."""
+    def policy(self, request: Callable[[], Coroutine[Any, Any, T]]) -> Coroutine[Any, Any, T]:
+        """The policy's response, which the caller charges; a request that is cancelled is charged here.
+
+        `request` makes it, again where it meets an error that passes.
+        """
         return self._response("policy", request, self.charge_policy)
 
-    def scorer(self, request: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+    def scorer(self, request: Callable[[], Coroutine[Any, Any, T]]) -> Coroutine[Any, Any, T]:
         """The scorer's response, as for the policy."""
         return self._response("scorer", request, self.charge_scorer)
 
-    async def _response(self, who: str, request: Coroutine[Any, Any, T], charge: Callable[[Cost], None]) -> T:
+    async def _response(
+        self, who: str, request: Callable[[], Coroutine[Any, Any, T]], charge: Callable[[Cost], None]
+    ) -> T:
         try:
-            return await request
+            with WAITING.on(who):
+                return await attempt(request, self._incomplete)
         except asyncio.CancelledError as stopped:
             if isinstance(stopped, Stopped):
                 charge(stopped.cost)
             if not isinstance(stopped, Stopped) or stopped.at_least:
-                self._tree.ledger = self._tree.ledger._replace(at_least=True)
+                self._incomplete()
             if not _cancelled():
                 # A TaskGroup would drop it silently, and the tree would lack a node.
                 raise RuntimeError(f"the {who} cancelled a request by itself") from stopped
             raise asyncio.CancelledError from None  # of the plain class, which a time limit recognises
+
+    def _incomplete(self) -> None:
+        """A request came to nothing, and nobody knows what it had cost."""
+        self._tree.ledger = self._tree.ledger._replace(at_least=True)
 
 
 def _cancelled() -> bool:

@@ -186,7 +186,7 @@ class Grower:
         """One request: checks what came back, writes it into the tree and charges each continuation by itself."""
         n, seeds = len(indices), self._keys.below(node, indices)
         more: dict[str, Any] = {} if ask == GO_ON else {"ask": ask}  # older policies know no `ask`
-        extension = await self._account.policy(self._policy.extend(node, n, max_steps, seeds, **more))
+        extension = await self._account.policy(lambda: self._policy.extend(node, n, max_steps, seeds, **more))
         check_extension(extension, n, max_steps, node)
         ends: list[Node] = []
         question = 0 if self.tree.ledger.unique_tokens else extension.question_tokens

@@ -1,6 +1,7 @@
 """Judge: asks the scorers of one search, each prefix once, and sets scores and births."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from search.account import Account
 from search.known_scores import KnownScores
@@ -59,7 +60,7 @@ class Judge:
         for level in levels:
             if judged := self._read(level):
                 paths = [PathView(node, self._thoughts) for node in judged]
-                scored = await self._account.scorer(self._ranker.rank(self._tree.question, paths))
+                scored = await self._account.scorer(partial(self._ranker.rank, self._tree.question, paths))
                 scores = self._checked(scored, len(judged))
                 for node, score in zip(judged, scores, strict=True):
                     node.score = score
@@ -95,7 +96,7 @@ class Judge:
     async def _ask(self, first: Node, last: Node) -> Sequence[float]:
         path = PathView(last, self._thoughts)
         since = len(PathView(first, self._thoughts)) - 1
-        scored = await self._account.scorer(self.scorer.score(self._tree.question, path, since))
+        scored = await self._account.scorer(lambda: self.scorer.score(self._tree.question, path, since))
         if last in self._costs:
             self._costs[last] += scored.cost
         return self._checked(scored, len(path) - since)

@@ -69,7 +69,8 @@ class Extension(NamedTuple):
         if sum(generated) != self.cost.generated:
             generated = [self.cost.generated, *[0] * (len(generated) - 1)]
         first, *others = generated
-        return (self.cost._replace(generated=first), *(Cost(generated=tokens, calls=0) for tokens in others))
+        flops = None if self.cost.flops is None else 0.0
+        return (self.cost._replace(generated=first), *(Cost(tokens, calls=0, flops=flops) for tokens in others))
 
 
 class Scored(NamedTuple):

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 from policies.toy import Toy
-from search import Cost, Extension, Kind, Node, Scored, Step, WorkerDied
+from search import Cost, Extension, Grower, Kind, Node, Scored, Step, WorkerDied
 
 
 class Mood(Enum):
@@ -106,6 +106,19 @@ class Moody:
 
 class NoMethod:
     """Has none of the methods that a searcher, a policy or a scorer needs."""
+
+
+@dataclass(frozen=True)
+class Fails:
+    """A searcher that always fails; its samples would be independent."""
+
+    n: int = 1
+    scale = "n"
+    independent = True
+
+    async def search(self, grow: Grower) -> None:
+        await grow.extend(grow.root)
+        raise LookupError("no way")
 
 
 class Doubtful:

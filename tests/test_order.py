@@ -9,9 +9,17 @@ from tests.imports import imports, modules
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
-    {"search.errors", "search.tasks"},
+    {"search.errors", "search.tasks", "search.waiting"},
     {"search.tree"},
-    {"search.answers", "search.protocols", "search.allowance", "search.known_scores", "search.keys", "search.door"},
+    {
+        "search.answers",
+        "search.protocols",
+        "search.attempts",
+        "search.allowance",
+        "search.known_scores",
+        "search.keys",
+        "search.door",
+    },  # fmt: skip
     {"search.account", "search.completion", "search.worst_cases"},
     {"search.judge"},
     {"search.grow"},

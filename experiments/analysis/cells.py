@@ -12,6 +12,7 @@ from experiments.analysis.rules import RULES
 from experiments.errors import RunError
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import ORACLE, CellKey, Result
+from search.answers.selection import Rule
 from search.tree.cost import Ledger
 
 _ORDER = (
@@ -21,6 +22,8 @@ _ORDER = (
     "thinking_budget",
     "again", "custom",
 )  # fmt: skip
+
+_USUAL = {Rule.BEST.value, Rule.MAJORITY.value, Rule.WEIGHTED.value}
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,17 @@ class Cells:
 
     @cached_property
     def rules(self) -> dict[str, list[str]]:
-        """By searcher, the rules that at least one of its trees allows, and the oracle."""
+        """By searcher, the rules that at least one of its trees allows, and the oracle.
+
+        A searcher all of whose searches failed has those of the others, under which it is wrong.
+        """
         rules: dict[str, set[str]] = {}
         for result in self.results:
             rules.setdefault(result.cell.searcher, {ORACLE}).update(result.selections)
+        others = set[str]().union(*rules.values()) - {ORACLE, Rule.PARTICLE.value} or _USUAL
+        failed = set(rules) - {result.cell.searcher for result in self.results if result.error is None}
+        for searcher in failed:
+            rules[searcher] |= others
         return {searcher: [rule for rule in RULES if rule in allowed] for searcher, allowed in rules.items()}
 
     @cached_property

@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.analysis.cells import Cells, correct_by_problem, mean
 from experiments.analysis.fewer_samples import largest
+from experiments.analysis.left_out import failed_share
 from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.uncertainty import accuracy_interval
 from experiments.errors import RunError
@@ -57,6 +58,7 @@ class Chart(NamedTuple):
     problems: int
     seeds: list[int]
     chosen: str  # how answers were chosen
+    failed: str = ""  # how many searches failed, in words
 
 
 def chart(cells: Cells, rule: Rule, axes: Sequence[str] = AXES) -> Chart:
@@ -76,6 +78,7 @@ def chart(cells: Cells, rule: Rule, axes: Sequence[str] = AXES) -> Chart:
         problems=len(cells.problems),
         seeds=cells.seeds,
         chosen=f"answers by {RULE_NAMES[rule.value]}",
+        failed=failed_share(cells),
     )
 
 
@@ -83,7 +86,7 @@ def samples_chart(results: Sequence[Result]) -> Chart | None:
     """Every rule over the number of samples, for the first searcher whose samples are independent; None without one."""
     cell = next(iter(largest(results)), [])
     members = [result for result in cell if result.gold is not None]
-    if not members:
+    if not any(result.samples for result in members):
         return None
     cells, name = Cells.of(members), members[0].cell.searcher
     axes = [SCALE, Axis.GENERATED_TOKENS]
@@ -98,6 +101,7 @@ def samples_chart(results: Sequence[Result]) -> Chart | None:
         problems=len(cells.problems),
         seeds=cells.seeds,
         chosen="answers of as many independent samples",
+        failed=failed_share(cells),
     )
 
 
@@ -146,7 +150,7 @@ def earlier(cells: Cells, searcher: str, rule: str, axes: Sequence[str]) -> Line
         costs = [AXIS_COST[axis](result.ledger) for result in members]
         totals = np.array([np.nan if cost is None else cost for cost in costs], dtype=np.float64)
         first = [_cost(mark, axis) for result in members for mark in (result.anytime or ())[:1]]
-        if np.isnan(totals).any() or not first:
+        if np.isnan(totals).any() or not first or totals.max() <= 0:
             continue
         for budget in np.geomspace(max(min(first), 1), totals.max(), _MOMENTS):
             accuracy = float(np.mean([ended_at(result, axis, rule, budget) for result in members]))

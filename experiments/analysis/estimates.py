@@ -65,6 +65,8 @@ def independent(results: Sequence[Result], searcher: str) -> list[Result]:
             f"searcher={searcher}: its solutions depend on each other, so a subset of them is not a smaller search; "
             "estimates need independent samples, such as those of best_of_n. Run it at a smaller N instead"
         )
+    if not any(result.samples for result in cell):
+        raise RunError(f"searcher={searcher}: all {len(cell)} searches failed; stepsearch sweep run=DIR retry=errors")
     with_gold = [result for result in cell if result.gold is not None]
     if not with_gold:
         raise RunError(f"searcher={searcher}: no problem of this run has a gold answer")

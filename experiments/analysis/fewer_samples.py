@@ -39,7 +39,8 @@ def with_estimates(results: Sequence[Result], rules: Sequence[str] | None = None
 def largest(results: Sequence[Result]) -> list[list[Result]]:
     """The cell of most samples of every searcher whose samples are independent; failed searches are included.
 
-    Greedy decoding is left out, and so is a cell in which a budget cut some search: only its short samples remain.
+    Greedy decoding is left out, and so is a cell in which a budget cut some search: only its short samples remain. A
+    cell all of whose searches failed counts where the searcher has no other.
     """
     cells: dict[CellKey, list[Result]] = {}
     for result in results:
@@ -48,10 +49,12 @@ def largest(results: Sequence[Result]) -> list[list[Result]]:
     uncut = {
         key: members
         for key, members in cells.items()
-        if any(r.samples for r in members) and all(r.samples or r.error for r in members)
+        if any(r.samples or (r.error and r.smaller) for r in members) and all(r.samples or r.error for r in members)
     }
-    most = {searcher: max(key.n for key in uncut if key.searcher == searcher) for searcher, *_ in uncut}
-    return [members for key, members in uncut.items() if key.n == most[key.searcher]]
+    most: dict[str, CellKey] = {}
+    for key in sorted(uncut, key=lambda key: (any(result.samples for result in uncut[key]), key.n)):
+        most[key.searcher] = key
+    return [members for key, members in uncut.items() if most[key.searcher] == key]
 
 
 def at(result: Result, k: int, rules: Sequence[str] | None = None) -> Result:

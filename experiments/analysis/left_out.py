@@ -33,6 +33,12 @@ def _seeds(every: Cells, kept: Cells) -> list[str]:
     return [f"{missing} of {len(comparable)} searches are left out: their seed did not end in every cell"]
 
 
+def failed_share(cells: Cells) -> str:
+    """How many of the searches failed, in words; empty where none did."""
+    failed = sum(result.error is not None for result in cells.searches)
+    return f"{failed} of {len(cells.searches)} searches failed and count as wrong" if failed else ""
+
+
 def failures(cells: Cells) -> list[str]:
     """A line that counts the failed searches of each cell that has some."""
     counts = _counts(cells, lambda result: result.error is not None)
@@ -50,6 +56,14 @@ def omissions(every: Cells, axes: Iterable[str]) -> list[str]:
     kept = every.complete()
     unknown = [line for axis in axes if axis in AXIS_COST for line in unknown_costs(kept, Axis(axis))]
     return [*left_out(every, kept), *unknown]
+
+
+def ended_by_scale(cells: Cells) -> list[str]:
+    """A line that counts, by cell, the searches that ended at their n while a swept limit was not spent."""
+    ended = _counts(cells, lambda result: bool(result.cell.limit) and result.stopped == "done" and not result.error)
+    if not ended:
+        return []
+    return [f"ended at their n before the limit was spent: {ended}; a larger search.NAME.n spends more"]
 
 
 def without_rule(cells: Cells, rule: str) -> list[str]:

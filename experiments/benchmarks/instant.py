@@ -8,7 +8,7 @@ from search import Cost, End, Extension, Kind, Node, Scored, Step, Tree
 
 CHOICES = 64  # so that samples seldom repeat
 BARE_TASK = 5.0  # microseconds of a bare task on the machine of the bounds
-_NOTHING = Cost(calls=1)
+_NOTHING = Cost(calls=1, flops=0.0)
 
 
 class Instant:
@@ -26,7 +26,7 @@ class Instant:
         left = self.depth - node.depth
         length = left if max_steps is None else min(max_steps, left)
         continuations = tuple([self._steps(seed, length, length == left) for seed in seeds])
-        return Extension(continuations, Cost(generated=n * length * self.tokens, computed=1))
+        return Extension(continuations, Cost(generated=n * length * self.tokens, computed=1, flops=0.0))
 
     def _steps(self, seed: int, length: int, last: bool) -> tuple[Step, ...]:
         if length == 1:

@@ -29,6 +29,7 @@ from experiments.runs.appending import Lines, appending
 from experiments.runs.fingerprints import fingerprint_of, fingerprints
 from experiments.runs.folder import invocation
 from experiments.runs.progress import SweepProgress
+from experiments.runs.resuming import Allowed
 from experiments.runs.scoring import SCORES, Scores, score_all
 from experiments.runs.stopping import Stop, until_stopped
 from experiments.terminal import notes, plain, screen
@@ -78,7 +79,8 @@ def main(overrides: Sequence[str] = ()) -> int:
         raise KindError("a ranking orders siblings only: its scores cannot compare saved solutions")
     reduction = reduction_for(kind, run.reduction)
     inputs = {"data": fingerprint_of(solution.record() for solution in solutions), **fingerprints(scorer=run.scorer)}
-    folder = command.folder("judge", run.out, inputs, CHANGEABLE, engines=() if run.stored else (run.scorer,))
+    engines = () if run.stored else (run.scorer,)
+    folder = command.folder("judge", run.out, inputs, Allowed(CHANGEABLE), engines)
     reading = Answers(run.answer, run.grader)
     scores, stop = Scores(folder / SCORES), None
     if run.stored:

@@ -2,10 +2,12 @@ r"""Runs searchers x budgets x problems in one process and measures what each un
 
 usage: stepsearch sweep [key=value ...]
 
-The knobs of each searcher are search.<name>.*; `searchers` names those that run, and greedy decoding always runs.
+The knobs of each searcher are search.<name>.*; `searchers` names those that run. Greedy decoding always runs where the
+policy has a `temperature`, or a method `greedy()`.
 The run folder gets results.jsonl (a line as each search ends), summary.csv, the curves, config.yaml and versions.json.
 Where a searcher's samples are independent, only its largest budget runs; smaller ones are estimated from it. Searches
-that ended before Ctrl-C or a kill are saved; `run=FOLDER` resumes the sweep.
+that ended before Ctrl-C or a kill are saved; `run=FOLDER` resumes the sweep, with more budgets, seeds, problems or
+searchers where they are given. The exit code is 1 where a search has failed; `retry=errors` runs those again.
 
     stepsearch sweep problems.limit=20
     stepsearch sweep problems.limit=20 seeds=0,1,2
@@ -15,12 +17,15 @@ that ended before Ctrl-C or a kill are saved; `run=FOLDER` resumes the sweep.
         scorer.model=Qwen/Qwen2.5-Math-PRM-7B
     stepsearch sweep second=outcome second.model=nvidia/AceMath-7B-RM selection.by=second
     stepsearch sweep run=runs/beam
+    stepsearch sweep run=runs/beam budgets=1,4,16,64,256 seeds=0,1
+    stepsearch sweep run=runs/beam retry=errors
     stepsearch sweep policy=toy scorer=toy searchers=custom search.custom.cls=mine:MySearcher search.custom.args.n=3
 """
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +39,14 @@ from experiments.reports.sweep import draw, report
 from experiments.reports.trackers import Tracking, check_tracker, track
 from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint_of, fingerprints, prompt_fingerprint
-from experiments.runs.folder import DRAWS_INPUT, invocation
-from experiments.runs.grid import Budgets, Name, cells, jobs, names
+from experiments.runs.folder import DRAWS_INPUT, OPEN_SCALE, Invocation, invocation
+from experiments.runs.grid import GREEDY, Budgets, Cell, Name, cells, jobs, names
 from experiments.runs.preflight import check_kinds, warn_of_context, with_ends
 from experiments.runs.progress import SweepProgress
 from experiments.runs.recorder import Recorder
-from experiments.runs.results import RESULTS, read_results
+from experiments.runs.remaining import check_rule, remaining, renewed, results_so_far
+from experiments.runs.results import RESULTS
+from experiments.runs.resuming import Allowed
 from experiments.runs.stopping import Stop, until_stopped
 from experiments.runs.tree_files import TREES
 from experiments.terminal import notes
@@ -47,7 +54,19 @@ from search.answers.answers import Answers
 from search.errors import KnobError, check_knob
 from search.protocols import check_logprobs
 
-CHANGEABLE = ("concurrency", "max_errors", "tracker")  # knobs that a resumed run may change
+CHANGEABLE = ("concurrency", "max_errors", "tracker", "retry", "changed")  # knobs that a resumed run may change
+
+
+class Retry(Enum):
+    """Which searches a resumed run makes again."""
+
+    ERRORS = "errors"
+
+
+class Changed(Enum):
+    """Whether a run goes on with files of the user's own that have changed."""
+
+    OK = "ok"
 
 
 @dataclass(frozen=True)
@@ -72,7 +91,7 @@ class Sweep:
     concurrency: int | None = None
     """maximum number of searches in flight; null: the policy engine's max_num_seqs, or 256 where it has none"""
     max_errors: int | None = None
-    """stop when more searches than this have failed; null: never"""
+    """stop when more searches than this have failed; null: only where the first 20 all fail"""
     trees: bool = False
     """save the tree of every search as JSON in the folder trees/"""
     tracker: Tracking | None = None
@@ -80,7 +99,11 @@ class Sweep:
     out: str | None = None
     """run folder; null: runs/sweep-<time>"""
     run: str | None = None
-    """folder of a run to resume; its command line is reused"""
+    """folder of a run to resume, also with more budgets, seeds, problems or searchers; its command line is reused"""
+    retry: Retry | None = None
+    """with run=: errors runs the searches that failed again; their new results replace the old ones"""
+    changed: Changed | None = None
+    """with run=: ok goes on where the file of your own class has changed; what has ended stays as it is"""
 
     def __post_init__(self) -> None:
         check_knob(self, "concurrency", least=1)
@@ -94,22 +117,26 @@ class Sweep:
 def main(overrides: Sequence[str] = ()) -> int:
     command = invocation(Sweep, overrides)
     run = build_sweep(command.config)
+    if command.resumed is None and (run.retry or run.changed):
+        raise ConfigError("retry= and changed= are for a run that goes on; name it, run=DIR")
     check_tracker(run.tracker)
     problems: list[Problem] = run.problems.load()
     policy = with_ends(run.policy, run.answer)
-    grid = cells(run.search, policy, run.budgets, run.budget)
+    grid = cells(run.search, policy, run.budgets, run.budget, command.opens)
+    if grid[0].searcher != GREEDY:
+        print("this policy has no greedy form (a knob temperature, or a method greedy()): no greedy row")
     check_kinds(run.search, run.scorer, run.selection, run.second)
     check_logprobs(run.policy, *run.search.values(), run.scorer, run.second)
-    models = fingerprints(policy=run.policy, scorer=run.scorer, second=run.second)
-    prompt = prompt_fingerprint(run.policy, command.inputs_before)
-    inputs = {"problems": fingerprint_of(asdict(problem) for problem in problems), **models, **prompt}
-    if command.draws > 1:
-        inputs[DRAWS_INPUT] = str(command.draws)
+    if command.resumed and (command.resumed / RESULTS).exists():
+        with appending(command.resumed / RESULTS):  # without an incomplete last line
+            check_rule(results_so_far(command.resumed), run.selection.rule.value)
     engines = (policy, run.scorer, run.second)
-    folder = command.folder("sweep", run.out, inputs, CHANGEABLE, engines)
+    part = {"problems": _fingerprint(problems[: command.problems_before])}
+    allowed = Allowed(CHANGEABLE, grows=True, edited=run.changed is Changed.OK, part=part)
+    folder = command.folder("sweep", run.out, _inputs(run, command, problems), allowed, engines)
     warn_of_context(policy, engines[1:], [problem.question for problem in problems])
-    stop = _search(run, names(problems, grid, run.seeds), folder, command.draws)
-    results = read_results(folder) if (folder / RESULTS).stat().st_size else []
+    stop = _search(run, grid, list(names(problems, grid, run.seeds)), folder, command.draws)
+    results = results_so_far(folder)
     ended = Cells.of(results)
     if results:
         rows = report(folder, ended, run.selection.rule)
@@ -117,28 +144,45 @@ def main(overrides: Sequence[str] = ()) -> int:
     if stop:
         return stop.code
     draw(folder, ended, run.selection.rule)
-    return int(all(result.error for result in results))
+    return int(any(result.error for result in results))
 
 
-def _search(run: Sweep, all_names: Iterable[Name], folder: Path, draws: int) -> Stop | None:
+def _inputs(run: Sweep, command: Invocation, problems: Sequence[Problem]) -> dict[str, str]:
+    """The fingerprints of what the run's results depend on, beside its config."""
+    models = fingerprints(policy=run.policy, scorer=run.scorer, second=run.second)
+    prompt = prompt_fingerprint(run.policy, command.inputs_before)
+    draws = {DRAWS_INPUT: str(command.draws)} if command.draws > 1 else {}
+    opens = {OPEN_SCALE: "1"} if command.opens and run.budget.points else {}
+    return {"problems": _fingerprint(problems), **models, **prompt, **draws, **opens}
+
+
+def _fingerprint(problems: Sequence[Problem]) -> str:
+    return fingerprint_of(asdict(problem) for problem in problems)
+
+
+def _search(run: Sweep, grid: Sequence[Cell], every: Sequence[Name], folder: Path, draws: int) -> Stop | None:
     """Runs the searches that have no result yet and writes a line for each; prints why where it is stopped."""
     with appending(folder / RESULTS) as lines:
-        before = read_results(folder) if (folder / RESULTS).stat().st_size else []
-        done = {result.key for result in before}
-        todo = [name for name in all_names if name.key not in done]
-        errors = sum(result.error is not None for result in before)
+        before = results_so_far(folder)
+        kept = [result for result in before if not (run.retry and result.error)]
+        for result in renewed(grid, kept):
+            lines.append(result.dumps())
+        todo = remaining(every, kept)
+        errors = sum(result.error is not None for result in kept)
         progress = SweepProgress(len(todo), notes())
         trees = folder / TREES if run.trees else None
+        if trees and len(kept) > len(list(trees.glob("*.json"))):
+            print("trees=true: searches that ended before have none; theirs stay as they are", file=sys.stderr)
         recorder = Recorder(lines, trees, run.selection, progress, run.max_errors, errors)
         # A search that waits for scores sends no request: this many searches keep the policy's batch about full.
         concurrency = run.concurrency or getattr(run.policy, "max_num_seqs", 256)
+        work = jobs(todo, run.scorer, draws, run.second, Answers(run.answer, run.grader))
         with progress:
-            stop = until_stopped(
-                recorder.run(jobs(todo, run.scorer, draws, run.second, Answers(run.answer, run.grader)), concurrency)
-            )
+            stop = until_stopped(recorder.run(work, concurrency))
     if stop:
-        ended = f"{progress.done + len(done)} of {progress.total + len(done)} searches had ended and are saved"
-        print(f"{stop.why}: {ended}; resume with run={folder}; these results favour short searches", file=sys.stderr)
+        ended = f"{progress.done + len(kept)} of {progress.total + len(kept)} searches had ended and are saved"
+        resume = f"resume with run={folder}" + ", retry=errors for those that failed" * bool(progress.errors + errors)
+        print(f"{stop.why}: {ended}; {resume}; these results favour short searches", file=sys.stderr)
     return stop
 
 

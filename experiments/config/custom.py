@@ -23,7 +23,7 @@ from scorers.custom import adapt
 from search.answers.extraction import Extraction
 from search.answers.graders import Grader
 from search.answers.own import OwnExtraction, OwnGrader
-from search.errors import KnobError
+from search.errors import KnobError, check_knob
 from search.protocols import Policy, Scorer
 from search.solve import Searcher
 
@@ -38,6 +38,17 @@ class Custom:
     """what the class is called with; args.NAME=VALUE for each, checked against its signature"""
 
 
+@dataclass(frozen=True)
+class CustomScorer(Custom):
+    """A scorer of the user's own."""
+
+    timeout: float | None = None
+    """seconds that a call may take, after which it is made again and then fails its search; null: any time"""
+
+    def __post_init__(self) -> None:
+        check_knob(self, "timeout", above=0)
+
+
 def search(cls: str, args: Mapping[str, Any]) -> Searcher:
     return _with_coroutine("search", cls, args, "search(self, grow)")
 
@@ -46,14 +57,14 @@ def policy(cls: str, args: Mapping[str, Any]) -> Policy:
     return _with_coroutine("policy", cls, args, "extend(self, node, n, max_steps, seeds)")
 
 
-def scorer(cls: str, args: Mapping[str, Any]) -> Scorer:
+def scorer(cls: str, args: Mapping[str, Any], timeout: float | None = None) -> Scorer:
     """The user's object in an adapter that adds what it leaves out of the protocol."""
-    return adapt(make("scorer", cls, args))
+    return adapt(make("scorer", cls, args), CustomScorer(cls, dict(args), timeout).timeout)
 
 
-def second(cls: str, args: Mapping[str, Any]) -> Scorer:
+def second(cls: str, args: Mapping[str, Any], timeout: float | None = None) -> Scorer:
     """The same as a second scorer."""
-    return adapt(make("second", cls, args))
+    return adapt(make("second", cls, args), CustomScorer(cls, dict(args), timeout).timeout)
 
 
 def grader(cls: str, args: Mapping[str, Any]) -> Grader:

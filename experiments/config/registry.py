@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.config import custom
 from experiments.config.auto import Auto
-from experiments.config.custom import Custom
+from experiments.config.custom import Custom, CustomScorer
 from experiments.config.ensemble import SCORERS, Members
 from experiments.config.rounds import SEARCHERS, Rounds
 from experiments.config.schema import open_args, schema
@@ -33,8 +33,8 @@ GROUPS: dict[str, dict[str, type]] = {
         "custom": Custom,
     },
     "policy": {"hf": HF, "vllm": VLLM, "toy": Toy, "custom": Custom},
-    "scorer": {**SCORERS, "ensemble": Members, "custom": Custom},
-    "second": {"none": NoSecond, **SCORERS, "ensemble": Members, "custom": Custom},
+    "scorer": {**SCORERS, "ensemble": Members, "custom": CustomScorer},
+    "second": {"none": NoSecond, **SCORERS, "ensemble": Members, "custom": CustomScorer},
     "problems": {
         "arithmetic": sets.Arithmetic,
         "jsonl": sets.Jsonl,

@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentF
 from experiments.analysis.cells import Cells
 from experiments.analysis.curves import AXES, Chart, Line, chart, samples_chart
 from experiments.analysis.rules import RULE_NAMES
-from experiments.errors import writing
+from experiments.errors import RunError, writing
 from experiments.runs.results import Result
 from search.answers.selection import Rule
 
@@ -95,6 +95,9 @@ def save(drawn: Chart, stem: Path) -> list[Path]:
 def draw(drawn: Chart) -> Canvas:
     """A panel for each known axis, a legend below them, and a caption that describes the data."""
     known = _known_axes(drawn)
+    if not known:
+        labels = " and ".join(panel.label for panel in drawn.axes)
+        raise RunError(f"{labels}: not known for any cell, or nothing; give other axes=")
     width = max(3.7 * len(known) + 0.4, 6.0)
     canvas = Canvas(figsize=(width, 4.1), layout="constrained")
     FigureCanvasAgg(canvas)
@@ -130,8 +133,9 @@ def caption(drawn: Chart) -> str:
     seeds = ", ".join(map(str, drawn.seeds))
     problems = f"{drawn.problems} problem{'s' * (drawn.problems != 1)}"
     hidden = [panel.label for i, panel in enumerate(drawn.axes) if i not in _known_axes(drawn)]
-    unknown = f"; not known: {', '.join(hidden)}" if hidden else ""
+    unknown = f"; not known, or nothing: {', '.join(hidden)}" if hidden else ""
     words = f"{problems}, seed {seeds}; {drawn.chosen}; bands: 95 % intervals (Wilson) over problems{unknown}"
+    words += f"; {drawn.failed}" * bool(drawn.failed)
     return words + "; thin lines: the largest run, cut earlier" * bool(drawn.earlier)
 
 

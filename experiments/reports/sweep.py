@@ -7,7 +7,7 @@ from experiments.analysis.cells import Cells
 from experiments.analysis.curves import AXES
 from experiments.analysis.endings import by_searcher
 from experiments.analysis.health import health, residuals, scored_samples
-from experiments.analysis.left_out import omissions
+from experiments.analysis.left_out import ended_by_scale, failed_share, omissions
 from experiments.analysis.summary import Row, summarise
 from experiments.errors import RunError
 from experiments.reports.endings import warnings
@@ -22,15 +22,18 @@ from search.answers.selection import Rule
 def report(folder: Path, cells: Cells, rule: Rule) -> list[Row]:
     """Prints the summary, the first failure and the paths of the files; writes summary.csv and returns its rows."""
     rows = summarise(cells)
-    show_table(screen(), summary_table(rows, rule.value))
+    show_table(screen(), summary_table(rows, rule.value, failed_share(cells)))
     for line in (*health_lines(health(scored_samples(cells.searches))), *residual_line(residuals(cells.searches))):
         print(line)
     for line in warnings(by_searcher(cells.searches)):
         print(line)
+    for line in ended_by_scale(cells):
+        print(line)
     failed = [result for result in cells.searches if result.error is not None]
     if failed:
         first = f"{failed[0].cell.searcher} on {failed[0].problem}: {plain(failed[0].error or '')}"
-        print(f"{len(failed)} of {len(cells.searches)} searches failed; the first: {first}")
+        print(f"{failed_share(cells)}; the first: {first}")
+        print(f"stepsearch sweep run={folder} retry=errors runs them again")
     print(f"results: {folder / RESULTS}")
     try:
         write_csv(rows, folder / "summary.csv")

@@ -64,8 +64,10 @@ def _swept(rows: Sequence[Row]) -> list[str]:
     return sorted({name for row in rows for name in row if name.startswith("budget_")})
 
 
-def summary_table(rows: Sequence[Row], rule: str) -> Table:
+def summary_table(rows: Sequence[Row], rule: str, failed: str = "") -> Table:
     """A row for each cell: accuracy in per cent by `rule` with its interval, by majority and pass@N, and its cost.
+
+    `failed`, how many searches failed, stands in the title.
 
     Counts of problems without an answer, and of failed ones, are shown where there are any, and the number of problems
     where cells differ in it. Where too many of a searcher's solutions came to nothing, so is their share, in per cent.
@@ -78,7 +80,8 @@ def summary_table(rows: Sequence[Row], rule: str) -> Table:
     headings.insert(2, "interval")
     lossy = any((row["lost"] or 0) > MOST for row in rows)
     headings += [*(name.replace("_", " ") for name in counts), *["lost"] * lossy, "tokens", "FLOPs"]
-    table = new_table("accuracy in %, cost per problem", "searcher", *headings)
+    title = "accuracy in %, cost per problem" + f"; {failed}" * bool(failed)
+    table = new_table(title, "searcher", *headings)
     cells: dict[tuple[Any, ...], dict[str, Row]] = {}
     for row in rows:
         cells.setdefault((row["searcher"], row["n"], *map(row.get, swept)), {})[row["selection"]] = row

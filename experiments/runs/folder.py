@@ -2,37 +2,47 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
 from experiments.config.compose import compose, joined
-from experiments.config.custom import sources
-from experiments.errors import OURS, ConfigError, RunError
-from experiments.runs.changed_knobs import changed_knobs
-from experiments.runs.fingerprints import fingerprint, versions
+from experiments.errors import ConfigError, RunError
+from experiments.runs.atomic import write_whole
+from experiments.runs.fingerprints import versions
+from experiments.runs.paths import importable, lasting, relocated
 from experiments.runs.preflight import load_engines
+from experiments.runs.resuming import (
+    COMMAND,
+    CONFIG,
+    INPUTS,
+    WORKING_FOLDER,
+    Allowed,
+    Inputs,
+    check_same,
+    own_fingerprints,
+)
 from search.tree.tree import DRAWS
 
-_COMMAND, _CONFIG, _INPUTS, _VERSIONS = "command.json", "config.yaml", "inputs.json", "versions.json"
-DRAWS_INPUT = "draws"
-FILES = (_COMMAND, _CONFIG, _VERSIONS, _INPUTS)
-_HOME = Path(__file__).resolve().parents[2]
+VERSIONS = "versions.json"
+DRAWS_INPUT, OPEN_SCALE = "draws", "open_scale"
+FILES = (COMMAND, CONFIG, VERSIONS, INPUTS)
 
 
-class Invocation(NamedTuple):
-    """A command line: the config, the overrides it is composed of, and the folder of the run to resume, if any.
+@dataclass(frozen=True)
+class Invocation:
+    """A command line: the knobs' class, the overrides and what they compose, and the folder of the run to resume."""
 
-    `before` is the config of that run's own command line, with the defaults of today.
-    """
-
-    config: DictConfig
+    knobs: type
     overrides: list[str]
-    resumed: Path | None
-    before: DictConfig | None = None
+    config: DictConfig
+    resumed: Path | None = None
+    own: tuple[str, ...] = ()
+    """the overrides of the resumed run's own command line"""
 
     @property
     def draws(self) -> int:
@@ -41,31 +51,49 @@ class Invocation(NamedTuple):
         return DRAWS if inputs is None else int(inputs.get(DRAWS_INPUT, 1))
 
     @property
-    def inputs_before(self) -> dict[str, str] | None:
+    def inputs_before(self) -> Mapping[str, Any] | None:
         """The fingerprints of the resumed run's inputs; None without one."""
-        if self.resumed is None:
-            return None
-        try:
-            return json.loads((self.resumed / _INPUTS).read_text("utf-8"))
-        except (OSError, ValueError):
-            return None  # `folder` says what is wrong with the run
+        return None if self.resumed is None else _json(self.resumed / INPUTS)
+
+    @property
+    def opens(self) -> bool:
+        """Whether a swept limit opens the scale (`grid.opened`); not in a resumed run from before it did."""
+        return self.resumed is None or OPEN_SCALE in (self.inputs_before or {})
+
+    @property
+    def problems_before(self) -> int | None:
+        """How many problems the resumed run was limited to; None without a limit."""
+        return None if self.resumed is None else (config_of(self.resumed).get("problems") or {}).get("limit")
 
     def folder(
         self,
         command: str,
         out: str | None,
         inputs: Mapping[str, str],
-        changeable: Sequence[str] = (),
+        allowed: Allowed,
         engines: Sequence[Any] = (),
     ) -> Path:
         """The folder of the resumed run, checked by `check_same`, or a new one.
 
-        The models behind `engines` are loaded first, so a model that cannot be loaded leaves no new folder behind.
+        The models behind `engines` are loaded first, so a model that cannot be loaded leaves no new folder behind. A
+        run that has grown is then described as if it had been started so.
         """
-        if self.resumed:
-            check_same(self.resumed, self.config, inputs, changeable, self.before)
+        if self.resumed is None:
+            load_engines(*engines)
+            return open_run_folder(command, out, self.config, self.overrides, inputs)
+        policy = _policy_of(self.resumed)
+        before = compose(self.knobs, self.own, policy)
+        after = check_same(self.resumed, self.config, inputs, allowed, before)
         load_engines(*engines)
-        return self.resumed or open_run_folder(command, out, self.config, self.overrides, inputs)
+        kept = [o for o in self.overrides if o in self.own or _knob(o) not in allowed.changeable]
+        now = compose(self.knobs, kept, policy)
+        if allowed.grows and (now != before or after != self.inputs_before):
+            _describe(self.resumed, kept, now, after)
+        return self.resumed
+
+
+def _knob(override: str) -> str:
+    return override.lstrip("+").partition("=")[0]
 
 
 def invocation(knobs: type, overrides: Sequence[str]) -> Invocation:
@@ -73,22 +101,38 @@ def invocation(knobs: type, overrides: Sequence[str]) -> Invocation:
 
     Raises ConfigError, and RunError where the folder named by `run=` holds no run.
     """
-    folders = [override.removeprefix("run=") for override in overrides if override.startswith("run=")]
+    typed = [lasting(override) for override in overrides if _knob(override) != "run"]
+    folders = [override.partition("=")[2] for override in overrides if _knob(override) == "run"]
     if not folders:
-        return Invocation(compose(knobs, overrides), list(overrides), None)
+        return Invocation(knobs, typed, compose(knobs, typed))
     folder = Path(folders[-1]).expanduser()
-    own = _overrides_of(folder)
-    both = joined(knobs, own, [override for override in overrides if not override.startswith("run=")])
-    before = config_of(folder).get("policy") or {}
-    return Invocation(compose(knobs, both, before), both, folder, compose(knobs, own, before))
+    own, started_in = _overrides_of(folder), _json(folder / INPUTS).get(WORKING_FOLDER)
+    if started_in:
+        importable(Path(started_in))
+        own = [relocated(override, Path(started_in)) for override in own]
+    both = joined(knobs, own, typed)
+    return Invocation(knobs, both, compose(knobs, both, _policy_of(folder)), folder, tuple(own))
+
+
+def _policy_of(folder: Path) -> Mapping[str, Any]:
+    """The policy's knobs that a run recorded, presets included."""
+    return config_of(folder).get("policy") or {}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """A JSON file; empty where it cannot be read: `check_same` says what is wrong with the run."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def _overrides_of(folder: Path) -> list[str]:
     """The command line of a run. Raises RunError where there is none."""
     try:
-        return json.loads((folder / _COMMAND).read_text("utf-8"))
+        return json.loads((folder / COMMAND).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(f"run={folder} cannot be resumed: {folder / _COMMAND} cannot be read") from error
+        raise RunError(f"run={folder} cannot be resumed: {folder / COMMAND} cannot be read") from error
 
 
 def open_run_folder(
@@ -99,7 +143,8 @@ def open_run_folder(
     `inputs` are the fingerprints of the inputs, by name; those of the user's own classes are added. Raises RunError
     where the folder holds the results of another run or cannot be written.
     """
-    inputs = {**inputs, **{name: fingerprint(file) for name, file in _own_classes(config).items()}}
+    own = {name: value for name, (_, value) in own_fingerprints(config).items()}
+    described: Inputs = {**inputs, **own, WORKING_FOLDER: str(Path.cwd())}
     folder = Path(out).expanduser() if out else unused(Path("runs") / f"{command}-{time.strftime('%Y%m%d-%H%M%S')}")
     if any(folder.glob("*.jsonl")):
         raise RunError(
@@ -107,13 +152,27 @@ def open_run_folder(
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / _COMMAND).write_text(json.dumps(list(overrides)) + "\n", "utf-8")
-        (folder / _CONFIG).write_text(OmegaConf.to_yaml(config), "utf-8")
-        (folder / _INPUTS).write_text(json.dumps(inputs, indent=2) + "\n", "utf-8")
-        (folder / _VERSIONS).write_text(json.dumps(versions(), indent=2) + "\n", "utf-8")
     except OSError as error:
         raise RunError(f"out={folder} cannot be written: {error.strerror}") from error
+    _describe(folder, overrides, config, described)
+    write_whole(folder / VERSIONS, json.dumps(versions(), indent=2) + "\n")
     return folder
+
+
+def _describe(folder: Path, overrides: Iterable[str], config: DictConfig, inputs: Inputs) -> None:
+    """Writes the files that say what a run is, each whole, where they differ.
+
+    The config comes last: `check_same` lets a run go on whose inputs have grown and whose config has not.
+    """
+    texts = {
+        COMMAND: json.dumps(list(overrides)) + "\n",
+        INPUTS: json.dumps(inputs, indent=2) + "\n",
+        CONFIG: OmegaConf.to_yaml(config),
+    }
+    for name, text in texts.items():
+        path = folder / name
+        if not path.exists() or path.read_text("utf-8") != text:
+            write_whole(path, text)
 
 
 def given_folder(knobs: Any) -> Path:
@@ -126,55 +185,10 @@ def given_folder(knobs: Any) -> Path:
 def config_of(folder: Path) -> dict[str, Any]:
     """The config that a run was composed of; empty where it cannot be read."""
     try:
-        config: Any = OmegaConf.to_container(OmegaConf.load(folder / _CONFIG))
+        config: Any = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
     except (OSError, ValueError, YAMLError):
         return {}
     return config if isinstance(config, dict) else {}
-
-
-def check_same(
-    folder: Path,
-    config: DictConfig,
-    inputs: Mapping[str, str],
-    changeable: Sequence[str] = (),
-    defaults: DictConfig | None = None,
-) -> None:
-    """Raises RunError with the difference unless the run was started with this config, these inputs and the same code
-    of the user's own classes.
-
-    The knobs `changeable` may differ, because they do not affect existing results. A knob that is newer than the run
-    has the value in `defaults`.
-    """
-    try:
-        config_text, fingerprint_by_name = (
-            (folder / _CONFIG).read_text("utf-8"),
-            json.loads((folder / _INPUTS).read_text("utf-8")),
-        )
-    except (OSError, ValueError) as error:
-        raise RunError(f"run={folder} was cut off before it started; start a new run with out=") from error
-    before, now, newer = (
-        OmegaConf.to_container(OmegaConf.create(text))
-        for text in (config_text, OmegaConf.to_yaml(config), OmegaConf.to_yaml(defaults or {}))
-    )
-    if changed := changed_knobs(before, now, changeable, newer):
-        raise RunError(
-            f"run={folder} was started with a different config; leave these knobs as they were, or start a new run "
-            "with out=:\n" + "\n".join(changed)
-        )
-    changed = [name for name in inputs if inputs[name] != fingerprint_by_name.get(name)]
-    own = _own_classes(config).items()
-    edited = [(name, file) for name, file in own if fingerprint(file) != fingerprint_by_name.get(name)]
-    if changed := [*changed, *(f"{name}: {file} has changed" for name, file in edited)]:
-        raise RunError(
-            f"run={folder} was started with different inputs: {', '.join(changed)}; start a new run with out="
-        )
-
-
-def _own_classes(config: DictConfig) -> dict[str, Path]:
-    """The files of the user's own classes, by knob. Our packages are left out: `versions` records their commit."""
-    packages = [_HOME / package for package in OURS]
-    files = sources(config).items()
-    return {name: file for name, file in files if not any(map(file.resolve().is_relative_to, packages))}
 
 
 def unused(folder: Path) -> Path:

@@ -1,6 +1,6 @@
 """The cells of a sweep, each a searcher at a scale or budget with a policy, and the jobs made of them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, NamedTuple
 
@@ -18,6 +18,8 @@ GREEDY = "greedy"
 
 
 DEFAULT_BUDGETS = (1, 4, 16)
+MOST = 1024
+"""the largest scale that a swept limit opens; each sample of a search is a task in memory"""
 
 
 @dataclass(frozen=True)
@@ -89,22 +91,29 @@ class Cell:
 
 
 def cells(
-    searchers: Mapping[str, Searcher], policy: Policy, budgets: Sequence[int] | None, budget: Budgets
+    searchers: Mapping[str, Searcher],
+    policy: Policy,
+    budgets: Sequence[int] | None,
+    budget: Budgets,
+    opens: bool = True,
 ) -> list[Cell]:
-    """The greedy cell, then every searcher at each of the budgets, or under each of the swept limits.
+    """The greedy cell where the policy has a greedy form, then every searcher at each of the budgets or limits.
 
-    Only the largest budget runs where samples are independent and unlimited; smaller ones are estimated from it. Raises
+    Under a swept limit the scale is `opened`, unless `opens` is False, as in runs from before it was. Only the largest
+    budget runs where samples are independent and unlimited; smaller ones are estimated from it. Raises
     KnobError where both are swept, or where a searcher's own bounds forbid a value.
     """
     if budgets and budget.points:
         (name,) = budget.lists
         raise KnobError(f"budgets and budget.{name} are both lists; sweep one of them")
-    grid = [Cell(GREEDY, 1, BestOfN(1), greedy(policy), budget.caps)]
+    first = greedy(policy)
+    grid = [] if first is None else [Cell(GREEDY, 1, BestOfN(1), first, budget.caps)]
     for name, search in searchers.items():
         if budget.points:
-            n = getattr(search, search.scale)
-            limits = [(point, replace(budget.caps, **point)) for point in budget.points]  # pyright: ignore
-            grid += [Cell(name, n, search, policy, limit, point) for point, limit in limits]
+            for point in budget.points:
+                limit = replace(budget.caps, **point)  # pyright: ignore[reportArgumentType]
+                scaled = opened(search, limit) if opens else search
+                grid.append(Cell(name, getattr(scaled, scaled.scale), scaled, policy, limit, point))
         else:
             wanted = sorted(set(budgets or DEFAULT_BUDGETS))
             if getattr(search, "independent", False) and budget.caps == Budget():
@@ -114,6 +123,22 @@ def cells(
                 scaled = [(n, rescaled(name, search, n)) for n in wanted]
                 grid += [Cell(name, n, search, policy, budget.caps) for n, search in scaled]
     return grid
+
+
+def opened(search: Searcher, limit: Budget) -> Searcher:
+    """The searcher with a scale as large as the limit can pay for, so that it is the limit that ends the search.
+
+    Only where its samples or its steps come one after the other (`independent`, `anytime`), and its scale knob has its
+    default: one that was typed holds. The n of a beam is its width, which a limit does not tell.
+    """
+    if not (getattr(search, "independent", False) or getattr(search, "anytime", False)) or not is_dataclass(search):
+        return search
+    knob = next((knob for knob in fields(search) if knob.name == search.scale), None)
+    n = getattr(search, search.scale)
+    if knob is None or n != knob.default:
+        return search
+    counted = [value for value in (limit.samples, limit.generated_tokens) if value is not None]
+    return replace(search, **{search.scale: max(1, min([*counted, MOST]))})  # pyright: ignore
 
 
 def rescaled(name: str, search: Searcher, n: int) -> Searcher:
@@ -126,11 +151,14 @@ def rescaled(name: str, search: Searcher, n: int) -> Searcher:
         raise KnobError(f"budgets={n} does not fit {name}: {error}") from error
 
 
-def greedy(policy: Policy) -> Policy:
-    """The policy at temperature 0; one without that knob stays as it is."""
+def greedy(policy: Policy) -> Policy | None:
+    """The policy that its method `greedy()` gives, or itself with its knob `temperature` at 0; None without either."""
+    own: Callable[[], Policy] | None = getattr(policy, "greedy", None)
+    if own is not None:
+        return own()
     if is_dataclass(policy) and "temperature" in {knob.name for knob in fields(policy)}:
         return replace(policy, temperature=0.0)  # pyright: ignore[reportReturnType, reportCallIssue]
-    return policy
+    return None
 
 
 class Name(NamedTuple):

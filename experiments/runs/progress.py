@@ -1,12 +1,16 @@
 """Progress of a sweep: on a terminal a bar with rate, accuracy so far and time left, elsewhere a line at intervals."""
 
+import asyncio
 import time
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from search.waiting import WAITING, Waiting
+
 _QUIET_SECONDS = 30.0  # between two lines where there is no terminal
+_SILENT_SECONDS = 60.0  # without an end, after which a line says what is waited for
 
 
 class SweepProgress:
@@ -16,7 +20,7 @@ class SweepProgress:
         self.total, self.done, self.tokens, self.errors = total, 0, 0, 0
         self._judged, self._right = 0, 0.0
         self._console, self._things, self._started = console, things, time.monotonic()
-        self._last_line = self._started
+        self._last_line = self._last_end = self._started
         self._bar = Progress(
             TextColumn(things),
             BarColumn(),
@@ -38,12 +42,27 @@ class SweepProgress:
     ) -> None:
         self._bar.stop()
 
+    async def watch(self, waiting: Waiting = WAITING) -> None:
+        """Says what is waited for, whenever nothing has ended for a minute. Runs until it is cancelled."""
+        said = time.monotonic()
+        while True:
+            await asyncio.sleep(_SILENT_SECONDS / 20)
+            now = time.monotonic()
+            if now - max(self._last_end, said) >= _SILENT_SECONDS:
+                said = now
+                waits = [
+                    f"the {who} ({wait.requests} requests, the oldest for {wait.seconds:.0f} s)"
+                    for who, wait in waiting.now().items()
+                ]
+                silent = f"nothing has ended for {now - self._last_end:.0f} s"
+                self._console.print(f"{silent}; waiting for {' and '.join(waits) or 'the searchers'}", highlight=False)
+
     def ended(self, tokens: int | None, failed: bool, correct: float | None = None) -> None:
         """Counts one more item that ended. `tokens` is the number it generated; None where it is unknown or unused."""
         self.done, self.tokens, self.errors = self.done + 1, self.tokens + (tokens or 0), self.errors + failed
         if correct is not None:
             self._judged, self._right = self._judged + 1, self._right + correct
-        now = time.monotonic()
+        now = self._last_end = time.monotonic()
         seconds = max(now - self._started, 1e-9)
         rate = f"{self.done / seconds:.1f}/s" + f", {self.tokens / seconds:,.0f} tokens/s" * (tokens is not None)
         rate += f", {100 * self._right / self._judged:.0f} % right" if self._judged else ""

@@ -15,13 +15,15 @@ from search.answers.selection import Selection
 from search.errors import WorkerDied
 from search.solve import Job, Solved, solve_all
 
+FIRST = 20  # searches: where all of them fail, on more than one problem, the others would fail as well
 _JUDGED_AT_ONCE = 64  # ended searches that are being graded, whose trees are still in memory
 
 
 class Recorder:
     """Writes a line of results for each search, and its tree where `trees` names a folder; keeps none in memory.
 
-    The run ends once more than `max_errors` searches have failed, including the `errors` of the resumed run.
+    The run ends once more than `max_errors` searches have failed, including the `errors` of the resumed run; where
+    that is None, once the first FIRST have all failed.
     """
 
     def __init__(
@@ -35,6 +37,8 @@ class Recorder:
     ) -> None:
         self._lines, self._trees, self._selection, self._progress = lines, trees, selection, progress
         self._max_errors, self._errors = max_errors, errors
+        self._failing: set[str] | None = set()  # the problems on which searches have failed; None once one has not
+        self._ended, self._last_error = 0, ""
 
     async def run(self, work: Iterable[Job], concurrency: int) -> None:
         """Runs all jobs. Where it is cancelled or an engine dies, the searches that have ended are still written.
@@ -44,6 +48,7 @@ class Recorder:
         """
         writing: set[asyncio.Task[None]] = set()
         late: list[Solved] = []
+        watching = asyncio.create_task(self._progress.watch())
         try:
             async with aclosing(solve_all(work, concurrency, late)) as ended:  # pyright: ignore[reportArgumentType]
                 async for solved in ended:
@@ -55,11 +60,20 @@ class Recorder:
                     for task in [task for task in writing if task.done()]:
                         writing.remove(task)
                         task.result()
-                    if self._max_errors is not None and self._errors > self._max_errors:
-                        raise RunError(f"more than max_errors={self._max_errors} searches have failed")
+                    self._check_errors()
         finally:
+            watching.cancel()
             ended_late = [solved for solved in late if not isinstance(solved.error, WorkerDied)]
-            await asyncio.gather(*writing, *map(self._write, ended_late))
+            outcomes = await asyncio.gather(*writing, *map(self._write, ended_late), return_exceptions=True)
+            for outcome in outcomes:  # once all that can be written is
+                if isinstance(outcome, BaseException):
+                    raise outcome
+
+    def _check_errors(self) -> None:
+        if self._max_errors is not None and self._errors > self._max_errors:
+            raise RunError(f"more than max_errors={self._max_errors} searches have failed")
+        if self._max_errors is None and self._ended >= FIRST and self._failing and len(self._failing) > 1:
+            raise RunError(f"the first {self._ended} searches have all failed, the last with {self._last_error}")
 
     async def _write(self, solved: Solved) -> None:
         name: Name = solved.job.name
@@ -75,6 +89,12 @@ class Recorder:
             result = failed(result, error)
             line = result.dumps()
         self._lines.append(line)
+        self._ended += 1
         self._errors += result.error is not None
+        if result.error is None:
+            self._failing = None
+        elif self._failing is not None:
+            self._failing.add(result.problem)
+            self._last_error = result.error
         correct = result.correct(self._selection.rule.value)
         self._progress.ended(solved.tree.ledger.generated_tokens, result.error is not None, correct)

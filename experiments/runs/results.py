@@ -186,11 +186,11 @@ def _plain(value: Any) -> Any:
 
 
 def read_results(folder: Path) -> list[Result]:
-    """The results of a run. Raises RunError that names file and line."""
+    """The results of a run, the last one of each search. Raises RunError that names file and line."""
     path = folder / RESULTS
     try:
         with path.open(encoding="utf-8") as lines:
-            results = list(_parsed(path, lines))
+            results = list({result.key: result for result in _parsed(path, lines)}.values())
     except FileNotFoundError:
         raise RunError(f"{path}: no such file; run=DIR names the folder of a sweep") from None
     except OSError as error:

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from experiments.errors import RunError
+from experiments.errors import writing
+from experiments.runs.atomic import write_whole
 from experiments.runs.grid import Name
 from experiments.runs.results import Key
 from experiments.terminal import exact
@@ -25,12 +26,13 @@ def tree_name(key: Key) -> str:
 
 
 def write_tree(path: Path, tree: Tree) -> None:
-    """Writes a tree as JSON. Raises RunError where it cannot be written."""
-    try:
+    """Writes a tree as JSON, or nothing of it. Raises RunError where it cannot be written, and ValueError where a
+    number in it is NaN or infinite.
+    """
+    text = tree.dumps()
+    with writing(path.parent):
         path.parent.mkdir(exist_ok=True)
-        path.write_text(tree.dumps(), "utf-8")
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror}") from error
+    write_whole(path, text)
 
 
 def tree_files(folder: Path) -> dict[str, list[Path]]:

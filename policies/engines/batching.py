@@ -29,6 +29,8 @@ class Batcher(Generic[Item, Result]):
     anything for it. While a batch runs, the next one gathers. A batch holds at most `size` items of one `group`, the
     oldest item's; within it items are ordered by `length`, so that little is padded.
 
+    A batch may take `timeout` seconds (None: any time); `thread` makes the thread that it runs in.
+
     A cancelled item leaves and affects nobody else. A failing batch is retried item by item, so that a poison item
     fails alone. A dead worker fails every waiter.
     """
@@ -39,8 +41,11 @@ class Batcher(Generic[Item, Result]):
         size: int,
         group: Callable[[Item], Hashable] = lambda item: None,
         length: Callable[[Item], int] = lambda item: 0,
+        thread: Callable[[str], Executor] = lambda name: ThreadPoolExecutor(1, thread_name_prefix=name),
+        timeout: float | None = None,
     ) -> None:
         self._run, self._size, self._group, self._length = run, size, group, length
+        self._new_thread, self._timeout = thread, timeout
         self._waiting: list[Ticket[Item]] = []
         self._running: list[Ticket[Item]] = []
         self._worker: asyncio.Task[None] | None = None
@@ -96,9 +101,9 @@ class Batcher(Generic[Item, Result]):
 
     async def _serve(self, batch: list[Ticket[Item]]) -> None:
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"batcher-{threading.active_count()}")
+            self._thread = self._new_thread(f"batcher-{threading.active_count()}")
         try:
-            results = await asyncio.get_running_loop().run_in_executor(self._thread, self._checked, batch)
+            results = await self._in_time(self._thread, batch)
         except Exception as failure:
             results = None
             if len(batch) == 1:
@@ -112,6 +117,18 @@ class Batcher(Generic[Item, Result]):
         for ticket in batch:
             if not ticket.future.done():
                 await self._serve([ticket])
+
+    async def _in_time(self, thread: Executor, batch: list[Ticket[Item]]) -> list[Result]:
+        """Runs a batch in the thread. After `timeout` seconds the thread is left to itself and TimeoutError raised."""
+        clock = asyncio.timeout(self._timeout)
+        try:
+            async with clock:
+                return await asyncio.get_running_loop().run_in_executor(thread, self._checked, batch)
+        except TimeoutError as error:
+            if not clock.expired():
+                raise
+            self._thread = None
+            raise TimeoutError(f"no answer within {self._timeout:g} s") from error
 
     def _checked(self, batch: list[Ticket[Item]]) -> list[Result]:
         """Runs in the thread. Raises RuntimeError unless there is one result per ticket."""

@@ -16,14 +16,14 @@ class Cost(NamedTuple):
     """What one request to a policy or a scorer cost.
 
     `computed` prompt (or scorer) tokens went through the model, `cached` ones were read from a KV cache that the same
-    search had filled. `flops` is None where it is not known.
+    search had filled. `flops` is None where it is not known, as where it is left out.
     """
 
     generated: int = 0
     computed: int = 0
     cached: int = 0
     calls: int = 1
-    flops: float | None = 0.0
+    flops: float | None = None
 
     def __add__(self, other: "Cost") -> "Cost":  # pyright: ignore[reportIncompatibleMethodOverride]
         """The cost of both requests; two costs are never concatenated as tuples are."""
@@ -37,7 +37,7 @@ class Cost(NamedTuple):
         return self[:4] == other[:4] and math.isclose(self.flops, other.flops, rel_tol=1e-6)
 
 
-NOTHING = Cost(calls=0)
+NOTHING = Cost(calls=0, flops=0.0)
 """The cost of no request."""
 
 
@@ -46,7 +46,8 @@ class Ledger(NamedTuple):
 
     `samples` are finished or truncated leaves; `unique_tokens` counts the question and each step once, whatever an
     engine had to read again. `scorer_flops` is the scorer's part of `flops`; once a request of unknown FLOPs is
-    charged, they are None for good. `at_least`: a request was cancelled that could not tell what it had cost.
+    charged, they are None for good. `at_least`: a request was cancelled, or failed and was made again, and could not
+    tell what it had cost.
     """
 
     samples: int = 0

@@ -150,7 +150,9 @@ def test_what_has_not_begun_never_begins_and_costs_nothing():
     asyncio.run(meter.stop([work]))
     assert not meter.begins(work)
     stopped = meter.reclaim([work])
-    assert isinstance(stopped, asyncio.CancelledError) and stopped.cost == Cost(calls=1) and not stopped.at_least
+    assert (
+        isinstance(stopped, asyncio.CancelledError) and stopped.cost == Cost(calls=1, flops=0) and not stopped.at_least
+    )
 
 
 def test_the_cost_of_stopped_work_is_abandoned_until_it_is_reclaimed():
@@ -179,19 +181,19 @@ def test_work_that_fails_while_somebody_waits_for_its_end_is_lost_to_the_failure
         assert meter.begins(work)
         stopping = asyncio.create_task(meter.stop([work]))
         await asyncio.sleep(0)
-        meter.fail(work, Cost(generated=5, calls=0))
+        meter.fail(work, Cost(generated=5, calls=0, flops=0))
         await stopping
         return meter.reclaim([work])
 
     stopped = asyncio.run(main())
     assert stopped.cost.generated == 0 and not stopped.at_least
-    assert meter.abandoned == meter.total == Cost(generated=5, calls=0)
+    assert meter.abandoned == meter.total == Cost(generated=5, calls=0, flops=0)
 
 
 def test_work_whose_engine_cannot_tell_leaves_a_lower_bound():
     meter, works = Meter(), [Work(), Work(at_least=True)]
     for work in works:
         assert meter.begins(work)
-        meter.done(work, Cost(generated=2, calls=0))
+        meter.done(work, Cost(generated=2, calls=0, flops=0))
     asyncio.run(meter.stop(works))
     assert meter.reclaim(works).at_least and meter.abandoned == NOTHING

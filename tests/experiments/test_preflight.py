@@ -44,13 +44,10 @@ def test_a_scorer_that_reads_less_than_may_be_written_says_so(short_prm: str, ca
 
 
 def test_a_thought_counts_where_the_scorer_reads_it(short_prm: str, capsys: pytest.CaptureFixture[str]):
-    class Thorough(PRM):
-        thoughts = True
-
     policy = HF(max_tokens=10, max_thinking_tokens=1000, thinking="<think> </think>")
     assert said(policy, PRM(short_prm), capsys) == ""
     assert "and policy.max_tokens and policy.max_thinking_tokens allow 1,010;" in said(
-        policy, Thorough(short_prm), capsys
+        policy, PRM(short_prm, thoughts=True), capsys
     )
 
 

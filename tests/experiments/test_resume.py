@@ -25,7 +25,8 @@ def test_a_run_that_was_cut_off_goes_on(copied: Path, capsys: pytest.CaptureFixt
     assert len(lines()) == len(whole) == 40
 
 
-def test_another_sweep_does_not_go_on_in_its_folder(copied: Path, capsys: pytest.CaptureFixture[str]):
+def test_another_sweep_does_not_go_on_in_its_folder(here: Path, capsys: pytest.CaptureFixture[str]):
+    assert sweep("searchers=beam", "budgets=1") == 0
     assert run("sweep", "run=run", "seeds=3") == 2
     told = capsys.readouterr().err
     assert "run=run was started with a different config" in told and "seeds: 0 in the run, 3 now" in told

@@ -14,7 +14,7 @@ from experiments.runs.grid import Budgets, cells
 from experiments.runs.results import read_results
 from policies.hf import HF
 from search import MCTS, BestOfN, Tree
-from tests.command_line import RIGHT
+from tests.command_line import RIGHT, run
 from tests.experiments.toy_sweep import lines, summary, sweep, timeless, where
 
 
@@ -67,15 +67,39 @@ def test_the_greedy_cell_is_one_solution_at_temperature_zero():
     assert [cell.search for cell in rest] == [MCTS(simulations=1), MCTS(simulations=16)]
 
 
-def test_a_swept_limit_leaves_the_scale_as_it_is(here: Path):
-    assert sweep("budget.generated_tokens=4,40", "budget.samples=9", "searchers=mcts", "search.mcts.in_flight=1") == 0
-    found = {json.dumps(row["cell"]) for row in lines()}
-    limits = [{"searcher": "mcts", "n": 16, "budget": {"generated_tokens": limit}} for limit in (4, 40)]
-    assert found == {json.dumps(c) for c in [{"searcher": "greedy", "n": 1, "budget": {}}, *limits]}
-    rows = where(summary(), searcher="mcts", selection="best")
-    assert [row["budget_generated_tokens"] for row in rows] == ["4", "40"]
-    assert float(rows[0]["generated_tokens"]) < float(rows[1]["generated_tokens"])
-    assert int(rows[0]["no_answer"]) == 0, "the reserve completes a solution of four tokens"
+def test_a_swept_limit_opens_the_scale(here: Path, capsys: pytest.CaptureFixture[str]):
+    """MCTS and Best-of-N go on until the limit is spent; the width of a beam is not a limit's to choose."""
+    words = ["budget.generated_tokens=4,40,100", "searchers=mcts,best_of_n,beam", "search.mcts.in_flight=1"]
+    assert sweep(*words, "problems.limit=2") == 0
+    found = {(row["cell"]["searcher"], row["cell"]["n"], *row["cell"]["budget"].values()) for row in lines()}
+    opened = {(name, limit, limit) for name in ("mcts", "best_of_n") for limit in (4, 40, 100)}
+    assert found == {("greedy", 1), *opened, *(("beam", 16, limit) for limit in (4, 40, 100))}
+    rows = where(summary(), searcher="best_of_n", selection="best")
+    assert [row["budget_generated_tokens"] for row in rows] == ["4", "40", "100"]
+    assert [float(row["generated_tokens"]) for row in rows] == [4, 40, 100], "four tokens a solution"
+    assert int(where(summary(), searcher="mcts")[0]["no_answer"]) == 0, (
+        "the reserve completes a solution of four tokens"
+    )
+    assert "ended at their n before the limit was spent: beam at 100 (2 of 2)" in capsys.readouterr().out
+
+
+def test_a_scale_that_was_typed_holds(here: Path, capsys: pytest.CaptureFixture[str]):
+    words = ["budget.generated_tokens=4,40", "searchers=best_of_n", "search.best_of_n.n=3", "problems.limit=2"]
+    assert sweep(*words) == 0
+    assert {row["cell"]["n"] for row in lines() if row["cell"]["budget"]} == {3}
+    assert "before the limit was spent: best_of_n at 40 (2 of 2)" in capsys.readouterr().out
+
+
+def test_a_run_from_before_scales_were_opened_goes_on(here: Path):
+    grid = cells({"mcts": MCTS()}, HF(), None, Budgets(samples=50), opens=False)
+    assert [cell.n for cell in grid] == [1, 16]
+    assert sweep("budget.samples=2", "searchers=mcts", "problems.limit=1") == 0
+    inputs = json.loads(Path("run/inputs.json").read_text())
+    del inputs["open_scale"]
+    Path("run/inputs.json").write_text(json.dumps(inputs))
+    Path("run/results.jsonl").write_text("")
+    assert run("sweep", "run=run") == 0
+    assert {row["cell"]["n"] for row in lines() if row["cell"]["budget"]} == {16}
 
 
 def test_a_searcher_of_ones_own_takes_part(here: Path):
@@ -92,7 +116,7 @@ def test_without_gold_answers_accuracy_is_unknown(here: Path, capsys: pytest.Cap
 
 def test_a_failure_stays_with_its_problem(here: Path, capsys: pytest.CaptureFixture[str]):
     words = ["scorer=custom", "scorer.cls=tests.plugins:Picky", "scorer.args.hated=hated", "budgets=4"]
-    assert sweep(*words, "searchers=best_of_n,beam") == 0
+    assert sweep(*words, "searchers=best_of_n,beam") == 1
     failed = [row for row in lines() if row["error"]]
     assert {row["question"] for row in failed} == {"hated q2"} and len(failed) == 3
     assert {row["stopped"] for row in failed} == {"error"} and all(row["selections"] == {} for row in failed)

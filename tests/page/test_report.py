@@ -13,9 +13,9 @@ from experiments.analysis.comparisons import Comparison, comparisons
 from experiments.analysis.curves import chart
 from experiments.analysis.differences import Difference
 from experiments.analysis.uncertainty import Interval
-from experiments.commands.report import atomic_file
 from experiments.reports.page.figures import AXES, curves
 from experiments.reports.page.words import sentence
+from experiments.runs.atomic import atomic_file
 from experiments.runs.axes import Axis
 from experiments.runs.results import read_results
 from search import Rule

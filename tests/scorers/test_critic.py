@@ -45,7 +45,7 @@ class Scripted:
         for row in rows:
             self.prompts.append(self.tokenizer.decode(row.prompt))
             row.steps = (Step(self.critiques.pop(0)),)
-            self.meter.done(row, Cost(generated=3, computed=len(row.prompt), calls=0))
+            self.meter.done(row, Cost(generated=3, computed=len(row.prompt), calls=0, flops=0))
 
 
 def scripted(random_policy: str, critiques: list[str], **knobs: Any) -> tuple[Critic, Scripted]:

@@ -11,7 +11,7 @@ from search import Cost, ScoreError, Step
 
 def score(*steps: Step, since: int = 0, measure: Measure = Measure.LOGPROB) -> list[float]:
     scored = asyncio.run(SelfCertainty(measure).score("question", steps, since))
-    assert scored.cost == Cost(calls=0)
+    assert scored.cost == Cost(calls=0, flops=0)
     return list(scored.scores)
 
 

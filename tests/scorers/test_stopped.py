@@ -156,8 +156,8 @@ class Slow:
         except asyncio.CancelledError:
             if not self.tells:
                 raise
-            raise Stopped(Cost(computed=1)) from None
-        return Scored([0.5] * (len(steps) - since), Cost(computed=10))
+            raise Stopped(Cost(computed=1, flops=0)) from None
+        return Scored([0.5] * (len(steps) - since), Cost(computed=10, flops=0))
 
     def worst_case(self, node: Node, tokens: int) -> Cost | None:
         return self.most

@@ -69,7 +69,7 @@ def test_the_search_is_the_same_and_pays_for_it(name: str) -> None:
     costs = marking_costs(both, "second")
     assert set(costs) == set(marked)
     solutions = {leaf.text() for leaf in marked}
-    total = sum(costs.values(), Cost(calls=0))
+    total = sum(costs.values(), Cost(calls=0, flops=0))
     assert (total.computed, total.calls) == (1 + len(solutions), len(solutions)), "the shared step is judged once"
     assert timeless(both.ledger) == timeless(alone.ledger.with_scorer(total))
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from experiments.analysis.cells import Cells
 from experiments.analysis.curves import SCALE
 from experiments.analysis.endings import by_searcher
-from experiments.analysis.left_out import left_out
+from experiments.analysis.left_out import failed_share, left_out
 from experiments.analysis.summary import summarise
 from experiments.config.registry import stored
 from experiments.errors import RunError
@@ -154,9 +154,10 @@ def _caption(cells: Cells) -> str:
         " Thin lines: accuracy if the largest run had been cut earlier; a cut search completes nothing, and with "
         "several requests in flight the lines are approximate."
     )
+    failed = f" {failed_share(cells)}." if failed_share(cells) else ""
     return (
         f"{problems:,} problem{'s' * (problems != 1)} that ended in every cell. Bands are 95 % intervals (Wilson) "
-        "over problems." + earlier * any(result.anytime for result in cells.results)
+        "over problems." + failed + earlier * any(result.anytime for result in cells.results)
     )
 
 

@@ -1,0 +1,34 @@
+"""A file that appears only once it is complete."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from experiments.errors import RunError
+
+
+@contextmanager
+def atomic_file(path: Path, knob: str = "") -> Iterator[IO[bytes]]:
+    """Writes to a temporary file beside `path`, which is moved there at the end; what fails leaves nothing behind.
+
+    Raises RunError where the file cannot be written; `knob` is the one that names it, "out=".
+    """
+    if path.is_dir():
+        raise RunError(f"{knob}{path} is a folder; name a file")
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            yield file
+        beside.replace(path)
+    except OSError as error:
+        raise RunError(f"{knob}{path} cannot be written: {error.strerror}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a text file, or leaves what was there. Raises RunError where it cannot be written."""
+    with atomic_file(path) as file:
+        file.write(text.encode())
