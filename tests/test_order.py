@@ -19,7 +19,7 @@ FLOORS = [
         "search.known_scores",
         "search.keys",
         "search.door",
-    },  # fmt: skip
+    },
     {"search.account", "search.completion", "search.worst_cases"},
     {"search.judge"},
     {"search.grow"},
