@@ -33,7 +33,6 @@ from search import (
     Rebase,
     Scored,
     Step,
-    ThinkingBudget,
     Tree,
     solve,
 )
@@ -59,7 +58,6 @@ SEARCHERS: dict[str, Searcher] = {
     "best_first": BestFirst(n=8, branch=3),
     "backoff": BackOff(n=6, branch=2),
     "diverse_beam": DiverseBeam(n=8, branch=2, groups=2),
-    "thinking_budget": ThinkingBudget(),
     "again": Again(Rebase(n=3), times=3, sure=1),
 }
 PARALLEL = SEARCHERS | {"mcts_4": MCTS(simulations=24, in_flight=4)}

@@ -32,7 +32,6 @@ from search import (
     Reduction,
     Rule,
     Selection,
-    ThinkingBudget,
     Tree,
     solve,
 )
@@ -54,7 +53,6 @@ INNER: dict[str, Searcher] = {
     "best_first": BestFirst(4),
     "backoff": BackOff(4, 2),
     "diverse_beam": DiverseBeam(4, 2, 2),
-    "thinking_budget": ThinkingBudget(),
     "particle_filter": ParticleFilter(4),
     "particle_gibbs": ParticleGibbs(2, 3),
     "entropic_filter": EntropicFilter(4),

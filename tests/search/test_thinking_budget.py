@@ -6,10 +6,24 @@ from dataclasses import dataclass
 
 import pytest
 
-from search import Ask, Budget, End, Extension, KnobError, Node, Selection, Step, ThinkingBudget, Tree, solve
+from search import (
+    Again,
+    Ask,
+    Budget,
+    End,
+    Extension,
+    KnobError,
+    Node,
+    Rule,
+    Selection,
+    Step,
+    ThinkingBudget,
+    Tree,
+    solve,
+)
+from search.conformance import check_searcher
 from search.protocols import ANSWER, GO_ON
 from search.tree.cost import Cost
-from tests.helpers import SEARCHERS
 from tests.worlds import UNEVEN, Values, Walk
 
 
@@ -73,5 +87,15 @@ def test_steps_longer_than_the_distance_of_two_answers_are_refused():
 
 
 def test_a_policy_that_does_not_think_writes_one_solution():
-    tree = asyncio.run(solve("q", SEARCHERS["thinking_budget"], Walk(root=UNEVEN), Values(root=UNEVEN)))
+    tree = asyncio.run(solve("q", ThinkingBudget(), Walk(root=UNEVEN), Values(root=UNEVEN)))
     assert len(tree.leaves()) == 1
+
+
+def test_it_keeps_the_promises_of_a_searcher():
+    check_searcher(ThinkingBudget())
+
+
+def test_each_round_has_a_thought_of_its_own():
+    tree = asyncio.run(solve("q", Again(ThinkingBudget(), times=3, sure=1), Walk(root=UNEVEN), Values(root=UNEVEN)))
+    assert len(tree.root.children) == len(tree.leaves()) == 3
+    assert sum(vote.weight for vote in Selection(Rule.MAJORITY)(tree).votes) == 3
