@@ -114,4 +114,5 @@ def boxed(value: int) -> str:
 
 
 def _value(steps: Sequence[str]) -> int | None:
-    return arithmetic.state_after(steps[-1])
+    """An attempt's result; None where it was cut before its box."""
+    return arithmetic.state_after(steps[-1]) if "\\boxed" in steps[-1] else None
