@@ -56,7 +56,7 @@ def check_same(
     )
     _check_knobs(folder, before, now, newer, allowed, Path(stored.get(WORKING_FOLDER, ".")).absolute())
     kept = {name: value for name, value in inputs.items() if value != _last(stored, name)}
-    changed = [name for name in kept if allowed.part.get(name) != _last(stored, name)]
+    changed = [name for name in kept if name not in allowed.part or allowed.part[name] != _last(stored, name)]
     own = own_fingerprints(config, _new_searchers(before, now))
     edited = [(name, file) for name, (file, value) in own.items() if value != _last(stored, name)]
     hint = ""

@@ -11,6 +11,7 @@ from experiments.commands.estimate import Estimate
 from experiments.commands.judge import Judge
 from experiments.commands.plan import Plan
 from experiments.commands.sweep import Sweep
+from experiments.config.custom import CustomScorer
 from experiments.config.registry import GROUPS
 from experiments.problems.completions import Completions
 from experiments.problems.labelled import Labelled, PRMBench, ProcessBench
@@ -53,6 +54,7 @@ BOUNDS: list[tuple[Callable[..., Any], str, Any, str]] = [
     (Critic, "prompt", "{question} {step}", "scorer.prompt lacks {earlier}"),
     (Checks, "unknown", 2, "Checks.unknown is 2; it must be >= 0 and <= 1"),
     (Noisy, "error", -1.0, "Noisy.error is -1.0"),
+    (partial(CustomScorer, "mine:Own"), "timeout", 0, "CustomScorer.timeout is 0; it must be > 0"),
     (Toy, "branch", 11, "Toy.branch is 11"),
     (Toy, "depth", 0, "Toy.depth is 0"),
     (Toy, "error", -1, "Toy.error is -1"),

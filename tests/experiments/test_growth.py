@@ -81,13 +81,13 @@ def test_trees_are_saved_from_now_on(here: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["budgets=[1,16]"], "budgets: [1,4] in the run, [1,16] now"),
-        (["seeds=[1]"], "seeds: [0] in the run, [1] now"),
+        (["budgets=[1,16]"], "budgets: 1,4 in the run, 1,16 now"),
+        (["seeds=[1]"], "seeds: 0 in the run, 1 now"),
         (["problems.limit=2"], "problems.limit: 3 in the run, 2 now"),
-        (["searchers=[mcts]"], "searchers: [beam] in the run, [mcts] now"),
+        (["searchers=[mcts]"], "searchers: beam in the run, mcts now"),
         (["searchers=[beam,mcts]", "search.beam.branch=3"], "search.beam.branch: 4 in the run, 3 now"),
         (["seeds=[0,1]", "policy.branch=2"], "policy.branch: 3 in the run, 2 now"),
-        (["budgets=null", "budget.samples=[1,4]"], "budget.samples: null in the run, [1,4] now"),
+        (["budgets=null", "budget.samples=[1,4]"], "budget.samples: null in the run, 1,4 now"),
         (["selection.reduction=min"], "selection.reduction: null in the run, min now"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

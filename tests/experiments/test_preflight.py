@@ -56,7 +56,7 @@ def test_commands_say_it_before_they_search(
 ):
     monkeypatch.chdir(tmp_path)
     words = [f"scorer.model={short_prm}", "policy.max_steps=1", "policy.max_step_tokens=4"]
-    assert run("solve", SHORT, "search=best_of_n", "search.n=1", *words) == 0
+    assert run("solve", SHORT, "search=best_of_n", "search.n=1", *words) == 3, "no answer"
     assert capsys.readouterr().err.count("reads about ") == 1
     grid = ["searchers=[best_of_n]", "budgets=[1]", "problems.limit=1", "out=run"]
     assert run("sweep", *grid, *words) == 0

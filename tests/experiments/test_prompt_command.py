@@ -99,7 +99,7 @@ def test_mistakes_are_answered_with_what_is_right(words: list[str], message: str
 def test_what_the_docs_show(capsys: pytest.CaptureFixture[str]):
     """The commands as they stand there, and the form of a base model's prompt."""
     text = (ROOT / "docs" / "policies.md").read_text()
-    first, second = re.findall(r"^    stepsearch (prompt .*)$", text, re.MULTILINE)
+    first, second, *_ = re.findall(r"^    stepsearch (prompt .*)$", text, re.MULTILINE)
     assert run(*shlex.split(first)) == 0
     assert run(*shlex.split(second)) == 0
     instruction = "Please reason step by step, and put your final answer within \\boxed{}."

@@ -91,9 +91,9 @@ def test_a_scale_that_was_typed_holds(here: Path, capsys: pytest.CaptureFixture[
 
 
 def test_a_run_from_before_scales_were_opened_goes_on(here: Path):
-    grid = cells({"mcts": MCTS()}, HF(), None, Budgets(samples=50), opens=False)
+    grid = cells({"mcts": MCTS()}, HF(), None, Budgets(samples=[50]), opens=False)
     assert [cell.n for cell in grid] == [1, 16]
-    assert sweep("budget.samples=2", "searchers=mcts", "problems.limit=1") == 0
+    assert sweep("budget.samples=[2]", "searchers=mcts", "problems.limit=1") == 0
     inputs = json.loads(Path("run/inputs.json").read_text())
     del inputs["open_scale"]
     Path("run/inputs.json").write_text(json.dumps(inputs))

@@ -77,7 +77,7 @@ def test_the_policy_ships_from_a_run_that_goes_on(tmp_path: Path, monkeypatch: p
 
 
 def test_the_prm_is_made_from_samples_and_a_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(train_prm, "training_questions", lambda knobs: ["(1 + 2) =", "((1 + 2) * (3 + 4)) ="])
+    monkeypatch.setattr(train_prm, "training_questions", lambda salt, count: ["(1 + 2) =", "((1 + 2) * (3 + 4)) ="])
     knobs = ["base=tiny", "samples=2", "steps=2", "stop=1", "rows=1", "row_tokens=256"]
     knobs += [f"threads={torch.get_num_threads()}", f"work={tmp_path}", f"out={tmp_path / 'prm'}"]
     monkeypatch.setattr("sys.argv", ["train_prm", *knobs])
@@ -87,7 +87,7 @@ def test_the_prm_is_made_from_samples_and_a_base(tmp_path: Path, monkeypatch: py
     scored = asyncio.run(PRM(str(tmp_path / "prm")).score("(1 + 2) =", [Step("1 + 2 = 3\n\\boxed{3}")], 0))
     assert 0 < scored.scores[0] < 1
     monkeypatch.setattr("sys.argv", ["train_prm", *knobs, f"base={tmp_path / 'nowhere'}"])
-    with pytest.raises(ModelError, match=r"nowhere.*no config\.json"):
+    with pytest.raises(ModelError, match=r"nowhere.*there is no folder"):
         train_prm.main()
 
 

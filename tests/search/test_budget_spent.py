@@ -106,7 +106,9 @@ def test_seconds_stop_a_request_that_never_ends() -> None:
         assert tree.stopped == "budget" and list(tree.nodes()) == []
 
 
-def test_a_timeout_raised_by_the_policy_is_an_error() -> None:
+def test_a_timeout_raised_by_the_policy_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once its attempts are used up; it is not the budget's own."""
+    monkeypatch.setattr("search.attempts.WAITS", ())
     for searcher in PARALLEL.values():
         mine = TimeoutError("the server did not answer")
         with pytest.raises(TimeoutError) as caught:
