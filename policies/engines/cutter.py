@@ -115,7 +115,7 @@ class Cutter:
     @property
     def _written(self) -> int:
         """Tokens written in the running step."""
-        return len(self._ids) - self._given
+        return len(self._ids) - self._given - self._observed
 
     @property
     def _answered(self) -> int:
@@ -125,8 +125,12 @@ class Cutter:
     @property
     def _blank(self) -> bool:
         """Whether nothing yet follows the thought but a delimiter: no step ends there."""
-        begins = self.thought is not None and not self._steps_before and all(step.thought for step in self.steps)
-        return begins and not "".join(self._texts).strip()
+        return self.thought is not None and not self._answer_steps and not "".join(self._texts).strip()
+
+    @property
+    def _answer_steps(self) -> int:
+        """Steps of the path's answer that have ended."""
+        return self._steps_before + sum(not step.thought for step in self.steps)
 
     def _text(self, token_id: int) -> str:
         """What the token adds to the step's text; a character in parts is added once it is whole."""
@@ -152,16 +156,23 @@ class Cutter:
         assert thought is not None
         if not thought.within:
             return End.THOUGHT
+        if limit := self._limit():
+            return limit
         if thought.spent:
-            thought.stage = Stage.OVER
-            for token_id in thought.rule.closing:
-                self.observed.append(token_id)
-                self._add(token_id, 0.0, 0.0)
-            self._room -= len(thought.rule.closing)
+            self._close(thought)
             return End.THINKING_TOKENS
         if thought.rule.step_tokens and self._written >= thought.rule.step_tokens:
             return End.STEP_TOKENS
-        return End.DELIMITER if boundary and thought.rule.delimited else self._limit()
+        return End.DELIMITER if boundary and thought.rule.delimited else None
+
+    def _close(self, thought: Thought) -> None:
+        """Ends the thought with tokens that the model did not write."""
+        thought.stage = Stage.OVER
+        for token_id in thought.rule.closing:
+            self._observed += 1
+            self._add(token_id, 0.0, 0.0)
+        self.observed += thought.rule.closing
+        self._room -= len(thought.rule.closing)
 
     def _cut(self, end: End, closing: int = 0, surplus: int = 0) -> None:
         """Ends the step; its last `closing` tokens, or `surplus` characters, are what ended the solution."""
@@ -172,7 +183,6 @@ class Cutter:
         elif end is not End.EOS:
             end = End.ANSWER if self._limits.ends_at_box and has_boxed(text) else self._limit() or self._last() or end
         entropy = tuple(self._entropy) if len(self._entropy) == len(self._ids) else None
-        observed = len(self.thought.rule.closing) if self.thought and end is End.THINKING_TOKENS else 0
         step = Step(
             text,
             tuple(self._ids),
@@ -180,7 +190,7 @@ class Cutter:
             end,
             entropy,
             given=self._given,
-            observed=observed,
+            observed=self._observed,
             closing=closing,
             thought=self._thinks,
         )
@@ -198,12 +208,11 @@ class Cutter:
 
     def _last(self) -> End | None:
         """Whether the running step is the last that the path may have."""
-        steps = self._steps_before + sum(not step.thought for step in self.steps) + 1
-        return End.MAX_STEPS if steps >= self._limits.max_steps else None
+        return End.MAX_STEPS if self._answer_steps + 1 >= self._limits.max_steps else None
 
     def _clear(self) -> None:
         """Begins a step."""
-        self._given = 0
+        self._given = self._observed = 0
         self._ids: list[int] = []
         self._logprobs: list[float] = []
         self._entropy: list[float] = []

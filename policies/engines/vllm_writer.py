@@ -14,7 +14,7 @@ from policies.engines.hf import check_writes, empty_model, generation_ends, load
 from policies.engines.meter import Meter
 from policies.engines.rows import Row, vocabulary
 from policies.engines.share import Share
-from policies.engines.thinking import Stage, Thought
+from policies.engines.thinking import MOST_CLOSING, Stage, Thought
 from policies.engines.vllm import Aborted, Server, shared
 from policies.engines.vllm_requests import writing_params
 from search.solve import search_id
@@ -53,7 +53,8 @@ class VLLMWriter:
     def worst_case(self, prompt: int, tokens: int, max_steps: int | None, thinks: bool = False) -> Cost:
         """Of a continuation of so many tokens, without a cache: each further request reads all of it again."""
         further = 0 if max_steps is None else max_steps - 1 + (tokens // self._chunk if self._chunk else 0)
-        further += _AROUND_THOUGHT * thinks
+        if thinks:
+            further, prompt = further + _AROUND_THOUGHT, prompt + MOST_CLOSING
         flops = self.flops.forward(0, prompt + tokens - 1, tokens) + further * self.flops.forward(0, prompt + tokens, 0)
         return Cost(generated=tokens, computed=(1 + further) * prompt + further * tokens, calls=0, flops=flops)
 

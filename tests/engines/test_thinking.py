@@ -177,3 +177,12 @@ def test_other_words_are_refused(thinking: str, steps: str):
 def test_a_template_may_open_the_thought_or_close_an_empty_one(prompt: str, stage: Stage):
     decoder: Any = SimpleNamespace(decode=lambda ids, skip_special_tokens: prompt)
     assert RULE.stage_of(decoder, [1]) is stage
+
+
+def test_a_limit_of_the_path_comes_before_the_closing_of_the_thought():
+    """Nothing is observed where the path ends, and what was observed is never counted as written."""
+    (step,) = cut("a", "b", stage=Stage.WITHIN, rule=rule(most=2), limits=Limits(most=2)).steps
+    assert (step.text, step.end, step.generated, step.observed) == ("ab", End.MAX_TOKENS, 2, 0)
+    filled = cut("a", stage=Stage.WITHIN, room=4)
+    (step,) = filled.steps
+    assert (step.end, step.generated, step.observed) == (End.CONTEXT, 1, 3) and filled.done
