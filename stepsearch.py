@@ -4,6 +4,8 @@ It re-exports the public names of the packages `search`, `policies` and `scorers
 `read_run`, which work in scripts and in notebooks. The coroutine that `solve` waits for is `search.solve`.
 """
 
+# ruff: noqa: E402 # other folders of our packages' names are found out before anything is imported from them
+
 from importlib import import_module
 from pathlib import Path
 
@@ -30,124 +32,25 @@ def _check_packages() -> None:
 
 _check_packages()
 
-from experiments.api.runs import Run, read_run, sweep  # noqa: E402
-from experiments.api.solved import Solved  # noqa: E402
-from experiments.api.solving import solve  # noqa: E402
-from policies.hf import HF  # noqa: E402
-from policies.toy import Toy as ToyPolicy  # noqa: E402
-from policies.vllm import VLLM  # noqa: E402
-from scorers.checks import Checks  # noqa: E402
-from scorers.custom import adapt  # noqa: E402
-from scorers.prm import PRM  # noqa: E402
-from scorers.toy import Toy as ToyScorer  # noqa: E402
-from search import (  # noqa: E402
-    ABMCTS,
-    DVTS,
-    MCTS,
-    Again,
-    Ask,
-    BackOff,
-    Ballot,
-    Beam,
-    BestFirst,
-    BestOfN,
-    Budget,
-    BudgetSpent,
-    Cost,
-    DiverseBeam,
-    End,
-    EntropicFilter,
-    Extension,
-    Grower,
-    Gumbel,
-    Job,
-    Kind,
-    KindError,
-    KnobError,
-    Ledger,
-    Lookahead,
-    Node,
-    ParticleFilter,
-    ParticleGibbs,
-    Policy,
-    PolicyError,
-    Rebase,
-    Reduction,
-    Rule,
-    Scored,
-    ScoreError,
-    Scorer,
-    Searcher,
-    Selection,
-    Step,
-    Stopped,
-    ThinkingBudget,
-    Tree,
-    Vote,
-    WorkerDied,
-    mark,
-    oracle,
-    solve_all,
-)
+# isort: off
+import search
+from search import *  # noqa: F403
+
+# These come after: two of them replace names of `search`, its coroutine `solve` and what that tells of a job.
+from experiments.api.runs import Run, read_run, sweep
+from experiments.api.solved import Solved
+from experiments.api.solving import solve
+from policies.hf import HF
+from policies.toy import Toy as ToyPolicy
+from policies.vllm import VLLM
+from scorers.checks import Checks
+from scorers.custom import adapt
+from scorers.prm import PRM
+from scorers.toy import Toy as ToyScorer
+
+# isort: on
 
 __all__ = [
-    "ABMCTS",
-    "DVTS",
-    "HF",
-    "MCTS",
-    "PRM",
-    "VLLM",
-    "Again",
-    "Ask",
-    "BackOff",
-    "Ballot",
-    "Beam",
-    "BestFirst",
-    "BestOfN",
-    "Budget",
-    "BudgetSpent",
-    "Checks",
-    "Cost",
-    "DiverseBeam",
-    "End",
-    "EntropicFilter",
-    "Extension",
-    "Grower",
-    "Gumbel",
-    "Job",
-    "Kind",
-    "KindError",
-    "KnobError",
-    "Ledger",
-    "Lookahead",
-    "Node",
-    "ParticleFilter",
-    "ParticleGibbs",
-    "Policy",
-    "PolicyError",
-    "Rebase",
-    "Reduction",
-    "Rule",
-    "Run",
-    "ScoreError",
-    "Scored",
-    "Scorer",
-    "Searcher",
-    "Selection",
-    "Solved",
-    "Step",
-    "Stopped",
-    "ThinkingBudget",
-    "ToyPolicy",
-    "ToyScorer",
-    "Tree",
-    "Vote",
-    "WorkerDied",
-    "adapt",
-    "mark",
-    "oracle",
-    "read_run",
-    "solve",
-    "solve_all",
-    "sweep",
-]
+    "HF", "PRM", "VLLM", "Checks", "Run", "Solved", "ToyPolicy", "ToyScorer", "adapt", "read_run", "solve", "sweep",
+]  # fmt: skip
+__all__ += search.__all__

@@ -1,7 +1,6 @@
 """`stepsearch.sweep` and `stepsearch.read_run`: a run folder as an object with its results, summary and curves."""
 
 import io
-import time
 from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -19,7 +18,7 @@ from experiments.api.blocking import blocking
 from experiments.commands import sweep as command
 from experiments.errors import INTERRUPTED, ConfigError
 from experiments.reports.tables import summary_table
-from experiments.runs.folder import config_of, unused
+from experiments.runs.folder import config_of, new_folder
 from experiments.runs.results import Result, read_results
 from search.answers.selection import Rule
 
@@ -116,7 +115,7 @@ def sweep(
     for group, value in named.items():
         if not isinstance(value, str):
             raise ConfigError(f"{group} is {value!r:.60}; a sweep keeps texts: name a class of your own as mine:Class")
-    folder = Path(out) if out else unused(Path("runs") / f"sweep-{time.strftime('%Y%m%d-%H%M%S')}")
+    folder = Path(out) if out else new_folder("sweep")
     words = [word for group, value in named.items() for word in name_overrides(group, value)]
     words += [*listed("searchers", searchers), *listed("budgets", budgets), *listed("seeds", seeds)]
     words += [f"problems.limit={limit}"] * (limit is not None) + [*knob_overrides(knobs), f"out={folder}"]

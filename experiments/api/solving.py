@@ -10,7 +10,7 @@ from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError
 from experiments.runs.grid import rescaled
-from experiments.runs.preflight import check_kinds, load_engines, warn_of_context, with_ends
+from experiments.runs.preflight import ready, with_ends
 from experiments.runs.stopping import until_stopped
 from scorers.custom import adapt
 from search.answers.answers import Answers
@@ -18,7 +18,7 @@ from search.answers.extraction import Extraction
 from search.answers.graders import Grader
 from search.answers.selection import Selection
 from search.door import check_arguments, check_role, is_full
-from search.protocols import Policy, Scorer, check_logprobs
+from search.protocols import Policy, Scorer
 from search.solve import Searcher
 from search.solve import solve as search_tree
 from search.tree import Tree
@@ -73,10 +73,7 @@ class _Asked:
     def run(self) -> Solved:
         """Raises KeyboardInterrupt where it was stopped, and what policy, scorer or searcher raise."""
         run, tree = self.settings, self.tree
-        check_kinds({"search": self.searcher}, run.scorer, run.selection, run.second)
-        check_logprobs(self.policy, self.searcher, run.scorer, run.second)
-        load_engines(self.policy, run.scorer, run.second)
-        warn_of_context(self.policy, (run.scorer, run.second), [tree.question])
+        ready(tree.question, self.searcher, self.policy, run.scorer, run.selection, run.second)
         stop = until_stopped(self._search())
         if stop and stop.code > STOPPED:
             raise KeyboardInterrupt(stop.why)

@@ -35,11 +35,10 @@ from experiments.errors import INTERRUPTED, NO_ANSWER, check_output, writing
 from experiments.reports.endings import warnings
 from experiments.reports.solution import no_answer, shipped_line, shown, trust_line
 from experiments.runs.endings import endings
-from experiments.runs.preflight import check_kinds, load_engines, warn_of_context, with_ends
+from experiments.runs.preflight import ready, with_ends
 from experiments.terminal import note, notes, plain, screen
 from search.answers.answers import Answers
 from search.answers.selection import Rule, Selection
-from search.protocols import check_logprobs
 from search.solve import solve
 from search.tree import Tree
 from search.tree.cost import Budget
@@ -86,13 +85,10 @@ def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
     for name in (run.json, run.graphml):
         if name and name != STDOUT:
             check_output(Path(name).expanduser())
-    check_kinds({"search": run.search}, run.scorer, run.selection, run.second)
-    check_logprobs(run.policy, run.search, run.scorer, run.second)
     tree, answers = Tree(text, run.seed), Answers(run.answer, run.grader)
     policy = with_ends(run.policy, run.answer)
     interrupted = False
-    load_engines(policy, run.scorer, run.second)
-    warn_of_context(policy, (run.scorer, run.second), [text])
+    ready(text, run.search, policy, run.scorer, run.selection, run.second)
     try:
         with notes().status("searching"):
             search = solve(

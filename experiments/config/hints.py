@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from policies.engines.models import SHIPPED
+
 _LAUNCH = (
     "stepsearch composes its config with Hydra and does not launch with it: stepsearch sweep takes lists as budgets=, "
     "budget.*= and seeds=; for any other knob run once for each value"
@@ -51,7 +53,7 @@ def of_choice(group: str, choice: str) -> str:
         return f"; for a file write problems=jsonl problems.path={choice}"
     if ":" in choice and "{" not in choice:
         return f"; for a class of your own write {group}=custom {group}.cls={choice}"
-    if group in ("policy", "scorer", "second") and ("/" in choice or choice in ("tiny", "tiny-thinking", "tiny-prm")):
+    if group in ("policy", "scorer", "second") and ("/" in choice or choice in SHIPPED):
         return f"; for a model write {group}.model={choice}"
     return ""
 

@@ -8,6 +8,7 @@ from rich.text import Text
 from experiments.analysis.solution import ScoredStep, Solution
 from experiments.reports.trees import cost_table, draw, votes_table
 from experiments.terminal import number, plain, plain_lines
+from policies.engines.models import SHIPPED
 from search.tree.cost import Ledger
 
 EXAMPLE = "((3 + 4) * (2 - 5)) ="
@@ -60,7 +61,7 @@ def trust_line(solution: Solution) -> str:
 
 def shipped_line(policy: object, scorer: object) -> str | None:
     """What the shipped pair of models knows; None for any other policy or scorer."""
-    if getattr(policy, "model", None) in ("tiny", "tiny-thinking") and getattr(scorer, "model", None) == "tiny-prm":
+    if getattr(policy, "model", None) in SHIPPED and getattr(scorer, "model", None) in SHIPPED:
         return (
             f"the shipped models know arithmetic like '{EXAMPLE}' and nothing else; "
             "for other questions give policy.model= and scorer.model="

@@ -145,7 +145,7 @@ def open_run_folder(
     """
     own = {name: value for name, (_, value) in own_fingerprints(config).items()}
     described: Inputs = {**inputs, **own, WORKING_FOLDER: str(Path.cwd())}
-    folder = Path(out).expanduser() if out else unused(Path("runs") / f"{command}-{time.strftime('%Y%m%d-%H%M%S')}")
+    folder = Path(out).expanduser() if out else new_folder(command)
     if any(folder.glob("*.jsonl")):
         raise RunError(
             f"out={folder} holds the results of another run; name another folder, or resume it: run={folder}"
@@ -191,8 +191,9 @@ def config_of(folder: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def unused(folder: Path) -> Path:
-    """The folder, or the same name followed by the first unused number."""
+def new_folder(command: str) -> Path:
+    """The folder of a command's new run: runs/<command>-<time>, followed by a number where that is there."""
+    folder = Path("runs") / f"{command}-{time.strftime('%Y%m%d-%H%M%S')}"
     number, unused = 1, folder
     while unused.exists():
         number += 1

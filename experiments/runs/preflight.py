@@ -12,11 +12,24 @@ from scorers.ensemble import Ensemble
 from search.answers.extraction import Boxed, Extraction
 from search.answers.selection import BY_SCORE, Rule, Selection, use_of
 from search.errors import KindError, KnobError
-from search.protocols import Scorer
+from search.protocols import Policy, Scorer, check_logprobs
 from search.solve import SECOND, Searcher, solve
 from search.tree import Node
 from search.tree.marks import check_kind
 from search.tree.scores import conversion, reduction_for
+
+
+def ready(
+    question: str, searcher: Searcher, policy: Policy, scorer: Scorer, selection: Selection, second: Scorer | None
+) -> None:
+    """Checks that the parts of one search fit together, loads their models, and says what a user should know of them.
+
+    Raises KindError and KnobError where they do not fit, ModelError where a model cannot be loaded.
+    """
+    check_kinds({"search": searcher}, scorer, selection, second)
+    check_logprobs(policy, searcher, scorer, second)
+    load_engines(policy, scorer, second)
+    warn_of_context(policy, (scorer, second), [question])
 
 
 def load_engines(*owners: Any) -> None:

@@ -37,8 +37,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from experiments.problems import arithmetic
+from policies.engines.thinking import KNOWN
 
-OPEN, CLOSE = "<think>", "</think>"
+OPEN, CLOSE = KNOWN[0]
 AGAIN = "Wait"
 
 

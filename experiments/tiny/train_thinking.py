@@ -26,6 +26,7 @@ from experiments.tiny.tokenizer import START, build_tokenizer
 from experiments.tiny.training import IGNORED, Document, Schedule, pack, places, train
 from policies.engines.hf import load_weights
 from policies.engines.share import Engine
+from policies.prompting import Prompting
 
 
 @dataclass
@@ -63,22 +64,16 @@ class Encoder:
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
+        self._prompts = [Prompting("", arguments={"enable_thinking": thinks}) for thinks in (False, True)]
 
     def document(self, question: str, thought: Thought) -> Document:
         """The question is not trained on, nor is a thought that a limit cut short: only what follows it is."""
-        prompt = self._prompt(question, bool(thought.thought))
+        prompt = list(self._prompts[bool(thought.thought)].encode(self.tokenizer, question))
         closing = self._encode(f"{CLOSE}\n\n" if thought.closed else f"\n{CLOSE}\n\n") if thought.thought else []
         inside = [*self._encode(thought.thought), *closing]
         answer = [*self._encode(thought.answer), self.tokenizer.eos_token_id]
         labels = inside if thought.closed else [IGNORED] * len(inside)
         return prompt + inside + answer, [IGNORED] * len(prompt) + labels + answer
-
-    def _prompt(self, question: str, thinks: bool) -> list[int]:
-        messages = [{"role": "user", "content": question}]
-        text = self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True, enable_thinking=thinks
-        )
-        return self._encode(text)
 
     def _encode(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, add_special_tokens=False)
