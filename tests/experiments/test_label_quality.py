@@ -76,7 +76,7 @@ def test_it_runs_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     knobs = ["samples=2", "completions=2", "steps=2", "rows=1", "row_tokens=256", "unseen=4", "max_level=1", "n=2"]
     knobs += ["base=tiny", "choosing=4"]
     questions = ["(1 + 2) =", "(3 * 4 - 5) =", "((1 + 2) * (3 + 4)) ="]  # short ones
-    monkeypatch.setattr(label_quality.train_prm, "training_questions", lambda knobs: questions)
+    monkeypatch.setattr(label_quality, "training_questions", lambda salt, count: questions)
     where = [f"work={tmp_path / 'work'}", f"picture={tmp_path / 'picture.png'}", f"threads={torch.get_num_threads()}"]
     monkeypatch.setattr("sys.argv", ["label_quality", *knobs, *where])
     monkeypatch.setattr(label_quality, "KINDS", ("exact", "soft"))  # the others differ in their labels alone
