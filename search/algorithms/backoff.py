@@ -1,14 +1,13 @@
 """Greedy step search that backs up where the scorer rejects every continuation (Ma et al., arXiv 2310.10080)."""
 
-import asyncio
 import math
 from dataclasses import dataclass, field
 
-from search.algorithms.levels import best, level_values, shares
+from search.algorithms.levels import best, families, level_values, shares
 from search.errors import check_knob
 from search.grow import Grower
 from search.tree import Node
-from search.tree.scores import Reduction, Use, conversion, reduction_for
+from search.tree.scores import Kind, Reduction, Use, conversion, reduction_for
 from search.tree.values import Values
 
 
@@ -48,42 +47,46 @@ class BackOff:
     async def search(self, grow: Grower) -> None:
         conversion(grow.kind, Use.ACROSS)
         values = Values(reduction_for(grow.kind, self.reduction))
-        async with asyncio.TaskGroup() as group:
-            for width in shares(self.n, max(1, self.n // self.branch)):
-                group.create_task(_descend(grow, width, values, _Unfollowed(self.threshold, self.backups)))
+        widths = shares(self.n, max(1, self.n // self.branch))
+        searches = [_Search(grow.root, width, self.threshold, self.backups) for width in widths]
+        while searches:  # a step of each at a time: which of them a budget cuts short does not hang on timing
+            drawn = await families(grow, [(each.node, each.width) for each in searches])
+            ranked = [self._ranked(children, grow.kind, values) for children in drawn]
+            searches = [each for each, pairs in zip(searches, ranked, strict=True) if each.goes_on(pairs)]
 
-
-async def _descend(grow: Grower, width: int, values: Values, unfollowed: "_Unfollowed") -> None:
-    """One search, until a solution that it follows ends or nothing is left to follow."""
-    node: Node | None = grow.root
-    while node is not None and node.open:
-        drawn = [child for child in await grow.extend(node, width) if not child.truncated]
-        worth = level_values(drawn, grow.kind, values)
-        ranked = [(float(worth[place]), drawn[place]) for place in best(worth, len(drawn))]
-        node = unfollowed.next(node, ranked)
+    @staticmethod
+    def _ranked(drawn: list[Node], kind: Kind, values: Values) -> list[tuple[float, Node]]:
+        """Those not cut short with their values, the best first."""
+        nodes = [node for node in drawn if not node.truncated]
+        worth = level_values(nodes, kind, values)
+        return [(float(worth[place]), nodes[place]) for place in best(worth, len(nodes))]
 
 
 @dataclass
-class _Unfollowed:
-    """The steps that one search has drawn and not followed, and how often it may still back up."""
+class _Search:
+    """One of the searches: where it is, the steps that it has drawn and not followed, and how often it may back up."""
 
+    node: Node
+    width: int
     threshold: float
     backups: int
     good: list[Node] = field(default_factory=list[Node])
     """those drawn last come last, of siblings the best last"""
     poor: list[tuple[float, Node]] = field(default_factory=list[tuple[float, Node]])
 
-    def next(self, node: Node, ranked: list[tuple[float, Node]]) -> Node | None:
-        """The step to follow after the continuations of `node`, best first; None where there is none."""
+    def goes_on(self, ranked: list[tuple[float, Node]]) -> bool:
+        """Moves on, after the continuations of its node, to the step to follow; whether there is an open one."""
         good = [child for value, child in ranked if value >= self.threshold]
         self.poor += ranked[len(good) :]
         self.good += reversed(good)
         if not good and self.good and self.backups:
             self.backups -= 1
-            node.stats["backed_up"] = True
-            return self.good.pop()
-        if good or not self.poor:
-            return self.good.pop() if self.good else None
-        chosen = max(self.poor, key=lambda pair: (pair[0], pair[1].depth))
-        self.poor.remove(chosen)
-        return chosen[1]
+            self.node.stats["backed_up"] = True
+        elif not good and self.poor:
+            chosen = max(self.poor, key=lambda pair: (pair[0], pair[1].depth))
+            self.poor.remove(chosen)
+            self.good.append(chosen[1])
+        if not self.good:
+            return False
+        self.node = self.good.pop()
+        return self.node.open

@@ -1,9 +1,8 @@
 """Diverse verifier tree search: independent greedy subtrees (Beeching, Tunstall, Rush 2024)."""
 
-import asyncio
 from dataclasses import dataclass
 
-from search.algorithms.levels import best, level_values, shares
+from search.algorithms.levels import best, families, level_values, shares
 from search.errors import check_knob
 from search.grow import Grower
 from search.tree.scores import Reduction, Use, conversion, reduction_for
@@ -14,10 +13,9 @@ from search.tree.values import Values
 class DVTS:
     """n candidates a level in n / branch subtrees that never compete: what one finds, no other can crowd out.
 
-    for each of n / branch subtrees, all at once:
-        node = root
-        until no continuation is open:
-            node = the best open one of `branch` continuations of node
+    node of each of n / branch subtrees = the root
+    until none is left, for each subtree:
+        node = the best open one of `branch` continuations of node; the subtree ends where none is open
     """
 
     n: int = 16
@@ -37,15 +35,8 @@ class DVTS:
     async def search(self, grow: Grower) -> None:
         conversion(grow.kind, Use.BEAM)
         values = Values(reduction_for(grow.kind, self.reduction))
-        async with asyncio.TaskGroup() as group:
-            for width in shares(self.n, max(1, self.n // self.branch)):
-                group.create_task(_subtree(grow, width, values))
-
-
-async def _subtree(grow: Grower, width: int, values: Values) -> None:
-    candidates = [grow.root]
-    while candidates:
-        node = candidates[0]
-        if node.depth:
-            node = candidates[best(level_values(candidates, grow.kind, values), 1)[0]]
-        candidates = [child for child in await grow.extend(node, width) if child.open]
+        subtrees = [(grow.root, width) for width in shares(self.n, max(1, self.n // self.branch))]
+        while subtrees:  # a level of all at a time: which of them a budget cuts short does not hang on timing
+            candidates = [[node for node in drawn if node.open] for drawn in await families(grow, subtrees)]
+            going_on = [(nodes, width) for nodes, (_, width) in zip(candidates, subtrees, strict=True) if nodes]
+            subtrees = [(nodes[best(level_values(nodes, grow.kind, values), 1)[0]], width) for nodes, width in going_on]

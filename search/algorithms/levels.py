@@ -42,7 +42,12 @@ def shares(n: int, among: int) -> list[int]:
 
 async def extend_each(grow: Grower, nodes: Sequence[Node], widths: Sequence[int]) -> list[Node]:
     """So many continuations of each node, all at once, in the nodes' order; none where the width is zero."""
+    pairs = [(node, width) for node, width in zip(nodes, widths, strict=True) if width]
+    return [child for children in await families(grow, pairs) for child in children]
+
+
+async def families(grow: Grower, pairs: Sequence[tuple[Node, int]]) -> list[list[Node]]:
+    """[N]: so many continuations of each node, all at once; of each as many as the budget allows."""
     async with asyncio.TaskGroup() as group:
-        pairs = zip(nodes, widths, strict=True)
-        tasks = [group.create_task(grow.extend(node, width)) for node, width in pairs if width]
-    return [node for task in tasks for node in task.result()]
+        tasks = [group.create_task(grow.extend(node, width)) for node, width in pairs]
+    return [task.result() for task in tasks]

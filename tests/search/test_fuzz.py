@@ -12,6 +12,7 @@ from policies.engines.world import Place
 from policies.toy import Toy
 from search import (
     ABMCTS,
+    DVTS,
     MCTS,
     BackOff,
     Beam,
@@ -26,6 +27,7 @@ from search import (
     Lookahead,
     ParticleFilter,
     ParticleGibbs,
+    Rebase,
     Tree,
     solve,
 )
@@ -61,6 +63,8 @@ OTHERS: dict[str, tuple[Use, Callable[[int, int], Searcher]]] = {
     "ab_mcts": (Use.LEAVES, lambda n, branch: ABMCTS(2 * n, list(Posterior)[branch % 2])),
     "entropic_filter": (Use.PARTICLES, lambda n, branch: EntropicFilter(n, threshold=0.9, horizon=branch)),
     "particle_gibbs": (Use.PARTICLES, lambda n, branch: ParticleGibbs(1 + n, branch)),
+    "dvts": (Use.BEAM, lambda n, branch: DVTS(n, branch)),
+    "rebase": (Use.BEAM, lambda n, branch: Rebase(n)),
     "lookahead": (Use.ACROSS, lambda n, branch: Lookahead(n, branch, ahead=1 + n % 3)),
     "best_first": (Use.BEAM, lambda n, branch: BestFirst(n, branch, expansions=5 * n)),
     "backoff": (Use.ACROSS, lambda n, branch: BackOff(n, branch, threshold=n / 13, backups=n % 4)),
