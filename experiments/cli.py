@@ -2,6 +2,7 @@
 
 stepsearch solve '((3 + 4) * (2 - 5)) ='
 stepsearch prompt '((3 + 4) * 2) ='
+stepsearch serve
 stepsearch sweep problems.limit=20
 stepsearch import data.path=completions.jsonl
 stepsearch curves run=runs/demo

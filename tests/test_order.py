@@ -34,7 +34,7 @@ FLOORS = [
     {"experiments.runs"},
     {"experiments.analysis"},
     {"experiments.reports", "experiments.tiny"},
-    {"experiments.benchmarks"},
+    {"experiments.benchmarks", "experiments.serving"},
     {"experiments.commands"},
     {"experiments.api"},
     {"experiments.cli"},

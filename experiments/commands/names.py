@@ -14,6 +14,9 @@ class Command(NamedTuple):
 COMMANDS = {
     "solve": Command("experiments.commands.solve", "search one question; print its answer, votes, cost and tree", True),
     "prompt": Command("experiments.commands.prompt", "print exactly what a model is sent for a question", True),
+    "serve": Command(
+        "experiments.commands.serve", "an OpenAI-compatible endpoint in front of search, and a page to watch"
+    ),
     "sweep": Command(
         "experiments.commands.sweep", "run searchers x budgets x problems; write results, summary and curves"
     ),

@@ -104,13 +104,11 @@ def check_second(second: Scorer | None, selection: Selection) -> None:
         check_kind(SECOND, second.kind)
 
 
-def check_kinds(
+def check_selection(
     searchers: Mapping[str, Searcher], scorer: Scorer, selection: Selection, second: Scorer | None = None
 ) -> None:
-    """Raises KindError where a searcher cannot use the scorer's kind of score, or the reduction or the vote that of the
-    scorer that chooses; KnobError as `check_second`.
-
-    A searcher checks the kind before its first request, so each one runs until that request.
+    """Raises KindError where the reduction or the vote cannot use the scores of the scorer that chooses, or no searcher
+    has the weights that the vote counts; KnobError as `check_second`.
     """
     check_second(second, selection)
     chooser = scorer if second is None else second
@@ -119,6 +117,17 @@ def check_kinds(
         conversion(chooser.kind, use_of(selection.rule))
     if selection.rule is Rule.PARTICLE and not any(getattr(s, "populations", True) for s in searchers.values()):
         raise KindError("selection=particle needs search=particle_filter; choose best, majority or weighted")
+
+
+def check_kinds(
+    searchers: Mapping[str, Searcher], scorer: Scorer, selection: Selection, second: Scorer | None = None
+) -> None:
+    """Raises KindError where a searcher cannot use the scorer's kind of score; KindError and KnobError as
+    `check_selection`.
+
+    A searcher checks the kind before its first request, so each one runs until that request.
+    """
+    check_selection(searchers, scorer, selection, second)
     for name, searcher in searchers.items():
         try:
             asyncio.run(solve("", searcher, _Probe(), scorer))
