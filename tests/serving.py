@@ -104,5 +104,5 @@ class Leaving:
         await self.leave.wait()
         return {"type": "http.disconnect"}
 
-    async def _send(self, message: dict[str, Any]) -> None:
+    async def _send(self, message: Any) -> None:
         self.sent.append(message)

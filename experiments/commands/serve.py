@@ -70,16 +70,17 @@ def main(overrides: Sequence[str] = ()) -> int:
     check_installed()
     from experiments.serving.app import app_of
     from experiments.serving.door import KEY, is_local
-    from experiments.serving.listening import Listening
+    from experiments.serving.listening import Listening, bound
 
     run = build_serve(compose(Serve, overrides))
     key = os.environ.get(KEY) or None
     if key is None and not is_local(run.host):
         raise ConfigError(f"host={run.host} lets others in: set a key in the environment, {KEY}, or leave host out")
     server = server_of(run, key)
-    load_engines(server.engines.policy, run.scorer, run.second)
-    note(f"page: http://{run.host}:{run.port}/   endpoint: http://{run.host}:{run.port}/v1   Ctrl-C ends it")
-    Listening(app_of(server), server.gate, run.host, run.port).run()
+    with bound(run.host, run.port) as address:  # before the models, which may take minutes to load
+        load_engines(server.engines.policy, run.scorer, run.second)
+        note(f"page: http://{run.host}:{run.port}/   endpoint: http://{run.host}:{run.port}/v1   Ctrl-C ends it")
+        Listening(app_of(server), server.gate).run([address])
     return 0
 
 

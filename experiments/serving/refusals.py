@@ -1,11 +1,12 @@
 """What a client is told where it gets no answer: a status and an error in OpenAI's form."""
 
+import sys
 import traceback
 from typing import Any
 from uuid import uuid4
 
 from experiments.errors import is_message
-from experiments.terminal import note, plain_lines
+from experiments.terminal import plain_lines
 from search.attempts import passes
 from search.errors import WorkerDied
 
@@ -59,5 +60,6 @@ def refusal_of(error: BaseException) -> Refusal:
     if is_message(error):
         return wrong(str(error), code="cannot_be_searched")
     number = uuid4().hex[:8]
-    note(f"error {number}:\n{plain_lines(''.join(traceback.format_exception(error, chain=False)))}")
+    trace = "".join(traceback.format_exception(error, chain=False))
+    print(f"error {number}:\n{plain_lines(trace)}", file=sys.stderr)
     return Refusal(500, f"the search failed; the server's log has it as error {number}", code="search_failed")

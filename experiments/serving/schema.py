@@ -26,10 +26,10 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    samples: int | None = Field(None, ge=1)
-    generated_tokens: int | None = Field(None, ge=1)
-    flops: float | None = Field(None, gt=0)
-    seconds: float | None = Field(None, gt=0)
+    samples: int | None = Field(default=None, ge=1)
+    generated_tokens: int | None = Field(default=None, ge=1)
+    flops: float | None = Field(default=None, gt=0)
+    seconds: float | None = Field(default=None, gt=0)
 
 
 class Knobs(BaseModel):
@@ -37,14 +37,14 @@ class Knobs(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    n: int | None = Field(None, ge=1, strict=True)
+    n: int | None = Field(default=None, ge=1, strict=True)
     """the searcher's scale, in place of the model name's -N"""
     budget: Limits = Field(default_factory=Limits)
     selection: Rule | None = None
     sampling: Sampling = Sampling.SERVER
-    progress: bool = Field(False, strict=True)
+    progress: bool = Field(default=False, strict=True)
     """with stream: figures of the search beside each heartbeat"""
-    tree: bool = Field(False, strict=True)
+    tree: bool = Field(default=False, strict=True)
     """the whole tree in the answer"""
 
 
@@ -83,9 +83,9 @@ class Chat(BaseModel):
     seed: int | None = None
     stream: bool | None = False
     stream_options: StreamOptions | None = None
-    max_tokens: int | None = Field(None, ge=1)
-    max_completion_tokens: int | None = Field(None, ge=1)
-    temperature: float | None = Field(None, ge=0, le=2)
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1)
+    temperature: float | None = Field(default=None, ge=0, le=2)
     stepsearch: Knobs = Field(default_factory=Knobs)
 
     @property

@@ -11,7 +11,7 @@ from experiments.serving.capped import Capped
 from experiments.serving.gate import Gate
 from experiments.serving.metrics import Metrics
 from experiments.serving.models import Models
-from experiments.serving.refusals import refusal_of, wrong
+from experiments.serving.refusals import Refusal, refusal_of, wrong
 from experiments.serving.schema import Asked, Chat
 from search.answers.answers import Answers
 from search.answers.selection import Rule, Selection
@@ -149,7 +149,7 @@ class Search:
         return answer_of(Solution.of(self.tree, selection))
 
 
-def failure(search: Search) -> BaseException | None:
+def failure(search: Search) -> Refusal | None:
     """What a search that is done has failed with; None where it has an answer."""
     error = None if search.task.cancelled() else search.task.exception()
     return refusal_of(error) if error is not None else None

@@ -76,6 +76,12 @@ def test_without_a_finished_solution_the_best_path_is_the_answer(name: str):
     assert found["choices"][0]["message"]["content"] == "".join(s["text"] for s in found["stepsearch"]["steps"]).strip()
 
 
+def test_a_finished_solution_without_an_answer_is_the_text():
+    found = answer(served("answer=regex", "answer.pattern=no such text (x)"))
+    assert found["choices"][0]["finish_reason"] == "stop" and found["choices"][0]["message"]["content"]
+    assert found["stepsearch"]["answer"] is None and found["stepsearch"]["votes"] == []
+
+
 def test_a_budget_is_the_smaller_of_both():
     def generated(*words: str, **budget: Any) -> int:
         knobs = {"budget": budget}

@@ -23,7 +23,7 @@ pytest.importorskip("uvicorn", reason="uvicorn is not installed (pip install 'st
 import openai
 
 from experiments.serving.app import app_of
-from experiments.serving.listening import Listening
+from experiments.serving.listening import Listening, bound
 from tests.serving import SLOW, asked, body, free_port, served
 
 MESSAGES = [{"role": "user", "content": "q"}]
@@ -33,8 +33,8 @@ MESSAGES = [{"role": "user", "content": "q"}]
 def port() -> Iterator[int]:
     """Of a server with the key `right` and room for two searches."""
     server, number = served(*SLOW, "policy.args.seconds=0.02", running=1, waiting=1, key="right"), free_port()
-    listening = Listening(app_of(server), server.gate, "127.0.0.1", number)
-    thread = threading.Thread(target=listening.run, daemon=True)
+    listening = Listening(app_of(server), server.gate)
+    thread = threading.Thread(target=listening.run, args=([bound("127.0.0.1", number)],), daemon=True)
     thread.start()
     while not listening.started:
         time.sleep(0.01)
@@ -78,7 +78,7 @@ def test_errors_are_those_of_the_openai_client(port: int):
     ):
         with pytest.raises(error) as told:
             client(port, **options).chat.completions.create(model=model, messages=MESSAGES)
-        assert told.value.body["message"]
+        assert "message" in str(told.value.body)
 
 
 def test_the_openai_client_comes_back_where_there_is_no_place(port: int):
@@ -107,6 +107,11 @@ def test_others_are_let_in_with_a_key_only(monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.delenv("STEPSEARCH_API_KEY", raising=False)
     assert run("serve", *TOY, "searchers=beam", "host=0.0.0.0") == 2
     assert "set a key in the environment, STEPSEARCH_API_KEY" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_named_before_models_load(port: int, capsys: pytest.CaptureFixture[str]):
+    assert run("serve", *TOY, "searchers=beam", f"port={port}") == 2
+    assert f"host=127.0.0.1 port={port}: Address already in use" in capsys.readouterr().err
 
 
 def test_a_searcher_that_does_not_fit_is_named(capsys: pytest.CaptureFixture[str]):

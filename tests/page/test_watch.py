@@ -13,7 +13,7 @@ pytest.importorskip("fastapi", reason="fastapi is not installed (pip install 'st
 pytest.importorskip("uvicorn", reason="uvicorn is not installed (pip install 'stepsearch[serve]')")
 
 from experiments.serving.app import app_of
-from experiments.serving.listening import Listening
+from experiments.serving.listening import Listening, bound
 from tests.serving import SLOW, free_port, served
 
 pytestmark = in_chromium
@@ -22,8 +22,8 @@ pytestmark = in_chromium
 def listening(*words: str, **options: Any) -> Iterator[str]:
     """The address of a server that runs until the generator is closed."""
     server, port = served(*words, **options), free_port()
-    serving = Listening(app_of(server), server.gate, "127.0.0.1", port)
-    thread = threading.Thread(target=serving.run, daemon=True)
+    serving = Listening(app_of(server), server.gate)
+    thread = threading.Thread(target=serving.run, args=([bound("127.0.0.1", port)],), daemon=True)
     thread.start()
     while not serving.started:
         time.sleep(0.01)
