@@ -109,7 +109,7 @@ $(INSTALLED_PEERS): pyproject.toml constraints.txt
 peers: $(INSTALLED_PEERS) ## our beam and particle filter against its_hub's, at equal tokens; ARGS="problems=FILE"
 	$(BIN_PEERS)/python -m experiments.benchmarks.peers $(ARGS)
 
-demo: $(INSTALLED) ## solve one problem with MCTS, then sweep all four searchers and draw the curve
-	$(BIN)/stepsearch solve '((-3 - -5 * -2 + 6) * (0 + -5 * 7 * 8)) =' search=mcts show=tree
-	rm -rf runs/demo
-	$(BIN)/stepsearch sweep problems.limit=20 budgets=1,4,16 out=runs/demo
+demo: ## solve a problem, compare two searchers on 16 more and say what was seen; two minutes
+	@test -e $(INSTALLED) || echo "First .venv, a few minutes: Python packages, 1.6 GB on disk. No model is downloaded."
+	@$(MAKE) --no-print-directory $(INSTALLED)
+	@$(BIN)/stepsearch demo
