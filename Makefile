@@ -109,7 +109,7 @@ $(INSTALLED_PEERS): pyproject.toml constraints.txt
 peers: $(INSTALLED_PEERS) ## our beam and particle filter against its_hub's, at equal tokens; ARGS="problems=FILE"
 	$(BIN_PEERS)/python -m experiments.benchmarks.peers $(ARGS)
 
-demo: ## solve a problem, compare two searchers on 16 more and say what was seen; two minutes
+demo: ## solve a problem, compare two searchers on 24 more and say what was seen; two minutes
 	@test -e $(INSTALLED) || echo "First .venv, a few minutes: Python packages, 1.6 GB on disk. No model is downloaded."
 	@$(MAKE) --no-print-directory $(INSTALLED)
 	@$(BIN)/stepsearch demo

@@ -1,4 +1,4 @@
-"""Shows what search buys: solves one problem, sweeps two searchers on 16 hard ones, and says which was better.
+"""Shows what search buys: solves one problem, sweeps two searchers on 24 hard ones, and says which was better.
 
 usage: stepsearch demo
 
@@ -39,7 +39,7 @@ SOLVE = ("search=mcts", "show=tree")
 SWEEP = (
     "searchers=best_of_n,particle_filter",
     "budgets=1,4",
-    "problems.count=80",
+    "problems.count=120",
     "problems.min_level=5",
     "trees=true",
 )
