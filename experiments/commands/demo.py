@@ -35,7 +35,7 @@ from search.answers.selection import Rule
 
 FOLDER = Path("runs/demo")
 QUESTION = "((-3 - -5 * -2 + 6) * (0 + -5 * 7 * 8)) ="
-SOLVE = ("search=mcts", "show=tree")
+SOLVE = ("search=mcts", "search.simulations=64", "selection.rule=best", "seed=3", "show=tree")
 SWEEP = (
     "searchers=best_of_n,particle_filter",
     "budgets=1,4",
@@ -55,7 +55,12 @@ class Demo:
 def main(overrides: Sequence[str] = ()) -> int:
     compose(Demo, overrides)
     print("About 2 minutes on two idle cores; nothing is downloaded: both small models come with the code.")
-    _show("One problem, by MCTS: each line is a step with the PRM's score.", "solve", f"'{QUESTION}'", *SOLVE)
+    _show(
+        "One problem, by MCTS: a line a step, with the PRM's score and the visits; stars mark the path to the answer.",
+        "solve",
+        f"'{QUESTION}'",
+        *SOLVE,
+    )
     solve.main(QUESTION, SOLVE)
     return sweep_and_tell(SWEEP)
 

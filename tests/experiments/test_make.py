@@ -86,7 +86,7 @@ def test_the_demo_says_what_its_own_run_shows_and_what_to_do_next(
 ):
     """Its commands are composed as they stand; the toy runs in place of the models."""
     assert "$(BIN)/stepsearch demo" in MAKEFILE
-    assert build(compose(Solve, demo.SOLVE)).search == MCTS()
+    assert build(compose(Solve, demo.SOLVE)).search == MCTS(simulations=64)
     assert len(build_sweep(compose(Sweep, demo.SWEEP)).problems.load()) == 24
     words = [*demo.SWEEP[:2], *TOY, "problems=jsonl", "problems.path=toy.jsonl", "scorer.error=1"]
     monkeypatch.delenv("VIRTUAL_ENV", raising=False)
