@@ -44,6 +44,7 @@ SWEEP = (
     "trees=true",
 )
 _RULE, _BASELINE = Rule.WEIGHTED.value, "best_of_n"
+_SOLVE_TITLE = "One problem, by MCTS: a line a step, with the PRM's score and its visits; stars lead to the answer."
 _SWEEP_TITLE = "Two searchers at the same cost, on problems that the policy mostly gets wrong."
 
 
@@ -56,7 +57,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     compose(Demo, overrides)
     print("About 2 minutes on two idle cores; nothing is downloaded: both small models come with the code.")
     _show(
-        "One problem, by MCTS: a line a step, with the PRM's score and the visits; stars mark the path to the answer.",
+        _SOLVE_TITLE,
         "solve",
         f"'{QUESTION}'",
         *SOLVE,
