@@ -32,6 +32,23 @@ def test_the_custom_scorer(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().out.strip(), "an answer"
 
 
+def test_the_problems_of_the_readme(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    section = README.split("## Bring your own problems")[1]
+    (table,) = re.findall(r"```csv\n(.*?)```", section, re.DOTALL)
+    command = re.search(r"^    stepsearch (sweep .*)$", section, re.MULTILINE)
+    assert command is not None
+    (tmp_path / "mine.csv").write_text(table)
+    assert run(*shlex.split(command[1]), *TOY) == 0
+    assert "best_of_n  4" in capsys.readouterr().out
+
+
+def test_the_version_that_is_cited_is_the_packages():
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert version is not None
+    assert f"version: {version[1]}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"version = {{{version[1]}}}" in README
+
+
 def test_the_scorer_of_the_docs_keeps_its_promises(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     section = (ROOT / "docs" / "scorers.md").read_text().split("## A scorer of your own")[1]
     scorer, test = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
