@@ -3,6 +3,8 @@
 import gc
 import json
 import os
+import re
+import runpy
 import signal
 import threading
 import time
@@ -14,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.command_line import TOY, run, started
+from tests.command_line import ROOT, TOY, run, started
 
 pytest.importorskip("openai", reason="openai is not installed (pip install openai)")
 pytest.importorskip("fastapi", reason="fastapi is not installed (pip install 'stepsearch[serve]')")
@@ -98,6 +100,14 @@ def test_the_openai_client_comes_back_where_there_is_no_place(port: int):
     for thread in threads:
         thread.join()
     assert codes.count(429) >= 1 and codes.count(200) >= 2 and len(codes) == 5
+
+
+def test_the_example_of_the_docs_runs(port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "serve.md").read_text(), re.DOTALL)
+    mine = tmp_path / "mine.py"
+    mine.write_text(code.replace(":8000", f":{port}").replace('"none"', '"right"'))
+    runpy.run_path(str(mine))
+    assert "\\boxed{" in (out := capsys.readouterr().out) and "'solutions': " in out
 
 
 # the command

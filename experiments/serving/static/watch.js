@@ -40,7 +40,9 @@ function request() {
     stepsearch: { n: Number(byId("scale").value), ...(selection && { selection }) } });
 }
 
-function say(words, failed = false) {
+// Figures that change twice a second are not read aloud.
+function say(words, failed = false, aloud = true) {
+  byId("status").setAttribute("aria-live", aloud ? "polite" : "off");
   byId("status").textContent = words;
   byId("status").className = failed ? "status failed" : "status";
 }
@@ -94,7 +96,7 @@ const HEARD = {
     add(mine, told.grown);
     const seconds = ((Date.now() - mine.began) / 1000).toFixed(0);
     say(told.waiting ? `waiting for its turn, ${seconds} s`
-      : `searching: ${count(mine.tree.nodes.parent.length, "step")}, ${count(told.solutions, "solution")}, ${amount(told.generated_tokens)} tokens written, ${count(told.requests, "request")}, ${seconds} s`);
+      : `searching: ${count(mine.tree.nodes.parent.length, "step")}, ${count(told.solutions, "solution")}, ${amount(told.generated_tokens)} tokens written, ${count(told.requests, "request")}, ${seconds} s`, false, false);
     if (told.grown.nodes.parent.length && Date.now() - mine.drawn > DRAWN) draw(mine);
   },
   answer: (mine, told) => {
@@ -124,8 +126,9 @@ function add({ tree, details }, grown) {
 function draw(mine) {
   mine.drawn = Date.now();
   const view = viewOf(mine.details, mine.tree);
+  const scale = el("p", { class: "legend muted" }, `score ${score(view.colour.low)} `, el("span", { class: "scale", "aria-hidden": "true" }), ` ${score(view.colour.high)}`);
   const box = el("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Drawing of the tree so far" }, drawing(view, () => null));
-  byId("live").replaceChildren(el("h2", {}, "The tree so far"), legend(view), box);
+  byId("live").replaceChildren(el("h2", {}, "The tree so far"), scale, box);
   box.scrollTop = box.scrollHeight;
 }
 
