@@ -9,9 +9,10 @@ from uuid import uuid4
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from experiments.serving.answer import summary
+from experiments.serving.ascii_json import AsciiJSON
 from experiments.serving.completion import DONE, chunk, completion, event, heartbeat, last_chunks
 from experiments.serving.growth import progress
 from experiments.serving.page import add_page
@@ -37,18 +38,18 @@ def app_of(server: Server) -> FastAPI:
     @app.get("/v1/models")
     async def models(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         server.door.check(request.headers)
-        return JSONResponse({"object": "list", "data": list(server.models.listed())})
+        return AsciiJSON({"object": "list", "data": list(server.models.listed())})
 
     @app.get("/v1/models/{name:path}")
     async def model(name: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         server.door.check(request.headers)
         server.models.choose(name, None)
-        return JSONResponse({**next(server.models.listed()), "id": name})
+        return AsciiJSON({**next(server.models.listed()), "id": name})
 
     @app.get("/health")
     async def health() -> Response:  # pyright: ignore[reportUnusedFunction]
         status = "closing" if server.gate.closing else "engine ended" if server.gate.broken else "ok"
-        return JSONResponse({"status": status}, 200 if status == "ok" else 503)
+        return AsciiJSON({"status": status}, 200 if status == "ok" else 503)
 
     @app.get("/metrics")
     async def metrics(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
@@ -68,7 +69,7 @@ def _answer_errors(app: FastAPI, server: Server) -> None:
             error = Refusal(error.status_code, f"{request.method} {request.url.path}: {error.detail}", code="no_route")
         refusal = refusal_of(error)
         server.metrics.rejected(refusal.code or "wrong_request")
-        return JSONResponse(refusal.body(), refusal.status, refusal.headers())
+        return AsciiJSON(refusal.body(), refusal.status, refusal.headers())
 
     for kind in (Refusal, HTTPException, Exception):
         app.add_exception_handler(kind, refused)
@@ -91,7 +92,7 @@ async def answered(asked: Asked, search: Search, request: Request) -> Response:
     if (failed := failure(search)) is not None:
         raise failed
     told = await asyncio.to_thread(_told, asked, search)
-    return JSONResponse(completion(_head(asked), search.task.result(), told))
+    return AsciiJSON(completion(_head(asked), search.task.result(), told))
 
 
 def stream(server: Server, asked: Asked, search: Search) -> EventStream:

@@ -32,7 +32,7 @@ class Models:
             names = one_of((f"{PREFIX}{name}" for name in self.searchers), model)
             raise Refusal(
                 404,
-                f"no such model {model!r:.80}; there are {names}, each also as -N",
+                f"no such model {model!r:.80}; there are, each also as -N, {names}",
                 code="model_not_found",
                 param="model",
             )

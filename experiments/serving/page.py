@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from experiments.analysis.rules import RULE_NAMES
 from experiments.reports.page.formulas import Pieces
@@ -18,6 +18,7 @@ from experiments.reports.page.render import inert_json
 from experiments.reports.page.trees import tree_data
 from experiments.reports.solution import shipped_line
 from experiments.serving.answer import MOST_NODES, Answer, summary
+from experiments.serving.ascii_json import AsciiJSON
 from experiments.serving.completion import event
 from experiments.serving.growth import Growth, progress
 from experiments.serving.refusals import Refusal
@@ -76,7 +77,7 @@ def add_page(app: FastAPI, server: Server) -> None:
         server.door.check(request.headers)
         if number in server.watched:
             server.watched[number].stop()
-        return JSONResponse({})
+        return AsciiJSON({})
 
 
 async def watched(search: Search, number: str, wait: Any) -> AsyncGenerator[bytes]:

@@ -1,6 +1,7 @@
 """What the server in front of search refuses, and how it says so."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -65,6 +66,20 @@ def test_what_is_no_request_is_refused(content: bytes, kind: str, status: int):
 
     response = asyncio.run(send())
     assert response.status_code == status and set(response.json()) == {"error"}
+
+
+@pytest.mark.parametrize(("more", "status"), [({"\ud800": 1}, 200), ({"stepsearch": {"\ud800": 1}}, 400)])
+def test_half_a_surrogate_pair_in_a_name_is_answered(more: dict[str, Any], status: int):
+    async def send() -> Any:
+        async with client(server) as http:
+            content = json.dumps(body() | more).encode()
+            return await http.post(
+                "/v1/chat/completions", content=content, headers={"Content-Type": "application/json"}
+            )
+
+    server = served()
+    response = asyncio.run(send())
+    assert response.status_code == status and "\ud800" in str(response.json())
 
 
 def test_routes_that_are_not_there_are_answered_in_the_same_form():
