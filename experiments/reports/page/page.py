@@ -13,7 +13,9 @@ from experiments.analysis.summary import summarise
 from experiments.config.registry import stored
 from experiments.errors import RunError
 from experiments.reports.endings import warnings
-from experiments.reports.page.figures import AXES, RULES, curves, headings, label, tables
+from experiments.reports.findings import knob_of
+from experiments.reports.looks import label
+from experiments.reports.page.figures import AXES, RULES, curves, headings, tables
 from experiments.reports.page.formulas import Pieces
 from experiments.reports.page.problems import Columns, all_packed, by_problem, cell_key, line
 from experiments.reports.page.render import render
@@ -43,7 +45,7 @@ def page(folder: Path, results: Sequence[Result], baseline: str, trees: bool) ->
     known = {rule for rules in cells.rules.values() for rule in rules}
     rules = [rule for rule in RULES if rule in known]
     selection = _selection(folder)
-    knob = next((name.replace("_", " ") for key in cells.by_key for name, _ in key.limit), "N")
+    knob = knob_of(cells)
     complete, nothing = _complete(cells)
     drawn = curves(complete, rules) if complete.results else {}
     axes = [(axis, _axis_label(axis, knob)) for axis in AXES if _placed(drawn, axis)] or [(SCALE, knob)]
