@@ -130,6 +130,7 @@ def _problems(
         "cells": [_cell(key) for key in cells.by_key],
         "seeds": cells.seeds,
         "texts": pieces.texts,
+        "answers": pieces.answers,
         "formulas": pieces.formulas,
     }, blobs
 
