@@ -175,7 +175,7 @@ def source(group: str, cls: str) -> Path | None:
 
 
 _OWN_CLASS = re.compile(
-    r"(search|policy|scorer|second|grader|answer)(?:\.(?:custom|again))?\.(?:cls|inner|members\.\d+)"
+    r"(search|policy|scorer|second|grader|answer)(?:(?<=search)\.(?!args\.)\w+)?\.(?:cls|inner|members\.\d+)"
 )
 """The knobs that may name a class of the user's own."""
 

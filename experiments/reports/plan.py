@@ -14,6 +14,7 @@ from experiments.analysis.optimal import ONE_LEVEL, Grid, Measured, curve
 from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.uncertainty import accuracy_interval
 from experiments.config.registry import GROUPS
+from experiments.config.settings import searcher_of, setting_of
 from experiments.errors import RunError
 from experiments.reports.tables import listed, needed_words, new_table, spread, write_rows
 from experiments.runs.axes import LABELS, Axis
@@ -61,19 +62,20 @@ def commands(chosen: Mapping[str, CellKey], knobs: Mapping[str, Mapping[str, Any
     """The command line of the chosen setting, for each level."""
     lines = ["recommended searches:"]
     for level, setting in chosen.items():
-        if setting.searcher not in knobs:
+        searcher, place = searcher_of(setting.searcher), setting_of(setting.searcher)
+        if place not in knobs:
             greedy = "search=best_of_n search.n=1 policy.temperature=0"
             lines.append(f"  level {level}: {greedy if setting.searcher == GREEDY else setting.searcher}")
             continue
-        own = dict(knobs[setting.searcher])
+        own = dict(knobs[place])
         arguments = own.pop("args", None) or {}
-        if setting.searcher != "custom":
-            own[GROUPS["search"][setting.searcher].scale] = setting.n
+        if searcher != "custom":
+            own[GROUPS["search"][searcher].scale] = setting.n
         limits = [f"budget.{name}={exact(value)}" for name, value in setting.limit]
         words = [f"search.{name}={_word(value)}" for name, value in own.items()]
         words += [f"search.args.{name}={_word(value)}" for name, value in arguments.items()]
-        words += [f"(its scale at {setting.n})"] * (setting.searcher == "custom")
-        lines.append(f"  level {level}: " + " ".join([f"search={setting.searcher}", *words, *limits]))
+        words += [f"(its scale at {setting.n})"] * (searcher == "custom")
+        lines.append(f"  level {level}: " + " ".join([f"search={searcher}", *words, *limits]))
     return lines
 
 

@@ -138,6 +138,13 @@ def mathml(source: str) -> Mathml | None:
         return None
 
 
+def _space(width: str) -> str:
+    """A blank of about that width; none where it is negative."""
+    if width.startswith(("-", "negative")):
+        return ""
+    return "\u2003" if width.startswith(("1", "2")) else "\u2009"
+
+
 def _rebuilt(element: Element, depth: int) -> Mathml:
     """The element without attributes. Raises ValueError for an unknown, malformed or too deep element or command."""
     if depth == 0:
@@ -145,8 +152,7 @@ def _rebuilt(element: Element, depth: int) -> Mathml:
     tag, text = element.tag, unescape(element.text or "")
     children = [_rebuilt(child, depth - 1) for child in element]
     if tag == "mspace":
-        width = element.get("width", "")
-        return ["mtext", "" if width.startswith(("-", "negative")) else "\u2003" if width.startswith(("1", "2")) else "\u2009"]
+        return ["mtext", _space(element.get("width", ""))]
     if text.startswith("\\") and len(text) > 1:
         raise ValueError(f"unknown command {text}")
     if tag == "menclose" and element.get("notation") == "box":
