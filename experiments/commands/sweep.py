@@ -52,7 +52,7 @@ from experiments.runs.results import RESULTS
 from experiments.runs.resuming import Allowed
 from experiments.runs.stopping import Stop, until_stopped
 from experiments.runs.tree_files import TREES
-from experiments.terminal import notes
+from experiments.terminal import failure, notes
 from search.answers.answers import Answers
 from search.errors import KnobError, check_knob
 from search.protocols import check_logprobs
@@ -185,7 +185,7 @@ def _search(run: Sweep, grid: Sequence[Cell], every: Sequence[Name], folder: Pat
     if stop:
         ended = f"{progress.done + len(kept)} of {progress.total + len(kept)} searches had ended and are saved"
         resume = f"resume with run={folder}" + ", retry=errors for those that failed" * bool(progress.errors + errors)
-        print(f"{stop.why}: {ended}; {resume}; these results favour short searches", file=sys.stderr)
+        failure(f"{stop.why}: {ended}; {resume}; these results favour short searches", stderr=True)
     return stop
 
 

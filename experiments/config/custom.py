@@ -43,7 +43,7 @@ class CustomScorer(Custom):
     """A scorer of the user's own."""
 
     timeout: float | None = None
-    """seconds that a call may take, after which it is made again and then fails its search; null: any time"""
+    """seconds that a call may take, after which it is made once more and then fails its search; null: any time"""
 
     def __post_init__(self) -> None:
         check_knob(self, "timeout", above=0)

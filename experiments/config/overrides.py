@@ -68,7 +68,7 @@ def listed(override: Override) -> Any:
     if typed == "null" or typed.startswith(("[", "${")):
         return _flat(override, single(override))
     if override.is_range_sweep():
-        raise ConfigError(f"{override.input_line}: a range is Hydra's and none here; write its values: {key}=1,2,4,8")
+        raise ConfigError(f"{override.input_line}: a range is Hydra's and none here; write its values: {key}=A,B")
     if not typed.strip():
         raise ConfigError(f"{override.input_line}: it takes a list; write its values: {key}=A,B")
     parser = OverridesParser.create()

@@ -13,7 +13,7 @@ from experiments.errors import RunError
 from experiments.reports.looks import label
 from experiments.reports.tables import spread
 from experiments.runs.axes import LABELS, Axis
-from experiments.terminal import number, percent
+from experiments.terminal import number, percent, plural
 from search.answers.selection import Rule
 
 
@@ -53,7 +53,7 @@ def of_comparisons(found: Sequence[Comparison], baseline: str, axis: str, knob: 
     if not judged:
         return ""
     better, worse = ([one for one in judged if one.verdict == verdict] for verdict in ("better", "worse"))
-    where, count = f"at {equal(axis, knob)}", _problems(problems)
+    where, count = f"at {equal(axis, knob)}", plural(problems, "problem")
     if not better + worse:
         names = list(dict.fromkeys(one.cell.searcher for one in judged))
         who = label(names[0]) if len(names) == 1 else "no searcher"
@@ -75,7 +75,7 @@ def of_samples(cells: Cells) -> str:
     among = f"of {members[0].cell.n} samples one is right for {percent(sum(rights) / len(rights))} % of the problems"
     more = (of_more(cells, rule.value, "N") for rule in (Rule.WEIGHTED, Rule.MAJORITY, Rule.BEST))
     vote = next(filter(None, more), None)
-    return f"{vote}; {among}" if vote else _sentence(f"{among} ({_problems(len(cells.problems))})")
+    return f"{vote}; {among}" if vote else _sentence(f"{among} ({plural(len(cells.problems), 'problem')})")
 
 
 def of_more(cells: Cells, rule: str, knob: str) -> str:
@@ -86,7 +86,7 @@ def of_more(cells: Cells, rule: str, knob: str) -> str:
     if not problems:
         return ""
     first, last = (cell_of(members, Axis.GENERATED_TOKENS, rule, problems) for members in (own[0], own[-1]))
-    count, scale = _problems(len(problems)), f"{knob} = {number(last.scale)}"
+    count, scale = plural(len(problems), "problem"), f"{knob} = {number(last.scale)}"
     of_which = f"{label(names[0])} by {RULE_NAMES[rule]}"
     if len(own) == 1:
         ends = spread(accuracy_interval(list(last.correct)))
@@ -122,10 +122,6 @@ def _ends(one: Comparison) -> str:
     assert one.difference is not None
     sign = 1 if one.difference.mean >= 0 else -1
     return " to ".join(f"{end:.1f}" for end in sorted(100 * sign * end for end in one.difference.interval))
-
-
-def _problems(count: int) -> str:
-    return f"{count:,} problem{'s' * (count != 1)}"
 
 
 def _sentence(text: str) -> str:

@@ -58,7 +58,7 @@ def test_own_searchers_run_side_by_side():
         ("searchers=beam@a,beam@a", "each only once"),
         ("search@search.wide=beam", "searchers=beam,beam@wide search.wide.KNOB=VALUE"),
         ("search.beam@wide.branch=8", "searchers=beam,beam@wide search.wide.branch=8"),
-        ("budgets=range(1,64)", "a range is Hydra's and none here; write its values: budgets=1,2,4,8"),
+        ("budgets=range(1,64)", "a range is Hydra's and none here; write its values: budgets=A,B"),
     ],
 )
 def test_a_mistake_is_answered_in_words(words: str, reason: str, capsys: pytest.CaptureFixture[str]):

@@ -23,7 +23,7 @@ from experiments.reports.page.words import in_words
 from experiments.runs.axes import LABELS, Axis
 from experiments.runs.folder import FILES, config_of
 from experiments.runs.grid import GREEDY
-from experiments.runs.progress import SweepProgress
+from experiments.runs.progress import counted
 from experiments.runs.results import CellKey, Result
 from experiments.runs.tree_files import tree_files
 from experiments.terminal import notes, number
@@ -34,6 +34,10 @@ from search.tree.scores import Reduction
 TREELESS = (
     "This sweep saved no tree of this search. A sweep with trees=true saves them, and its report shows them here."
 )
+
+
+MANY = 500
+"""problems; with fewer, comparisons take a few seconds and their progress is not shown"""
 
 
 LEFT_OUT = "This page was made without trees; `stepsearch report` with trees=true shows those that the sweep saved."
@@ -63,7 +67,7 @@ def page(folder: Path, results: Sequence[Result], baseline: str, trees: bool) ->
         nothing=nothing,
         caption=_caption(complete),
         notes=left_out(cells, complete) if complete.results else [],
-        comparisons=list(in_words(complete, baseline, rules, knob)),
+        comparisons=_words(complete, baseline, rules, knob),
         headings=headings(rows),
         tables=list(tables(rows, rules)),
         warnings=list(warnings(by_searcher(cells.searches))),
@@ -71,6 +75,14 @@ def page(folder: Path, results: Sequence[Result], baseline: str, trees: bool) ->
         searches=len(cells.searches),
         files=[(name, _text(folder / name)) for name in FILES],
     )
+
+
+def _words(complete: Cells, baseline: str, rules: Sequence[str], knob: str) -> list[dict[str, Any]]:
+    """The comparisons, which take most of the time of a page of many problems."""
+    groups = in_words(complete, baseline, rules, knob)
+    if len(complete.problems) < MANY:
+        return list(groups)
+    return list(counted(groups, len(rules) * len(AXES), "comparisons", notes()))
 
 
 def _text(path: Path) -> str | None:
@@ -120,11 +132,8 @@ def _problems(
     """The data of the list of problems, and a packed text for each of them."""
     columns, pieces = Columns([cell_key(key) for key in cells.by_key], rules), Pieces()
     lines = [line(members, columns, pieces) for members in by_problem(cells.results).values()]
-    searches, blobs = list(by_problem(cells.searches).values()), list[str]()
-    with SweepProgress(len(searches), notes(), "problems") as progress:
-        for blob in all_packed(searches, columns, files, selection, answers):
-            blobs.append(blob)
-            progress.ended(None, False)
+    searches = list(by_problem(cells.searches).values())
+    blobs = list(counted(all_packed(searches, columns, files, selection, answers), len(searches), "problems", notes()))
     return {
         "problems": lines,
         "cells": [_cell(key) for key in cells.by_key],
