@@ -46,6 +46,9 @@ LOOKS = {
 }
 
 
+_MOST_DIFFERENT = ("mcts", "particle_filter", "rebase", "custom", "dvts", "gumbel", "best_first", "ab_mcts")
+
+
 def label(name: str) -> str:
     """The name for readers: "beam (wide)" of the setting beam@wide."""
     if name in LOOKS:
@@ -68,6 +71,11 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
 
 
 def _unused(names: Sequence[str]) -> Iterator[Look]:
-    """The searchers' looks that no line has, most different first."""
-    taken = {LOOKS[name].colour for name in map(searcher_of, names) if name in LOOKS}
-    yield from (look for look in LOOKS.values() if look.marker and look.colour not in taken)
+    """The searchers' looks of which no line has the colour, most different first."""
+    own = [name if name in LOOKS else searcher_of(name) for name in names]
+    taken = {LOOKS[name].colour for name in own if name in LOOKS}
+    order = [LOOKS[name] for name in _MOST_DIFFERENT] + list(LOOKS.values())
+    for look in order:
+        if look.marker and look.colour not in taken:
+            taken.add(look.colour)
+            yield look

@@ -61,9 +61,10 @@ def test_more_samples_are_compared_with_fewer():
 
 
 def test_every_line_of_a_figure_has_a_look_of_its_own():
-    names = ["beam", "beam@wide", "beam@narrow", "mcts@two", "best_of_n", "pass@N"]
+    names = ["beam", "beam@wide", "beam@narrow", "mcts@two", "best_of_n", "majority@N", "pass@N"]
     drawn = looks(names)
     assert list(drawn) == names and drawn["beam"] == LOOKS["beam"]
     assert len({look.colour for look in drawn.values()}) == len(names)
     assert drawn["mcts@two"].colour == LOOKS["mcts"].colour and drawn["beam@wide"].label == "beam (wide)"
+    assert looks(["beam", "beam@wide", "majority@N"])["beam@wide"].colour == LOOKS["mcts"].colour
     assert label("custom@mine") == "custom (mine)" and label("pass@N") == "pass@N of Best-of-N"

@@ -58,4 +58,5 @@ def test_title_and_caption_of_one_panel_lie_inside_the_figure():
         assert "".join(title.get_text().split()) == "".join(one.finding.split())
         for box in (title.get_window_extent(), legend.get_title().get_window_extent(), legend.get_window_extent()):
             assert box.x0 >= 0 and box.x1 <= canvas.bbox.width
-        assert legend.get_window_extent().y1 < canvas.axes[0].get_tightbbox().y0
+        panel_box = canvas.axes[0].get_tightbbox()
+        assert panel_box is not None and legend.get_window_extent().y1 < panel_box.y0

@@ -91,7 +91,7 @@ class Pieces:
         """Keeps the pieces of an answer in `answers`, where it has a formula."""
         if text is None or text in self.answers:
             return
-        pieces = self._cut(text)
+        pieces: list[Piece] = self._cut(text)
         if "$" not in text.replace(r"\$", "") and _is_formula(text):
             whole = self._number(text, False)
             pieces = pieces if whole is None else [whole]
