@@ -21,7 +21,7 @@ from search.tree.scores import rank
 
 QUINTILES = 5
 SPLITS = 32
-"""random splits into halves; of 20 problems, the estimate of one split is off by a tenth more"""
+"""random splits into halves; of 20 problems, the estimate of one split is off by a fifth more"""
 
 
 class Grid(NamedTuple):
