@@ -24,6 +24,7 @@ searchers where they are given. The exit code is 1 where a search has failed; `r
     stepsearch sweep policy=toy scorer=toy searchers=custom search.custom.cls=mine:MySearcher search.custom.args.n=3
 """
 
+import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -36,7 +37,7 @@ from omegaconf import DictConfig
 from experiments.analysis.cells import Cells
 from experiments.config.schema import build
 from experiments.config.settings import setting_of
-from experiments.errors import ConfigError, one_of
+from experiments.errors import INTERRUPTED, ConfigError, one_of
 from experiments.problems.sets import Problem
 from experiments.reports.sweep import draw, report
 from experiments.reports.trackers import Tracking, check_tracker, track
@@ -182,6 +183,8 @@ def _search(run: Sweep, grid: Sequence[Cell], every: Sequence[Name], folder: Pat
         work = jobs(todo, run.scorer, draws, run.second, Answers(run.answer, run.grader))
         with progress:
             stop = until_stopped(recorder.run(work, concurrency))
+            if stop and stop.code == INTERRUPTED:
+                asyncio.run(recorder.write_rest())
     if stop:
         ended = f"{progress.done + len(kept)} of {progress.total + len(kept)} searches had ended and are saved"
         resume = f"resume with run={folder}" + ", retry=errors for those that failed" * bool(progress.errors + errors)

@@ -89,7 +89,7 @@ class Distinct(NamedTuple):
     first_steps: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Result:
     """The outcome and cost of one search; in memory also the estimate for a smaller cell."""
 

@@ -30,6 +30,8 @@ def until_stopped(work: Coroutine[Any, Any, None]) -> Stop | None:
         asyncio.run(quietly(_terminable(work)))
         return None
     except KeyboardInterrupt:
+        with suppress(RuntimeError):  # a second Ctrl-C may have ended the loop before the work was at its end
+            work.close()
         return Stop("interrupted", INTERRUPTED)
     except asyncio.CancelledError:
         return Stop("terminated", TERMINATED)
