@@ -3,6 +3,8 @@
 import asyncio
 import json
 import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -14,10 +16,22 @@ from experiments.serving.app import app_of
 from experiments.serving.door import Door
 from experiments.serving.gate import Gate
 from experiments.serving.server import Server
+from policies.toy import Toy
+from search import Extension, Node
 from tests.command_line import TOY
 
 OFFERED = "searchers=best_of_n,beam,mcts,particle_filter"
 SLOW = ("policy=custom", "policy.cls=tests.plugins:Slow")
+
+
+@dataclass(frozen=True)
+class Halved(Toy):
+    """The toy policy; each of its texts ends with half a surrogate pair, which has no UTF-8."""
+
+    async def extend(self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int]) -> Extension:
+        extension = await super().extend(node, n, max_steps, seeds)
+        written = tuple(tuple(replace(s, text=s.text + "\ud800") for s in c) for c in extension.continuations)
+        return extension._replace(continuations=written)
 
 
 def free_port() -> int:

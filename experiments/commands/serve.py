@@ -23,6 +23,7 @@ from omegaconf import DictConfig
 
 from experiments.config.compose import compose
 from experiments.config.schema import build
+from experiments.config.settings import setting_of
 from experiments.errors import ConfigError, one_of
 from experiments.runs.preflight import load_engines, with_ends
 from experiments.terminal import note
@@ -44,7 +45,7 @@ class Serve:
     grader: Any = None
     budget: Budget = field(default_factory=Budget)
     searchers: list[str] | None = None
-    """the searchers that clients may choose; null: all that fit policy and scorer"""
+    """the searchers that clients may choose, also beam@wide with search.wide.*; null: all that fit policy and scorer"""
     host: str = "127.0.0.1"
     """address to listen on; 0.0.0.0, all of this machine's, needs a key"""
     port: int = 8000
@@ -114,17 +115,19 @@ def server_of(run: Serve, key: str | None) -> Any:
 
 
 def build_serve(config: DictConfig) -> Serve:
-    """The knobs, built with only the searchers that clients may choose. Raises ConfigError for an unknown one."""
-    known = list(config.search)
+    """The knobs, built with only the searchers that clients may choose; a setting, beam@wide, goes by its own name.
+
+    Raises ConfigError for an unknown searcher.
+    """
     if config.searchers is None:
-        names = [name for name in known if name != "custom" or config.search.custom.cls]
+        names = [name for name in map(str, config.search) if name != "custom" or config.search.custom.cls]
     else:
-        names = list(config.searchers)
+        names = [setting_of(str(name)) for name in config.searchers]
     for name in names:
-        if name not in known:
-            raise ConfigError(f"searchers: no such searcher {name!r}; choose from {one_of(known, str(name))}")
-    if not names:
-        raise ConfigError("searchers: name at least one searcher")
+        if name not in config.search:
+            raise ConfigError(f"searchers: no such searcher {name!r}; choose from {one_of(config.search, name)}")
+    if len(set(names)) < len(names) or not names:
+        raise ConfigError("searchers: name at least one searcher, and each only once")
     chosen = config.copy()
     chosen.search = {name: config.search[name] for name in names}
     return build(chosen)

@@ -101,7 +101,8 @@ def _last(answer: Answer) -> dict[str, Any]:
     if sum(1 for _ in solution.tree.nodes()) <= MOST_NODES:
         data = tree_data(solution.tree, None, solution.selection, pieces)
     text = pieces("".join(answer.pieces))
-    details = {"texts": pieces.texts, "formulas": pieces.formulas, "answers": {}}
+    pieces.answer(solution.answer)
+    details = {"texts": pieces.texts, "formulas": pieces.formulas, "answers": pieces.answers}
     return {"summary": told, "finish": answer.finish, "text": text, "tree": data, "details": details}
 
 

@@ -9,10 +9,12 @@ pytest.importorskip("fastapi", reason="fastapi is not installed (pip install 'st
 pytest.importorskip("prometheus_client", reason="prometheus-client is not installed (pip install 'stepsearch[serve]')")
 
 from experiments.analysis.solution import Solution
+from experiments.commands.serve import Serve, build_serve, server_of
+from experiments.config.compose import compose
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import Beam, Selection, Tree, solve
-from tests.serving import SLOW, answer, asked, body, got, served
+from tests.serving import SLOW, answer, asked, body, chunks_of, got, served
 
 
 def test_an_answer_is_that_of_solve():
@@ -104,6 +106,13 @@ def test_nothing_written_is_no_empty_answer():
     assert response.headers["retry-after"] == "5"
 
 
+def test_half_a_surrogate_pair_of_a_model_is_sent():
+    server = served("policy=custom", "policy.cls=tests.serving:Halved")
+    assert "\ud800" in answer(server, model="stepsearch/best_of_n-2")["choices"][0]["message"]["content"]
+    (response,) = asked(server, body(model="stepsearch/best_of_n-2", stream=True))
+    assert chunks_of(response.text)[-1]["choices"][0]["finish_reason"] == "stop"
+
+
 def test_messages_make_a_question():
     messages = [
         {"role": "system", "content": "Be brief."},
@@ -121,6 +130,13 @@ def test_the_models_are_the_searchers_that_fit():
     assert ids[:2] == ["stepsearch/best_of_n", "stepsearch/best_of_n-16"] and "stepsearch/mcts-16" in ids
     assert got(served(), "/v1/models/stepsearch/beam-4").json()["id"] == "stepsearch/beam-4"
     assert got(served(), "/v1/models/stepsearch/beam-4000").status_code == 400
+
+
+def test_a_setting_is_a_model_by_its_own_name():
+    words = ("policy=toy", "scorer=toy", "searchers=beam,beam@wide", "search.wide.branch=2")
+    server = server_of(build_serve(compose(Serve, words)), None)
+    assert server.models.choose("stepsearch/wide-8", None) == ("wide", Beam(n=8, branch=2))
+    assert server.models.choose("stepsearch/beam-8", None) == ("beam", Beam(n=8))
 
 
 def test_figures_have_no_text_of_a_client():

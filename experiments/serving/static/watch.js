@@ -135,7 +135,7 @@ function draw(mine) {
 function result({ summary, finish, text, tree, details }) {
   const answer = summary.answer === null
     ? el("p", { class: "notice" }, finish === "length" ? "No solution finished; this is the best path so far." : "The solution has no final answer.")
-    : el("p", { class: "reply" }, "Answer: ", el("bdi", {}, summary.answer));
+    : el("p", { class: "reply" }, "Answer: ", answered(summary.answer, details));
   const [first] = summary.votes;
   const said = summary.votes.reduce((sum, vote) => sum + vote.solutions, 0);
   const trust = summary.trust === null ? null : `The scorer gives this solution ${score(summary.trust)}${summary.trusted ? "" : ", which is no trust"}`;
