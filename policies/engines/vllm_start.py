@@ -12,6 +12,8 @@ from contextlib import contextmanager, nullcontext
 from multiprocessing import active_children, resource_tracker
 from typing import Any
 
+from policies.engines.guard import guard, start_guard
+
 spawning = threading.Lock()
 """Held while an engine's process is made: the GPU that it sees stands in this process' environment until then."""
 _measuring: dict[int, threading.Lock] = {}  # by GPU: two engines that measure its memory would count each other's
@@ -54,13 +56,16 @@ class Launch:
     def _sees_its_gpu(self) -> Iterator[None]:
         """Puts the GPU into the environment until the engine's process is there, or the block ends."""
         spawning.acquire()
+        start_guard()
         others, done = set(active_children()), threading.Event()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[self._gpu] if visible else str(self._gpu)
 
         def watch() -> None:
-            while not done.wait(0.05) and not self.children:
+            while not done.wait(0.01) and not self.children:
                 self.children = list(set(active_children()) - others)
+            for process in self.children:
+                guard(process.pid)
             os.environ.pop("CUDA_VISIBLE_DEVICES")
             if visible is not None:
                 os.environ["CUDA_VISIBLE_DEVICES"] = visible
