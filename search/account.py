@@ -63,7 +63,10 @@ class Account:
     ) -> T:
         try:
             with WAITING.on(who):
-                return await attempt(request, self._incomplete)
+                response = await attempt(request, self._incomplete)
+            if getattr(response, "at_least", False):
+                self._incomplete()
+            return response
         except asyncio.CancelledError as stopped:
             if isinstance(stopped, Stopped):
                 charge(stopped.cost)

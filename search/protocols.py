@@ -51,13 +51,15 @@ class Extension(NamedTuple):
     """What a policy wrote: n continuations, each of one or more steps; `question_tokens` is its prompt's length.
 
     `costs` has one entry a continuation, [n], and sums to `cost`. Where it is left out, each continuation is taken to
-    have generated its own tokens, and the first to have cost all the rest.
+    have generated its own tokens, and the first to have cost all the rest. `at_least`: it may have cost more, because a
+    part was asked for again and nobody knows what that had cost.
     """
 
     continuations: tuple[tuple[Step, ...], ...]
     cost: Cost
     question_tokens: int = 0
     costs: tuple[Cost, ...] = ()
+    at_least: bool = False
 
     def each_cost(self) -> tuple[Cost, ...]:
         """The cost of each continuation, [n]."""
@@ -74,10 +76,11 @@ class Extension(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """One number for each of the steps asked for, and what they cost."""
+    """One number for each of the steps asked for, and what they cost; `at_least`: they may have cost more."""
 
     scores: Sequence[float]
     cost: Cost
+    at_least: bool = False
 
 
 class Stopped(asyncio.CancelledError):
