@@ -49,8 +49,8 @@ def lower_case(enumeration: type[Enum]) -> Any:
 
 
 def open_args(node: DictConfig) -> None:
-    """Lets `args`, `template` and `vllm` take any key: they are arguments of others, no knobs of ours."""
-    for name in ("args", "template", "vllm"):
+    """Lets `args`, `template`, `vllm`, `extra` and `continuing` take any key: arguments of others, no knobs of ours."""
+    for name in ("args", "template", "vllm", "extra", "continuing"):
         if isinstance(node.get(name), DictConfig):
             OmegaConf.set_struct(node[name], False)
 

@@ -32,7 +32,7 @@ def fingerprints(**owners: Any) -> dict[str, str]:
 def _models(name: str, owner: Any) -> Iterator[tuple[str, str]]:
     """Each knob that names a model, with the model's name; an ensemble's members are included."""
     for each, one in _members(name, owner):
-        for knob in ("model", "reference", "adapter"):
+        for knob in ("model", "reference", "adapter") if getattr(one, "local", True) else ():
             if isinstance(model := getattr(one, knob, None), str):
                 yield f"{each}.{knob}", model
 
