@@ -173,6 +173,6 @@ def _cost(completion: Completion) -> Cost:
     """What the endpoint tells; a count is None where it tells none."""
     cached: Any = completion.cached
     prompt: Any = completion.prompt
-    computed = prompt if prompt is None or cached is None else prompt - cached
     written: Any = completion.written
-    return Cost(written, computed, cached, calls=0, flops=None)
+    told = prompt is not None and cached is not None
+    return Cost(written, prompt - cached if told else prompt, cached, calls=0, flops=None)
