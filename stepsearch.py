@@ -52,6 +52,7 @@ from scorers.toy import Toy as ToyScorer
 # isort: on
 
 __all__ = [
-    "HF", "PRM", "VLLM", "Checks", "OpenAI", "Run", "Solved", "ToyPolicy", "ToyScorer", "adapt", "read_run", "solve", "sweep",
+    "HF", "PRM", "VLLM", "Checks", "OpenAI", "Run", "Solved", "ToyPolicy", "ToyScorer", "adapt", "read_run", "solve",
+    "sweep",
 ]  # fmt: skip
 __all__ += search.__all__

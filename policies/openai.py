@@ -6,7 +6,7 @@ Nothing is known of a model's tokens there: no ids, no log-probabilities, no FLO
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from policies.engines.chat import Completion, Endpoint, endpoint
 from policies.engines.connection import library
@@ -171,8 +171,7 @@ class OpenAI:
 
 def _cost(completion: Completion) -> Cost:
     """What the endpoint tells; a count is None where it tells none."""
-    cached: Any = completion.cached
-    prompt: Any = completion.prompt
-    written: Any = completion.written
-    told = prompt is not None and cached is not None
-    return Cost(written, prompt - cached if told else prompt, cached, calls=0, flops=None)
+    prompt, cached = completion.prompt, completion.cached
+    computed = prompt if prompt is None or cached is None else prompt - cached
+    counts = cast(tuple[int, int, int], (completion.written, computed, cached))  # None, too, which is unknown
+    return Cost(*counts, calls=0, flops=None)
