@@ -51,6 +51,8 @@ class Supervised:
         if self.process is None:
             return
         if not self.running:
+            with suppress(OSError):
+                os.killpg(self.process.pid, signal.SIGKILL)  # what it left behind, which holds the GPU's memory
             self._failed = 0 if self.well else self._failed + 1
             if self._failed >= _TRIES:
                 raise ModelError(f"{self.of.name} does not start at {self.of.url}: {self.tail()}")
