@@ -3,6 +3,7 @@
 from search.algorithms.ab_mcts import ABMCTS
 from search.algorithms.again import Again
 from search.algorithms.backoff import BackOff
+from search.algorithms.backtracking import Backtracking
 from search.algorithms.beam import Beam
 from search.algorithms.best_first import BestFirst
 from search.algorithms.best_of_n import BestOfN
@@ -33,6 +34,7 @@ __all__ = [
     "Again",
     "Ask",
     "BackOff",
+    "Backtracking",
     "Ballot",
     "Beam",
     "BestFirst",

@@ -15,6 +15,7 @@ from search import (
     MCTS,
     Again,
     BackOff,
+    Backtracking,
     Beam,
     BestFirst,
     BestOfN,
@@ -58,6 +59,7 @@ SEARCHERS: dict[str, Searcher] = {
     "best_first": BestFirst(n=8, branch=3),
     "backoff": BackOff(n=6, branch=2),
     "diverse_beam": DiverseBeam(n=8, branch=2, groups=2),
+    "backtracking": Backtracking(n=8, branch=2),
     "again": Again(Rebase(n=3), times=3, sure=1),
 }
 PARALLEL = SEARCHERS | {"mcts_4": MCTS(simulations=24, in_flight=4)}

@@ -18,7 +18,7 @@ from search.tree.cost import Ledger
 _ORDER = (
     GREEDY, "best_of_n", "beam", "mcts",
     "particle_filter", "particle_gibbs", "entropic_filter", "ab_mcts", "gumbel",
-    "rebase", "dvts", "lookahead", "best_first", "backoff", "diverse_beam",
+    "rebase", "dvts", "lookahead", "best_first", "backoff", "diverse_beam", "backtracking",
     "thinking_budget",
     "again", "custom",
 )  # fmt: skip

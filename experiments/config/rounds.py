@@ -15,6 +15,7 @@ from experiments.errors import ConfigError, one_of
 from search.algorithms.ab_mcts import ABMCTS
 from search.algorithms.again import Again
 from search.algorithms.backoff import BackOff
+from search.algorithms.backtracking import Backtracking
 from search.algorithms.beam import Beam
 from search.algorithms.best_first import BestFirst
 from search.algorithms.best_of_n import BestOfN
@@ -46,6 +47,7 @@ SEARCHERS: dict[str, type] = {
     "best_first": BestFirst,
     "backoff": BackOff,
     "diverse_beam": DiverseBeam,
+    "backtracking": Backtracking,
     "thinking_budget": ThinkingBudget,
 }
 """The searchers that can run in rounds by name."""

@@ -49,6 +49,7 @@ LOOKS = {
     "best_first": Look("best-first", "#661100", "*", (0, (7, 1.5, 1.5, 1.5))),
     "backoff": Look("greedy with back-off", "#117733", "h", (0, (2, 1, 5, 1))),
     "diverse_beam": Look("diverse beam", "#6699CC", "p", (0, (6, 1.5, 3, 1.5))),
+    "backtracking": Look("stochastic backtracking", "#6699CC", "H", (0, (3, 1, 1, 1, 1, 1))),
     "thinking_budget": Look("one thought", "#44AA99", "8", (0, (1, 2))),
     "again": Look("rounds until sure", "#882255", "P", (0, (9, 2))),
     "custom": Look("custom", "#E69F00", "X", (0, (8, 2, 1.5, 2, 1.5, 2))),

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from search.algorithms.rebase import Rebase
-from search.answers.answers import answers_of
+from search.answers.voters import Voters
 from search.errors import check_knob
 from search.grow import Grower
 from search.solve import Searcher
 from search.stopping import CONFIDENCE, Sure
 from search.tree import Tree
-from search.tree.scores import Array, Kind, Reduction, Use, allows, conversion, reduction_for
+from search.tree.scores import Kind, Reduction, Use, allows, conversion, reduction_for
 
 
 @dataclass(frozen=True)
@@ -66,18 +66,13 @@ class Again:
                 return
 
     def confidence(self, tree: Tree) -> float:
-        """How sure the vote of the tree's finished leaves is, each of which counts once, whatever its vote weight.
+        """How sure the vote is of the finished leaves that have one, each of which counts once, whatever its weight.
 
-        Blocks while answers are compared.
+        Blocks while answers are compared; those of earlier rounds are not read again.
         """
-        votes, answers = self._votes(tree)
-        return CONFIDENCE[self.rule]([math.fsum(votes[members]) for members in answers_of(tree).group(answers)])
-
-    def _votes(self, tree: Tree) -> tuple[Array, list[str | None]]:
-        """The vote and the answer of each finished leaf, [N] each, lowest path first."""
-        leaves = [leaf for leaf in tree.leaves() if leaf.finished]
-        votes = np.ones(len(leaves))
-        if leaves and self.rule is Sure.WEIGHT and tree.kind is not Kind.ADDITIVE and allows(tree.kind, Use.VOTE):
-            scores = [leaf.value(reduction_for(tree.kind, None)) for leaf in leaves]
-            votes = conversion(tree.kind, Use.VOTE).convert(np.array(scores, dtype=np.float64))
-        return votes, [answers_of(tree).of(leaf.text()) for leaf in leaves]
+        voters = Voters(tree)
+        votes = np.ones(len(voters.places))
+        weighed = self.rule is Sure.WEIGHT and len(votes) > 0
+        if weighed and tree.kind is not Kind.ADDITIVE and allows(tree.kind, Use.VOTE):
+            votes = conversion(tree.kind, Use.VOTE).convert(voters.values(reduction_for(tree.kind, None)))
+        return CONFIDENCE[self.rule]([math.fsum(votes[members]) for members in voters.groups])

@@ -34,7 +34,7 @@ class Reduction(StrEnum):
 
 
 class Use(StrEnum):
-    BEAM = "search by the values of steps (beam, REBASE, DVTS, best-first, diverse beam)"
+    BEAM = "search by the values of steps (beam, REBASE, DVTS, best-first, diverse beam, backtracking)"
     ACROSS = "search that compares steps of different places (look-ahead, back-off)"
     MCTS = "mcts"
     LEAVES = "search by the values of its leaves (AB-MCTS, Gumbel)"

@@ -25,6 +25,7 @@ from search import (
     MCTS,
     Again,
     BackOff,
+    Backtracking,
     Beam,
     BestFirst,
     BestOfN,
@@ -126,6 +127,7 @@ INNER = {
     "best_first": BestFirst(8),
     "backoff": BackOff(8),
     "diverse_beam": DiverseBeam(8),
+    "backtracking": Backtracking(8),
     "thinking_budget": ThinkingBudget(),
     "search:BestOfN": BestOfN(),
 }

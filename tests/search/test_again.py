@@ -15,6 +15,7 @@ from search import (
     MCTS,
     Again,
     BackOff,
+    Backtracking,
     Beam,
     BestFirst,
     BestOfN,
@@ -36,6 +37,7 @@ from search import (
     solve,
 )
 from search.algorithms.resampling import Scheme
+from search.answers.voters import Voters
 from search.solve import Searcher
 from search.stopping import Sure, half_beta, leader_posterior
 from tests.helpers import Delayed, run, shape
@@ -53,6 +55,7 @@ INNER: dict[str, Searcher] = {
     "best_first": BestFirst(4),
     "backoff": BackOff(4, 2),
     "diverse_beam": DiverseBeam(4, 2, 2),
+    "backtracking": Backtracking(4, 2),
     "particle_filter": ParticleFilter(4),
     "particle_gibbs": ParticleGibbs(2, 3),
     "entropic_filter": EntropicFilter(4),
@@ -206,6 +209,13 @@ def test_vote_weights_of_the_search_do_not_make_it_surer() -> None:
     """A lone leaf that MCTS has visited a hundred times is one sample."""
     tree = run(MCTS(simulations=100, in_flight=1), CHAIN, by_text({"on0": 1.0, "on1": 1.0, "\\boxed{1}": 1.0}))
     assert Again().confidence(tree) == pytest.approx(1 - half_beta(2, 1))
+
+
+def test_a_solution_that_was_only_looked_ahead_does_not_count() -> None:
+    tree = run(Lookahead(n=4, branch=2, ahead=3), CHAIN, by_text({"on0": 1.0, "on1": 1.0, "\\boxed{1}": 1.0}))
+    voting, finished = len(Voters(tree).places), sum(leaf.finished for leaf in tree.leaves())
+    assert 0 < voting < finished
+    assert Again(rule=Sure.COUNT).confidence(tree) == pytest.approx(1 - half_beta(voting + 1, 1))
 
 
 def test_the_loop_goes_on_while_answers_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:

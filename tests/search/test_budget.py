@@ -28,7 +28,10 @@ SERIAL: dict[str, Searcher] = {
     "beam": OneAtATime(Beam(n=8, branch=2)),
     "mcts": OneAtATime(MCTS(simulations=24, in_flight=1)),
     "particle_filter": OneAtATime(ParticleFilter(n=6)),
-    **{name: OneAtATime(PARALLEL[name]) for name in ("lookahead", "best_first", "backoff", "diverse_beam")},
+    **{
+        name: OneAtATime(PARALLEL[name])
+        for name in ("lookahead", "best_first", "backoff", "diverse_beam", "backtracking")
+    },
 }
 
 

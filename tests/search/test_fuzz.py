@@ -15,6 +15,7 @@ from search import (
     DVTS,
     MCTS,
     BackOff,
+    Backtracking,
     Beam,
     BestFirst,
     BestOfN,
@@ -68,6 +69,7 @@ OTHERS: dict[str, tuple[Use, Callable[[int, int], Searcher]]] = {
     "lookahead": (Use.ACROSS, lambda n, branch: Lookahead(n, branch, ahead=1 + n % 3)),
     "best_first": (Use.BEAM, lambda n, branch: BestFirst(n, branch, expansions=5 * n)),
     "backoff": (Use.ACROSS, lambda n, branch: BackOff(n, branch, threshold=n / 13, backups=n % 4)),
+    "backtracking": (Use.BEAM, lambda n, branch: Backtracking(n, branch, 1 + n % 5)),
     "diverse_beam": (Use.BEAM, lambda n, branch: DiverseBeam(n, branch, groups=1 + n % 4, strength=n / 13)),
 }
 """By name: what scores must allow, and the searcher of these random sizes."""
