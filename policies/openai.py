@@ -12,8 +12,8 @@ from policies.engines.chat import Completion, Endpoint, endpoint
 from policies.engines.connection import library
 from policies.engines.ends import Limits
 from policies.engines.prompt import SYSTEM_PROMPT, with_sources
+from policies.engines.text_steps import Rule, cut
 from policies.engines.urls import check_urls
-from search.answers.boxes import has_boxed
 from search.errors import KnobError, check_knob
 from search.protocols import GO_ON, Ask, Extension
 from search.tasks import together
@@ -104,16 +104,18 @@ class OpenAI:
         self, node: Node, max_steps: int | None, seed: int, ask: Ask
     ) -> tuple[tuple[Step, ...], Cost, bool]:
         """The steps, what they cost, and whether they may have cost more."""
-        begun, steps, cost, lost = node.text() + ask.given, list[Step](), NOTHING, False
-        before = node.depth
+        begun = "".join(step.text for step in node.steps())
+        steps, cost, lost, before = list[Step](), NOTHING, False, node.depth - node.thoughts
         while not steps or (steps[-1].open and len(steps) < (max_steps or 0)):
-            completion = await self.endpoint.complete(self._body(node, begun, max_steps, seed + len(steps), ask))
+            given = "" if steps else ask.given
+            body = self._body(node, begun + given, max_steps, seed + len(steps), ask)
+            completion = await self.endpoint.complete(body)
             cost, lost = cost + _cost(completion), lost or completion.lost
-            given = ask.given if not steps else ""
-            new = list(self._cut(completion, max_steps is not None, given, before + len(steps)))
+            answered = before + sum(not step.thought for step in steps)
+            new = list(self._cut(completion, max_steps is not None, given, begun, answered))
             steps += new
-            begun += "".join(step.text for step in new).removeprefix(given)
-        return tuple(steps), cost, lost
+            begun += "".join(step.text for step in new)
+        return tuple(steps[:max_steps]), cost, lost
 
     def _body(self, node: Node, begun: str, max_steps: int | None, seed: int, ask: Ask) -> dict[str, Any]:
         """A request for one step, or for the rest of the solution."""
@@ -135,25 +137,12 @@ class OpenAI:
             **(self.continuing if begun else {}),
         }
 
-    def _cut(self, completion: Completion, stepwise: bool, given: str, before: int) -> Iterator[Step]:
-        """The steps of a completion, behind `before` others; what follows an answer is dropped."""
-        text = given + completion.text
-        last = self._end(completion, stepwise)
+    def _cut(self, completion: Completion, stepwise: bool, given: str, before: str, steps: int) -> Iterator[Step]:
+        """The steps of a completion that follows so many others and their text."""
+        text, last = given + completion.text, self._end(completion, stepwise)
         if last is End.DELIMITER and not text.endswith(self.delimiter):
             text += self.delimiter  # which endpoints leave out
-        parts = [part + self.delimiter for part in text.split(self.delimiter)]
-        parts[-1] = parts[-1].removesuffix(self.delimiter)
-        if len(parts) > 1 and not parts[-1]:
-            parts.pop()
-        for place, part in enumerate(parts, 1):
-            end = End.DELIMITER if place < len(parts) else last
-            if self.ends_at_box and has_boxed(part):
-                end = End.ANSWER
-            elif end in (End.DELIMITER, End.STEP_TOKENS) and before + place >= self.max_steps:
-                end = End.MAX_STEPS
-            yield Step(part, end=end)
-            if end is not End.DELIMITER:
-                return
+        return cut(text, before, steps, last, Rule(self.delimiter, self.ends_at_box, self.max_steps))
 
     def _end(self, completion: Completion, stepwise: bool) -> End:
         """Why a completion ended. Where the endpoint does not say if it was at the delimiter, only an empty one is the

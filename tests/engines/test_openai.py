@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from policies.engines.text_steps import Rule, cut
 from policies.openai import OpenAI
 from scorers.checks import Checks
 from scorers.self_certainty import SelfCertainty
@@ -182,3 +183,34 @@ def test_no_more_requests_are_under_way_than_allowed(chat: Chat):
 def test_scorers_of_log_probabilities_are_refused(chat: Chat):
     with pytest.raises(KnobError, match="OpenAI tells no log-probabilities, which SelfCertainty reads"):
         asyncio.run(solve(QUESTION, BestOfN(1), policy_on(chat), SelfCertainty()))
+
+
+RULE = Rule("\n\n", True, 40)
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "last", "expected"),
+    [
+        ("a\n\nb", "", End.EOS, [("a\n\n", End.DELIMITER, False), ("b", End.EOS, False)]),
+        ("a\n\n", "", End.DELIMITER, [("a\n\n", End.DELIMITER, False)]),
+        ("a \\boxed{1}\n\nb", "", End.EOS, [("a \\boxed{1}\n\n", End.ANSWER, False)]),
+        ("", "", End.EOS, [("", End.EOS, False)]),
+        (
+            "<think>\\boxed{9}\n\nx</think>\n\na\n\nb",
+            "",
+            End.EOS,
+            [
+                ("<think>\\boxed{9}\n\nx</think>", End.THOUGHT, True),
+                ("\n\na\n\n", End.DELIMITER, False),
+                ("b", End.EOS, False),
+            ],
+        ),
+        ("<think>cut", "", End.MAX_TOKENS, [("<think>cut", End.MAX_TOKENS, True)]),
+        ("<think>one\n\n", "", End.DELIMITER, [("<think>one\n\n", End.DELIMITER, True)]),
+        ("two</think>\n\n", "<think>one\n\n", End.DELIMITER, [("two</think>", End.THOUGHT, True)]),
+        ("a", "<think>one</think>", End.EOS, [("a", End.EOS, False)]),
+        ("<think>only</think>", "", End.EOS, [("<think>only</think>", End.THOUGHT, True), ("", End.EOS, False)]),
+    ],
+)
+def test_a_text_is_cut_into_steps(text: str, before: str, last: End, expected: list[tuple[str, End, bool]]):
+    assert [(step.text, step.end, step.thought) for step in cut(text, before, 0, last, RULE)] == expected
