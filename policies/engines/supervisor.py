@@ -11,6 +11,7 @@ from pathlib import Path
 
 from policies.engines.guard import guard, start_guard
 from policies.engines.models import ModelError
+from policies.engines.vllm_log import SETTING, is_own_setting
 from policies.engines.vllm_serve import Serve
 from policies.engines.waiting import waits
 
@@ -41,6 +42,8 @@ class Supervised:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             environment = {**os.environ, **self.of.environment}
+            if is_own_setting(environment.get(SETTING, "")):  # else its log would go to this process' file
+                del environment[SETTING]
             self.process = subprocess.Popen(
                 self.of.words, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )

@@ -1,6 +1,7 @@
 """The command line of a `vllm serve` that does what an engine in this process does: same arguments, other spelling."""
 
 import json
+import os
 import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -13,7 +14,9 @@ from policies.engines.vllm_arguments import check_version, engine_arguments
 from policies.engines.vllm_command import words
 
 _OF_THE_ROUTES = ["--enable-scale-out", "--enable-prompt-tokens-details"]
-_LEFT_OUT = ("model", "trust_remote_code", "use_tqdm_on_load", "pooler_config", "distributed_executor_backend")
+_LEFT_OUT = ("model", "trust_remote_code", "use_tqdm_on_load", "pooler_config")
+_BACKEND = "distributed_executor_backend"
+_SAMPLER = "VLLM_USE_FLASHINFER_SAMPLER"  # which `engine_arguments` sets where vLLM's own choice is not installed
 _POOLER = {"task": "token_classify", "tok_pooling_type": "ALL"}
 _ON_CPU = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_WAIT_POLICY": "PASSIVE"}
 
@@ -47,12 +50,13 @@ def serve(name: str, dtype: str, share: Share, runner: str, host: str, port: int
         weights = adapter_of(adapter)
         arguments |= weights.arguments()
         more += ["--lora-modules", f"{adapter}={weights.folder}"]
-    cpu = "distributed_executor_backend" in arguments and "gpu_memory_utilization" not in arguments
-    if cpu:
-        more += ["--distributed-executor-backend", "uni"]
+    if cpu := "gpu_memory_utilization" not in arguments:
+        arguments[_BACKEND] = "uni"  # the class of that name, in words
     flags = [flag for option, value in arguments.items() if option not in _LEFT_OUT for flag in _flag(option, value)]
     place = ["--served-model-name", name, "--host", host, "--port", str(port)]
-    environment = _ON_CPU if cpu else {"CUDA_VISIBLE_DEVICES": ",".join(map(str, share.places))}
+    on_gpu = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, share.places))}
+    on_gpu |= {_SAMPLER: os.environ[_SAMPLER]} if _SAMPLER in os.environ else {}
+    environment = _ON_CPU if cpu else on_gpu
     command = [*words(), "serve", str(arguments["model"]), *place, *flags, *more]
     measures = "kv_cache_memory_bytes" not in arguments
     return Serve(name, () if cpu else share.places, f"http://{host}:{port}", environment, command, measures)
