@@ -82,10 +82,11 @@ class Remote:
         for seconds in waits(_OFTEN, _SELDOM):
             try:
                 answer = await self._requests.connection.get("/health", _LOOK)
-                self.why = f"status {answer.status} of /health: {answer.message()}"
                 if answer.status == 200:
+                    self.why = "it is well, and is asked what it serves"
                     await self._look()
                     break
+                self.why = f"status {answer.status} of /health: {answer.message()}"
             except (Lost, Gone, Busy, TimeoutError) as error:
                 self.why = str(error) or "no answer to /health"
             except Exception as error:

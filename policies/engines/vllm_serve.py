@@ -52,6 +52,7 @@ def serve(name: str, dtype: str, share: Share, runner: str, host: str, port: int
         more += ["--lora-modules", f"{adapter}={weights.folder}"]
     if cpu := "gpu_memory_utilization" not in arguments:
         arguments[_BACKEND] = "uni"  # the class of that name, in words
+    more += ["--disable-uvicorn-access-log"]  # a line a request
     flags = [flag for option, value in arguments.items() if option not in _LEFT_OUT for flag in _flag(option, value)]
     place = ["--served-model-name", name, "--host", host, "--port", str(port)]
     on_gpu = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, share.places))}
