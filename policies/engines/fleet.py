@@ -68,6 +68,8 @@ class Fleet:
                     said.add(server)
                     print(f"waiting for {server.url}: {server.why}", file=sys.stderr, flush=True)
         self._check()
+        for server in (each for each in self.servers if not each.up):
+            print(f"{server.url} does not answer ({server.why}); the others go on without it", file=sys.stderr)
 
     def _check(self) -> None:
         """Raises ModelError where a server must not be used, or none is up."""

@@ -132,8 +132,7 @@ def test_any_schedule_of_deaths_with_a_survivor_gives_the_same_trees(stub: Any, 
         ended: dict[Any, Tree] = {}
         task = asyncio.ensure_future(_collect(jobs(policy, Checks()), ended))
         for dead in deaths:
-            await asyncio.to_thread(until, lambda dead=dead: stubs[dead].salts() and stubs[dead].running >= 2)
-            await asyncio.to_thread(stubs[dead].die)
+            await asyncio.to_thread(die_at_work, stubs[dead])
         await task
         return ended
 
@@ -150,7 +149,17 @@ def test_any_schedule_of_deaths_with_a_survivor_gives_the_same_trees(stub: Any, 
     assert any(ledger.at_least for ledger in ledgers(trees)), "what was lost is not said"
 
 
-def until(true: Callable[[], bool], seconds: float = 20) -> None:
+def die_at_work(stub: Stub) -> None:
+    """Ends it while it works on a request."""
+    until(lambda: stub.salts())
+    before, stub.delay = stub.delay, 30.0
+    time.sleep(2 * before)
+    until(lambda: stub.running)
+    stub.die()
+    stub.delay = before
+
+
+def until(true: Callable[[], Any], seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
@@ -174,8 +183,8 @@ def test_a_server_that_is_killed_and_comes_back(stub: Any):
     async def killing() -> dict[Any, Tree]:
         ended: dict[Any, Tree] = {}
         task = asyncio.ensure_future(_collect(jobs(policy, Checks()), ended))
-        await asyncio.to_thread(until, lambda: len(one.asked) >= 20 and one.running >= 4)
-        await asyncio.to_thread(one.die)
+        await asyncio.to_thread(until, lambda: len(one.asked) >= 20)
+        await asyncio.to_thread(die_at_work, one)
         await asyncio.sleep(0.2)
         assert not task.done()
         await asyncio.to_thread(one.start)
@@ -205,6 +214,20 @@ def test_nobody_is_there_at_the_start(stub: Any, capsys: pytest.CaptureFixture[s
     assert f"waiting for {one.url}: it cannot be reached" in capsys.readouterr().err
     one.start()
     policy_on(one, patience=0.21).load()
+
+
+def test_a_fleet_begins_with_those_that_are_there(stub: Any, capsys: pytest.CaptureFixture[str]):
+    """One that comes later gets trees too."""
+    one, two = stub(), stub()
+    two.die()
+    policy = policy_on(one, two, patience=0.2)
+    policy.load()
+    assert f"{two.url} does not answer (it cannot be reached" in capsys.readouterr().err
+    grown(policy)
+    two.start()
+    until(lambda: all(server.up for server in policy.engine.server.servers))
+    grown(policy)
+    assert one.salts() and two.salts()
 
 
 @pytest.mark.parametrize("status", [403, 404])
