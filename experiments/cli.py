@@ -1,5 +1,6 @@
 """The console command `stepsearch`, also `python -m experiments.cli`.
 
+stepsearch demo
 stepsearch solve '((3 + 4) * (2 - 5)) ='
 stepsearch prompt '((3 + 4) * 2) ='
 stepsearch sweep problems.limit=20

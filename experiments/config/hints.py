@@ -49,8 +49,9 @@ def of_key(key: str) -> str | None:
 
 def of_choice(group: str, choice: str) -> str:
     """What to write for a value that is no choice but a model, a file, or a class."""
-    if group == "problems" and choice.endswith((".jsonl", ".json", ".csv")):
-        return f"; for a file write problems=jsonl problems.path={choice}"
+    if group == "problems" and choice.endswith((".jsonl", ".json", ".csv", ".tsv")):
+        kind = "csv" if choice.endswith(("csv", "tsv")) else "jsonl"
+        return f"; for a file write problems={kind} problems.path={choice}"
     if ":" in choice and "{" not in choice:
         return f"; for a class of your own write {group}=custom {group}.cls={choice}"
     if group in ("policy", "scorer", "second") and ("/" in choice or choice in SHIPPED):
@@ -65,7 +66,7 @@ def of_knob(above: str, name: str, valid: Iterable[str], elsewhere: Iterable[str
         return f". Did you mean {above}.{scale}?"
     if name in ("cls", "args") and "custom" not in valid:
         return f"; for a class of your own add {above}=custom"
-    if set(valid) == {"cls", "args"}:
+    if {"cls", "args"} <= set(valid):
         return f"; arguments of your class are {above}.args.{name}="
     return f". Did you mean {' or '.join(elsewhere)}?" if elsewhere else ""
 

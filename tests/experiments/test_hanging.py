@@ -9,6 +9,7 @@ import pytest
 from search.attempts import WAITS
 from tests.command_line import run, started
 from tests.experiments.toy_sweep import lines, sweep
+from tests.patience import patience
 
 HANGS = """
 import time
@@ -62,12 +63,12 @@ def test_ctrl_c_does_not_wait_for_it(command: str, here: Path):
         "out=run",
     ]
     process = started(["solve", "hated", *words] if command == "solve" else sweeps, here)
-    until = time.monotonic() + 60
+    until = time.monotonic() + patience(60)
     while not Path("hanging").exists() and time.monotonic() < until:
         time.sleep(0.05)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=patience(30))
     assert process.returncode == 130 and "Traceback" not in err
 
 
