@@ -130,12 +130,7 @@ def _share(lots: Mapping[str, int], right: Callable[[str], bool]) -> float:
 
 def _order(birth: Ledger) -> tuple[float, ...]:
     """A sort key for births, which are snapshots of one growing ledger."""
-    return (
-        birth.generated_tokens or 0,
-        birth.scorer_calls,
-        birth.scorer_tokens_computed or 0,
-        birth.flops or 0.0,
-    )
+    return (birth.generated_tokens or 0, birth.scorer_calls, birth.scorer_tokens_computed or 0, birth.flops or 0.0)
 
 
 def sharing(tree: Tree) -> Sharing:

@@ -100,9 +100,11 @@ for _ in supervise([Serve(*{tuple(server)!r})], Path({str(tmp_path)!r}), lambda 
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     watch = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
     assert watch.stdout is not None
-    with watch.stdout as lines:
-        assert any("serves tiny" in line for line in lines)
-        (pid,) = pids(server, tmp_path)
+    try:
+        with watch.stdout as lines:
+            assert any("serves tiny" in line for line in lines)
+            (pid,) = pids(server, tmp_path)
+    finally:
         watch.kill()
         watch.wait()
     end = time.monotonic() + 8
