@@ -44,7 +44,7 @@ class CustomScorer(Custom):
     """A scorer of the user's own."""
 
     timeout: float | None = None
-    """seconds that a call may take, after which it is made again and then fails its search; null: any time"""
+    """seconds that a call may take, after which it is made once more and then fails its search; null: any time"""
 
     def __post_init__(self) -> None:
         check_knob(self, "timeout", above=0)
@@ -196,7 +196,7 @@ def source(group: str, cls: str) -> Path | None:
 
 
 _OWN_CLASS = re.compile(
-    r"(search|policy|scorer|second|problems|grader|answer)(?:\.(?:custom|again))?\.(?:cls|inner|members\.\d+)"
+    r"(search|policy|scorer|second|problems|grader|answer)(?:(?<=search)\.(?!args\.)\w+)?\.(?:cls|inner|members\.\d+)"
 )
 """The knobs that may name a class of the user's own."""
 
