@@ -189,8 +189,7 @@ class Grower:
         more: dict[str, Any] = {} if ask == GO_ON else {"ask": ask}  # older policies know no `ask`
         extension = await self._account.policy(lambda: self._policy.extend(node, n, max_steps, seeds, **more))
         check_extension(extension, n, max_steps, node)
-        ends: list[Node] = []
-        known = extension.question_tokens is not None
+        ends, known = list[Node](), extension.question_tokens is not None
         question = 0 if self.tree.ledger.unique_tokens else extension.question_tokens or 0
         for index, steps, cost in zip(indices, extension.continuations, extension.each_cost(), strict=True):
             end = _equal_child(node, steps[0]) if merge else None
