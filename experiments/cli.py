@@ -12,6 +12,7 @@ stepsearch compare run=runs/demo
 stepsearch plan run=runs/demo budget=1000
 stepsearch report run=runs/demo
 stepsearch judge data=processbench data.path=processbench
+stepsearch engines policy.model=Qwen/Qwen2.5-Math-7B-Instruct gpus=0,1
 stepsearch list scorers
 """
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "plan": Command("experiments.commands.plan", "choose a searcher for a budget, by level of difficulty"),
     "report": Command("experiments.commands.report", "make one HTML page of a sweep: curves, problems, trees"),
     "judge": Command("experiments.commands.judge", "evaluate a scorer on labelled solutions and in Best-of-N"),
+    "engines": Command("experiments.commands.engines", "print, or run, vllm serve for a policy and a scorer"),
     "list": Command("experiments.commands.listing", "list searchers, scorers, policies, models or problem sets", True),
     "completion": Command("experiments.commands.completion", "print a script that completes words in a shell", True),
 }
