@@ -10,6 +10,7 @@ stepsearch compare run=runs/demo
 stepsearch plan run=runs/demo budget=1000
 stepsearch report run=runs/demo
 stepsearch judge data=processbench data.path=processbench
+stepsearch label run=runs/demo method=monte_carlo
 stepsearch list scorers
 """
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "plan": Command("experiments.commands.plan", "choose a searcher for a budget, by level of difficulty"),
     "report": Command("experiments.commands.report", "make one HTML page of a sweep: curves, problems, trees"),
     "judge": Command("experiments.commands.judge", "evaluate a scorer on labelled solutions and in Best-of-N"),
+    "label": Command("experiments.commands.label", "label the steps of a run's solutions, to train a reward model"),
     "list": Command("experiments.commands.listing", "list searchers, scorers, policies, models or problem sets", True),
     "completion": Command("experiments.commands.completion", "print a script that completes words in a shell", True),
 }
