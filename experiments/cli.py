@@ -11,6 +11,7 @@ stepsearch plan run=runs/demo budget=1000
 stepsearch report run=runs/demo
 stepsearch judge data=processbench data.path=processbench
 stepsearch label run=runs/demo method=monte_carlo
+stepsearch export run=runs/demo format=prm out=prm.jsonl
 stepsearch list scorers
 """
 
