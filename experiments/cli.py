@@ -12,6 +12,7 @@ stepsearch report run=runs/demo
 stepsearch judge data=processbench data.path=processbench
 stepsearch label run=runs/demo method=monte_carlo
 stepsearch export run=runs/demo format=prm out=prm.jsonl
+stepsearch train data=prm.jsonl base=tiny out=runs/prm
 stepsearch list scorers
 """
 

@@ -33,7 +33,7 @@ FLOORS = [
     {"experiments.config"},
     {"experiments.runs"},
     {"experiments.analysis"},
-    {"experiments.labels"},
+    {"experiments.labels", "experiments.training"},
     {"experiments.reports", "experiments.tiny"},
     {"experiments.benchmarks"},
     {"experiments.commands"},

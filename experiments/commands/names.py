@@ -26,6 +26,7 @@ COMMANDS = {
     "judge": Command("experiments.commands.judge", "evaluate a scorer on labelled solutions and in Best-of-N"),
     "label": Command("experiments.commands.label", "label the steps of a run's solutions, to train a reward model"),
     "export": Command("experiments.commands.export", "write a run's labels as training data"),
+    "train": Command("experiments.commands.train", "train a process reward model on exported labels"),
     "list": Command("experiments.commands.listing", "list searchers, scorers, policies, models or problem sets", True),
     "completion": Command("experiments.commands.completion", "print a script that completes words in a shell", True),
 }
