@@ -1,7 +1,7 @@
 """The searchers that label: completions from every prefix, from those of a bisection, and a model's verdicts."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from experiments.labels.prefixes import Prefixes, said
@@ -35,10 +35,14 @@ class MonteCarlo:
     scale = "k"
 
     async def search(self, grow: Grower) -> None:
-        nodes = dict.fromkeys(node for end in self.prefixes.ends for node in said(end) if node.open)
-        async with asyncio.TaskGroup() as group:
-            for node in nodes:
-                group.create_task(grow.sample(node, self.k, max_steps=None))
+        await complete(grow, (node for end in self.prefixes.ends for node in said(end) if node.open), self.k)
+
+
+async def complete(grow: Grower, nodes: Iterable[Node], k: int) -> None:
+    """k completions from each of the nodes, each node once, all at once."""
+    async with asyncio.TaskGroup() as group:
+        for node in dict.fromkeys(nodes):
+            group.create_task(grow.sample(node, k, max_steps=None))
 
 
 @dataclass(frozen=True)
