@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+INSTALLED_DOCS := .venv/.docs
 BIN_VLLM := .venv-vllm/bin
 INSTALLED_VLLM := .venv-vllm/.installed
 BIN_PEERS := .venv-peers/bin
@@ -15,7 +16,7 @@ TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || $(PYTHON) -c "import 
 	u.urlopen('$(CPU_INDEX)/', timeout=5); print('$(CPU_INDEX)')" 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv .venv-vllm demo golden test test-slow test-page test-vllm gpu-check resume-check stats-check check format bench-frozen bench-local bench-search bench-vllm peers
+.PHONY: help .venv .venv-vllm demo docs golden test test-slow test-page test-vllm gpu-check resume-check stats-check check format bench-frozen bench-local bench-search bench-vllm peers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.][a-z.-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +83,14 @@ test-vllm: $(INSTALLED_VLLM) ## the tests that need vLLM, on its CPU build
 golden: $(INSTALLED) ## write the golden trees anew, after an intended change of behaviour
 	$(BIN)/python -m tests.search.golden
 
+$(INSTALLED_DOCS): $(INSTALLED)
+	$(BIN)/pip install -q -c constraints.txt -e '.[docs]'
+	@touch $@
+
+docs: $(INSTALLED_DOCS) ## build the docs as a site that opens from disk, site/index.html; every link is checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -q
+	@echo "file://$(CURDIR)/site/index.html"
+
 check: $(INSTALLED) ## lint, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -109,7 +118,7 @@ $(INSTALLED_PEERS): pyproject.toml constraints.txt
 peers: $(INSTALLED_PEERS) ## our beam and particle filter against its_hub's, at equal tokens; ARGS="problems=FILE"
 	$(BIN_PEERS)/python -m experiments.benchmarks.peers $(ARGS)
 
-demo: $(INSTALLED) ## solve one problem with MCTS, then sweep all four searchers and draw the curve
-	$(BIN)/stepsearch solve '((-3 - -5 * -2 + 6) * (0 + -5 * 7 * 8)) =' search=mcts show=tree
-	rm -rf runs/demo
-	$(BIN)/stepsearch sweep problems.limit=20 budgets=1,4,16 out=runs/demo
+demo: ## solve a problem, compare two searchers on 24 more and say what was seen; two minutes
+	@test -e $(INSTALLED) || echo "First .venv, a few minutes: Python packages, 1.6 GB on disk. No model is downloaded."
+	@$(MAKE) --no-print-directory $(INSTALLED)
+	@$(BIN)/stepsearch demo

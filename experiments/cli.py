@@ -1,5 +1,6 @@
 """The console command `stepsearch`, also `python -m experiments.cli`.
 
+stepsearch demo
 stepsearch solve '((3 + 4) * (2 - 5)) ='
 stepsearch prompt '((3 + 4) * 2) ='
 stepsearch sweep problems.limit=20
@@ -25,7 +26,7 @@ from importlib import import_module, metadata
 from experiments.collector import collect_rarely
 from experiments.commands.names import COMMANDS
 from experiments.errors import INTERRUPTED, ConfigError, is_message, one_of
-from experiments.terminal import set_quiet
+from experiments.terminal import failure, set_quiet
 
 HELP = ("-h", "--help")
 CFG, QUIET, VERSION = "--cfg", "--quiet", "--version"
@@ -120,7 +121,7 @@ def guarded(run: Callable[[], int]) -> int:
         return 1
     except Exception as error:
         if is_message(error):
-            print(f"stepsearch: {error}", file=sys.stderr)
+            failure(f"stepsearch: {error}", stderr=True)
             return 2
         traceback.print_exception(error, chain=False)
         return 1

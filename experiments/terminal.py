@@ -3,6 +3,7 @@
 import sys
 
 from rich.console import Console
+from rich.text import Text
 
 _quiet = False
 
@@ -38,6 +39,16 @@ def plain(text: str) -> str:
 def plain_lines(text: str) -> str:
     """The text of `plain`, with line breaks kept."""
     return "\n".join(map(plain, text.splitlines()))
+
+
+def plural(count: int, thing: str) -> str:
+    """A count with its noun: 1 solution, 1,000 solutions."""
+    return f"{count:,} {thing}{'s' * (count != 1)}"
+
+
+def failure(text: str, stderr: bool = False) -> None:
+    """Prints a line about what failed on standard output, or standard error; in red on a terminal."""
+    Console(stderr=stderr).print(Text(text, style="red"), soft_wrap=True)
 
 
 def number(value: float | None) -> str:

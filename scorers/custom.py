@@ -19,7 +19,7 @@ from typing import Any
 
 from policies.engines.batching import Batcher, Ticket
 from policies.engines.daemon_thread import DaemonThread
-from search.errors import ScoreError
+from search.errors import ScoreError, TookTooLong
 from search.protocols import Scored, Scorer
 from search.tree import Node
 from search.tree.cost import Cost
@@ -37,7 +37,8 @@ class ScorerError(TypeError):
 def adapt(scorer: object, timeout: float | None = None) -> Scorer:
     """The scorer that a search can ask. Raises ScorerError where the object cannot be one.
 
-    A call that takes more than `timeout` seconds (None: any time) raises TimeoutError in its search.
+    A call that takes more than `timeout` seconds (None: any time) is made once more and then raises TookTooLong, a
+    TimeoutError, in its search.
     """
     name, kind, thoughts = type(scorer).__name__, _kind(scorer), bool(getattr(scorer, "thoughts", False))
     if isinstance(scorer, type):
@@ -125,7 +126,7 @@ class Many:
 
 
 async def _within(seconds: float | None, answer: Awaitable[Any]) -> Any:
-    """The answer. Raises TimeoutError where it takes longer."""
+    """The answer. Raises TookTooLong where it takes longer."""
     clock = asyncio.timeout(seconds)
     try:
         async with clock:
@@ -133,7 +134,7 @@ async def _within(seconds: float | None, answer: Awaitable[Any]) -> Any:
     except TimeoutError as error:
         if not clock.expired():
             raise
-        raise TimeoutError(f"no answer within {seconds:g} s") from error
+        raise TookTooLong(f"no answer within {seconds:g} s") from error
 
 
 def numbers(name: str, kind: Kind, answer: Any, steps: int) -> list[float]:

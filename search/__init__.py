@@ -10,12 +10,16 @@ from search.algorithms.best_of_n import BestOfN
 from search.algorithms.diverse_beam import DiverseBeam
 from search.algorithms.dvts import DVTS
 from search.algorithms.entropic_filter import EntropicFilter
+from search.algorithms.genselect import GenSelect
 from search.algorithms.gumbel import Gumbel
 from search.algorithms.lookahead import Lookahead
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
 from search.algorithms.particle_gibbs import ParticleGibbs
+from search.algorithms.pdr import PDR
 from search.algorithms.rebase import Rebase
+from search.algorithms.refinement import Refinement
+from search.algorithms.rsa import RSA
 from search.algorithms.thinking_budget import ThinkingBudget
 from search.answers.selection import Ballot, Rule, Selection, Vote, oracle
 from search.errors import KindError, KnobError, PolicyError, ScoreError, WorkerDied
@@ -31,6 +35,8 @@ __all__ = [
     "ABMCTS",
     "DVTS",
     "MCTS",
+    "PDR",
+    "RSA",
     "Again",
     "Ask",
     "BackOff",
@@ -46,6 +52,7 @@ __all__ = [
     "End",
     "EntropicFilter",
     "Extension",
+    "GenSelect",
     "Grower",
     "Gumbel",
     "Job",
@@ -61,6 +68,7 @@ __all__ = [
     "PolicyError",
     "Rebase",
     "Reduction",
+    "Refinement",
     "Rule",
     "ScoreError",
     "Scored",

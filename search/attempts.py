@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
-from search.errors import WorkerDied
+from search.errors import TookTooLong, WorkerDied
 
 T = TypeVar("T")
 
@@ -27,14 +27,16 @@ _NAMES = frozenset(
 async def attempt(request: Callable[[], Coroutine[Any, Any, T]], failed: Callable[[], None]) -> T:
     """The response to a request, which is made anew where an error passes; `failed` is called before each new attempt.
 
-    Raises the last error, and at once any error that does not pass.
+    Raises the last error, and at once any error that does not pass, and that of a call that took too long twice.
     """
+    slow = False
     for seconds in WAITS:
         try:
             return await request()
         except Exception as error:
-            if not passes(error):
+            if not passes(error) or (slow and isinstance(error, TookTooLong)):
                 raise
+            slow = isinstance(error, TookTooLong)
         # Not inside the handler: a traceback keeps what a failed batch had in memory.
         failed()
         await asyncio.sleep(seconds)

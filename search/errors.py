@@ -20,6 +20,10 @@ class KindError(ValueError):
     """A scorer's kind does not allow what was asked of its scores."""
 
 
+class TookTooLong(TimeoutError):
+    """A call took longer than the limit that it was given; it is made once more at most."""
+
+
 class WorkerDied(RuntimeError):
     """The thread or task that ran the batches is gone; nobody will answer."""
 

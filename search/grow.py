@@ -83,8 +83,7 @@ class Grower:
             await judge.mark(nodes)
 
     def electorate(self, weights: Mapping[Node, float], whole: bool = False) -> None:
-        """Gives nodes the weights of their votes. A node's last weight within a budget counts; a finished leaf that was
-        given none has weight one.
+        """Gives nodes vote weights, of which the last within a budget counts; a finished leaf without any has one.
 
         `whole`: these nodes are all that vote, with shares of the sum of `weights`; what was given before in this round
         is forgotten, and every other leaf has weight zero. Raises ValueError unless weights are finite and >= 0.
@@ -134,11 +133,14 @@ class Grower:
         elif not await self._judge_within(nodes):
             await self._stop()
 
+    def unjudged(self, *nodes: Node) -> None:
+        """Nodes that no scorer is to judge, such as a critique: sets their births."""
+        self._judge.unjudged(nodes)
+
     async def complete(self) -> None:
         """Takes the best open leaf to its end, unless some leaf has finished or the budget is spent.
 
-        The best has the highest value under the searcher's reduction, or the kind's own (a ranking counts among
-        siblings); ties go to the lowest path. It may use the reserve, and never raises BudgetSpent.
+        It has the highest value under the searcher's reduction. It may use the reserve, and never raises BudgetSpent.
         """
         if self._finished or self._allowance.spent:
             return
@@ -178,9 +180,8 @@ class Grower:
     def _told(self, ask: Ask, worst: Amount | None) -> Ask:
         """The request, limited to the tokens that are left where it might need more."""
         left = self._allowance.left().tokens
-        if not self.takes_ask or math.isinf(left) or (worst is not None and worst.tokens <= left):
-            return ask
-        return ask.at_most(int(left))
+        free = not self.takes_ask or math.isinf(left) or (worst is not None and worst.tokens <= left)
+        return ask if free else ask.at_most(int(left))
 
     async def _request(self, node: Node, indices: range, max_steps: int | None, merge: bool, ask: Ask) -> list[Node]:
         """One request: checks what came back, writes it into the tree and charges each continuation by itself."""

@@ -39,6 +39,11 @@ class Judge:
         else:
             await together(*map(self._node, nodes))
 
+    def unjudged(self, nodes: Sequence[Node]) -> None:
+        """Sets births, without scores, of the nodes and of those above them that have none."""
+        for node in nodes:
+            self._bear(_unborn(node))
+
     async def _node(self, node: Node) -> None:
         line = _unborn(node)
         judged = self._read(line)

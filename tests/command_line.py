@@ -12,6 +12,7 @@ from typing import Any
 
 from experiments.cli import COMMANDS, main
 from experiments.runs.results import RESULTS
+from tests.patience import patience
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -51,14 +52,14 @@ def stopped(
     SIGINT reaches its children as well, as from a terminal, and so does SIGKILL; SIGTERM goes to the process alone.
     """
     process = started(words, folder, **options)
-    until = time.monotonic() + timeout
+    until = time.monotonic() + patience(timeout)
     while not after() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
     if how is signal.SIGTERM:
         process.send_signal(how)
     else:
         os.killpg(process.pid, how)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=patience(60))
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 

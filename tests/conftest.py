@@ -3,10 +3,14 @@
 import os
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import configuration, settings
+
+from tests.patience import patience, skipped
 
 # One thread for each test process and its children: the models are so small that threads which wait for each other
 # cost ten times the work as soon as anything else runs on the machine. Torch reads it when it is first imported.
@@ -19,6 +23,22 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir(), "hypothesis"))
 settings.register_profile("stepsearch", derandomize=True, deadline=None, database=None, max_examples=40)
 settings.load_profile("stepsearch")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
+    """A test's limit of time grows with the machine's load, read when the test begins."""
+    own = item.get_closest_marker("timeout")
+    seconds = float(own.args[0]) if own and own.args else float(item.config.getini("timeout") or 0)
+    item.add_marker(pytest.mark.timeout(patience(seconds)), append=False)
+    return (yield)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Says in a line why tests were skipped."""
+    reports = terminalreporter.stats.get("skipped", [])
+    if reports:
+        terminalreporter.write_line(skipped(report.longrepr[2] for report in reports))
 
 
 @pytest.fixture(scope="session")

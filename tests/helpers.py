@@ -65,9 +65,6 @@ SEARCHERS: dict[str, Searcher] = {
 PARALLEL = SEARCHERS | {"mcts_4": MCTS(simulations=24, in_flight=4)}
 
 
-# wrappers
-
-
 @dataclass
 class Delayed:
     """Answers after a random number of turns of the loop, so that requests overtake each other."""

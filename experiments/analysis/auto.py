@@ -9,6 +9,7 @@ from experiments.analysis.cells import Cells
 from experiments.analysis.optimal import choose, grid
 from experiments.config.registry import configured
 from experiments.config.schema import build
+from experiments.config.settings import searcher_of, setting_of
 from experiments.errors import ConfigError, RunError
 from experiments.runs.axes import Axis
 from experiments.runs.folder import config_of
@@ -46,13 +47,13 @@ def searcher(run: str | None, budget: float | None) -> Searcher:
     accuracy, cost = percent(float(world.correct[place].mean())), world.cost[place].mean()
     of = f"{accuracy} % of {len(world.problems)} problems by {rule}, {cost:,.0f} tokens a problem"
     print(f"search=auto: {key.searcher} at {key.n}, which had {of}", file=sys.stderr)
-    return _built(folder, key, (config.get("search") or {}).get(key.searcher))
+    return _built(folder, key, (config.get("search") or {}).get(setting_of(key.searcher)))
 
 
 def _built(folder: Path, key: CellKey, knobs: dict[str, object] | None) -> Searcher:
     if knobs is None:
         raise RunError(f"search.run={folder}: its config.yaml does not hold the knobs of {key.searcher}")
-    node = configured("search", key.searcher)
+    node = configured("search", searcher_of(key.searcher))
     for name, value in knobs.items():
         if name != "_target_":
             node[name] = value

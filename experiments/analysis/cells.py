@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.analysis.fewer_samples import with_estimates
 from experiments.analysis.rules import RULES
+from experiments.config.settings import searcher_of
 from experiments.errors import RunError
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import ORACLE, CellKey, Result
@@ -19,7 +20,7 @@ _ORDER = (
     GREEDY, "best_of_n", "beam", "mcts",
     "particle_filter", "particle_gibbs", "entropic_filter", "ab_mcts", "gumbel",
     "rebase", "dvts", "lookahead", "best_first", "backoff", "diverse_beam", "backtracking",
-    "thinking_budget",
+    "rsa", "pdr", "refinement", "genselect", "thinking_budget",
     "again", "custom",
 )  # fmt: skip
 
@@ -48,7 +49,7 @@ class Cells:
         cells: dict[CellKey, list[Result]] = {}
         for result in self.results:
             cells.setdefault(result.cell, []).append(result)
-        return dict(sorted(cells.items(), key=lambda item: (_ORDER.index(item[0].searcher), item[0][1:])))
+        return dict(sorted(cells.items(), key=lambda item: (_place(item[0].searcher), item[0][1:])))
 
     @cached_property
     def rules(self) -> dict[str, list[str]]:
@@ -104,6 +105,12 @@ class Cells:
             raise RunError("no problem with a gold answer has ended in every cell")
         results = [result for result in with_gold if result.problem in shared]
         return Cells([r for r in results if r.cell.searcher == GREEDY or (r.problem, r.seed) in everywhere])
+
+
+def _place(name: str) -> tuple[int, str]:
+    """A searcher's place in the order; a setting of it follows, and what this version does not know comes last."""
+    searcher = searcher_of(name)
+    return _ORDER.index(searcher) if searcher in _ORDER else len(_ORDER), name
 
 
 def _searches(results: Iterable[Result]) -> set[tuple[str, int]]:

@@ -59,6 +59,7 @@ class Chart(NamedTuple):
     seeds: list[int]
     chosen: str  # how answers were chosen
     failed: str = ""  # how many searches failed, in words
+    finding: str = ""  # the title
 
 
 def chart(cells: Cells, rule: Rule, axes: Sequence[str] = AXES) -> Chart:
@@ -82,13 +83,16 @@ def chart(cells: Cells, rule: Rule, axes: Sequence[str] = AXES) -> Chart:
     )
 
 
-def samples_chart(results: Sequence[Result]) -> Chart | None:
-    """Every rule over the number of samples, for the first searcher whose samples are independent; None without one."""
+def samples_cells(results: Sequence[Result]) -> Cells | None:
+    """Every number of samples of the first searcher whose samples are independent; None without one."""
     cell = next(iter(largest(results)), [])
     members = [result for result in cell if result.gold is not None]
-    if not any(result.samples for result in members):
-        return None
-    cells, name = Cells.of(members), members[0].cell.searcher
+    return Cells.of(members) if any(result.samples for result in members) else None
+
+
+def samples_chart(cells: Cells) -> Chart:
+    """Every rule over the number of samples, for the cells of one searcher."""
+    (name,) = cells.searchers
     axes = [SCALE, Axis.GENERATED_TOKENS]
     places = [place_on(axis) for axis in axes]
     lines = [Line(rule, points(cells, name, rule, places)) for rule in SAMPLE_RULES]

@@ -1,7 +1,7 @@
 """Compute-optimal search: the best searcher and N for each level of difficulty (arXiv 2408.03314, section 3).
 
 The best setting is chosen on one half of the problems and measured on the other, both ways (cross-fitting), so the
-estimates are not biased by the choice.
+estimates are not biased by the choice. They are means over many random halves: of few problems, one split is luck.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.analysis.cells import Cells, correct_by_problem
+from experiments.analysis.differences import Difference, paired
 from experiments.analysis.fewer_samples import largest
-from experiments.analysis.uncertainty import Interval, accuracy_interval
+from experiments.analysis.uncertainty import Interval, effective_number, wilson
 from experiments.errors import RunError
 from experiments.runs.axes import AXIS_COST
 from experiments.runs.results import CellKey, Result
@@ -19,6 +20,8 @@ from search.tree.randomness import generator
 from search.tree.scores import rank
 
 QUINTILES = 5
+SPLITS = 32
+"""random splits into halves; of 20 problems, the estimate of one split is off by a fifth more"""
 
 
 class Grid(NamedTuple):
@@ -31,18 +34,39 @@ class Grid(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """Correctness and cost of the chosen settings, each on problems that it was not chosen on, [P] each."""
+    """Correctness by split, [S, P], and mean cost, [P], of the chosen settings, each on problems that it was not chosen
+    on.
+    """
 
-    correct: np.ndarray
+    splits: np.ndarray
     cost: np.ndarray
 
     @property
+    def correct(self) -> np.ndarray:
+        """Of each problem, [P], over the splits."""
+        return self.splits.mean(0)
+
+    @property
     def accuracy(self) -> float:
-        return float(self.correct.mean())
+        return float(self.splits.mean())
 
     @property
     def interval(self) -> Interval:
-        return accuracy_interval(self.correct)
+        """Of the accuracy. More splits are not more problems: it is as wide as that of one split."""
+        number = float(np.mean([effective_number(split) for split in self.splits]))
+        return wilson(self.accuracy, number)
+
+    def of(self, where: np.ndarray) -> "Measured":
+        """Of the problems `where`, [P] of booleans."""
+        return Measured(self.splits[:, where], self.cost[where])
+
+
+def gain(better: Measured, worse: Measured) -> Difference:
+    """The difference of two that were measured over the same splits, as certain as that of one split."""
+    differences = better.splits - worse.splits
+    mean = differences.mean(0)
+    within = float((differences**2).sum(1).mean()) - len(mean) * float(mean.mean()) ** 2
+    return paired(mean, least=max(within, 0.0))
 
 
 def grid(cells: Cells, axis: str, rule: str) -> Grid:
@@ -100,11 +124,16 @@ def quintiles(results: Sequence[Result], questions: Mapping[str, str]) -> np.nda
 
 
 def halves(levels: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Which half each problem is in, [P] of 0 and 1: every level is split evenly, at random."""
-    half = np.zeros(len(levels), dtype=int)
+    """Which half each problem is in, [P] of 0 and 1: every level is split evenly, at random.
+
+    Levels of an odd number of problems give their extra one to either half in turn.
+    """
+    half, extra = np.zeros(len(levels), dtype=int), seed % 2
     for level in np.unique(levels):
         members = np.flatnonzero(levels == level)
-        half[generator("halves", seed, str(level)).permutation(members)] = np.arange(len(members)) % 2
+        dealt = (np.arange(len(members)) + extra) % 2
+        half[generator("halves", seed, str(level)).permutation(members)] = dealt
+        extra = (extra + len(members)) % 2
     return half
 
 
@@ -124,11 +153,27 @@ def choose(grid: Grid, where: np.ndarray, budget: float, among: np.ndarray | Non
     return int(min(able, key=lambda c: (-round(float(accuracy[c]), 12), cost[c])))
 
 
-def cross_fitted(grid: Grid, levels: np.ndarray, budget: float, seed: int = 0) -> Measured | None:
-    """Chosen for each level on either half, measured on the other. A level that cannot be chosen for, since it has no
-    problem in a half or no setting is cheap enough, takes what is best for that half as a whole; None without one.
+def cross_fitted(
+    grid: Grid, levels: np.ndarray, budget: float, seed: int = 0, strata: np.ndarray | None = None
+) -> Measured | None:
+    """Chosen for each level on either half, measured on the other, over SPLITS splits. A level that cannot be chosen
+    for, since it has no problem in a half or no setting is cheap enough, takes what is best for that half as a whole;
+    None without one.
+
+    The halves split every one of the `strata`, [P], evenly; by default the levels.
     """
-    half, taken = halves(levels, seed), np.full(len(levels), -1)
+    dealt = (halves(levels if strata is None else strata, SPLITS * seed + split) for split in range(SPLITS))
+    every = [_split(grid, levels, budget, half) for half in dealt]
+    taken = np.array([one for one in every if one is not None])
+    if len(taken) < SPLITS:
+        return None
+    everyone = np.arange(len(levels))
+    return Measured(grid.correct[taken, everyone], grid.cost[taken, everyone].mean(0))
+
+
+def _split(grid: Grid, levels: np.ndarray, budget: float, half: np.ndarray) -> np.ndarray | None:
+    """The setting that each problem is measured with, chosen on the other half, [P]; None where none can be chosen."""
+    taken = np.full(len(levels), -1)
     for learn, measure in ((0, 1), (1, 0)):
         everywhere = choose(grid, half == learn, budget, np.ones(len(levels), dtype=bool))
         for level in np.unique(levels):
@@ -137,18 +182,34 @@ def cross_fitted(grid: Grid, levels: np.ndarray, budget: float, seed: int = 0) -
             if chosen is None:
                 return None
             taken[(half == measure) & (levels == level)] = chosen
-    everyone = np.arange(len(levels))
-    return Measured(grid.correct[taken, everyone], grid.cost[taken, everyone])
+    return taken
 
 
-def curve(grid: Grid, levels: np.ndarray, seed: int = 0) -> list[tuple[float, Measured]]:
+def curve(
+    grid: Grid, levels: np.ndarray, seed: int = 0, strata: np.ndarray | None = None
+) -> list[tuple[float, Measured]]:
     """`cross_fitted` at the mean cost of every setting, cheapest first."""
     budgets = sorted({float(cost) for cost in grid.cost.mean(1)})
-    measured: Mapping[float, Measured | None] = {b: cross_fitted(grid, levels, b, seed) for b in budgets}
+    measured: Mapping[float, Measured | None] = {b: cross_fitted(grid, levels, b, seed, strata) for b in budgets}
     return [(budget, one) for budget, one in measured.items() if one is not None]
 
 
 ONE_LEVEL = "all"
+
+
+FEW = 10
+"""problems of a level; fewer tell little about which setting is best"""
+
+
+def too_few(levels: np.ndarray) -> str:
+    """The levels of few problems, in a sentence; empty without one."""
+    names, counts = np.unique(levels, return_counts=True)
+    few = [f"{name} ({count})" for name, count in zip(names, counts, strict=True) if count < FEW]
+    if not few:
+        return ""
+    if len(names) == 1:
+        return f"{counts[0]} problems are too few to tell which setting is best: sweep {FEW} or more"
+    return f"too few problems to tell which setting is best, in level {', '.join(few)}: sweep {FEW} or more of each"
 
 
 def settings(grid: Grid, levels: np.ndarray, budget: float) -> dict[str, CellKey]:

@@ -22,7 +22,11 @@ def accuracy_interval(correct: Sequence[float] | np.ndarray) -> Interval:
     Wilson (1927); with an effective number as in Franco, Little, Louis and Slud (2019). It has width for every P.
     """
     values = np.asarray(correct, dtype=np.float64)
-    mean, count = float(values.mean()), effective_number(values)
+    return wilson(float(values.mean()), effective_number(values))
+
+
+def wilson(mean: float, count: float) -> Interval:
+    """Wilson's 95 % interval of an accuracy that is the mean of so many single results."""
     centre = (mean + Z**2 / (2 * count)) / (1 + Z**2 / count)
     half = Z / (1 + Z**2 / count) * math.sqrt(max(mean * (1 - mean), 0) / count + Z**2 / (4 * count**2))
     return Interval(min(max(centre - half, 0.0), mean), max(min(centre + half, 1.0), mean))

@@ -17,6 +17,7 @@ from experiments.analysis.estimates import Subsets, estimates, independent
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import writing
+from experiments.reports.fitting import show_table
 from experiments.reports.tables import estimates_table, write_estimates
 from experiments.runs.folder import given_folder
 from experiments.runs.results import read_results
@@ -54,7 +55,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     folder = given_folder(knobs)
     results = independent(read_results(folder), knobs.searcher)
     rows = estimates(results, Subsets(knobs.k, knobs.share, knobs.draws, knobs.seed))
-    screen().print(estimates_table(rows, results))
+    show_table(screen(), estimates_table(rows, results), names=1)
     with writing(folder / FILE):
         write_estimates(rows, folder / FILE)
     print(folder / FILE)

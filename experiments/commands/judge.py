@@ -32,7 +32,7 @@ from experiments.runs.progress import SweepProgress
 from experiments.runs.resuming import Allowed
 from experiments.runs.scoring import SCORES, Scores, score_all
 from experiments.runs.stopping import Stop, until_stopped
-from experiments.terminal import notes, plain, screen
+from experiments.terminal import failure, notes, plain, plural, screen
 from search.answers.answers import Answers
 from search.errors import KindError, check_knob
 from search.tree.scores import Kind, Reduction, reduction_for
@@ -140,7 +140,8 @@ def report(
     """Prints and writes the figures of the scored solutions, and prints the first failure."""
     if scores.errors:
         name, error = next(iter(scores.errors.items()))
-        print(f"{len(scores.errors)} solutions could not be scored and are left out; the first, {name}: {plain(error)}")
+        count, verb = plural(len(scores.errors), "solution"), "is" if len(scores.errors) == 1 else "are"
+        failure(f"{count} could not be scored and {verb} left out; the first, {name}: {plain(error)}")
     if not solutions:
         return
     from experiments.reports.judgement import show, write  # loads matplotlib

@@ -12,6 +12,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "demo": Command("experiments.commands.demo", "show in two minutes what search buys, with the shipped models"),
     "solve": Command("experiments.commands.solve", "search one question; print its answer, votes, cost and tree", True),
     "prompt": Command("experiments.commands.prompt", "print exactly what a model is sent for a question", True),
     "sweep": Command(

@@ -4,7 +4,8 @@ usage: stepsearch plan run=DIR budget=B [key=value ...]
 
 Among the cells of a sweep whose mean cost is within the budget, chooses the most accurate one for each level: the
 compute-optimal search of arXiv 2408.03314. The expected accuracy is cross-fitted: a choice made on one half of the
-problems is measured on the other half, both ways. The best single setting is measured in the same way, for comparison.
+problems is measured on the other half, both ways, over 32 random splits into halves. The best single setting is
+measured in the same way, for comparison. Levels of fewer than 10 problems are named: they tell little.
 Levels are the problem set's own, or quintiles of the policy's pass rate in another run with other seeds
 (`difficulty=`). Writes plan.png and plan.svg, the curve over budgets, and levels.csv, every cell's accuracy by level.
 
@@ -22,13 +23,23 @@ import numpy as np
 
 from experiments.analysis.cells import Cells
 from experiments.analysis.left_out import left_out, unknown_costs, without_rule
-from experiments.analysis.optimal import ONE_LEVEL, Grid, choose, cross_fitted, grid, own_levels, quintiles, settings
+from experiments.analysis.optimal import (
+    ONE_LEVEL,
+    Grid,
+    choose,
+    cross_fitted,
+    grid,
+    own_levels,
+    quintiles,
+    settings,
+    too_few,
+)  # fmt: skip
 from experiments.analysis.rules import rule_of
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError
 from experiments.reports.fitting import show_table
-from experiments.reports.plan import accuracy_line, chart, commands, gain_line, table, write
+from experiments.reports.plan import accuracy_line, chart, commands, finding, gain_line, table, write
 from experiments.runs.axes import Axis
 from experiments.runs.folder import config_of, given_folder
 from experiments.runs.results import read_results
@@ -49,7 +60,7 @@ class Plan:
     difficulty: str | None = None
     """folder of another run whose pass rates give the difficulty of each problem; null: the set's own levels"""
     seed: int = 0
-    """random seed of the split into halves"""
+    """random seed of the splits into halves"""
     selection: Any = None
 
     def __post_init__(self) -> None:
@@ -67,7 +78,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     world = grid(cells, knobs.axis, rule.value)
     levels = levels_of(cells, world.problems, knobs.difficulty)
     optimal = cross_fitted(world, levels, knobs.budget, knobs.seed)
-    single = cross_fitted(world, np.full(len(levels), ONE_LEVEL), knobs.budget, knobs.seed)
+    single = cross_fitted(world, np.full(len(levels), ONE_LEVEL), knobs.budget, knobs.seed, levels)
     if optimal is None or single is None:
         raise RunError(_why_none(world, levels, knobs))
     chosen = settings(world, levels, knobs.budget)
@@ -75,22 +86,22 @@ def main(overrides: Sequence[str] = ()) -> int:
     lines = [accuracy_line("one setting for all", single)]
     if len(np.unique(levels)) > 1:
         lines = [accuracy_line("by level", optimal), *lines, gain_line(optimal, single)]
+    lines += [few] if (few := too_few(levels)) else []
     lines += [*left_out(every, cells), *without_rule(cells, rule.value), *unknown_costs(cells, knobs.axis)]
     print("\n".join([*lines, *commands(chosen, searcher_knobs(folder))]))
     drawn = chart(world, levels, knobs.axis, rule, knobs.seed, cells.seeds)
-    for path in write(folder, world, levels, drawn):
+    title = finding(optimal if len(np.unique(levels)) > 1 else None, single, knobs.budget, knobs.axis)
+    for path in write(folder, world, levels, drawn._replace(finding=title)):
         print(path)
     return 0
 
 
 def _why_none(world: Grid, levels: np.ndarray, knobs: Plan) -> str:
-    """Why no setting can be chosen on one half and measured on the other: the budget, or levels of one problem each."""
+    """Why no setting can be chosen on one half and measured on the other: the budget, or a single problem."""
     if choose(world, np.ones(len(levels), dtype=bool), knobs.budget or 0) is None:
         cheapest = world.cost.mean(1).min()
         return f"budget={knobs.budget:g}: every cell costs more; the cheapest costs {cheapest:,.0f}"
-    count = f"{len(levels)} problems" if len(levels) > 1 else "one problem"
-    remedy = "sweep more problems, or leave out difficulty=" if knobs.difficulty else "sweep more problems"
-    return f"no level has two problems, one to choose on and one to measure on (the run has {count}); {remedy}"
+    return "the run has one problem, and two are needed, one to choose on and one to measure on; sweep more problems"
 
 
 def levels_of(cells: Cells, problems: Sequence[str], difficulty: str | None) -> np.ndarray:

@@ -18,9 +18,11 @@ from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.runs.atomic import atomic_file
 from experiments.runs.folder import given_folder
-from experiments.runs.results import read_results
+from experiments.runs.results import RESULTS, read_results
+from experiments.terminal import note
 
 NAME = "report.html"
+_LARGE = 20_000_000  # bytes, which take some seconds to read
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Report:
 def main(overrides: Sequence[str] = ()) -> int:
     report: Report = build(compose(Report, overrides))
     folder = given_folder(report)
+    if (folder / RESULTS).exists() and (folder / RESULTS).stat().st_size > _LARGE:
+        note(f"reading {folder / RESULTS}")
     results = read_results(folder)
     out = Path(report.out).expanduser() if report.out else folder / NAME
     with atomic_file(out, "out=") as file:

@@ -36,6 +36,7 @@ from experiments.reports.endings import warnings
 from experiments.reports.solution import no_answer, shipped_line, shown, trust_line
 from experiments.runs.endings import endings
 from experiments.runs.preflight import ready, with_ends
+from experiments.runs.stopping import quietly
 from experiments.terminal import note, notes, plain, screen
 from search.answers.answers import Answers
 from search.answers.selection import Rule, Selection
@@ -94,7 +95,7 @@ def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
             search = solve(
                 text, run.search, policy, run.scorer, run.budget, tree=tree, second=run.second, answers=answers
             )
-            asyncio.run(search)
+            asyncio.run(quietly(search))
     except KeyboardInterrupt:
         interrupted = True
     solution = result(tree, run)

@@ -2,8 +2,9 @@ r"""Runs searchers x budgets x problems in one process and measures what each un
 
 usage: stepsearch sweep [key=value ...]
 
-The knobs of each searcher are search.<name>.*; `searchers` names those that run. Greedy decoding always runs where the
-policy has a `temperature`, or a method `greedy()`.
+The knobs of each searcher are search.NAME.*; `searchers` names those that run. Two settings of one searcher run side by
+side as beam,beam@wide: the knobs of the second are search.wide.*, and its results are those of beam@wide. Greedy
+decoding always runs where the policy has a `temperature`, or a method `greedy()`.
 The run folder gets results.jsonl (a line as each search ends), summary.csv, the curves, config.yaml and versions.json.
 Where a searcher's samples are independent, only its largest budget runs; smaller ones are estimated from it. Searches
 that ended before Ctrl-C or a kill are saved; `run=FOLDER` resumes the sweep, with more budgets, seeds, problems or
@@ -12,6 +13,7 @@ searchers where they are given. The exit code is 1 where a search has failed; `r
     stepsearch sweep problems.limit=20
     stepsearch sweep problems.limit=20 seeds=0,1,2
     stepsearch sweep searchers=best_of_n,beam budgets=1,4,16,64 search.beam.branch=2 out=runs/beam
+    stepsearch sweep searchers=beam,beam@wide search.beam.branch=2 search.wide.branch=8
     stepsearch sweep budget.generated_tokens=500,1000,2000 search.mcts.simulations=1000 problems.max_level=2
     stepsearch sweep problems=gsm8k problems.path=test.jsonl policy.model=Qwen/Qwen2.5-Math-1.5B-Instruct \
         scorer.model=Qwen/Qwen2.5-Math-PRM-7B
@@ -22,6 +24,7 @@ searchers where they are given. The exit code is 1 where a search has failed; `r
     stepsearch sweep policy=toy scorer=toy searchers=custom search.custom.cls=mine:MySearcher search.custom.args.n=3
 """
 
+import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -33,7 +36,8 @@ from omegaconf import DictConfig
 
 from experiments.analysis.cells import Cells
 from experiments.config.schema import build
-from experiments.errors import ConfigError, one_of
+from experiments.config.settings import setting_of
+from experiments.errors import INTERRUPTED, ConfigError, one_of
 from experiments.problems.sets import Problem
 from experiments.reports.sweep import draw, report
 from experiments.reports.trackers import Tracking, check_tracker, track
@@ -49,7 +53,7 @@ from experiments.runs.results import RESULTS
 from experiments.runs.resuming import Allowed
 from experiments.runs.stopping import Stop, until_stopped
 from experiments.runs.tree_files import TREES
-from experiments.terminal import notes
+from experiments.terminal import failure, notes
 from search.answers.answers import Answers
 from search.errors import KnobError, check_knob
 from search.protocols import check_logprobs
@@ -82,7 +86,7 @@ class Sweep:
     answer: Any = None
     grader: Any = None
     searchers: list[str] = field(default_factory=lambda: ["best_of_n", "beam", "mcts", "particle_filter"])
-    """the searchers that run; their knobs are search.<name>.*"""
+    """the searchers that run; their knobs are search.NAME.*; another setting of one is beam@wide, with search.wide.*"""
     budgets: list[int] | None = None
     """values of each searcher's scale knob (n, simulations); null: 1,4,16 unless a budget.* is a list"""
     budget: Budgets = field(default_factory=Budgets)
@@ -179,10 +183,12 @@ def _search(run: Sweep, grid: Sequence[Cell], every: Sequence[Name], folder: Pat
         work = jobs(todo, run.scorer, draws, run.second, Answers(run.answer, run.grader))
         with progress:
             stop = until_stopped(recorder.run(work, concurrency))
+            if stop and stop.code == INTERRUPTED:
+                asyncio.run(recorder.write_rest())
     if stop:
         ended = f"{progress.done + len(kept)} of {progress.total + len(kept)} searches had ended and are saved"
         resume = f"resume with run={folder}" + ", retry=errors for those that failed" * bool(progress.errors + errors)
-        print(f"{stop.why}: {ended}; {resume}; these results favour short searches", file=sys.stderr)
+        failure(f"{stop.why}: {ended}; {resume}; these results favour short searches", stderr=True)
     return stop
 
 
@@ -190,10 +196,10 @@ def build_sweep(config: DictConfig) -> Sweep:
     """The sweep, built with only the searchers that run. Raises ConfigError for an unknown searcher."""
     names = list(config.searchers)
     for name in names:
-        if name not in config.search:
+        if setting_of(name) not in config.search:
             raise ConfigError(f"searchers: no such searcher {name!r}; choose from {one_of(config.search, str(name))}")
     if len(set(names)) < len(names) or not names:
         raise ConfigError("searchers: name at least one searcher, and each only once")
     chosen = config.copy()
-    chosen.search = {name: config.search[name] for name in names}
+    chosen.search = {name: config.search[setting_of(name)] for name in names}
     return build(chosen)

@@ -7,13 +7,14 @@ from typing import Any
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.config.hints import of_choice
-from experiments.config.overrides import apply, parse
+from experiments.config.overrides import apply, listed, parse
 from experiments.config.presets import fill_preset
-from experiments.config.registry import GROUPS, register, register_command
+from experiments.config.registry import GROUPS, configured, register, register_command
 from experiments.config.schema import open_args
+from experiments.config.settings import settings
 from experiments.errors import ConfigError, one_of
 
 
@@ -34,11 +35,23 @@ def compose(knobs: type, overrides: Sequence[str] = (), before: Mapping[str, Any
         config = hydra_compose(command, [f"{place}={choice}" for place, choice in choices.items()])
     for place in defaults:
         open_args(OmegaConf.select(config, place.rpartition("@")[2]))
+    _add_settings(config, parsed)
     for override in parsed:
         if override.key_or_group not in defaults:
             apply(config, override)
     fill_preset(config, {str(override.key_or_group) for override in parsed}, before or {})
     return config
+
+
+def _add_settings(config: DictConfig, parsed: Sequence[Override]) -> None:
+    """Gives each setting that `searchers` names, beam@wide, a place for its knobs: search.wide."""
+    if "searchers" not in config:
+        return
+    named = [listed(override) for override in parsed if override.key_or_group == "searchers"]
+    names = [str(name) for each in named if isinstance(each, list) for name in each]
+    for setting, searcher in settings(names, list(config.search)).items():
+        with open_dict(config.search):
+            config.search[setting] = configured("search", searcher)
 
 
 def joined(knobs: type, before: Sequence[str], now: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A class of the user's own (searcher, policy, scorer, grader, extraction), by its import path: `scorer.cls=mine:My`.
+"""A class of the user's own (searcher, policy, scorer, problems, grader, extraction) by its import path.
 
     search=custom search.cls=mine:MySearcher search.args.width=3
     scorer=custom scorer.cls=mine:MyScorer scorer.args.threshold=0.3
@@ -19,6 +19,7 @@ from typing import Any, get_args
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import ConfigError, one_of
+from experiments.problems.own import OwnProblems
 from scorers.custom import adapt
 from search.answers.extraction import Extraction
 from search.answers.graders import Grader
@@ -43,10 +44,21 @@ class CustomScorer(Custom):
     """A scorer of the user's own."""
 
     timeout: float | None = None
-    """seconds that a call may take, after which it is made again and then fails its search; null: any time"""
+    """seconds that a call may take, after which it is made once more and then fails its search; null: any time"""
 
     def __post_init__(self) -> None:
         check_knob(self, "timeout", above=0)
+
+
+@dataclass(frozen=True)
+class CustomProblems(Custom):
+    """A problem set of the user's own: (question, answer) or (question, answer, id) for each problem."""
+
+    limit: int | None = None
+    """the first so many; all if null"""
+
+    def __post_init__(self) -> None:
+        check_knob(self, "limit", least=1)
 
 
 def search(cls: str, args: Mapping[str, Any]) -> Searcher:
@@ -67,6 +79,11 @@ def second(cls: str, args: Mapping[str, Any], timeout: float | None = None) -> S
     return adapt(make("second", cls, args), CustomScorer(cls, dict(args), timeout).timeout)
 
 
+def problems(cls: str, args: Mapping[str, Any], limit: int | None = None) -> OwnProblems:
+    """The problems that the user's object gives, by its method `load` or by iteration."""
+    return OwnProblems(cls, _made("problems", cls, args), CustomProblems(cls, dict(args), limit).limit)
+
+
 def grader(cls: str, args: Mapping[str, Any]) -> Grader:
     """The user's grader, in a process of its own."""
     _check_method("grader", cls, args, "same(self, gold, answer)")
@@ -81,14 +98,18 @@ def answer(cls: str, args: Mapping[str, Any]) -> Extraction:
 
 def _check_method(group: str, cls: str, args: Mapping[str, Any], method: str) -> None:
     """Raises ConfigError where the class cannot be made with the arguments, or its objects lack the method."""
+    if not callable(getattr(_made(group, cls, args), method.partition("(")[0], None)):
+        raise ConfigError(f"{group}.cls={cls}: it needs the method `def {method}`")
+
+
+def _made(group: str, cls: str, args: Mapping[str, Any]) -> Any:
+    """As `make`; any error of the class itself becomes a ConfigError."""
     try:
-        instance = make(group, cls, args)
+        return make(group, cls, args)
     except (ConfigError, KnobError):
         raise
     except Exception as error:
         raise ConfigError(f"{group}.cls={cls}: making it raised {type(error).__name__}: {error}") from error
-    if not callable(getattr(instance, method.partition("(")[0], None)):
-        raise ConfigError(f"{group}.cls={cls}: it needs the method `def {method}`")
 
 
 def _with_coroutine(group: str, cls: str, args: Mapping[str, Any], method: str) -> Any:
@@ -175,7 +196,7 @@ def source(group: str, cls: str) -> Path | None:
 
 
 _OWN_CLASS = re.compile(
-    r"(search|policy|scorer|second|grader|answer)(?:\.(?:custom|again))?\.(?:cls|inner|members\.\d+)"
+    r"(search|policy|scorer|second|problems|grader|answer)(?:(?<=search)\.(?!args\.)\w+)?\.(?:cls|inner|members\.\d+)"
 )
 """The knobs that may name a class of the user's own."""
 

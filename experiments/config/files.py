@@ -8,6 +8,7 @@ search.beam.branch: 2
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from experiments.config.compose import default_choices, joined
 from experiments.config.knobs import typed
 from experiments.config.registry import GROUPS, choice_of
 from experiments.errors import ConfigError
+from policies.presets import preset
 
 KEY = "config="
 _NOT_TAKEN = ("out", "run")  # of a composed config: each run has a folder of its own
@@ -31,13 +33,18 @@ def with_files(knobs: type, overrides: Sequence[str]) -> list[str]:
     files = [word.removeprefix(KEY) for word in overrides if word.startswith(KEY)]
     rest = [word for word in overrides if not word.startswith(KEY)]
     words: list[str] = []
+    model = next((word.partition("=")[2] for word in reversed(rest) if word.startswith("policy.model=")), None)
     for file in files:
-        words = joined(knobs, words, list(file_overrides(knobs, Path(file).expanduser())))
+        words = joined(knobs, words, list(file_overrides(knobs, Path(file).expanduser(), model)))
     return joined(knobs, words, rest) if files else rest
 
 
-def file_overrides(knobs: type, path: Path) -> Iterator[str]:
-    """`key=value` for each knob of a file."""
+def file_overrides(knobs: type, path: Path, model: str | None = None) -> Iterator[str]:
+    """`key=value` for each knob of a file.
+
+    A composed config, whose knobs are all written out, leaves out the preset of its policy's model where another
+    `model` takes its place.
+    """
     if path.is_dir():
         raise ConfigError(f"config={path} is a folder; name a file, for example config={path / 'config.yaml'}")
     try:
@@ -50,9 +57,21 @@ def file_overrides(knobs: type, path: Path) -> Iterator[str]:
         raise ConfigError(f"config={path} holds no knobs; write key: value, for example seed: 1")
     groups = {place for place, _ in default_choices(knobs.__name__.lower()) if "@" not in place}
     composed = any(isinstance(value, Mapping) and "_target_" in value for value in values.values())
+    if composed and model is not None:
+        values = {**values, "policy": _without_preset(values.get("policy"), model)}
     for name, value in values.items():
         if name != "_target_" and not (composed and name in _NOT_TAKEN):
             yield from _overrides(str(name), value, groups)
+
+
+def _without_preset(policy: Any, model: str) -> Any:
+    """A policy's knobs without those that the preset of its own model has set, unless it is this model's."""
+    known = preset(str(policy.get("model"))) if isinstance(policy, Mapping) and policy.get("model") != model else None
+    if known is None:
+        return policy
+    knobs = known.knobs_with(policy.get("template") or {})
+    set_by_it = {name: value.name.lower() if isinstance(value, Enum) else value for name, value in knobs.items()}
+    return {name: value for name, value in policy.items() if name not in set_by_it or set_by_it[name] != value}
 
 
 def _overrides(name: str, value: Any, groups: set[str]) -> Iterator[str]:

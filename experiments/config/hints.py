@@ -31,7 +31,7 @@ HYDRA = {
 """What Hydra has and this does not, in a sentence each, by the word that asks for it."""
 
 OPTIONS = "--help, --cfg, --quiet, --version"
-SCALES = ("n", "simulations", "times")
+SCALES = ("n", "simulations", "times", "iterations", "tokens")
 """The names of searchers' scale knobs."""
 
 
@@ -49,8 +49,9 @@ def of_key(key: str) -> str | None:
 
 def of_choice(group: str, choice: str) -> str:
     """What to write for a value that is no choice but a model, a file, or a class."""
-    if group == "problems" and choice.endswith((".jsonl", ".json", ".csv")):
-        return f"; for a file write problems=jsonl problems.path={choice}"
+    if group == "problems" and choice.endswith((".jsonl", ".json", ".csv", ".tsv")):
+        kind = "csv" if choice.endswith(("csv", "tsv")) else "jsonl"
+        return f"; for a file write problems={kind} problems.path={choice}"
     if ":" in choice and "{" not in choice:
         return f"; for a class of your own write {group}=custom {group}.cls={choice}"
     if group in ("policy", "scorer", "second") and ("/" in choice or choice in SHIPPED):
@@ -65,9 +66,22 @@ def of_knob(above: str, name: str, valid: Iterable[str], elsewhere: Iterable[str
         return f". Did you mean {above}.{scale}?"
     if name in ("cls", "args") and "custom" not in valid:
         return f"; for a class of your own add {above}=custom"
-    if set(valid) == {"cls", "args"}:
+    if {"cls", "args"} <= set(valid):
         return f"; arguments of your class are {above}.args.{name}="
+    if above == "search" and "beam" in valid:
+        return f"; a second setting of a searcher is named in searchers=, for example searchers=beam,beam@{name}"
     return f". Did you mean {' or '.join(elsewhere)}?" if elsewhere else ""
+
+
+def of_place(text: str, group: str) -> str:
+    """The error for a group at another place, as Hydra has it: policy@foo=hf."""
+    key, _, value = text.partition("=")
+    if group == "search" or group.startswith("search."):
+        setting = key.rpartition("@")[2].removeprefix("search.").partition(".")
+        knob = f"search.{setting[0]}.{setting[2] or 'KNOB'}={value if setting[2] else 'VALUE'}"
+        searcher = group.partition(".")[2] or value
+        return f"{text}: in a sweep a second setting is written searchers={searcher},{searcher}@{setting[0]} {knob}"
+    return f"{text}: a group has its own place and no other; write {group}={value}"
 
 
 def alike(name: str, knob: str) -> bool:

@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import AnyNode, DictConfig, ListConfig, OmegaConf, StringNode
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from experiments.config.hints import alike, of_key, of_knob, of_option
+from experiments.config.hints import alike, of_key, of_knob, of_option, of_place
 from experiments.errors import ConfigError, one_of
 from search.answers.escapes import unescaped
 
@@ -48,8 +48,7 @@ def parse(text: str) -> Override:
             raise ConfigError(f"{text!r} is no knob; write key=value, for example seed=1") from None
         override.input_line = f"{key.lstrip('+')}={value}"
     if override.package is not None:
-        group = str(override.key_or_group)
-        raise ConfigError(f"{text}: a group has its own place and no other; write {group}={value}")
+        raise ConfigError(of_place(text, str(override.key_or_group)))
     return override
 
 
@@ -68,7 +67,9 @@ def listed(override: Override) -> Any:
     key, _, typed = str(override.input_line).partition("=")
     if typed == "null" or typed.startswith(("[", "${")):
         return _flat(override, single(override))
-    if not typed.strip() or override.is_range_sweep():
+    if override.is_range_sweep():
+        raise ConfigError(f"{override.input_line}: a range is Hydra's and none here; write its values: {key}=A,B")
+    if not typed.strip():
         raise ConfigError(f"{override.input_line}: it takes a list; write its values: {key}=A,B")
     parser = OverridesParser.create()
     try:

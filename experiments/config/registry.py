@@ -12,13 +12,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.config import custom
 from experiments.config.auto import Auto
-from experiments.config.custom import Custom, CustomScorer
+from experiments.config.custom import Custom, CustomProblems, CustomScorer
 from experiments.config.ensemble import SCORERS, Members
 from experiments.config.rounds import SEARCHERS, Rounds
 from experiments.config.schema import open_args, schema
 from experiments.config.second import NoSecond
 from experiments.errors import ConfigError
-from experiments.problems import completions, labelled, published, sets
+from experiments.problems import completions, labelled, published, sets, tables
 from policies.hf import HF
 from policies.toy import Toy
 from policies.vllm import VLLM
@@ -38,6 +38,7 @@ GROUPS: dict[str, dict[str, type]] = {
     "problems": {
         "arithmetic": sets.Arithmetic,
         "jsonl": sets.Jsonl,
+        "csv": tables.Csv,
         "gsm8k": published.Gsm8k,
         "math500": published.Math500,
         "math": published.Math,
@@ -47,6 +48,7 @@ GROUPS: dict[str, dict[str, type]] = {
         "olympiadbench": published.OlympiadBench,
         "minerva": published.Minerva,
         "bigbench": published.Bigbench,
+        "custom": CustomProblems,
     },
     "data": {
         "processbench": labelled.ProcessBench,

@@ -22,12 +22,16 @@ from search.algorithms.best_of_n import BestOfN
 from search.algorithms.diverse_beam import DiverseBeam
 from search.algorithms.dvts import DVTS
 from search.algorithms.entropic_filter import EntropicFilter
+from search.algorithms.genselect import GenSelect
 from search.algorithms.gumbel import Gumbel
 from search.algorithms.lookahead import Lookahead
 from search.algorithms.mcts import MCTS
 from search.algorithms.particle_filter import ParticleFilter
 from search.algorithms.particle_gibbs import ParticleGibbs
+from search.algorithms.pdr import PDR
 from search.algorithms.rebase import Rebase
+from search.algorithms.refinement import Refinement
+from search.algorithms.rsa import RSA
 from search.algorithms.thinking_budget import ThinkingBudget
 from search.solve import Searcher
 from search.stopping import Sure
@@ -48,6 +52,10 @@ SEARCHERS: dict[str, type] = {
     "backoff": BackOff,
     "diverse_beam": DiverseBeam,
     "backtracking": Backtracking,
+    "rsa": RSA,
+    "pdr": PDR,
+    "refinement": Refinement,
+    "genselect": GenSelect,
     "thinking_budget": ThinkingBudget,
 }
 """The searchers that can run in rounds by name."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.config.registry import GROUPS
 from experiments.errors import RunError
 from experiments.runs.grid import GREEDY
 from experiments.runs.results import Result, read_results
@@ -79,7 +78,5 @@ def sources(folder: Path) -> Sources:
 
 
 def _independent(result: Result) -> bool:
-    """Whether a search's leaves are samples of the policy; a greedy solution is none, nor are those a budget chose."""
-    cls = GROUPS["search"].get(result.cell.searcher)
-    known = result.cell.searcher != GREEDY and getattr(cls, "independent", False)
-    return bool(known) and result.stopped == "done"
+    """Whether a search's leaves are samples of the policy that no budget cut; a greedy solution is none."""
+    return result.cell.searcher != GREEDY and result.samples is not None

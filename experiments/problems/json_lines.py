@@ -129,7 +129,7 @@ def read_lines(name: str, group: str = "problems") -> Iterator[Line]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
-                if number == 1 and (kind := _other_kind(path, line)):
+                if number == 1 and (kind := _other_kind(path, line, group)):
                     raise ProblemError(f"{path} is {kind}")
                 if line.strip():
                     where = f"{path}, line {number}"
@@ -149,13 +149,19 @@ _OTHERS = {
 }
 
 
-def _other_kind(path: Path, line: bytes) -> str:
+def _other_kind(path: Path, line: bytes, group: str) -> str:
     """What a file that begins with this line is, and what to do, where it is known to be no JSON lines; else empty."""
-    readers = {name: reader for start, (name, reader) in _READERS.items() if line.startswith(start)}
     if path.suffix.lower() in (".csv", ".tsv") and not line.lstrip(b"\xef\xbb\xbf \t").startswith(b"{"):
-        readers = {"a table of separated values": "read_csv"}
-    for name, reader in readers.items():
-        return f"{name}; {_TO_LINES.format(reader, path.name, path.stem)}"
+        remedy = _TO_LINES.format("read_csv", path.name, path.stem)
+        return f"a table of separated values; {'read it with problems=csv' if group == 'problems' else remedy}"
+    return no_text(path, line)
+
+
+def no_text(path: Path, line: bytes) -> str:
+    """What a file that begins with this line is, and what to do, where it is known to be no text; else empty."""
+    for start, (name, reader) in _READERS.items():
+        if line.startswith(start):
+            return f"{name}; {_TO_LINES.format(reader, path.name, path.stem)}"
     return next((kind for start, kind in _OTHERS.items() if line.startswith(start)), "")
 
 

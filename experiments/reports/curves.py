@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import ceil, floor
 from pathlib import Path
 from textwrap import fill
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -13,9 +13,10 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
 from experiments.analysis.cells import Cells
-from experiments.analysis.curves import AXES, Chart, Line, chart, samples_chart
-from experiments.analysis.rules import RULE_NAMES
+from experiments.analysis.curves import AXES, Chart, Line, chart, samples_cells, samples_chart
 from experiments.errors import RunError, writing
+from experiments.reports.findings import of_run, of_samples
+from experiments.reports.looks import Look, looks
 from experiments.runs.results import Result
 from search.answers.selection import Rule
 
@@ -23,46 +24,6 @@ DPI = 200
 
 
 _UNITS = [(1e18, "10^{18}"), (1e15, "10^{15}"), (1e12, "10^{12}"), (1e9, "10^9"), (1e6, "10^6")]
-
-
-class Look(NamedTuple):
-    """Colours are Okabe and Ito's, and some of Paul Tol's; in grey, marker and dashes tell the lines apart."""
-
-    label: str
-    colour: str
-    marker: str
-    dashes: Any
-
-
-LOOKS = {
-    "best_of_n": Look("Best-of-N", "#0072B2", "o", "-"),
-    "beam": Look("beam", "#D55E00", "s", (0, (6, 2))),
-    "mcts": Look("MCTS", "#009E73", "^", (0, (6, 2, 1.5, 2))),
-    "particle_filter": Look("particle filter", "#CC79A7", "D", (0, (3, 1.5))),
-    "particle_gibbs": Look("particle Gibbs", "#AA4499", "d", (0, (3, 1.5, 1, 1.5))),
-    "entropic_filter": Look("entropic filter", "#661100", "p", (0, (2, 1, 4, 1))),
-    "ab_mcts": Look("AB-MCTS", "#117733", ">", (0, (6, 1.5, 1, 1.5))),
-    "gumbel": Look("Gumbel halving", "#332288", "h", (0, (1, 1, 5, 1))),
-    "rebase": Look("REBASE", "#56B4E9", "v", (0, (5, 1.5))),
-    "dvts": Look("DVTS", "#999933", "<", (0, (4, 2, 1.5, 2, 1.5, 2))),
-    "lookahead": Look("look-ahead", "#332288", ">", (0, (4, 1.5))),
-    "best_first": Look("best-first", "#661100", "*", (0, (7, 1.5, 1.5, 1.5))),
-    "backoff": Look("greedy with back-off", "#117733", "h", (0, (2, 1, 5, 1))),
-    "diverse_beam": Look("diverse beam", "#6699CC", "p", (0, (6, 1.5, 3, 1.5))),
-    "backtracking": Look("stochastic backtracking", "#6699CC", "H", (0, (3, 1, 1, 1, 1, 1))),
-    "thinking_budget": Look("one thought", "#44AA99", "8", (0, (1, 2))),
-    "again": Look("rounds until sure", "#882255", "P", (0, (9, 2))),
-    "custom": Look("custom", "#E69F00", "X", (0, (8, 2, 1.5, 2, 1.5, 2))),
-    "majority@N": Look("majority of Best-of-N", "#777777", "", (0, (2, 1.5))),
-    "pass@N": Look("pass@N of Best-of-N", "#000000", "", (0, (1, 1.6))),
-    "compute_optimal": Look("compute-optimal: by level", "#009E73", "^", "-"),
-    "one_setting": Look("best single setting", "#D55E00", "s", (0, (6, 2))),
-    "every_best_of_n": Look("Best-of-N", "#777777", "o", (0, (2, 1.5))),
-    "oracle": Look("pass@k", "#000000", "o", "-"),
-    "best": Look(RULE_NAMES["best"], "#0072B2", "s", (0, (6, 2))),
-    "weighted": Look(RULE_NAMES["weighted"], "#D55E00", "^", (0, (6, 2, 1.5, 2))),
-    "majority": Look(RULE_NAMES["majority"], "#009E73", "D", (0, (3, 1.5))),
-}
 
 
 _LEGEND: dict[str, Any] = {"handlelength": 3.2, "columnspacing": 1.4, "handletextpad": 0.5}
@@ -87,14 +48,14 @@ def save(drawn: Chart, stem: Path) -> list[Path]:
     with rc_context(STYLE):
         canvas = draw(drawn)
         for path in paths:
-            dated: dict[str, Any] = {"metadata": {"Date": None}} if path.suffix == ".svg" else {}
+            about = {"Title": drawn.finding or caption(drawn)} | ({"Date": None} if path.suffix == ".svg" else {})
             with writing(path):
-                canvas.savefig(path, dpi=DPI, **dated)
+                canvas.savefig(path, dpi=DPI, metadata=about)
     return paths
 
 
 def draw(drawn: Chart) -> Canvas:
-    """A panel for each known axis, a legend below them, and a caption that describes the data."""
+    """The finding as a title, a panel for each known axis, below them what the data are, and the legend."""
     known = _known_axes(drawn)
     if not known:
         labels = " and ".join(panel.label for panel in drawn.axes)
@@ -108,12 +69,14 @@ def draw(drawn: Chart) -> Canvas:
     panels[0].set_ylabel("accuracy")
     panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     panels[0].set_ylim(*_accuracies(drawn))
-    canvas.suptitle(fill(caption(drawn), round(13 * width)), fontsize=9)
+    canvas.suptitle(fill(drawn.finding, round(10 * width)), fontsize=11)
     handles, labels = panels[0].get_legend_handles_labels()
     first = len(labels) - len(drawn.lines)  # searchers stand before the references
     handles, labels = handles[first:] + handles[:first], labels[first:] + labels[:first]
     columns = ceil(len(labels) / ceil(len(labels) / (8 if len(known) > 2 else 4)))  # rows of about equal length
-    canvas.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, **_LEGEND)
+    legend: dict[str, Any] = {"title": fill(caption(drawn), round(15 * width)), "title_fontsize": 8, **_LEGEND}
+    box = canvas.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, **legend)
+    box.get_title().set_multialignment("center")
     return canvas
 
 
@@ -149,25 +112,27 @@ def draw_panel(panel: Any, drawn: Chart, axis: int) -> None:
     panel.set_xlabel(drawn.axes[axis].label + (f" ($\\times {power}$)" if power else ""))
     if drawn.greedy is not None:
         panel.axhline(drawn.greedy, color="#000000", linewidth=0.9, label="greedy", zorder=1.5)
+    look = looks([line.name for line in (*drawn.lines, *drawn.references)])
     for line in drawn.references:
-        _draw_line(panel, line, axis, unit, 1.3, band=False)
+        _draw_line(panel, line, look[line.name], axis, unit, 1.3, band=False)
     for line in drawn.earlier:
-        _draw_earlier(panel, line, axis, unit)
+        _draw_earlier(panel, line, look[line.name], axis, unit)
     for rank, line in enumerate(drawn.lines):
-        _draw_line(panel, line, axis, unit, 1.7, band=True, size=7.5 - 0.9 * rank)
+        _draw_line(panel, line, look[line.name], axis, unit, 1.7, band=True, size=max(7.5 - 0.9 * rank, 3))
     panel.xaxis.set_major_locator(FixedLocator(ticks([value / unit for value in known], drawn.axes[axis].exact)))
     panel.xaxis.set_minor_locator(NullLocator())
     panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
     panel.set_xlim(min(known) / unit / 1.25, max(known) / unit * 1.25)
 
 
-def _draw_line(panel: Any, line: Line, axis: int, unit: float, width: float, band: bool, size: float = 0.0) -> None:
+def _draw_line(
+    panel: Any, line: Line, look: Look, axis: int, unit: float, width: float, band: bool, size: float = 0.0
+) -> None:
     """A line through its known points, with its band; a single point gets an error bar instead."""
     known = [point for point in line.points if point.places[axis]]
     if not known:
         return
     known.sort(key=lambda point: point.places[axis] or 0.0)
-    look = LOOKS.get(line.name, LOOKS["custom"])
     x = np.array([point.places[axis] for point in known], dtype=np.float64) / unit
     y, low, high = (np.array([getattr(p, name) for p in known]) for name in ("accuracy", "low", "high"))
     if band and len(known) == 1:
@@ -183,10 +148,10 @@ def _draw_line(panel: Any, line: Line, axis: int, unit: float, width: float, ban
     )  # fmt: skip
 
 
-def _draw_earlier(panel: Any, line: Line, axis: int, unit: float) -> None:
+def _draw_earlier(panel: Any, line: Line, look: Look, axis: int, unit: float) -> None:
     known = [(place / unit, point.accuracy) for point in line.points if (place := point.places[axis])]
     if known:
-        panel.plot(*zip(*known, strict=True), color=LOOKS.get(line.name, LOOKS["custom"]).colour, linewidth=0.9)
+        panel.plot(*zip(*known, strict=True), color=look.colour, linewidth=0.9)
 
 
 def ticks(values: Sequence[float], exact: bool) -> list[float]:
@@ -201,10 +166,12 @@ def ticks(values: Sequence[float], exact: bool) -> list[float]:
 
 def draw_run(folder: Path, cells: Cells, rule: Rule, name: str = "curves", axes: Sequence[str] = AXES) -> list[Path]:
     """Writes the chart as PNG and SVG and returns their paths. Raises RunError where there is nothing to draw."""
-    return save(chart(cells.complete(), rule, axes), folder / name)
+    complete = cells.complete()
+    drawn = chart(complete, rule, axes)
+    return save(drawn._replace(finding=of_run(complete, rule.value, axes)), folder / name)
 
 
 def draw_samples(folder: Path, results: Sequence[Result]) -> list[Path]:
     """Writes the chart of independent samples, where there are any, and returns its paths."""
-    drawn = samples_chart(results)
-    return save(drawn, folder / "samples") if drawn else []
+    cells = samples_cells(results)
+    return save(samples_chart(cells)._replace(finding=of_samples(cells)), folder / "samples") if cells else []

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from experiments.analysis.endings import losses, lost_share
 from experiments.runs.endings import IN_THOUGHT, NO_ANSWER, THOUGHT_CUT, Endings
-from experiments.terminal import percent, plain
+from experiments.terminal import percent, plain, plural
 from search.tree.step import End
 
 _CAUSES = {
@@ -24,7 +24,7 @@ def warnings(endings: Mapping[str, Endings]) -> Iterator[str]:
         causes = sorted(one.lost, key=one.lost.__getitem__, reverse=True)
         parts = [f"{percent(one.lost[cause] / one.leaves)} % {_CAUSES[cause][0]}" for cause in causes]
         remedies = "; ".join(_CAUSES[cause][1] for cause in causes)
-        share = f"{percent(lost_share(one))} % of {one.leaves:,} solutions"
+        share = f"{percent(lost_share(one))} % of {plural(one.leaves, 'solution')}"
         yield f"warning: {searcher}: {share} came to nothing ({', '.join(parts)}): {remedies}"
     example = next((one for one in warned.values() if one.cause), None)
     if example is not None and example.cause is not None:

@@ -11,6 +11,7 @@ from rich.text import Text
 LEAVING = (
     "interval", "95 % interval", "needed", "better/worse", "FLOPs", "lost", "cost", "problems", "no answer", "errors",
     "tokens", "majority", "p", "pass@N", "accuracy %",
+    "acc. on wrong", "acc. on right", "step AUC", "PRMScore", "mG-Pass@k", "weighted vote", "highest score",
 )  # fmt: skip
 """Columns by heading, in the order in which they leave a table that is too wide; all others stay."""
 

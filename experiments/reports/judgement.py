@@ -13,10 +13,11 @@ from experiments.analysis.best_of_n import ONE, Answers
 from experiments.analysis.biases import Biases
 from experiments.analysis.judgement import Group, Judgement
 from experiments.reports.curves import DPI, STYLE
+from experiments.reports.fitting import show_table
 from experiments.reports.health import health_lines
 from experiments.reports.judgement_picture import draw
-from experiments.reports.tables import with_interval, write_rows
-from experiments.terminal import percent
+from experiments.reports.tables import new_table, with_interval, write_rows
+from experiments.terminal import percent, plural
 from search.answers.selection import Rule
 
 
@@ -54,11 +55,11 @@ def _csv_rows(plain: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def show(judgement: Judgement, out: Console) -> None:
     if judgement.groups:
-        out.print(groups_table(judgement))
+        show_table(out, groups_table(judgement), names=1)
     if judgement.calibration_error is not None:
         out.print(f"calibration error (ECE) {judgement.calibration_error:.3f}")
     if judgement.answers is not None:
-        out.print(answers_table(judgement.answers))
+        show_table(out, answers_table(judgement.answers), names=1)
         if Rule.MAJORITY not in judgement.answers.correct:
             out.print("no votes: some solutions have no boxed answer")
     for line in (*health_lines(judgement.health), *bias_lines(judgement.biases)):
@@ -68,19 +69,9 @@ def show(judgement: Judgement, out: Console) -> None:
 def groups_table(judgement: Judgement) -> Table:
     left_out = f", {judgement.errors} more could not be scored" * bool(judgement.errors)
     value, source = judgement.threshold
-    title = f"{judgement.solutions} solutions{left_out}; a step below {value:.2f} is wrong ({source})"
-    table = Table(title=title, title_justify="left")
-    for column in (
-        "group",
-        "solutions",
-        "wrong",
-        "acc. on wrong",
-        "acc. on right",
-        "F1 (95 %)",
-        "step AUC",
-        "PRMScore",
-    ):
-        table.add_column(column, justify="left" if column == "group" else "right")
+    title = f"{plural(judgement.solutions, 'solution')}{left_out}; a step below {value:.2f} is wrong ({source})"
+    columns = ("solutions", "wrong", "acc. on wrong", "acc. on right", "F1 (95 %)", "step AUC", "PRMScore")
+    table = new_table(title, "group", *columns)
     for group in [*judgement.groups, *([judgement.pooled] if judgement.pooled else [])]:
         f1 = with_interval(group.f1.f1, group.f1_interval) if group.f1.f1 == group.f1.f1 else "-"
         accuracies = [percent(group.f1.erroneous), percent(group.f1.correct)]
@@ -102,10 +93,8 @@ def groups_table(judgement: Judgement) -> Table:
 
 def answers_table(answers: Answers) -> Table:
     count = len(answers.correct[ONE])
-    title = f"best of {answers.n:.4g} on {count} questions, reduction {answers.reduction}"
-    table = Table(title=title, title_justify="left")
-    for column in ("answer", "accuracy (95 %)", "minus one sample (95 %)"):
-        table.add_column(column, justify="left" if column == "answer" else "right")
+    title = f"best of {answers.n:.4g} on {plural(count, 'question')}, reduction {answers.reduction}"
+    table = new_table(title, "answer", "accuracy (95 %)", "minus one sample (95 %)")
     for name, row in answers.accuracy.items():
         table.add_row(name, with_interval(row.mean, row.interval), with_interval(row.gain, row.gain_interval, "+"))
     return table

@@ -9,11 +9,12 @@ import numpy as np
 from rich.table import Table
 
 from experiments.analysis.curves import Chart, Line, Panel, Point
-from experiments.analysis.differences import SIGNIFICANT, paired
-from experiments.analysis.optimal import ONE_LEVEL, Grid, Measured, curve
+from experiments.analysis.differences import SIGNIFICANT
+from experiments.analysis.optimal import ONE_LEVEL, Grid, Measured, curve, gain
 from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.uncertainty import accuracy_interval
 from experiments.config.registry import GROUPS
+from experiments.config.settings import searcher_of, setting_of
 from experiments.errors import RunError
 from experiments.reports.tables import listed, needed_words, new_table, spread, write_rows
 from experiments.runs.axes import LABELS, Axis
@@ -37,9 +38,9 @@ def table(
     rows = new_table(title, "level", *columns, left=("searcher",))
     for level, setting in chosen.items():
         in_level = levels == level
-        correct = optimal.correct[in_level]
-        cost = number(float(optimal.cost[in_level].mean()))
-        accuracy = (percent(float(correct.mean())), spread(accuracy_interval(correct)))
+        measured = optimal.of(in_level)
+        cost = number(float(measured.cost.mean()))
+        accuracy = (percent(measured.accuracy), spread(measured.interval))
         rows.add_row(level, str(int(in_level.sum())), setting.searcher, number(setting.scale), cost, *accuracy)
     return rows
 
@@ -50,30 +51,45 @@ def accuracy_line(what: str, measured: Measured) -> str:
 
 
 def gain_line(optimal: Measured, single: Measured) -> str:
-    gain = paired(optimal.correct - single.correct)
-    verdict = "levels help" if gain.mean > 0 else "levels harm"
-    if gain.p_value >= SIGNIFICANT:
-        verdict = f"cannot tell whether levels help{needed_words(gain)}"
-    return f"difference: {percent(gain.mean, '+')} ({spread(gain.interval, '+')}, p {gain.p_value:.3f}): {verdict}"
+    one = gain(optimal, single)
+    verdict = "levels help" if one.mean > 0 else "levels harm"
+    if one.p_value >= SIGNIFICANT:
+        verdict = f"cannot tell whether levels help{needed_words(one)}"
+    return f"difference: {percent(one.mean, '+')} ({spread(one.interval, '+')}, p {one.p_value:.3f}): {verdict}"
+
+
+def finding(optimal: Measured | None, single: Measured, budget: float, axis: Axis) -> str:
+    """The title of the picture: what the levels gain at the budget; `optimal` is None where there is only one."""
+    at = f"at {number(budget)} {LABELS[axis].partition(',')[0]} a problem"
+    count = f"{len(single.cost)} problems"
+    if optimal is None:
+        return f"The best single setting {at} is right on {percent(single.accuracy)} % ({count})"
+    one = gain(optimal, single)
+    if one.p_value >= SIGNIFICANT:
+        return f"Choosing by level cannot be told from one setting for all {at} ({count})"
+    low, high = sorted(abs(100 * end) for end in one.interval)
+    size = f"{100 * abs(one.mean):.1f} points {'above' if one.mean > 0 else 'below'}"
+    return f"Choosing by level is {size} one setting {at} (95 % interval {low:.1f} to {high:.1f}; {count})"
 
 
 def commands(chosen: Mapping[str, CellKey], knobs: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The command line of the chosen setting, for each level."""
     lines = ["recommended searches:"]
     for level, setting in chosen.items():
-        if setting.searcher not in knobs:
+        searcher, place = searcher_of(setting.searcher), setting_of(setting.searcher)
+        if place not in knobs:
             greedy = "search=best_of_n search.n=1 policy.temperature=0"
             lines.append(f"  level {level}: {greedy if setting.searcher == GREEDY else setting.searcher}")
             continue
-        own = dict(knobs[setting.searcher])
+        own = dict(knobs[place])
         arguments = own.pop("args", None) or {}
-        if setting.searcher != "custom":
-            own[GROUPS["search"][setting.searcher].scale] = setting.n
+        if searcher != "custom":
+            own[GROUPS["search"][searcher].scale] = setting.n
         limits = [f"budget.{name}={exact(value)}" for name, value in setting.limit]
         words = [f"search.{name}={_word(value)}" for name, value in own.items()]
         words += [f"search.args.{name}={_word(value)}" for name, value in arguments.items()]
-        words += [f"(its scale at {setting.n})"] * (setting.searcher == "custom")
-        lines.append(f"  level {level}: " + " ".join([f"search={setting.searcher}", *words, *limits]))
+        words += [f"(its scale at {setting.n})"] * (searcher == "custom")
+        lines.append(f"  level {level}: " + " ".join([f"search={searcher}", *words, *limits]))
     return lines
 
 
@@ -107,14 +123,14 @@ def _rows(world: Grid, levels: np.ndarray) -> Iterator[list[object]]:
 def chart(world: Grid, levels: np.ndarray, axis: Axis, rule: Rule, seed: int, seeds: Sequence[int]) -> Chart:
     """The compute-optimal curve, that of one setting for all problems, and Best-of-N.
 
-    `seed` is that of the split into halves, `seeds` are those of the searches.
+    `seed` is that of the splits into halves, `seeds` are those of the searches.
     """
 
     def line(name: str, points: Sequence[tuple[float, Measured]]) -> Line:
         return Line(name, [Point((float(m.cost.mean()),), m.accuracy, *m.interval) for _, m in points])
 
     one = np.full(len(levels), ONE_LEVEL)
-    lines = [line("one_setting", curve(world, one, seed))]
+    lines = [line("one_setting", curve(world, one, seed, levels))]
     if len(np.unique(levels)) > 1:
         lines.insert(0, line("compute_optimal", curve(world, levels, seed)))
     reference = [

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from experiments.analysis.solution import ScoredStep, Solution
 from experiments.reports.trees import cost_table, draw, votes_table
-from experiments.terminal import number, plain, plain_lines
+from experiments.terminal import number, plain, plain_lines, plural
 from policies.engines.models import SHIPPED
 from search.tree.cost import Ledger
 
@@ -51,7 +51,7 @@ def trust_line(solution: Solution) -> str:
     """What the scorer that chose thinks of the solution, and how many solutions say the same."""
     leaves = sum(len(vote.leaves) for vote in solution.ballot.votes)
     same = len(solution.ballot.votes[0].leaves)
-    agreeing = f"{same:,} of {leaves:,} solutions have this answer"
+    agreeing = f"{same:,} of {plural(leaves, 'solution')} {'have' if same != 1 else 'has'} this answer"
     who = "the scorer" if solution.selection.by is None else f"the {plain(solution.selection.by)} scorer"
     if not solution.trusted:
         return f"{who} trusts none of the solutions: the highest has {solution.best:.2g}; {agreeing}"
@@ -83,9 +83,9 @@ def cost_line(ledger: Ledger) -> str:
     """The cost of a search, in one line."""
     calls = ledger.policy_calls + ledger.scorer_calls
     parts = [
-        f"{number(ledger.samples)} solutions",
-        f"{number(ledger.generated_tokens)} tokens written",
-        f"{number(calls)} requests",
+        plural(ledger.samples, "solution"),
+        f"{plural(ledger.generated_tokens, 'token')} written",
+        plural(calls, "request"),
         f"{number(ledger.flops)} FLOPs" if ledger.flops is not None else "FLOPs unknown",
         f"{ledger.seconds:.1f} s" if ledger.seconds is not None else "",
     ]

@@ -15,7 +15,7 @@ from experiments.reports.fitting import show_table
 from experiments.reports.health import health_lines, residual_line
 from experiments.reports.tables import summary_table, write_csv
 from experiments.runs.results import RESULTS
-from experiments.terminal import plain, screen
+from experiments.terminal import failure, plain, screen
 from search.answers.selection import Rule
 
 
@@ -32,7 +32,7 @@ def report(folder: Path, cells: Cells, rule: Rule) -> list[Row]:
     failed = [result for result in cells.searches if result.error is not None]
     if failed:
         first = f"{failed[0].cell.searcher} on {failed[0].problem}: {plain(failed[0].error or '')}"
-        print(f"{failed_share(cells)}; the first: {first}")
+        failure(f"{failed_share(cells)}; the first: {first}")
         print(f"stepsearch sweep run={folder} retry=errors runs them again")
     print(f"results: {folder / RESULTS}")
     try:

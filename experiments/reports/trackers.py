@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.config.settings import AT
 from experiments.errors import ConfigError
 
 _PROJECT = "stepsearch"
@@ -129,9 +130,10 @@ def curves(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, dict[str, float
     by_cell: dict[tuple[str, int], dict[str, float]] = {}
     for row in rows:
         limits = [value for name, value in row.items() if name.startswith("budget_") and value is not None]
-        figures = {f"{row['searcher']}/{row['selection']}/{name}": row[name] for name in _ACCURACY}
+        searcher = str(row["searcher"]).replace(AT, "-")  # MLflow takes no @
+        figures = {f"{searcher}/{row['selection']}/{name}": row[name] for name in _ACCURACY}
         others = [name for name in row if name not in (*_ACCURACY, *_CELL) and not name.startswith("budget_")]
-        figures |= {f"{row['searcher']}/{name}": row[name] for name in others}
+        figures |= {f"{searcher}/{name}": row[name] for name in others}
         known = {name: float(value) for name, value in figures.items() if isinstance(value, int | float)}
         by_cell.setdefault((row["searcher"], int(limits[0] if limits else row["n"])), {}).update(known)
     return [(step, figures) for (_, step), figures in by_cell.items()]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from experiments.config.registry import choice_of
+from experiments.config.settings import setting_of
 
 _UNSET = object()
 
@@ -31,7 +32,8 @@ def _filled(stored: Any, defaults: Any) -> Any:
 def _comparable(config: Any, changeable: Sequence[str]) -> Any:
     knobs = {name: value for name, value in config.items() if name not in changeable}
     if "searchers" in knobs:
-        knobs["search"] = {name: value for name, value in knobs["search"].items() if name in knobs["searchers"]}
+        running = set(map(setting_of, knobs["searchers"]))
+        knobs["search"] = {name: value for name, value in knobs["search"].items() if name in running}
     return _without_modules(knobs)
 
 

@@ -2,15 +2,27 @@
 
 import asyncio
 import time
+from collections.abc import Iterable, Iterator
 from types import TracebackType
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from search.waiting import WAITING, Waiting
 
+T = TypeVar("T")
+
 _QUIET_SECONDS = 30.0  # between two lines where there is no terminal
 _SILENT_SECONDS = 60.0  # without an end, after which a line says what is waited for
+
+
+def counted(items: Iterable[T], total: int, things: str, console: Console) -> Iterator[T]:
+    """The items, with a bar or lines that count them."""
+    with SweepProgress(total, console, things) as progress:
+        for item in items:
+            yield item
+            progress.ended(None, False)
 
 
 class SweepProgress:
@@ -66,7 +78,7 @@ class SweepProgress:
         seconds = max(now - self._started, 1e-9)
         rate = f"{self.done / seconds:.1f}/s" + f", {self.tokens / seconds:,.0f} tokens/s" * (tokens is not None)
         rate += f", {100 * self._right / self._judged:.0f} % right" if self._judged else ""
-        rate += f", {self.errors} failed" if self.errors else ""
+        rate += f", [red]{self.errors} failed[/red]" if self.errors else ""
         self._bar.update(self._task, advance=1, rate=rate)
         if self._console.is_terminal or (self.done < self.total and now - self._last_line < _QUIET_SECONDS):
             return

@@ -39,6 +39,8 @@ class Recorder:
         self._max_errors, self._errors = max_errors, errors
         self._failing: set[str] | None = set()  # the problems on which searches have failed; None once one has not
         self._ended, self._last_error = 0, ""
+        self._writing: dict[int, Solved] = {}  # those that ended and are not written, by id
+        self._late: list[Solved] = []
 
     async def run(self, work: Iterable[Job], concurrency: int) -> None:
         """Runs all jobs. Where it is cancelled or an engine dies, the searches that have ended are still written.
@@ -47,13 +49,14 @@ class Recorder:
         engine has died: all other searches would fail as well, so none of them is written as failed.
         """
         writing: set[asyncio.Task[None]] = set()
-        late: list[Solved] = []
+        late = self._late
         watching = asyncio.create_task(self._progress.watch())
         try:
             async with aclosing(solve_all(work, concurrency, late)) as ended:  # pyright: ignore[reportArgumentType]
                 async for solved in ended:
                     if isinstance(solved.error, WorkerDied):
                         raise solved.error
+                    self._writing[id(solved)] = solved
                     writing.add(asyncio.create_task(self._write(solved)))
                     if len(writing) >= _JUDGED_AT_ONCE:
                         await asyncio.wait(writing, return_when=asyncio.FIRST_COMPLETED)
@@ -62,12 +65,24 @@ class Recorder:
                         task.result()
                     self._check_errors()
         finally:
-            watching.cancel()
-            ended_late = [solved for solved in late if not isinstance(solved.error, WorkerDied)]
-            outcomes = await asyncio.gather(*writing, *map(self._write, ended_late), return_exceptions=True)
-            for outcome in outcomes:  # once all that can be written is
-                if isinstance(outcome, BaseException):
-                    raise outcome
+            if _loop_runs():  # else a second Ctrl-C has ended it: see write_rest
+                watching.cancel()
+                rest = [*writing, *map(self._write, self._ended_late())]
+                for outcome in await asyncio.gather(*rest, return_exceptions=True):  # all that can be written is
+                    if isinstance(outcome, BaseException):
+                        raise outcome
+
+    async def write_rest(self) -> None:
+        """Writes what had ended and is not written, where a second Ctrl-C has ended the loop of `run` before it was."""
+        for solved in [*self._writing.values(), *self._ended_late()]:
+            await self._write(solved)
+
+    def _ended_late(self) -> list[Solved]:
+        """Those that ended while the run was cancelled, each given once."""
+        late = [solved for solved in self._late if not isinstance(solved.error, WorkerDied)]
+        self._late.clear()
+        self._writing |= {id(solved): solved for solved in late}
+        return late
 
     def _check_errors(self) -> None:
         if self._max_errors is not None and self._errors > self._max_errors:
@@ -89,6 +104,7 @@ class Recorder:
             result = failed(result, error)
             line = result.dumps()
         self._lines.append(line)
+        self._writing.pop(id(solved), None)
         self._ended += 1
         self._errors += result.error is not None
         if result.error is None:
@@ -98,3 +114,11 @@ class Recorder:
             self._last_error = result.error
         correct = result.correct(self._selection.rule.value)
         self._progress.ended(solved.tree.ledger.generated_tokens, result.error is not None, correct)
+
+
+def _loop_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+        return True
+    except RuntimeError:
+        return False

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from sys import intern
 from typing import Any, NamedTuple
 
 from experiments.errors import RunError
 from experiments.runs.endings import Endings
 from experiments.runs.residuals import Residual
+from experiments.runs.shared import Shared
 from search.tree.cost import Ledger
 
 RESULTS = "results.jsonl"
@@ -87,7 +89,7 @@ class Distinct(NamedTuple):
     first_steps: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Result:
     """The outcome and cost of one search; in memory also the estimate for a smaller cell."""
 
@@ -143,32 +145,43 @@ class Result:
         return self.selections[rule].correct if rule in self.selections else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        return {**_plain(vars(self)), "cell": self.cell.to_json(), "ledger": self.ledger.to_json()}
+        row = {knob.name: _plain(getattr(self, knob.name)) for knob in fields(self)}
+        return {**row, "cell": self.cell.to_json(), "ledger": self.ledger.to_json()}
 
     def dumps(self) -> str:
         """Raises ValueError where a number is NaN or infinite."""
         return json.dumps(self.to_json(), allow_nan=False)
 
     @classmethod
-    def loads(cls, line: str) -> "Result":
-        """Raises ValueError, TypeError, AttributeError or LookupError where the line is not a result."""
-        row = json.loads(line)
+    def loads(cls, line: str, shared: Shared | None = None) -> "Result":
+        """Results that are read with one `shared` have their equal parts in common.
+
+        Raises ValueError, TypeError, AttributeError or LookupError where the line is not a result.
+        """
+        row, shared = json.loads(line), shared or Shared()
+        same = shared.same
         typed = {
-            "cell": CellKey.from_json(row["cell"]),
-            "selections": {rule: Answer(**answer) for rule, answer in row["selections"].items()},
+            **{name: same(row[name]) for name in ("problem", "question", "level", "gold", "stopped")},
+            "cell": same(CellKey.from_json(row["cell"])),
+            "selections": {intern(rule): same(Answer(**answer)) for rule, answer in row["selections"].items()},
             "ledger": Ledger(**{**dict.fromkeys(Ledger._fields), "at_least": False, **row["ledger"]}),
-            "distinct": _optional(row.get("distinct"), lambda counts: Distinct(**counts)),
-            "samples": _optional(row.get("samples"), lambda samples: [Sample(**sample) for sample in samples]),
+            "distinct": _optional(row.get("distinct"), lambda counts: same(Distinct(**counts))),
+            "samples": _optional(row.get("samples"), lambda samples: [same(Sample(**sample)) for sample in samples]),
             "sharing": _optional(row.get("sharing"), _sharing),
             "endings": _optional(row.get("endings"), lambda counts: Endings(**counts)),
             "residuals": _optional(row.get("residuals"), lambda rows: [Residual(**residual) for residual in rows]),
-            "anytime": _optional(row.get("anytime"), lambda marks: [Mark(**mark) for mark in marks]),
+            "anytime": _optional(row.get("anytime"), lambda marks: [_mark(mark, shared) for mark in marks]),
         }
         return cls(**{**row, **typed})
 
 
 def _optional(value: Any, read: Any) -> Any:
     return None if value is None else read(value)
+
+
+def _mark(row: Mapping[str, Any], shared: Shared) -> Mark:
+    spent = {intern(axis): cost for axis, cost in row["spent"].items()}
+    return Mark(spent, shared.same_items(row["correct"]))
 
 
 def _sharing(row: Mapping[str, Any]) -> Sharing:
@@ -201,9 +214,10 @@ def read_results(folder: Path) -> list[Result]:
 
 
 def _parsed(path: Path, lines: Iterable[str]) -> Iterator[Result]:
+    shared = Shared()
     for number, line in enumerate(lines, 1):
         try:
-            yield Result.loads(line)
+            yield Result.loads(line, shared)
         except (ValueError, TypeError, AttributeError, LookupError) as error:
             why = f"no field {error}" if isinstance(error, KeyError) else str(error)
             raise RunError(f"{path}, line {number}: not a result of this version ({why})") from None

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.custom import sources
+from experiments.config.settings import setting_of
 from experiments.errors import OURS, RunError
 from experiments.runs.changed_knobs import changed_knobs
 from experiments.runs.fingerprints import fingerprint
@@ -99,7 +100,7 @@ def _all(inputs: Inputs, name: str) -> list[str]:
 
 def _new_searchers(before: Any, now: Any) -> set[str]:
     names: list[str] = now.get("searchers") or []
-    return set(names) - set(before.get("searchers") or ())
+    return set(map(setting_of, names)) - set(map(setting_of, before.get("searchers") or ()))
 
 
 def own_fingerprints(config: DictConfig, but: Iterable[str] = ()) -> dict[str, tuple[Path, str]]:

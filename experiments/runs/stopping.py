@@ -27,14 +27,28 @@ class Stop(NamedTuple):
 def until_stopped(work: Coroutine[Any, Any, None]) -> Stop | None:
     """Runs `work`; returns None if it ran to its end, or why it was stopped. Any other error is raised."""
     try:
-        asyncio.run(_terminable(work))
+        asyncio.run(quietly(_terminable(work)))
         return None
     except KeyboardInterrupt:
+        with suppress(RuntimeError):  # a second Ctrl-C may have ended the loop before the work was at its end
+            work.close()
         return Stop("interrupted", INTERRUPTED)
     except asyncio.CancelledError:
         return Stop("terminated", TERMINATED)
     except (WorkerDied, RunError) as error:
         return Stop(plain_lines(str(error)), 1)
+
+
+async def quietly(work: Coroutine[Any, Any, object]) -> None:
+    """Awaits `work`. Of tasks that a second Ctrl-C leaves behind, where a plug-in blocks the loop, nothing is said."""
+    asyncio.get_running_loop().set_exception_handler(_said)
+    await work
+
+
+def _said(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    left = str(context.get("message", "")).startswith("Task was destroyed but it is pending")
+    if not left and not isinstance(context.get("exception"), KeyboardInterrupt):
+        loop.default_exception_handler(context)
 
 
 async def _terminable(work: Coroutine[Any, Any, None]) -> None:

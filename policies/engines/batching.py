@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
-from search.errors import WorkerDied
+from search.errors import TookTooLong, WorkerDied
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -119,7 +119,7 @@ class Batcher(Generic[Item, Result]):
                 await self._serve([ticket])
 
     async def _in_time(self, thread: Executor, batch: list[Ticket[Item]]) -> list[Result]:
-        """Runs a batch in the thread. After `timeout` seconds the thread is left to itself and TimeoutError raised."""
+        """Runs a batch in the thread. After `timeout` seconds the thread is left to itself and TookTooLong raised."""
         clock = asyncio.timeout(self._timeout)
         try:
             async with clock:
@@ -128,7 +128,7 @@ class Batcher(Generic[Item, Result]):
             if not clock.expired():
                 raise
             self._thread = None
-            raise TimeoutError(f"no answer within {self._timeout:g} s") from error
+            raise TookTooLong(f"no answer within {self._timeout:g} s") from error
 
     def _checked(self, batch: list[Ticket[Item]]) -> list[Result]:
         """Runs in the thread. Raises RuntimeError unless there is one result per ticket."""

@@ -20,6 +20,7 @@ from policies.engines.rows import Row, Sampling
 from policies.hf import HF
 from search.tree.step import End
 from tests.models import ids_of, pause_at, row
+from tests.patience import patience
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ asyncio.run(solve("1", BestOfN(64), policy, SelfCertainty()))
 def test_ctrl_c_ends_the_process_within_a_token(random_policy: str):
     """At the fifth token; a slow machine may draw a few more before the main thread gets the signal."""
     command = [sys.executable, "-c", INTERRUPTED, random_policy]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    process = subprocess.run(command, capture_output=True, text=True, timeout=patience(100), check=False)
     assert process.returncode != 0 and "KeyboardInterrupt" in process.stderr
     assert 5 <= process.stdout.count("token") < 50
 

@@ -20,6 +20,7 @@ from scorers.checkpoints.forms import token_id
 from scorers.checkpoints.qwen2_prm import Qwen2ForProcessRewardModel
 from scorers.prm import PRM, STEP_TAG
 from tests.models import vllm
+from tests.patience import patience
 
 TINY = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 TINY |= {"num_key_value_heads": 1, "vocab_size": 1000, "max_position_embeddings": 1024}
@@ -48,7 +49,7 @@ def test_it_ends_by_its_own_limit():
     start = time.monotonic()
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 1 and "gpu-check: stopped after 0.5 s" in ended.stderr
-    assert time.monotonic() - start < 50
+    assert time.monotonic() - start < patience(25)
 
 
 @vllm

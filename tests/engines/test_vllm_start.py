@@ -18,6 +18,7 @@ from policies.engines.models import ModelError
 from policies.engines.share import Engine, Share
 from policies.engines.vllm_start import Launch
 from scorers.implicit import Implicit
+from tests.patience import patience
 
 MEASURED: dict[str, Any] = {}
 SIZED = {"kv_cache_memory_bytes": 1}
@@ -48,7 +49,7 @@ class Fake(Launch):
 
 
 def until(true: Callable[[], Any], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
+    end = time.monotonic() + patience(seconds)
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -148,7 +149,9 @@ def test_a_server_starts_in_the_background(servers: list[vllm.Server]):
     """Its context is known at once; what needs the engine waits for it."""
     start = time.monotonic()
     server = vllm.Server("tiny", "float32", Share(context=64), "generate")
-    assert (server.context, server.dtype) == (64, "float32") and server.alive and time.monotonic() - start < 20
+    assert (
+        (server.context, server.dtype) == (64, "float32") and server.alive and time.monotonic() - start < patience(20)
+    )
     launch: Any = server._launch
     launch.may_end.set()
     server.ready()

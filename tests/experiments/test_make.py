@@ -1,7 +1,6 @@
 """What the targets of the Makefile run is there and does something; each module is run as far as a test can."""
 
 import re
-import shlex
 import subprocess
 import sys
 from importlib import import_module
@@ -10,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from experiments.analysis.cells import Cells
+from experiments.analysis.summary import summarise
 from experiments.benchmarks.search import SEARCHERS, Cell, Measured, broken_bounds
+from experiments.commands import demo
 from experiments.commands.solve import Solve
 from experiments.commands.sweep import Sweep, build_sweep
 from experiments.config.compose import compose
@@ -21,7 +23,6 @@ from tests.command_line import ROOT, TOY, run
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 MODULES = set(re.findall(r"-m (experiments\.\S+)", MAKEFILE))
-COMMANDS = [shlex.split(words) for words in re.findall(r"^\t\$\(BIN\)/stepsearch (.*)$", MAKEFILE, re.MULTILINE)]
 
 
 def main(module: str, *words: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,19 +81,43 @@ def test_bench_vllm_says_that_vllm_is_missing(monkeypatch: pytest.MonkeyPatch, t
     assert "pip install" in str(error.value) and not list(tmp_path.iterdir())
 
 
-def test_the_demo_solves_and_sweeps(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_demo_says_what_its_own_run_shows_and_what_to_do_next(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    """Its commands are composed as they stand, and run on the toy with two problems and smaller budgets."""
-    monkeypatch.chdir(tmp_path)
-    (solve, question, *words), (sweep, *others) = COMMANDS
-    assert (solve, sweep) == ("solve", "sweep")
-    assert build(compose(Solve, words)).search == MCTS()
-    assert list(build_sweep(compose(Sweep, others)).search) == ["best_of_n", "beam", "mcts", "particle_filter"]
-    assert run(solve, question, *words, *TOY) == 0 and "answer: " in capsys.readouterr().out
-    assert run(sweep, *others, *TOY, "problems.limit=2", "budgets=1,2") == 0
-    assert len({r.cell.searcher for r in read_results(tmp_path / "runs" / "demo")}) == 5
-    assert (tmp_path / "runs" / "demo" / "curves.png").exists()
+    """Its commands are composed as they stand; the toy runs in place of the models."""
+    assert "$(BIN)/stepsearch demo" in MAKEFILE
+    assert build(compose(Solve, demo.SOLVE)).search == MCTS(simulations=64)
+    assert len(build_sweep(compose(Sweep, demo.SWEEP)).problems.load()) == 24
+    words = [*demo.SWEEP[:2], *TOY, "problems=jsonl", "problems.path=toy.jsonl", "scorer.error=1"]
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    assert demo.sweep_and_tell(words) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    rows = [row for row in summarise(Cells.of(read_results(Path("runs/demo")))) if row["selection"] == "weighted"]
+    best, ours = ([row for row in rows if row["searcher"] == name][-1] for name in ("best_of_n", "particle_filter"))
+    for row in (best, ours):
+        low, high = (f"{100 * row[end]:.1f}" for end in ("ci_low", "ci_high"))
+        assert f"n = 4: {100 * row['accuracy']:.1f} % of 5 problems right ({low} to {high})" in out
+    assert "percentage points" in out and "5 problems): this run cannot tell which is better" in out
+    page = here / "runs/demo/report.html"
+    assert page.exists() and page.as_uri() in out
+    assert "/bin/activate stepsearch compare run=runs/demo n=1" in out or sys.prefix == sys.base_prefix
+    assert run("compare", "run=runs/demo", "n=1") == 0
+
+
+def test_the_demo_leaves_a_folder_of_yours_as_it_is_and_goes_on_with_its_own(
+    here: Path, capsys: pytest.CaptureFixture[str]
+):
+    words = ["searchers=best_of_n,beam", "budgets=1,2", *TOY, "problems=jsonl", "problems.path=toy.jsonl"]
+    yours = Path("runs/demo/notes.txt")
+    yours.parent.mkdir(parents=True)
+    yours.write_text("mine")
+    assert demo.sweep_and_tell(words) == 0
+    assert [path.name for path in yours.parent.iterdir()] == ["notes.txt"]
+    lines = Path("runs/demo-2/results.jsonl").read_text()
+    assert demo.sweep_and_tell(words) == 0
+    assert Path("runs/demo-2/results.jsonl").read_text() == lines, "the demo's own run, which had ended"
+    assert demo.sweep_and_tell([*words, "seeds=3"]) == 0
+    assert Path("runs/demo-3/report.html").exists() and not Path("runs/demo-4").exists()
 
 
 def test_every_folder_and_file_of_tests_is_there_and_has_tests():

@@ -47,7 +47,10 @@ MISTAKES = {
     "values": [
         ("solve q policy=toy scorer=toy search.simulations=few", "search.simulations=few: Value 'few' of type 'str'"),
         ("sweep policy=toy scorer=toy seeds=", "seeds=: it takes a list; write its values: seeds=A,B"),
-        ("sweep policy=toy scorer=toy 'seeds=range(1,3)'", "it takes a list; write its values: seeds=A,B"),
+        (
+            "sweep policy=toy scorer=toy 'seeds=range(1,3)'",
+            "a range is Hydra's and none here; write its values: seeds=A,B",
+        ),
         ("sweep policy=toy scorer=toy seeds=1,x", "seeds=1,x: Value 'x' of type 'str'"),
         ("sweep policy=toy scorer=toy budgets=[]", "Sweep.budgets is []; give at least one budget"),
         ("solve q 'policy.stop=[\"\"]'", "stop=[''] names an empty text"),

@@ -15,6 +15,7 @@ from experiments.errors import RunError
 from experiments.runs.appending import appending
 from experiments.runs.results import read_results
 from tests.command_line import RIGHT, result_lines, run, started, stopped
+from tests.patience import patience
 
 CELLS = 1 + 1 + 2 + 2  # greedy, Best-of-N at 4, beam and MCTS at 1 and 4
 WORDS = [
@@ -107,7 +108,7 @@ def test_a_full_disk_stops_the_sweep_and_loses_no_line(here: Path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 
     process = started(WORDS, here, preexec_fn=limit)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=patience(60))
     assert process.returncode == 1 and "Traceback" not in err
     kept = _lines()
     assert "run/results.jsonl cannot be written: File too large" in err

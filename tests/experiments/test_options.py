@@ -101,6 +101,35 @@ def test_a_runs_own_config_is_a_config_file(capsys: pytest.CaptureFixture[str]):
     assert run("sweep", "run=second") == 0, "it resumes without the file"
 
 
+@pytest.mark.parametrize("form", ["printed", "written"])
+def test_another_model_than_the_files_has_its_own_preset(form: str, capsys: pytest.CaptureFixture[str]):
+    """Of a printed config, too, whose knobs are all there; a knob that was typed stays."""
+    one, other = "policy.model=Qwen/Qwen3-0.6B", "policy.model=meta-llama/Llama-3.2-1B-Instruct"
+    text = "policy: {model: Qwen/Qwen3-0.6B, temperature: 0.3}"
+    if form == "printed":
+        text = shown(capsys, "solve", "--cfg", "job", one, "policy.temperature=0.3")
+    Path("mine.yaml").write_text(text)
+    expected = shown(capsys, "solve", "--cfg", "job", other, "policy.temperature=0.3")
+    assert shown(capsys, "solve", "--cfg", "job", "config=mine.yaml", other) == expected
+    same = shown(capsys, "solve", "--cfg", "job", "config=mine.yaml", one)
+    assert "max_thinking_tokens: 30720" in same and "temperature: 0.3" in same
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_run_grows_by_a_longer_file():
+    text = "policy: toy\nscorer: toy\nsearchers: [beam]\nbudgets: [1, 2]\nproblems.limit: 2\nout: run\n"
+    Path("mine.yaml").write_text(text)
+    assert run("sweep", "config=mine.yaml") == 0
+    before = Path("run/results.jsonl").read_text()
+    Path("mine.yaml").write_text(text.replace("[1, 2]", "[1, 2, 4]") + "seeds: [0, 1]\n")
+    assert run("sweep", "run=run", "config=mine.yaml") == 0
+    after = Path("run/results.jsonl").read_text()
+    assert after.startswith(before) and after.count("\n") == 2 * (1 + 2 * 3), "greedy once, beam at 3 with 2 seeds"
+    assert run("sweep", "run=run") == 0 and Path("run/results.jsonl").read_text() == after
+    Path("mine.yaml").write_text(text + "search.beam.branch: 2\n")
+    assert run("sweep", "run=run", "config=mine.yaml") == 2
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -184,7 +213,7 @@ def test_the_script_of_zsh_has_the_words_of_bash(capsys: pytest.CaptureFixture[s
         ("--info", "--cfg job prints the config"),
         ("--fast", "no such option; there are --help, --cfg, --quiet, --version"),
         ("policy@foo=toy", "a group has its own place and no other; write policy=toy"),
-        ("search@search.mine=beam", "a group has its own place and no other"),
+        ("search@search.mine=beam", "searchers=beam,beam@mine search.mine.KNOB=VALUE"),
         ("n=4", "Did you mean search.simulations?"),
         ("search.n=4", "Did you mean search.simulations?"),
         ("temperature=0", "Did you mean policy.temperature?"),

@@ -8,13 +8,14 @@ import pytest
 from omegaconf import OmegaConf
 
 from experiments.analysis.cells import Cells
-from experiments.analysis.optimal import Grid, choose, cross_fitted, curve, grid, halves, quintiles
+from experiments.analysis.optimal import SPLITS, Grid, choose, cross_fitted, curve, grid, halves, quintiles
 from experiments.commands.solve import Solve
 from experiments.config.compose import compose
 from experiments.config.registry import GROUPS, configured
 from experiments.config.schema import build
 from experiments.errors import RunError
-from experiments.reports.plan import commands
+from experiments.reports.plan import commands, finding
+from experiments.runs.axes import Axis
 from experiments.runs.results import CellKey
 from tests.command_line import run
 from tests.results import result, sampled, write_results
@@ -34,7 +35,7 @@ def known() -> Grid:
 
 def test_the_best_setting_of_each_level_is_found():
     """Within 100 a problem one setting is right on half of the problems, the two together on all of them."""
-    single = cross_fitted(known(), np.full(40, "all"), 100)
+    single = cross_fitted(known(), np.full(40, "all"), 100, strata=LEVELS)
     optimal = cross_fitted(known(), LEVELS, 100)
     assert single is not None and optimal is not None
     assert (single.accuracy, single.cost.mean()) == (0.5, 10), "of equals the cheapest"
@@ -53,11 +54,11 @@ def test_equals_go_to_the_cheapest_and_the_budget_holds():
 def test_luck_is_not_rewarded():
     """200 settings that are all right on a half, by chance: the best of them seems to be above 0.6, and is not.
 
-    100 worlds of 100 problems; the standard error of their mean is 0.005.
+    15 worlds of 100 problems; the standard error of their mean is at most 0.013.
     """
     rng = np.random.default_rng(0)
     seeming, measured = [], []
-    for seed in range(100):
+    for seed in range(15):
         correct = rng.integers(0, 2, (200, 100)).astype(float)
         world = Grid([CellKey("beam", n) for n in range(200)], PROBLEMS, correct, np.ones((200, 100)))
         found = cross_fitted(world, np.repeat(["1", "2"], 50), 1, seed)
@@ -65,12 +66,13 @@ def test_luck_is_not_rewarded():
         measured.append(found.accuracy)
         seeming.append(correct.mean(1).max())
     assert np.mean(seeming) > 0.6
-    assert np.mean(measured) == pytest.approx(0.5, abs=0.02)
+    assert np.mean(measured) == pytest.approx(0.5, abs=0.04)
 
 
 def test_every_level_is_dealt_out_evenly():
     half = halves(np.array(["1"] * 5 + ["2"] * 6 + ["3"]))
-    assert [half[:5].sum(), half[5:11].sum(), half[11:].sum()] == [2, 3, 0]
+    assert [half[:5].sum(), half[5:11].sum(), half[11:].sum()] == [2, 3, 1]
+    assert sum(halves(np.arange(5).astype(str), seed).sum() for seed in range(2)) == 5, "each is once in either half"
 
 
 def test_a_level_of_one_problem_takes_what_is_best_for_the_half():
@@ -130,14 +132,43 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def test_levels_of_one_problem_each_are_named_as_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+@pytest.mark.usefixtures("undrawn")
+def test_too_few_problems_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Four levels of one problem each take what is best for the other problems; one problem is no plan."""
     write_results(tmp_path / "run", [result(p, "beam", 1, 1.0, 30.0) for p in range(4)])
     write_results(tmp_path / "other", [sampled(p, p / 4, seed=1) for p in range(4)])
-    assert run("plan", f"run={tmp_path / 'run'}", "budget=1000", f"difficulty={tmp_path / 'other'}") == 2
-    message = "no level has two problems, one to choose on and one to measure on (the run has 4 problems); "
-    assert f"{message}sweep more problems, or leave out difficulty=\n" in capsys.readouterr().err
-    assert run("plan", f"run={tmp_path / 'run'}", "budget=20", f"difficulty={tmp_path / 'other'}") == 2
+    other = f"difficulty={tmp_path / 'other'}"
+    assert run("plan", f"run={tmp_path / 'run'}", "budget=1000", other) == 0
+    few = (
+        "too few problems to tell which setting is best, in level 1 of 5 (1), 2 of 5 (1), 4 of 5 (1), 5 of 5 (1): sweep"
+    )
+    assert few in capsys.readouterr().out
+    assert run("plan", f"run={tmp_path / 'run'}", "budget=20", other) == 2
     assert "budget=20: every cell costs more; the cheapest costs 30" in capsys.readouterr().err
+    write_results(tmp_path / "one", [result(0, "beam", 1, 1.0, 30.0)])
+    assert run("plan", f"run={tmp_path / 'one'}", "budget=1000") == 2
+    assert "the run has one problem, and two are needed" in capsys.readouterr().err
+
+
+def test_more_splits_are_not_more_problems():
+    """The interval is as wide as that of one split, and the title says what the difference says."""
+    rng = np.random.default_rng(0)
+    world = Grid([CellKey("beam", n) for n in range(6)], PROBLEMS, rng.integers(0, 2, (6, 40)) * 1.0, np.ones((6, 40)))
+    many = cross_fitted(world, np.full(40, "all"), 1)
+    assert many is not None and many.splits.shape == (SPLITS, 40)
+    one = many._replace(splits=many.splits[:1])
+    width, single = (measured.interval.high - measured.interval.low for measured in (many, one))
+    assert width == pytest.approx(single, rel=0.02)
+    assert len({cross_fitted(world, np.full(40, "all"), 1, seed).accuracy for seed in range(3)}) > 1  # pyright: ignore
+    single, levels = (cross_fitted(known(), one, 100, strata=LEVELS) for one in (np.full(40, "all"), LEVELS))
+    assert single and levels
+    assert finding(levels, single, 100, Axis.FLOPS).startswith(
+        "Choosing by level is 50.0 points above one setting at 100 FLOPs a problem (95 % interval 3"
+    )
+    assert "cannot be told from one setting" in finding(single, single, 100, Axis.FLOPS)
+    assert finding(None, single, 100, Axis.FLOPS) == (
+        "The best single setting at 100 FLOPs a problem is right on 50.0 % (40 problems)"
+    )
 
 
 def test_the_command_names_searcher_and_knobs(folder: Path, capsys: pytest.CaptureFixture[str]):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import ROOT, run
+from tests.command_line import ROOT, TOY, run
 
 README = (ROOT / "README.md").read_text()
 
@@ -32,6 +32,23 @@ def test_the_custom_scorer(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().out.strip(), "an answer"
 
 
+def test_the_problems_of_the_readme(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    section = README.split("## Bring your own problems")[1]
+    (table,) = re.findall(r"```csv\n(.*?)```", section, re.DOTALL)
+    command = re.search(r"^    stepsearch (sweep .*)$", section, re.MULTILINE)
+    assert command is not None
+    (tmp_path / "mine.csv").write_text(table)
+    assert run(*shlex.split(command[1]), *TOY) == 0
+    assert "best_of_n  4" in capsys.readouterr().out
+
+
+def test_the_version_that_is_cited_is_the_packages():
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert version is not None
+    assert f"version: {version[1]}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"version = {{{version[1]}}}" in README
+
+
 def test_the_scorer_of_the_docs_keeps_its_promises(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     section = (ROOT / "docs" / "scorers.md").read_text().split("## A scorer of your own")[1]
     scorer, test = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
@@ -44,18 +61,24 @@ def test_the_scorer_of_the_docs_keeps_its_promises(tmp_path: Path, capsys: pytes
     assert capsys.readouterr().out.strip(), "an answer"
 
 
-@pytest.mark.parametrize(("part", "test"), [("policy", "test_guesses"), ("searcher", "test_agreement")])
-def test_plug_ins_of_the_docs_keep_their_promises(
-    part: str, test: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+PLUG_INS = {"scorer": "test_brief", "policy": "test_guesses", "searcher": "test_agreement", "grader": "test_close"}
+"""The plug-ins of docs/plugins.md whose own test stands there, too."""
+
+
+@pytest.mark.parametrize("part", [*PLUG_INS, "problem set"])
+def test_plug_ins_of_the_docs_run_and_keep_their_promises(
+    part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     section = (ROOT / "docs" / "plugins.md").read_text().split(f"## A {part}\n")[1].split("\n## ")[0]
-    code, own_test = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    command = re.search(r"^    stepsearch (solve .*)$", section, re.MULTILINE)
-    assert command is not None
+    code, *own_tests = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    command = re.search(r"^    stepsearch (.*)$", section, re.MULTILINE)
+    assert command is not None and len(own_tests) == (part in PLUG_INS)
     (tmp_path / "mine.py").write_text(code)
-    (tmp_path / "test_mine.py").write_text(own_test)
-    runpy.run_path("test_mine.py")[test]()
-    assert run(*shlex.split(command[1])) == 0
+    for own_test in own_tests:
+        (tmp_path / "test_mine.py").write_text(own_test)
+        runpy.run_path("test_mine.py")[PLUG_INS[part]]()
+    words = shlex.split(command[1])
+    assert run(*words, *(TOY if words[0] == "sweep" else ())) == 0
     assert capsys.readouterr().out.strip(), "an answer"
 
 

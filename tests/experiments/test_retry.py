@@ -74,17 +74,17 @@ def test_only_a_run_can_be_retried(here: Path, capsys: pytest.CaptureFixture[str
 def test_failures_are_said_and_count_as_wrong(
     failed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
 
-    titles: list[str] = []
-    monkeypatch.setattr(Figure, "suptitle", lambda self, text, **_: titles.append(text))
+    captions: list[str] = []
+    monkeypatch.setattr(Legend, "set_title", lambda self, text, **_: captions.append(text))
     capsys.readouterr()
     assert run("sweep", "run=run") == 1
     out = capsys.readouterr().out
     assert "accuracy in %, cost per problem; 3 of 15 searches failed" not in out
     assert "accuracy in %, cost per problem; 4 of 20 searches failed and count as wrong" in out
     assert "stepsearch sweep run=run retry=errors runs them again" in out
-    assert titles and "4 of 20 searches failed and count as wrong" in titles[0].replace("\n", " ")
+    assert captions and "4 of 20 searches failed and count as wrong" in captions[0].replace("\n", " ")
 
 
 def test_a_searcher_that_failed_everywhere_is_zero(here: Path):

@@ -9,7 +9,7 @@ import pytest
 from experiments.analysis.summary import COLUMNS
 from experiments.analysis.uncertainty import accuracy_interval
 from experiments.config.registry import GROUPS
-from experiments.reports.curves import LOOKS
+from experiments.reports.looks import LOOKS
 from experiments.runs.grid import Budgets, cells
 from experiments.runs.results import read_results
 from policies.hf import HF

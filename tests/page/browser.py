@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.patience import patience
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 in_chromium = [
     pytest.mark.page,
@@ -33,7 +35,7 @@ class Opened:
 
     def wait(self, script: str) -> None:
         """Until it holds. Playwright's own waiting evaluates texts in the page, which the page's policy forbids."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + patience(30)
         while not self.page.evaluate(script):
             assert time.monotonic() < until, script
             self.page.wait_for_timeout(25)

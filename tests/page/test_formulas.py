@@ -29,6 +29,33 @@ def test_formulas_are_cut_out_and_the_rest_stays_text(text: str, sources: list[s
         assert cut == [text]
 
 
+@pytest.mark.parametrize(
+    ("answer", "formula"),
+    [
+        (r"\frac{1}{2}", ["mfrac", ["mn", "1"], ["mn", "2"]]),
+        (r"\frac43", ["mfrac", ["mn", "4"], ["mn", "3"]]),
+        (r"$\frac12$", ["mfrac", ["mn", "1"], ["mn", "2"]]),
+        (r"\$18.90", ["mrow", ["mi", "$"], ["mn", "18.90"]]),
+        (r"3,\!000", ["mrow", ["mn", "3"], ["mo", ","], ["mtext", ""], ["mn", "000"]]),
+        (r"\text{Evelyn}", ["mtext", "Evelyn"]),
+        (r"x^2", ["msup", ["mi", "x"], ["mn", "2"]]),
+        ("42", None),
+        ("$5", None),
+        ("snake_case", None),
+        ("2^5 and more", None),
+        (r"\frac{1", None),
+        (r"C:\new\file", None),
+        (r"\def\a{\a\a}\a", None),
+        (r"\frac{1}{2}" * 200, None),
+    ],
+)
+def test_an_answer_is_a_formula_without_dollars_where_it_is_latex(answer: str, formula: list[Any] | None):
+    pieces = Pieces()
+    pieces.answer(answer)
+    drawn = [pieces.formulas[piece][2] for piece in pieces.answers.get(answer, []) if isinstance(piece, int)]
+    assert drawn == ([] if formula is None else [formula])
+
+
 def test_a_formula_has_no_element_or_attribute_of_the_input():
     for source in (
         r"\text{<script>alert(1)</script>}",
@@ -63,3 +90,4 @@ def test_no_text_hangs_the_report():
         Pieces()(text)
     for source in ("_" * 999, r"\left(" * 160, r"\sqrt[" * 160, r"\frac{" * 160, "{" * 999, "\\" * 999, "'" * 999):
         mathml(source)
+        Pieces().answer(source)

@@ -1,11 +1,13 @@
 """The report's page in headless Chromium: no text of a run is executed, a phone can read it, large reports open."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 from tests.command_line import run
 from tests.page.browser import Opened, in_chromium
-from tests.report_runs import HOSTILE, write_hostile_run
+from tests.report_runs import HOSTILE, write_hostile_run, write_run
+from tests.results import write_lines
 
 pytestmark = in_chromium
 
@@ -107,3 +109,42 @@ def test_a_large_report_opens_within_three_seconds(open_page: Any, made: Path, l
     assert 0 < spent() - before < 3
     opened.page.evaluate("location.hash = '#problem=p-499'")
     opened.page.wait_for_selector(".outline .row")
+
+
+def test_odd_texts_keep_to_their_place(open_page: Any, tmp_path: Path):
+    """A question without blanks leaves all columns in sight; right-to-left marks turn nothing beside them; answers in
+    LaTeX are formulas, and what is none stays text.
+    """
+    folder = write_run(tmp_path / "run", problems=3, samples=2, steps=2)
+    questions = {"p-0": "x" * 5000, "p-1": "1 \u202e+ 2", "p-2": r"Let \[x^2\] be given."}
+    golds = {"p-0": r"\frac{1}{2}", "p-1": r"\u202eabc", "p-2": "<b>x</b>"}
+    lines = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    for line in lines:
+        line["question"], line["gold"] = questions[line["problem"]], golds[line["problem"]]
+        for vote in line["selections"].values():
+            vote["answer"] = line["gold"]
+    write_lines(folder / "results.jsonl", lines)
+    assert run("report", f"run={folder}", "trees=false") == 0
+    opened = open_page(folder / "report.html", "#problems", viewport={"width": 1200, "height": 800})
+    opened.page.wait_for_selector("#list tbody tr")
+    last = opened.page.locator("#list thead th").last.bounding_box()
+    assert last["x"] + last["width"] <= 1200
+    assert opened.page.locator("#list tbody tr").first.bounding_box()["height"] < 100
+    assert opened.page.locator("#list tbody tr").first.locator("td bdi math mfrac").count() == 1
+    assert opened.page.evaluate(
+        "[...document.querySelectorAll('#list .clip, #list bdi')].every((e) => getComputedStyle(e).unicodeBidi"
+        ".includes('isolate') || getComputedStyle(e.firstChild).unicodeBidi.includes('isolate'))"
+    )
+    opened.page.locator("#list tbody tr").nth(2).click()
+    opened.page.wait_for_selector(".matrix a")
+    assert opened.page.locator(".matrix a").first.inner_text().endswith("<b>x</b>")
+    opened.page.evaluate("location.hash = '#problem=p-0'")
+    opened.page.wait_for_selector(".matrix a bdi mfrac")
+
+
+def test_the_curves_have_their_finding_as_a_title(open_page: Any, made: Path):
+    opened = open_page(made)
+    shown = opened.page.locator(".finding:visible")
+    assert shown.count() == 1 and "Best-of-N at equal generated tokens (" in shown.inner_text()
+    opened.page.select_option("#axis", "n")
+    assert shown.count() == 1 and "at equal N (" in shown.inner_text()

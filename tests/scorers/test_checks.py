@@ -13,6 +13,7 @@ from scorers.claims import Claim, claims
 from scorers.conformance import check_scorer
 from search import End, Step
 from search.answers.equivalence import Equivalence
+from tests.patience import patience
 
 QUADRATIC = "Solve $x^2 - 5x + 6 = 0$ for $x$."
 
@@ -104,7 +105,7 @@ def test_hostile_claims_end(text: str, hasty: Equivalence, monkeypatch: pytest.M
     monkeypatch.setattr(checks, "SECONDS", 1.0)
     started = time.monotonic()
     assert check("", text) in Verdict
-    assert time.monotonic() - started < 20, "the rest is for a busy machine"
+    assert time.monotonic() - started < patience(10)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_hostile_claims_end(text: str, hasty: Equivalence, monkeypatch: pytest.M
 def test_a_long_text_is_read_in_linear_time(part: str):
     started = time.monotonic()
     list(claims(part * 50_000))
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < patience(5)
 
 
 def test_scores():

@@ -16,6 +16,7 @@ import pytest
 from search.answers import equivalence_worker
 from search.answers.equivalence import LONGEST, Equivalence
 from search.answers.equivalence_worker import Worker
+from tests.patience import patience
 
 ROOT = Path(__file__).parents[2]
 
@@ -204,7 +205,7 @@ def test_a_bare_script_in_a_hostile_folder_leaves_no_process_behind(tmp_path: Pa
     )
     *_, verdict, sympy, pid = script.stdout.decode().split()
     assert (script.returncode, verdict, sympy) == (-9, "True", "False"), script.stderr.decode()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + patience(60)
     while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path(f"/proc/{pid}").exists()

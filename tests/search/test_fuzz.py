@@ -40,6 +40,7 @@ from search.solve import Searcher
 from search.tree.cost import NOTHING
 from search.tree.scores import Use, allows
 from tests.helpers import settle, shape
+from tests.patience import patience
 from tests.search.wild import (
     FAILURES,
     OldPolicy,
@@ -156,7 +157,7 @@ async def search_once(case: Case, order: int) -> tuple[Tree, Searcher, WildPolic
         for _ in range(cancel_after):
             await asyncio.sleep(0)
         running.cancel()
-    done, _ = await asyncio.wait([running], timeout=20)
+    done, _ = await asyncio.wait([running], timeout=patience(20))
     assert done, f"case {case.seed} hangs"
     error = None if running.cancelled() else running.exception()
     assert error is None or policy.fails or scorer.fails, error

@@ -18,6 +18,7 @@ from search.answers.extraction import After, Boxed, Extraction, LastNumber, Patt
 from search.answers.graders import Choice, Exact, Grader, MathVerify, Numeric
 from search.answers.own import OwnClassError, OwnExtraction, OwnGrader
 from search.errors import KnobError
+from tests.patience import patience
 
 TEXT = "We have 3 apples.\n\nAnswer is: 1,234.50.\n#### 1,234.5 m\nSo \\boxed{7}"
 
@@ -61,7 +62,7 @@ def test_a_pattern_that_backtracks_for_ever_ends_with_its_name_and_the_seconds(m
         with pytest.raises(PatternError, match=r"Regex\.pattern '\(a\+\)\+\$' took longer than 0\.3 seconds"):
             rule.extract("a" * 60 + "b")
     assert rule.extract("b aaa") == "aaa", "the next text is matched"
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < patience(30)
 
 
 def test_a_pattern_takes_any_text_and_remembers_it(monkeypatch: pytest.MonkeyPatch) -> None:

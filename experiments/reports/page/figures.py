@@ -8,7 +8,7 @@ from experiments.analysis.curves import SCALE, Line, Point, chart, greedy_accura
 from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.summary import Row
 from experiments.errors import RunError
-from experiments.reports.curves import LOOKS
+from experiments.reports.looks import Look, label, looks
 from experiments.reports.tables import expected_count, spread, uneven
 from experiments.runs.axes import AXIS_COST, LABELS
 from experiments.runs.results import ORACLE
@@ -26,10 +26,6 @@ _MARKERS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "X
 
 
 _WIDTH = 2.4  # line width in pixels, the unit of matplotlib's dashes
-
-
-def label(searcher: str) -> str:
-    return searcher if searcher not in LOOKS else LOOKS[searcher].label
 
 
 def curves(cells: Cells, rules: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -52,16 +48,17 @@ def curves(cells: Cells, rules: Sequence[str]) -> dict[str, dict[str, Any]]:
 def _drawn(
     lines: Iterable[Line], earlier: Iterable[Line] = (), references: Iterable[Line] = (), greedy: float | None = None
 ) -> dict[str, Any]:
+    lines, references = list(lines), [line for line in references if line.points]
+    look = looks([line.name for line in (*lines, *references)])
     return {
-        "lines": [_line(line) for line in lines],
-        "earlier": [_line(line) for line in earlier],
-        "references": [_line(line) for line in references if line.points],
+        "lines": [_line(line, look[line.name]) for line in lines],
+        "earlier": [_line(line, look[line.name]) for line in earlier],
+        "references": [_line(line, look[line.name]) for line in references],
         "greedy": greedy,
     }
 
 
-def _line(line: Line) -> dict[str, Any]:
-    look = LOOKS.get(line.name, LOOKS["custom"])
+def _line(line: Line, look: Look) -> dict[str, Any]:
     dash = "solid" if look.dashes == "-" else ",".join(f"{_WIDTH * part:.0f}px" for part in look.dashes[1])
     marker = _MARKERS.get(look.marker)
     drawn = {"label": look.label, "colour": look.colour, "dash": dash, "marker": marker}

@@ -45,6 +45,16 @@ _FORMULA = re.compile(
 )
 
 
+_WRITTEN_AS_FORMULA = re.compile(r"\\[a-zA-Z,!;:%$]|\^")
+"""What an answer without dollars has that is LaTeX."""
+
+
+_COMMAND = re.compile(r"\\(text|mathrm|mbox|textbf|operatorname|begin|end)\s*\{[^{}]*\}|\\[a-zA-Z]+")
+
+
+_WORD = re.compile(r"[^\W\d_]{3}")
+
+
 _BLOCKS = ("dollars", "brackets", "environment")
 
 
@@ -60,11 +70,13 @@ Piece = str | int
 class Pieces:
     """Cuts texts into pieces. A formula is a number: its place in `formulas`, which hold [source, is a block, MathML].
 
-    A text is cut once: `texts` holds the pieces of each, and calling gives its place there.
+    A text is cut once: `texts` holds the pieces of each, and calling gives its place there. `answers` holds the pieces
+    of each answer that has a formula; an answer needs no dollars, it may be one as a whole.
     """
 
     def __init__(self) -> None:
         self.texts: list[list[Piece]] = []
+        self.answers: dict[str, list[Piece]] = {}
         self.formulas: list[tuple[str, bool, Mathml]] = []
         self._places: dict[str, int] = {}
         self._numbers: dict[tuple[str, bool], int] = {}
@@ -74,6 +86,17 @@ class Pieces:
             self._places[text] = len(self.texts)
             self.texts.append(self._cut(text))
         return self._places[text]
+
+    def answer(self, text: str | None) -> None:
+        """Keeps the pieces of an answer in `answers`, where it has a formula."""
+        if text is None or text in self.answers:
+            return
+        pieces: list[Piece] = self._cut(text)
+        if "$" not in text.replace(r"\$", "") and _is_formula(text):
+            whole = self._number(text, False)
+            pieces = pieces if whole is None else [whole]
+        if any(isinstance(piece, int) for piece in pieces):
+            self.answers[text] = pieces
 
     def _cut(self, text: str) -> list[Piece]:
         pieces: list[Piece] = []
@@ -97,6 +120,11 @@ class Pieces:
         return self._numbers[source, block]
 
 
+def _is_formula(answer: str) -> bool:
+    """Whether an answer is LaTeX as a whole: it has a command or a power, and no words beside its commands."""
+    return bool(_WRITTEN_AS_FORMULA.search(answer)) and not _WORD.search(_COMMAND.sub("", answer))
+
+
 @lru_cache(maxsize=1 << 14)
 def mathml(source: str) -> Mathml | None:
     r"""A formula as [element, child or text, ...] of ELEMENTS, or of "boxed", the frame of \boxed; None where it cannot
@@ -110,14 +138,23 @@ def mathml(source: str) -> Mathml | None:
         return None
 
 
+def _space(width: str) -> str:
+    """A blank of about that width; none where it is negative."""
+    if width.startswith(("-", "negative")):
+        return ""
+    return "\u2003" if width.startswith(("1", "2")) else "\u2009"
+
+
 def _rebuilt(element: Element, depth: int) -> Mathml:
-    """The element without attributes. Raises ValueError for an unknown, malformed or too deep element."""
+    """The element without attributes. Raises ValueError for an unknown, malformed or too deep element or command."""
     if depth == 0:
         raise ValueError("too deep")
     tag, text = element.tag, unescape(element.text or "")
     children = [_rebuilt(child, depth - 1) for child in element]
     if tag == "mspace":
-        return ["mtext", "\u2003" if element.get("width", "").startswith(("1", "2")) else "\u2009"]
+        return ["mtext", _space(element.get("width", ""))]
+    if text.startswith("\\") and len(text) > 1:
+        raise ValueError(f"unknown command {text}")
     if tag == "menclose" and element.get("notation") == "box":
         return ["boxed", *children]
     if tag in _ROWS:

@@ -13,7 +13,9 @@ from experiments.analysis.summary import summarise
 from experiments.config.registry import stored
 from experiments.errors import RunError
 from experiments.reports.endings import warnings
-from experiments.reports.page.figures import AXES, RULES, curves, headings, label, tables
+from experiments.reports.findings import knob_of
+from experiments.reports.looks import label
+from experiments.reports.page.figures import AXES, RULES, curves, headings, tables
 from experiments.reports.page.formulas import Pieces
 from experiments.reports.page.problems import Columns, all_packed, by_problem, cell_key, line
 from experiments.reports.page.render import render
@@ -21,7 +23,7 @@ from experiments.reports.page.words import in_words
 from experiments.runs.axes import LABELS, Axis
 from experiments.runs.folder import FILES, config_of
 from experiments.runs.grid import GREEDY
-from experiments.runs.progress import SweepProgress
+from experiments.runs.progress import counted
 from experiments.runs.results import CellKey, Result
 from experiments.runs.tree_files import tree_files
 from experiments.terminal import notes, number
@@ -34,6 +36,10 @@ TREELESS = (
 )
 
 
+MANY = 500
+"""problems; with fewer, comparisons take a few seconds and their progress is not shown"""
+
+
 LEFT_OUT = "This page was made without trees; `stepsearch report` with trees=true shows those that the sweep saved."
 
 
@@ -43,7 +49,7 @@ def page(folder: Path, results: Sequence[Result], baseline: str, trees: bool) ->
     known = {rule for rules in cells.rules.values() for rule in rules}
     rules = [rule for rule in RULES if rule in known]
     selection = _selection(folder)
-    knob = next((name.replace("_", " ") for key in cells.by_key for name, _ in key.limit), "N")
+    knob = knob_of(cells)
     complete, nothing = _complete(cells)
     drawn = curves(complete, rules) if complete.results else {}
     axes = [(axis, _axis_label(axis, knob)) for axis in AXES if _placed(drawn, axis)] or [(SCALE, knob)]
@@ -61,7 +67,7 @@ def page(folder: Path, results: Sequence[Result], baseline: str, trees: bool) ->
         nothing=nothing,
         caption=_caption(complete),
         notes=left_out(cells, complete) if complete.results else [],
-        comparisons=list(in_words(complete, baseline, rules, knob)),
+        comparisons=_words(complete, baseline, rules, knob),
         headings=headings(rows),
         tables=list(tables(rows, rules)),
         warnings=list(warnings(by_searcher(cells.searches))),
@@ -69,6 +75,14 @@ def page(folder: Path, results: Sequence[Result], baseline: str, trees: bool) ->
         searches=len(cells.searches),
         files=[(name, _text(folder / name)) for name in FILES],
     )
+
+
+def _words(complete: Cells, baseline: str, rules: Sequence[str], knob: str) -> list[dict[str, Any]]:
+    """The comparisons, which take most of the time of a page of many problems."""
+    groups = in_words(complete, baseline, rules, knob)
+    if len(complete.problems) < MANY:
+        return list(groups)
+    return list(counted(groups, len(rules) * len(AXES), "comparisons", notes()))
 
 
 def _text(path: Path) -> str | None:
@@ -118,16 +132,14 @@ def _problems(
     """The data of the list of problems, and a packed text for each of them."""
     columns, pieces = Columns([cell_key(key) for key in cells.by_key], rules), Pieces()
     lines = [line(members, columns, pieces) for members in by_problem(cells.results).values()]
-    searches, blobs = list(by_problem(cells.searches).values()), list[str]()
-    with SweepProgress(len(searches), notes(), "problems") as progress:
-        for blob in all_packed(searches, columns, files, selection, answers):
-            blobs.append(blob)
-            progress.ended(None, False)
+    searches = list(by_problem(cells.searches).values())
+    blobs = list(counted(all_packed(searches, columns, files, selection, answers), len(searches), "problems", notes()))
     return {
         "problems": lines,
         "cells": [_cell(key) for key in cells.by_key],
         "seeds": cells.seeds,
         "texts": pieces.texts,
+        "answers": pieces.answers,
         "formulas": pieces.formulas,
     }, blobs
 

@@ -58,6 +58,7 @@ def line(members: Sequence[Result], columns: Columns, pieces: Pieces) -> dict[st
     for result in members:
         by_cell.setdefault(cell_key(result.cell), []).append(result)
     first = members[0]
+    pieces.answer(first.gold)
     return {
         "id": first.problem,
         "question": pieces(first.question),
@@ -85,6 +86,8 @@ def details(
 ) -> dict[str, Any]:
     """A problem's searches, with their trees where `files` has them."""
     pieces = Pieces()
+    for answer in {chosen.answer for result in members for chosen in result.selections.values()}:
+        pieces.answer(answer)
     searches = [
         {
             "cell": columns.keys.index(cell_key(result.cell)),
@@ -93,7 +96,7 @@ def details(
         }
         for result, row in ((result, result.to_json()) for result in members)
     ]
-    return {"searches": searches, "texts": pieces.texts, "formulas": pieces.formulas}
+    return {"searches": searches, "texts": pieces.texts, "answers": pieces.answers, "formulas": pieces.formulas}
 
 
 def _tree(

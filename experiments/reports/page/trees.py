@@ -32,7 +32,7 @@ def tree_data(tree: Tree, gold: str | None, selection: Selection, pieces: Pieces
     nodes = list(tree.nodes())
     numbers = {node: number for number, node in enumerate(nodes)}
     reading = answers_of(tree)
-    answers = _Answers(gold, reading)
+    answers = _Answers(gold, reading, pieces)
     born = set(tree.born())
     cut = _cut(tree)
     columns: dict[str, list[Any]] = {
@@ -61,15 +61,16 @@ def tree_data(tree: Tree, gold: str | None, selection: Selection, pieces: Pieces
 class _Answers:
     """Numbers the answers and grades them: `rows` holds [text, right or None without gold]."""
 
-    def __init__(self, gold: str | None, reading: Answers) -> None:
+    def __init__(self, gold: str | None, reading: Answers, pieces: Pieces) -> None:
         self.rows: list[tuple[str, bool | None]] = []
-        self._gold, self._reading, self._numbers = gold, reading, dict[str, int]()
+        self._gold, self._reading, self._pieces, self._numbers = gold, reading, pieces, dict[str, int]()
 
     def __call__(self, answer: str | None) -> int | None:
         if answer is None:
             return None
         if answer not in self._numbers:
             self._numbers[answer] = len(self.rows)
+            self._pieces.answer(answer)
             self.rows.append((answer, None if self._gold is None else self._reading.right(answer, self._gold)))
         return self._numbers[answer]
 

@@ -8,7 +8,8 @@ from experiments.analysis.comparisons import Comparison, at_equal_scale, compari
 from experiments.analysis.curves import SCALE
 from experiments.analysis.left_out import unknown_costs
 from experiments.errors import RunError
-from experiments.reports.page.figures import label
+from experiments.reports.findings import of_comparisons, of_more
+from experiments.reports.looks import label
 from experiments.reports.tables import family, needed_words
 from experiments.runs.axes import AXIS_COST, LABELS, Axis
 from experiments.terminal import number
@@ -20,13 +21,16 @@ def in_words(cells: Cells, baseline: str, rules: Sequence[str], knob: str) -> It
     `cells` are complete; `knob` is the name of the searchers' scale: N, or a budget.
     """
     for rule in rules:
+        more = of_more(cells, rule, knob)
         for axis in map(Axis, AXIS_COST):
             compute = LABELS[axis].partition(",")[0]
             compared = _compared(lambda axis=axis, rule=rule: comparisons(cells, baseline, axis, rule))
-            group = _sentences(compared, baseline, knob, len(cells.problems), compute)
-            yield {"rule": rule, "axis": str(axis), **group, "unknown": unknown_costs(cells, axis)}
+            group = _sentences(compared, baseline, axis, knob, len(cells.problems), compute)
+            group["finding"] = group["finding"] or more
+            yield {"rule": rule, **group, "unknown": unknown_costs(cells, axis)}
         compared = _compared(lambda rule=rule: at_equal_scale(cells, baseline, rule))
-        yield {"rule": rule, "axis": SCALE, **_sentences(compared, baseline, knob, len(cells.problems)), "unknown": []}
+        group = _sentences(compared, baseline, SCALE, knob, len(cells.problems))
+        yield {"rule": rule, **group, "finding": group["finding"] or more, "unknown": []}
 
 
 def _compared(compare: Callable[[], list[Comparison]]) -> list[Comparison] | str:
@@ -36,11 +40,16 @@ def _compared(compare: Callable[[], list[Comparison]]) -> list[Comparison] | str
         return str(error)
 
 
-def _sentences(compared: list[Comparison] | str, baseline: str, *names: Any) -> dict[str, Any]:
+def _sentences(
+    compared: list[Comparison] | str, baseline: str, axis: str, knob: str, problems: int, compute: str | None = None
+) -> dict[str, Any]:
+    """`finding` is the title of the curves on this axis."""
     if isinstance(compared, str):
-        return {"sentences": [], "nothing": compared, "family": ""}
-    sentences = [{"verdict": one.verdict, "text": sentence(one, label(baseline), *names)} for one in compared]
-    return {"sentences": sentences, "nothing": None, "family": family(compared)}
+        return {"axis": str(axis), "sentences": [], "nothing": compared, "family": "", "finding": ""}
+    names = (label(baseline), knob, problems, compute)
+    sentences = [{"verdict": one.verdict, "text": sentence(one, *names)} for one in compared]
+    finding = of_comparisons(compared, baseline, axis, knob, problems)
+    return {"axis": str(axis), "sentences": sentences, "nothing": None, "family": family(compared), "finding": finding}
 
 
 def sentence(one: Comparison, baseline: str, knob: str, problems: int, compute: str | None = None) -> str:

@@ -100,7 +100,7 @@ _ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
     ("backoff, budget", BackOff(4, 2), [Kind.VALUE], Budget(generated_tokens=9)),
     ("diverse_beam", DiverseBeam(4, 2, 2, strength=0.5), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
     ("diverse_beam, budget", DiverseBeam(6, 1, 3, strength=2.0), [Kind.VALUE], Budget(generated_tokens=14)),
-    ("backtracking", Backtracking(4, 2), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
+    ("backtracking", Backtracking(5, 2, subpool=3), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
     ("backtracking, budget", Backtracking(5, 2, subpool=2), [Kind.VALUE], Budget(generated_tokens=12)),
     ("thinking_budget", ThinkingBudget(), [Kind.VALUE], ANY),
     ("again", Again(Rebase(2), times=3), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),

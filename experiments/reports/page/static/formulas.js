@@ -13,6 +13,12 @@ function texts(pieces, formulas) {
   return span;
 }
 
+// An answer, isolated, as formulas where `where` (the page's data, or a problem's) has its pieces.
+function answered(text, where, name = "answer") {
+  const known = Object.hasOwn(where.answers, text);
+  return el("bdi", { class: name, title: known ? text : null }, known ? texts(where.answers[text], where.formulas) : text);
+}
+
 function formula([source, block, tree]) {
   try {
     const math = document.createElementNS(MATHML, "math");

@@ -55,7 +55,7 @@ function problemHead(problem, details, search) {
       el("span", { class: "buttons" }, to(order[place - 1], "← previous"), to(place < 0 ? null : order[place + 1], "next →"),
         el("a", { class: "button", href: "#problems" }, "all problems"))),
     el("div", { class: "question" }, texts(data.texts[problem.question], data.formulas)),
-    el("p", {}, "Right answer: ", problem.gold === null ? "not known" : el("bdi", { class: "gold" }, problem.gold),
+    el("p", {}, "Right answer: ", problem.gold === null ? "not known" : answered(problem.gold, data, "gold"),
       problem.level === null ? "" : ` · level ${problem.level}`),
     matrix(problem, details, search),
   ];
@@ -65,13 +65,13 @@ function problemHead(problem, details, search) {
 function matrix(problem, details, current) {
   const scales = [...new Set(data.cells.filter((cell) => !cell.greedy).map((cell) => cell.scale))].sort((a, b) => a - b);
   const greedy = details.searches.filter((search) => data.cells[search.cell].greedy).slice(0, 1).map((search) =>
-    el("tr", {}, el("th", { scope: "row" }, data.cells[search.cell].label), el("td", { colspan: Math.max(1, scales.length) }, cellLink(problem, search, current))));
+    el("tr", {}, el("th", { scope: "row" }, data.cells[search.cell].label), el("td", { colspan: Math.max(1, scales.length) }, cellLink(problem, details, search, current))));
   const searchers = data.cells.filter((cell) => !cell.greedy).map((cell) => [cell.searcher, cell.label]);
   const rows = [...new Map(searchers)].map(([searcher, label]) => {
     const cells = scales.map((scale) => {
       const own = details.searches.filter((s) => data.cells[s.cell].searcher === searcher && data.cells[s.cell].scale === scale);
       const search = own.find((s) => s.seed === current.seed) ?? own[0];
-      return el("td", {}, search ? cellLink(problem, search, current) : estimate(problem, searcher, scale));
+      return el("td", {}, search ? cellLink(problem, details, search, current) : estimate(problem, searcher, scale));
     });
     return el("tr", {}, el("th", { scope: "row" }, label), ...cells);
   });
@@ -100,11 +100,11 @@ function verdictOf(search) {
   return mark(selection ? selection.correct : null);
 }
 
-function cellLink(problem, search, current) {
+function cellLink(problem, details, search, current) {
   const cell = data.cells[search.cell];
   const answer = search.selections[rule()]?.answer;
   return el("a", { href: problemHash(problem.id, cell.key, search.seed), class: "cell", "aria-current": search === current && "true" },
-    verdictOf(search), " ", el("bdi", { class: "short" }, answer ?? ""));
+    verdictOf(search), " ", answered(answer ?? "", details, "short"));
 }
 
 function searchPart(problem, details, search) {
@@ -114,7 +114,7 @@ function searchPart(problem, details, search) {
   if (search.error !== null) parts.push(el("pre", { class: "error" }, search.error));
   if (search.unread) parts.push(el("p", { class: "notice" }, search.unread));
   if (!search.tree) {
-    parts.push(selectionsTable(search));
+    parts.push(selectionsTable(search, details));
     if (!search.unread) parts.push(el("p", { class: "notice" }, data.treeless));
     return parts;
   }
@@ -130,9 +130,9 @@ function facts(search) {
     el("div", {}, el("dt", {}, name), el("dd", {}, typeof value === "string" ? value : amount(value)))));
 }
 
-function selectionsTable(search) {
+function selectionsTable(search, details) {
   const rows = Object.entries(search.selections).map(([name, { answer, correct }]) =>
-    el("tr", {}, el("th", { scope: "row" }, data.rules[name] ?? name), el("td", {}, el("bdi", {}, answer ?? "no answer")), el("td", {}, mark(correct))));
+    el("tr", {}, el("th", { scope: "row" }, data.rules[name] ?? name), el("td", {}, answer === null ? "no answer" : answered(answer, details)), el("td", {}, mark(correct))));
   if (!rows.length) return null;
   const head = ["answers by", "answer", ""].map((name) => el("th", { scope: "col" }, name));
   return el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows)));
@@ -145,7 +145,7 @@ function viewOf(details, tree) {
   const plain = (place) => details.texts[place].map((p) => (typeof p === "number" ? details.formulas[p][0] : p)).join("");
   const answer = (place) => {
     const [text, right] = tree.answers[place];
-    return el("span", { class: "verdict-answer" }, el("bdi", {}, text), " ", right === null ? null : mark(Number(right)));
+    return el("span", { class: "verdict-answer" }, answered(text, details), " ", right === null ? null : mark(Number(right)));
   };
   const chosen = new Set(ballot.path.map((packed) => number[packed]));
   return { tree, nodes, number, chosen, colour: colouring(tree, nodes), particles: particlesOf(tree, number), visited: "visits" in tree.nodes,
@@ -154,7 +154,7 @@ function viewOf(details, tree) {
 
 function treeParts(details, search) {
   const view = viewOf(details, search.tree);
-  if (!view.nodes.length) return [selectionsTable(search), el("p", { class: "notice" }, "The tree has no step.")];
+  if (!view.nodes.length) return [selectionsTable(search, details), el("p", { class: "notice" }, "The tree has no step.")];
   const outline = new Outline(view);
   const choose = (i) => outline.mark([i]);
   const parts = [el("h4", {}, "Votes"), votesTable(view, outline), el("h4", {}, "Tree"), legend(view),

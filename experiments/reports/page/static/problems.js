@@ -68,10 +68,10 @@ function drawList() {
 function listRow(problem, cells, levels) {
   const values = problem.correct[rule()] ?? [];
   const link = el("a", { href: problemHash(problem.id) }, el("bdi", {}, problem.id));
-  const question = el("div", { class: "clip" }, texts(data.texts[problem.question], data.formulas));
+  const question = el("div", { class: "clip", dir: "auto", title: problem.plain.slice(0, 1000) }, texts(data.texts[problem.question], data.formulas));
   const marks = cells.map((cell) => el("td", { class: "mark" }, mark(values[cell.i] ?? null, problem.failed.includes(cell.i))));
   const row = el("tr", { class: "link" }, el("td", {}, link), el("td", {}, question),
-    levels && el("td", {}, String(problem.level ?? "")), el("td", {}, el("bdi", {}, problem.gold ?? "unknown")), ...marks);
+    levels && el("td", {}, String(problem.level ?? "")), el("td", {}, problem.gold === null ? "unknown" : answered(problem.gold, data, "short")), ...marks);
   row.addEventListener("click", (event) => {
     if (!event.target.closest("a") && !getSelection().toString()) link.click();
   });
