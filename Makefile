@@ -16,7 +16,7 @@ TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || $(PYTHON) -c "import 
 	u.urlopen('$(CPU_INDEX)/', timeout=5); print('$(CPU_INDEX)')" 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv .venv-vllm demo docs golden test test-slow test-page test-vllm gpu-check resume-check stats-check check format bench-frozen bench-local bench-search bench-vllm peers
+.PHONY: help .venv .venv-vllm demo docs golden test test-slow test-page test-vllm gpu-check resume-check stats-check check format bench-frozen bench-local bench-remote bench-search bench-vllm peers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.][a-z.-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -105,6 +105,9 @@ bench-local: $(INSTALLED) ## tokens a second against Transformers' own generate
 
 bench-search: $(INSTALLED) ## the search's own code, without a model: time and memory a step, within bounds; ARGS=full
 	$(BIN)/python -m experiments.benchmarks.search $(ARGS)
+
+bench-remote: $(INSTALLED) ## what a request to a server costs its client, and whether one fails; ARGS="requests=2000"
+	$(BIN)/python -m experiments.benchmarks.remote $(ARGS)
 
 bench-frozen: $(INSTALLED) ## all searchers on kept distributions and scores; resumable; ARGS="problems=FILE seeds=0"
 	$(BIN)/python -m experiments.benchmarks.frozen $(ARGS)

@@ -41,6 +41,7 @@ from experiments.api.runs import Run, read_run, sweep
 from experiments.api.solved import Solved
 from experiments.api.solving import solve
 from policies.hf import HF
+from policies.openai import OpenAI
 from policies.toy import Toy as ToyPolicy
 from policies.vllm import VLLM
 from scorers.checks import Checks
@@ -51,6 +52,7 @@ from scorers.toy import Toy as ToyScorer
 # isort: on
 
 __all__ = [
-    "HF", "PRM", "VLLM", "Checks", "Run", "Solved", "ToyPolicy", "ToyScorer", "adapt", "read_run", "solve", "sweep",
+    "HF", "PRM", "VLLM", "Checks", "OpenAI", "Run", "Solved", "ToyPolicy", "ToyScorer", "adapt", "read_run", "solve",
+    "sweep",
 ]  # fmt: skip
 __all__ += search.__all__

@@ -14,6 +14,7 @@ stepsearch judge data=processbench data.path=processbench
 stepsearch label run=runs/demo method=monte_carlo
 stepsearch export run=runs/demo format=prm out=prm.jsonl
 stepsearch train data=prm.jsonl base=tiny out=runs/prm
+stepsearch engines policy.model=Qwen/Qwen2.5-Math-7B-Instruct gpus=0,1
 stepsearch list scorers
 """
 

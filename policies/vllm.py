@@ -1,10 +1,11 @@
-"""A policy on vLLM, for GPUs; vLLM's CPU build runs it too."""
+"""A policy on vLLM, for GPUs: in this process, or on servers that run already. vLLM's CPU build runs it too."""
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
 from policies.engines.precision import Precision
+from policies.engines.probe import Probe
 from policies.engines.share import Share
 from policies.writing import Writing
 
@@ -27,6 +28,11 @@ class VLLM(Precision, Share, Writing):
         from policies.engines.vllm_writer import shared_writer
 
         return shared_writer(self.model, self.dtype, self.share, self.boundary, self.adapter)
+
+    @property
+    def probe(self) -> Probe | None:
+        """What tells the weights of servers at `url`; None where there are none."""
+        return self.engine.server.probe if self.url else None
 
     def load(self) -> None:
         """Starts the engine and waits for it, which would otherwise happen at the first request."""

@@ -190,7 +190,8 @@ class Writing:
             raise self.engine.meter.reclaim(rows) from None
         costs = tuple((row.cost or NOTHING)._replace(calls=int(not place)) for place, row in enumerate(rows))
         written = tuple(row.steps if self.logprobs else tuple(map(_bare, row.steps)) for row in rows)
-        return Extension(written, sum(costs, NOTHING), prompt.question, costs)
+        at_least = any(row.at_least for row in rows)
+        return Extension(written, sum(costs, NOTHING), prompt.question, costs, at_least)
 
     def worst_case(self, node: Node, max_steps: int | None) -> Cost:
         """What one continuation costs at most, if nothing of its prompt is in a cache."""

@@ -10,6 +10,7 @@ from typing import Any
 from policies.engines.boundary import Delimiter
 from policies.engines.ends import Limits
 from policies.engines.precision import Embedded
+from policies.engines.probe import Probe
 from policies.engines.prompt import encode_question
 from policies.engines.rows import Row, Sampling
 from policies.engines.share import Engine, Share
@@ -95,6 +96,11 @@ class Critic(Share, Embedded, ModelScorer):
 
         return shared_writer(self.model, choose_device(self.device, self.model), self.dtype, self.batch_size, _WHOLE)
 
+    @property
+    def probe(self) -> Probe | None:
+        """What tells the weights of servers at `url`; None where there are none."""
+        return self.writer.server.probe if self.url else None
+
     def start_loading(self) -> None:
         """Begins to load; a vLLM engine goes on in the background."""
         _ = self.writer
@@ -123,7 +129,7 @@ class Critic(Share, Embedded, ModelScorer):
         with parts() as asked:
             places = range(since, len(texts))
             answers = await together(*(asked.ask(self._judge, question, texts[: place + 1]) for place in places))
-        return Scored([share for answer in answers for share in answer.scores], asked.cost)
+        return Scored([share for answer in answers for share in answer.scores], asked.cost, not asked.exact)
 
     def _texts(self, steps: Sequence[Step]) -> list[str]:
         return [step.text.removesuffix(self.delimiter).strip() for step in steps]
@@ -155,7 +161,7 @@ class Critic(Share, Embedded, ModelScorer):
                 f"none of {self.samples} critiques of step {len(texts)} ends with a verdict; raise max_tokens"
             )
         cost = sum((row.cost or NOTHING for row in rows), NOTHING)
-        return Scored([sum(verdicts) / len(verdicts)], _as_read(cost))
+        return Scored([sum(verdicts) / len(verdicts)], _as_read(cost), any(row.at_least for row in rows))
 
 
 def _as_read(cost: Cost) -> Cost:

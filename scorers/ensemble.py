@@ -105,7 +105,7 @@ class Ensemble:
             else:
                 answers = await together(*(asked.ask(self._ask, member, question, steps, since) for member in self.of))
                 scores_S = _COMBINE[self.rule](np.array([scored.scores for scored in answers]))
-        return Scored(scores_S.tolist(), asked.cost)
+        return Scored(scores_S.tolist(), asked.cost, not asked.exact)
 
     async def _tiered(self, asked: Parts, question: str, steps: Sequence[Step], since: int) -> Array:
         """Each next member judges only the steps that are still unsure."""
@@ -124,5 +124,5 @@ class Ensemble:
         check_scores(member.kind, scored.scores, len(steps) - since)
         if member.kind is Kind.ADDITIVE:
             odds = np.asarray(scored.scores) / self.unit
-            return Scored(np.exp(-np.logaddexp(0, -odds)).tolist(), scored.cost)
+            return scored._replace(scores=np.exp(-np.logaddexp(0, -odds)).tolist())
         return scored

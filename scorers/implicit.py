@@ -50,6 +50,8 @@ class Implicit(Share, Embedded, ModelScorer):
         check_knob(self, "beta", above=0)
         check_knob(self, "batch_size", least=1)
         self.check_share()
+        if self.url:
+            raise KnobError("scorer=implicit reads with two models, and url= names servers of one; leave url out")
 
     @cached_property
     def readers(self) -> tuple[StepReader, StepReader]:
@@ -116,7 +118,7 @@ class Implicit(Share, Embedded, ModelScorer):
         with parts() as read:
             ours, theirs = await together(*(read.ask(reader.read, ids, ends[since:]) for reader in self.readers))
         ratios = [self.beta * (a - b) for a, b in zip(ours.scores, theirs.scores, strict=True)]
-        return Scored(ratios, read.cost)
+        return Scored(ratios, read.cost, not read.exact)
 
     def _encode(self, question: str, texts: Sequence[str]) -> Encoded:
         """Token ids, and the ends of question and steps among them, [1 + S]."""

@@ -26,6 +26,7 @@ class Parts:
             self.exact &= isinstance(stopped, Stopped) and not stopped.at_least
             raise
         self.cost += scored.cost
+        self.exact &= not scored.at_least
         return scored
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from policies.engines.models import ModelError
 from policies.engines.precision import Repeatable
+from policies.engines.probe import Probe
 from policies.engines.share import Engine, Share
 from scorers.checkpoints.forms import Encoded, Form
 from scorers.checkpoints.heads import Head, Words
@@ -118,6 +119,14 @@ class ServedRewardModel(Share, RewardModel):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_share()
+
+    @property
+    def probe(self) -> Probe | None:
+        """What tells the weights of servers at `url`; None where there are none."""
+        if not self.url:
+            return None
+        reader: Any = self.reader
+        return reader.server.probe
 
     def _reader(self) -> StepReader:
         if self.engine is not Engine.VLLM:

@@ -29,7 +29,7 @@ class Account:
     def close(self) -> None:
         self._tree.ledger = self.now()
 
-    def charge_policy(self, cost: Cost, samples: int = 0, unique_tokens: int = 0) -> None:
+    def charge_policy(self, cost: Cost, samples: int = 0, unique_tokens: int | None = 0) -> None:
         self._tree.ledger = self._tree.ledger.with_policy(cost, samples, unique_tokens)
 
     def charge_scorer(self, cost: Cost) -> None:
@@ -63,7 +63,10 @@ class Account:
     ) -> T:
         try:
             with WAITING.on(who):
-                return await attempt(request, self._incomplete)
+                response = await attempt(request, self._incomplete)
+            if getattr(response, "at_least", False):
+                self._incomplete()
+            return response
         except asyncio.CancelledError as stopped:
             if isinstance(stopped, Stopped):
                 charge(stopped.cost)

@@ -103,4 +103,4 @@ class Allowance:
     def left(self) -> Amount:
         """The limits less what is spent; what is in flight is not taken off."""
         ledger = self._spent()
-        return self._limit.minus(Amount(ledger.samples, ledger.generated_tokens, ledger.flops or 0.0))
+        return self._limit.minus(Amount(ledger.samples, ledger.generated_tokens or 0, ledger.flops or 0.0))

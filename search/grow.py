@@ -189,14 +189,14 @@ class Grower:
         more: dict[str, Any] = {} if ask == GO_ON else {"ask": ask}  # older policies know no `ask`
         extension = await self._account.policy(lambda: self._policy.extend(node, n, max_steps, seeds, **more))
         check_extension(extension, n, max_steps, node)
-        ends: list[Node] = []
-        question = 0 if self.tree.ledger.unique_tokens else extension.question_tokens
+        ends, known = list[Node](), extension.question_tokens is not None
+        question = 0 if self.tree.ledger.unique_tokens else extension.question_tokens or 0
         for index, steps, cost in zip(indices, extension.continuations, extension.each_cost(), strict=True):
             end = _equal_child(node, steps[0]) if merge else None
             if end is None:
                 steps = cut(steps, DEEPEST - node.depth)
                 unique = sum([len(step.token_ids) for step in steps])
-                self._account.charge_policy(cost, int(not steps[-1].open), question + unique)
+                self._account.charge_policy(cost, int(not steps[-1].open), question + unique if known else None)
                 end = self._write(node, index, steps, ask)
                 if merge:
                     end.stats["count"] = 1

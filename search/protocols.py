@@ -48,16 +48,19 @@ GO_ON = Ask()
 
 
 class Extension(NamedTuple):
-    """What a policy wrote: n continuations, each of one or more steps; `question_tokens` is its prompt's length.
+    """What a policy wrote: n continuations, each of one or more steps; `question_tokens` is its prompt's length, None
+    where the policy knows no tokens of what it reads and writes.
 
     `costs` has one entry a continuation, [n], and sums to `cost`. Where it is left out, each continuation is taken to
-    have generated its own tokens, and the first to have cost all the rest.
+    have generated its own tokens, and the first to have cost all the rest. `at_least`: it may have cost more, because a
+    part was asked for again and nobody knows what that had cost.
     """
 
     continuations: tuple[tuple[Step, ...], ...]
     cost: Cost
-    question_tokens: int = 0
+    question_tokens: int | None = 0
     costs: tuple[Cost, ...] = ()
+    at_least: bool = False
 
     def each_cost(self) -> tuple[Cost, ...]:
         """The cost of each continuation, [n]."""
@@ -74,10 +77,11 @@ class Extension(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """One number for each of the steps asked for, and what they cost."""
+    """One number for each of the steps asked for, and what they cost; `at_least`: they may have cost more."""
 
     scores: Sequence[float]
     cost: Cost
+    at_least: bool = False
 
 
 class Stopped(asyncio.CancelledError):
@@ -206,4 +210,6 @@ def check_logprobs(policy: Any, *readers: Any) -> None:
     for reader in readers:
         if not getattr(policy, "logprobs", True) and getattr(reader, "reads_logprobs", False):
             name = type(reader).__name__
+            if "logprobs" not in getattr(policy, "__dict__", {}):
+                raise KnobError(f"{type(policy).__name__} tells no log-probabilities, which {name} reads")
             raise KnobError(f"policy.logprobs=false keeps no log-probabilities, which {name} reads; leave it out")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -22,6 +22,9 @@ from search.tree.tree import DRAWS
 
 search_id: ContextVar[str | None] = ContextVar("search_id", default=None)
 """Names the running search to an engine whose cache outlives it, so that a search is charged what it costs alone."""
+
+search_end: ContextVar[ExitStack | None] = ContextVar("search_end", default=None)
+"""What is to be done once the running search has ended, whoever asked for it; None outside of searches."""
 
 SECOND = "second"
 """The name of the marks that `solve` writes."""
@@ -78,7 +81,8 @@ async def solve(
     tree.kind, tree.budget = scorer.kind, budget or Budget()
     tree.answers = answers or tree.answers
     grow = Grower(tree, policy, scorer, getattr(searcher, "reduction", None))
-    named = search_id.set(uuid4().hex)
+    ends = ExitStack()
+    named, ending = search_id.set(uuid4().hex), search_end.set(ends)
     try:
         tree.stopped = await _until_budget(searcher, grow)
         if second is not None:
@@ -89,6 +93,8 @@ async def solve(
         failure = first_error(error)
     finally:
         search_id.reset(named)
+        search_end.reset(ending)
+        ends.close()
         grow.close()
     # Raised out here, it keeps a cause and context of its own: its group as either would contain it, a cycle.
     try:
@@ -121,12 +127,14 @@ async def mark(tree: Tree, name: str, scorer: Scorer) -> None:
     Its numbers replace those of the same name; its cost is added to the tree's ledger. Raises KindError for a scorer
     that ranks siblings, and ScoreError as in a search; the marks are then as before.
     """
-    account = Account(tree)
-    named = search_id.set(uuid4().hex)
+    account, ends = Account(tree), ExitStack()
+    named, ending = search_id.set(uuid4().hex), search_end.set(ends)
     try:
         await Judge(tree, scorer, account, name).mark(_finished(tree))
     finally:
         search_id.reset(named)
+        search_end.reset(ending)
+        ends.close()
         account.close()
 
 

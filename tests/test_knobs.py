@@ -7,6 +7,7 @@ import pytest
 
 from policies.engines.ends import Limits
 from policies.hf import HF
+from policies.openai import OpenAI
 from policies.toy import Toy
 from policies.vllm import VLLM
 from scorers.toy import Toy as ToyScorer
@@ -109,6 +110,11 @@ OUT_OF_BOUNDS = [
     (VLLM, "cache_gb", 0.0, "> 0"),
     (VLLM, "max_num_seqs", 0, ">= 1"),
     (VLLM, "context", 1, ">= 2"),
+    (VLLM, "patience", 0.0, "> 0"),
+    (OpenAI, "patience", 0.0, "> 0"),
+    (OpenAI, "max_num_seqs", 0, ">= 1"),
+    *((OpenAI, "temperature", wrong, ">= 0 and <= 2") for wrong in (-0.5, 3.0)),
+    (OpenAI, "top_p", 0.0, "> 0 and <= 1"),
 ]
 
 

@@ -26,7 +26,7 @@ from experiments.problems.completions import Completions
 from experiments.problems.labelled import ProcessBench
 from experiments.problems.solution import Solution
 from experiments.runs.appending import Lines, appending
-from experiments.runs.fingerprints import fingerprint_of, fingerprints
+from experiments.runs.fingerprints import fingerprint_of, fingerprints, server_fingerprints
 from experiments.runs.folder import invocation
 from experiments.runs.progress import SweepProgress
 from experiments.runs.resuming import Allowed
@@ -78,7 +78,9 @@ def main(overrides: Sequence[str] = ()) -> int:
     if kind is Kind.RANKING:
         raise KindError("a ranking orders siblings only: its scores cannot compare saved solutions")
     reduction = reduction_for(kind, run.reduction)
-    inputs = {"data": fingerprint_of(solution.record() for solution in solutions), **fingerprints(scorer=run.scorer)}
+    servers = {} if run.stored else server_fingerprints(command.inputs_before, scorer=run.scorer)
+    models = {**fingerprints(scorer=run.scorer), **servers}
+    inputs = {"data": fingerprint_of(solution.record() for solution in solutions), **models}
     engines = () if run.stored else (run.scorer,)
     folder = command.folder("judge", run.out, inputs, Allowed(CHANGEABLE), engines)
     reading = Answers(run.answer, run.grader)

@@ -28,6 +28,7 @@ COMMANDS = {
     "label": Command("experiments.commands.label", "label the steps of a run's solutions, to train a reward model"),
     "export": Command("experiments.commands.export", "write a run's labels as training data"),
     "train": Command("experiments.commands.train", "train a process reward model on exported labels"),
+    "engines": Command("experiments.commands.engines", "print, or run, vllm serve for a policy and a scorer"),
     "list": Command("experiments.commands.listing", "list searchers, scorers, policies, models or problem sets", True),
     "completion": Command("experiments.commands.completion", "print a script that completes words in a shell", True),
 }

@@ -42,7 +42,7 @@ from experiments.problems.sets import Problem
 from experiments.reports.sweep import draw, report
 from experiments.reports.trackers import Tracking, check_tracker, track
 from experiments.runs.appending import appending
-from experiments.runs.fingerprints import fingerprint_of, fingerprints, prompt_fingerprint
+from experiments.runs.fingerprints import fingerprint_of, fingerprints, prompt_fingerprint, server_fingerprints
 from experiments.runs.folder import DRAWS_INPUT, OPEN_SCALE, Invocation, invocation
 from experiments.runs.grid import GREEDY, Budgets, Cell, Name, cells, jobs, names
 from experiments.runs.preflight import check_kinds, warn_of_context, with_ends
@@ -155,9 +155,10 @@ def _inputs(run: Sweep, command: Invocation, problems: Sequence[Problem]) -> dic
     """The fingerprints of what the run's results depend on, beside its config."""
     models = fingerprints(policy=run.policy, scorer=run.scorer, second=run.second)
     prompt = prompt_fingerprint(run.policy, command.inputs_before)
+    servers = server_fingerprints(command.inputs_before, policy=run.policy, scorer=run.scorer, second=run.second)
     draws = {DRAWS_INPUT: str(command.draws)} if command.draws > 1 else {}
     opens = {OPEN_SCALE: "1"} if command.opens and run.budget.points else {}
-    return {"problems": _fingerprint(problems), **models, **prompt, **draws, **opens}
+    return {"problems": _fingerprint(problems), **models, **servers, **prompt, **draws, **opens}
 
 
 def _fingerprint(problems: Sequence[Problem]) -> str:

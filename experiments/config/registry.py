@@ -20,6 +20,7 @@ from experiments.config.second import NoSecond
 from experiments.errors import ConfigError
 from experiments.problems import completions, labelled, published, sets, tables
 from policies.hf import HF
+from policies.openai import OpenAI
 from policies.toy import Toy
 from policies.vllm import VLLM
 from search.answers import extraction, graders
@@ -32,7 +33,7 @@ GROUPS: dict[str, dict[str, type]] = {
         "auto": Auto,
         "custom": Custom,
     },
-    "policy": {"hf": HF, "vllm": VLLM, "toy": Toy, "custom": Custom},
+    "policy": {"hf": HF, "vllm": VLLM, "openai": OpenAI, "toy": Toy, "custom": Custom},
     "scorer": {**SCORERS, "ensemble": Members, "custom": CustomScorer},
     "second": {"none": NoSecond, **SCORERS, "ensemble": Members, "custom": CustomScorer},
     "problems": {

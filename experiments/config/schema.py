@@ -49,8 +49,8 @@ def lower_case(enumeration: type[Enum]) -> Any:
 
 
 def open_args(node: DictConfig) -> None:
-    """Lets `args` and `template` take any key: arguments of a user's class or a chat template, no knobs of ours."""
-    for name in ("args", "template"):
+    """Lets `args`, `template`, `vllm`, `extra` and `continuing` take any key: arguments of others, no knobs of ours."""
+    for name in ("args", "template", "vllm", "extra", "continuing"):
         if isinstance(node.get(name), DictConfig):
             OmegaConf.set_struct(node[name], False)
 

@@ -7,10 +7,14 @@ from experiments.config.registry import choice_of
 from experiments.config.settings import setting_of
 
 _UNSET = object()
+_OF_SERVERS = ("patience", "served")
+_SOMEWHERE = ["servers"]
 
 
 def changed_knobs(before: Any, now: Any, changeable: Sequence[str], defaults: Any) -> list[str]:
     """A line for each difference between two configs: "grader: exact in the run, numeric now".
+
+    Servers may have moved: where there are some, their addresses may differ, and how long to wait for them.
 
     Knobs that are newer than the run have the values of `defaults`. The `changeable` knobs, the modules of classes and
     searchers that do not run may differ, so that older runs can be resumed.
@@ -39,7 +43,9 @@ def _comparable(config: Any, changeable: Sequence[str]) -> Any:
 
 def _without_modules(node: Any) -> Any:
     if isinstance(node, dict):
-        node = {key: _without_modules(value) for key, value in node.items()}
+        node = {key: _without_modules(value) for key, value in node.items() if key not in _OF_SERVERS}
+        if isinstance(node.get("url"), list):
+            node["url"] = _SOMEWHERE if node["url"] else []
         return {**node, "_target_": node["_target_"].rpartition(".")[2]} if "_target_" in node else node
     return [_without_modules(item) for item in node] if isinstance(node, list) else node
 

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from policies.engines.probe import loads
 from policies.engines.prompt import encode_question
 from policies.writing import Writing
 
@@ -30,11 +31,34 @@ def fingerprints(**owners: Any) -> dict[str, str]:
 
 def _models(name: str, owner: Any) -> Iterator[tuple[str, str]]:
     """Each knob that names a model, with the model's name; an ensemble's members are included."""
-    for knob in ("model", "reference", "adapter"):
-        if isinstance(model := getattr(owner, knob, None), str):
-            yield f"{name}.{knob}", model
+    for each, one in _members(name, owner):
+        for knob in ("model", "reference", "adapter") if getattr(one, "local", True) else ():
+            if isinstance(model := getattr(one, knob, None), str):
+                yield f"{each}.{knob}", model
+
+
+def _members(name: str, owner: Any) -> Iterator[tuple[str, Any]]:
+    """A policy or scorer and, of an ensemble, its members."""
+    yield name, owner
     for place, member in enumerate(getattr(owner, "of", ())):
-        yield from _models(f"{name}.members.{place}", member)
+        yield from _members(f"{name}.members.{place}", member)
+
+
+def server_fingerprints(before: Mapping[str, Any] | None = None, **owners: Any) -> dict[str, str]:
+    """What tells the weights of models behind URLs, which are asked for it, by knob: {"policy.url": ...}.
+
+    `before` are the fingerprints of a run that is resumed: where a server gives the same numbers, but for rounding, the
+    fingerprint is that run's.
+    """
+    told: dict[str, str] = {}
+    for owner in owners:
+        for name, one in _members(owner, owners[owner]):
+            if not getattr(one, "url", None) or (seen := getattr(one, "probe", None)) is None:
+                continue
+            earlier = (before or {}).get(f"{name}.url")
+            same = isinstance(earlier, str) and not loads(earlier).differs(seen)
+            told[f"{name}.url"] = earlier if same and isinstance(earlier, str) else seen.dumps()
+    return told
 
 
 def prompt_fingerprint(policy: Any, before: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -97,7 +97,10 @@ def anytime(tree: Tree, gold: str, selection: Selection, rules: Sequence[Rule] |
     seconds = {} if selection.by is None else marking_costs(tree, selection.by)
     marks, before = list[Mark](), None
     right = cache(is_right(tree, gold))
-    for birth in _births(tree):
+    births = _births(tree)
+    if any(birth.generated_tokens is None for birth in births):  # nobody knows what had been born at a smaller budget
+        return marks
+    for birth in births:
         ended = replace(tree.budget, generated_tokens=max(birth.generated_tokens, 1), flops=birth.flops or None)
         voters = Voters(tree, ended)
         if before is not None and voters.same(before):
@@ -127,7 +130,7 @@ def _share(lots: Mapping[str, int], right: Callable[[str], bool]) -> float:
 
 def _order(birth: Ledger) -> tuple[float, ...]:
     """A sort key for births, which are snapshots of one growing ledger."""
-    return (birth.generated_tokens, birth.scorer_calls, birth.scorer_tokens_computed, birth.flops or 0.0)
+    return (birth.generated_tokens or 0, birth.scorer_calls, birth.scorer_tokens_computed or 0, birth.flops or 0.0)
 
 
 def sharing(tree: Tree) -> Sharing:

@@ -7,7 +7,7 @@ written for 0.20 and newer. Only `vllm_start`, `vllm_arguments` and `vllm_reques
 import asyncio
 import atexit
 import threading
-from collections.abc import AsyncIterator, Coroutine, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any, TypeVar
@@ -15,28 +15,24 @@ from typing import Any, TypeVar
 from policies.engines.adapters import adapter_of
 from policies.engines.hf import context_length, load_config
 from policies.engines.models import ModelError
+from policies.engines.server import Aborted, Draw, EngineDied, Read, Rows, Written
 from policies.engines.share import Share
 from policies.engines.vllm_arguments import check_version, engine_arguments, release_share
 from policies.engines.vllm_log import log_tail
-from policies.engines.vllm_requests import lora_request, tokens_prompt
+from policies.engines.vllm_requests import (
+    lora_request,
+    pooling_params,
+    rows,
+    sampling_params,
+    tokens_prompt,
+    written,
+)
 from policies.engines.vllm_start import Launch, spawning
-from search.errors import WorkerDied
 
 T = TypeVar("T")
+Output = TypeVar("Output", Written, Rows)
 LONGEST = 32_768  # tokens of the longest context that the knob's default gives
 _servers: dict[Hashable, "Server"] = {}  # the engines of policies and scorers
-
-
-class EngineDied(WorkerDied):
-    """A vLLM engine and every request to it have ended; the message holds the last lines of its log."""
-
-
-class Aborted(asyncio.CancelledError):
-    """A request was cancelled; `output` is its last output, or None."""
-
-    def __init__(self, output: Any) -> None:
-        super().__init__()
-        self.output = output
 
 
 class Server:
@@ -63,7 +59,7 @@ class Server:
         self._thread.start()
         self._llm: Any = None
         atexit.register(self.close)
-        self._launch = Launch(f"model={model}", arguments, share.gpu, stat_loggers)
+        self._launch = Launch(f"model={model}", arguments, share.places, stat_loggers)
         self._started = asyncio.run_coroutine_threadsafe(self._launch.run(), self._loop)
 
     def ready(self) -> None:
@@ -113,28 +109,27 @@ class Server:
                 raise
         raise EngineDied(f"vLLM's engine of model={self.model} has ended. Its log:\n{log_tail()}")
 
-    async def generate(self, ids: Sequence[int], params: Any, salt: str | None) -> Any:
-        """A RequestOutput; runs in the engine's loop. Raises Aborted, with the output so far, where it is cancelled."""
+    async def generate(self, ids: Sequence[int], draw: Draw, salt: str | None) -> Written:
+        """A continuation; runs in the engine's loop. Raises Aborted, with the output so far, where it is cancelled."""
         name = next(self._names)
-        return await self._last(
-            self._llm.generate(tokens_prompt(ids, salt), params, name, lora_request=self._lora), name
-        )
+        stream = self._llm.generate(tokens_prompt(ids, salt), sampling_params(draw), name, lora_request=self._lora)
+        return await self._last(stream, name, lambda output: written(output, ids, draw))
 
-    async def encode(self, ids: Sequence[int], params: Any, salt: str | None) -> Any:
-        """A PoolingRequestOutput; like `generate`."""
+    async def encode(self, ids: Sequence[int], read: Read, salt: str | None) -> Rows:
+        """What a classifier reads; like `generate`."""
         name = next(self._names)
-        return await self._last(self._llm.encode(tokens_prompt(ids, salt), params, name), name)
+        return await self._last(self._llm.encode(tokens_prompt(ids, salt), pooling_params(read), name), name, rows)
 
-    async def _last(self, stream: AsyncIterator[Any], name: str) -> Any:
+    async def _last(self, stream: AsyncIterator[Any], name: str, read: Callable[[Any], Output]) -> Output:
         request = asyncio.ensure_future(_drained(stream))
         try:
-            return await asyncio.shield(request)
+            return read(await asyncio.shield(request))
         except asyncio.CancelledError:
             while not request.done():
                 # Until the engine knows the request, there is nothing to abort.
                 await self._llm.abort(name)
                 await asyncio.wait([request], timeout=0.05)
-            raise Aborted(None if request.exception() else request.result()) from None
+            raise Aborted(None if request.exception() else read(request.result())) from None
 
     def _closed(self) -> EngineDied:
         return EngineDied(f"vLLM's engine of model={self.model} was closed; make the policy or scorer anew")

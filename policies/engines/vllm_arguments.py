@@ -4,6 +4,8 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import fields
+from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
@@ -68,8 +70,25 @@ def engine_arguments(model: str, dtype: str, share: Share, context: int, runner:
         **_runner(runner),
     }
     if cpu:
-        return common | _on_cpu(share, runner)
-    return common | _on_gpu(model, weight_bytes(model, folder, chosen.itemsize), share)
+        own = _on_cpu(share, runner)
+    else:
+        own = _on_gpu(model, weight_bytes(model, folder, chosen.itemsize), share)
+    return common | own | _options(share)
+
+
+def _options(share: Share) -> dict[str, Any]:
+    """vLLM's options that the user gave. Raises ModelError for one that the installed vLLM does not have."""
+    if not share.vllm:
+        return {}
+    from vllm.engine.arg_utils import AsyncEngineArgs
+
+    known = [field.name for field in fields(AsyncEngineArgs)]
+    for name in share.vllm:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ModelError(f"vllm.{name}: the installed vLLM has no such option{hint}")
+    return dict(share.vllm)
 
 
 def quantisations() -> Sequence[str]:
@@ -94,14 +113,18 @@ def _on_gpu(model: str, weights: int, share: Share) -> dict[str, Any]:
     os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
     if find_spec("flashinfer") is None:  # vLLM would take its sampler, and end where it is not installed
         os.environ.setdefault("VLLM_USE_FLASHINFER_SAMPLER", "0")
-    take_share(model, share, _memory(current_platform, share.gpu), weights)
-    cache = {} if share.cache_gb is None else {"kv_cache_memory_bytes": int(share.cache_gb * 1e9)}
-    return {**cache, "gpu_memory_utilization": share.gpu_memory}
+    take_share(model, share, min(_memory(current_platform, gpu) for gpu in share.places), weights)
+    parts = len(share.places)
+    cache = {} if share.cache_gb is None else {"kv_cache_memory_bytes": int(share.cache_gb * 1e9 / parts)}
+    split = {"tensor_parallel_size": parts} if parts > 1 else {}
+    return {**cache, **split, "gpu_memory_utilization": share.gpu_memory}
 
 
 def _on_cpu(share: Share, runner: str) -> dict[str, Any]:
     from vllm.v1.executor.uniproc_executor import UniProcExecutor
 
+    if len(share.places) > 1:
+        raise ModelError(f"gpus={','.join(map(str, share.gpus))}: there is no GPU here; leave it out")
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # by default two engines bind to the same cores
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait in a loop take the other engine's time
     # On CPU a seeded request whose prompt is read in parts ends the engine.
@@ -125,22 +148,23 @@ def _memory(platform: Any, gpu: int) -> int:
 
 
 def take_share(model: str, share: Share, memory: int, weights: int) -> None:
-    """Reserves a share of a GPU of `memory` bytes for a model of `weights` bytes, before anything is loaded.
+    """Reserves a share of each GPU, of `memory` bytes, for a model of `weights` bytes, before anything is loaded.
 
-    Raises ModelError where the GPU's shares exceed MOST_MEMORY, or weights and cache exceed this share.
+    Raises ModelError where a GPU's shares exceed MOST_MEMORY, or weights and cache exceed these shares.
     """
-    taken = sum(other.gpu_memory for other in _shares if other.gpu == share.gpu)
-    if taken + share.gpu_memory > MOST_MEMORY + 1e-9:
-        raise ModelError(
-            f"gpu_memory={share.gpu_memory} of model={model} does not fit on GPU {share.gpu}: {taken:.2f} of it is "
-            f"taken, and {MOST_MEMORY} can be; lower policy.gpu_memory or scorer.gpu_memory, or choose another gpu"
-        )
-    allowed, cache = share.gpu_memory * memory, (share.cache_gb or 0) * 1e9
+    for gpu in share.places:
+        taken = sum(other.gpu_memory for other in _shares if gpu in other.places)
+        if taken + share.gpu_memory > MOST_MEMORY + 1e-9:
+            raise ModelError(
+                f"gpu_memory={share.gpu_memory} of model={model} does not fit on GPU {gpu}: {taken:.2f} of it is "
+                f"taken, and {MOST_MEMORY} can be; lower policy.gpu_memory or scorer.gpu_memory, or choose another gpu"
+            )
+    allowed, cache = share.gpu_memory * memory * len(share.places), (share.cache_gb or 0) * 1e9
     if weights + cache > allowed:
         and_cache = f" and cache_gb={share.cache_gb}" if cache else ""
         raise ModelError(
             f"model={model} has {weights / 1e9:.1f} GB of weights{and_cache}; gpu_memory={share.gpu_memory} of "
-            f"GPU {share.gpu} is {allowed / 1e9:.1f} GB: raise it, or take another gpu"
+            f"GPU {','.join(map(str, share.places))} is {allowed / 1e9:.1f} GB: raise it, or take other or more GPUs"
         )
     _shares.append(share)
 

@@ -7,10 +7,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from multiprocessing import active_children, resource_tracker
 from typing import Any
+
+from policies.engines.guard import guard, start_guard
 
 spawning = threading.Lock()
 """Held while an engine's process is made: the GPU that it sees stands in this process' environment until then."""
@@ -20,16 +22,18 @@ _measuring: dict[int, threading.Lock] = {}  # by GPU: two engines that measure i
 class Launch:
     """The start of one engine; `children` are its processes."""
 
-    def __init__(self, name: str, arguments: Mapping[str, Any], gpu: int, stat_loggers: Any) -> None:
+    def __init__(self, name: str, arguments: Mapping[str, Any], gpus: Sequence[int], stat_loggers: Any) -> None:
         self.children: list[Any] = []
-        self._name, self._arguments, self._gpu, self._stat_loggers = name, arguments, gpu, stat_loggers
+        self._name, self._arguments, self._gpus, self._stat_loggers = name, arguments, gpus, stat_loggers
         self._given_up = threading.Event()
 
     async def run(self) -> Any:
         """The engine once it is ready; blocks the loop, in which it then runs. Raises what vLLM raises."""
         # An engine whose cache has a size of its own measures nothing.
-        measures = "kv_cache_memory_bytes" not in self._arguments
-        with _measuring.setdefault(self._gpu, threading.Lock()) if measures else nullcontext():
+        measured = () if "kv_cache_memory_bytes" in self._arguments else sorted(self._gpus)
+        with ExitStack() as turns:
+            for gpu in measured:
+                turns.enter_context(_measuring.setdefault(gpu, threading.Lock()))
             start = time.monotonic()
             print(f"vLLM starts {self._name}; a large model takes minutes", file=sys.stderr, flush=True)
             with self._sees_its_gpu():
@@ -52,15 +56,19 @@ class Launch:
 
     @contextmanager
     def _sees_its_gpu(self) -> Iterator[None]:
-        """Puts the GPU into the environment until the engine's process is there, or the block ends."""
+        """Puts the GPUs into the environment until the engine's process is there, or the block ends."""
         spawning.acquire()
+        start_guard()
         others, done = set(active_children()), threading.Event()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[self._gpu] if visible else str(self._gpu)
+        names = visible.split(",") if visible else None
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(names[gpu] if names else str(gpu) for gpu in self._gpus)
 
         def watch() -> None:
-            while not done.wait(0.05) and not self.children:
+            while not done.wait(0.01) and not self.children:
                 self.children = list(set(active_children()) - others)
+            for process in self.children:
+                guard(process.pid)
             os.environ.pop("CUDA_VISIBLE_DEVICES")
             if visible is not None:
                 os.environ["CUDA_VISIBLE_DEVICES"] = visible

@@ -13,10 +13,10 @@ from policies.engines.flops import Flops
 from policies.engines.hf import check_writes, empty_model, generation_ends, load_config, load_tokenizer
 from policies.engines.meter import Meter
 from policies.engines.rows import Row, vocabulary
+from policies.engines.server import Aborted, Draw, TokenServer, Written
+from policies.engines.serving import served
 from policies.engines.share import Share
 from policies.engines.thinking import MOST_CLOSING, Stage, Thought
-from policies.engines.vllm import Aborted, Server, shared
-from policies.engines.vllm_requests import writing_params
 from search.solve import search_id
 from search.tree.cost import NOTHING, Cost
 
@@ -29,7 +29,7 @@ CHUNK = 64  # tokens of one request where nothing but the boundary rule knows if
 class VLLMWriter:
     """A causal language model on vLLM; `meter` counts what it spends."""
 
-    def __init__(self, engine: Server, boundary: Boundary) -> None:
+    def __init__(self, engine: TokenServer, boundary: Boundary) -> None:
         model = engine.model
         self.server, self.context, self.meter = engine, engine.context, Meter()
         self.tokenizer = load_tokenizer(model)
@@ -71,17 +71,18 @@ class VLLMWriter:
         cost, ids, refused, logprobs = NOTHING, row.prompt, set[int](), self._asks(row, salt)
         try:
             while not row.cutter.done:
-                output = await self.server.generate(ids, self._params(row, refused, logprobs), salt)
+                output = await self.server.generate(ids, self._draw(row, refused, logprobs), salt)
                 cost += self._cost(output)
-                taken, unknown = self._push(row, output.outputs[0])
+                row.at_least |= output.lost
+                taken, unknown = self._push(row, output)
                 if not taken and unknown <= refused:
-                    raise RuntimeError(f"vLLM wrote nothing and ended with {output.outputs[0].finish_reason}")
+                    raise RuntimeError(f"vLLM wrote nothing and ended with {output.end}")
                 ids = [*ids, *taken, *iter(row.next_observed, None)]
                 refused |= unknown
             row.steps = tuple(row.cutter.steps)
         except Aborted as aborted:
             part = self._cost(aborted.output)
-            row.at_least = not part.generated
+            row.at_least |= not part.generated
             cost += part
             raise
         finally:
@@ -100,7 +101,7 @@ class VLLMWriter:
             del self._searches[next(iter(self._searches))]
         return not known
 
-    def _params(self, row: Row, refused: Set[int], logprobs: bool) -> Any:
+    def _draw(self, row: Row, refused: Set[int], logprobs: bool) -> Draw:
         """`refused` are ids that the row drew and the tokenizer does not have.
 
         vLLM has no mask for all requests that each of its model runners knows, and a request should carry no long list:
@@ -110,18 +111,17 @@ class VLLMWriter:
         stepwise = row.max_steps is not None
         delimiters, tag, chunk = self._where_steps_end(cutter.thought)
         step = min(cutter.left_in_step, chunk or cutter.left_in_step)
-        texts = words.stop_texts(row.limits.stop)
-        return writing_params(
-            logprobs,
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            top_k=sampling.top_k,
+        return Draw(
+            sampling.temperature,
+            sampling.top_p,
+            sampling.top_k,
             # Each request seeds a new generator: the seed must differ between the requests of a row.
             seed=(row.seed + cutter.tokens + len(refused) * _FAR) % (1 << 63),
-            stop_token_ids=self._stop_ids(row.limits.stop, stepwise and delimiters, tag if stepwise else None),
             max_tokens=step if stepwise else cutter.left,
-            **({"stop": list(texts), "detokenize": True} if texts else {}),
-            **({"logit_bias": dict.fromkeys(refused, -100.0)} if refused else {}),
+            stop_token_ids=self._stop_ids(row.limits.stop, stepwise and delimiters, tag if stepwise else None),
+            stop=words.stop_texts(row.limits.stop),
+            barred=sorted(refused),
+            logprobs=logprobs,
         )
 
     def _where_steps_end(self, thought: Thought | None) -> tuple[bool, int | None, int | None]:
@@ -137,11 +137,11 @@ class VLLMWriter:
         ends = self.vocabulary.ends(stop)
         return sorted((ends | self._stops if delimiters else ends) | ({tag} if tag is not None else set[int]()))
 
-    def _push(self, row: Row, completion: Any) -> tuple[list[int], set[int]]:
+    def _push(self, row: Row, written: Written) -> tuple[list[int], set[int]]:
         """Gives the row its tokens up to its end or to an id that the tokenizer lacks. Those it took, and that id."""
         taken: list[int] = []
-        ids, flat = completion.token_ids, completion.logprobs  # one number a token, the token's own; None: not asked
-        for token, logprob in zip(ids, flat.logprobs if flat else repeat(0.0, len(ids)), strict=True):
+        logprobs = repeat(0.0, len(written.ids)) if written.logprobs is None else written.logprobs  # None: not asked
+        for token, logprob in zip(written.ids, logprobs, strict=True):
             if row.cutter.done or row.read < len(row.cutter.observed):
                 break
             if token in self.vocabulary.unknown:
@@ -151,26 +151,21 @@ class VLLMWriter:
         return taken, set()
 
     def _cost(self, output: Any) -> Cost:
-        if output is None:
+        """What one request cost; nothing where it gave nothing."""
+        if output is None or not output.ids:
             return NOTHING
-        written, prompt, cached = len(output.outputs[0].token_ids), len(output.prompt_token_ids), _cached(output)
-        if not written:
-            return NOTHING
+        written, prompt, cached = len(output.ids), output.prompt, output.cached
         # The last token is sampled but never read; each of the others is computed once.
         flops = self.flops.forward(cached, prompt - cached + written - 1, written)
         return Cost(generated=written, computed=prompt - cached, cached=cached, calls=0, flops=flops)
 
 
-def _cached(output: Any) -> int:
-    return output.num_cached_tokens or 0
-
-
 def shared_writer(model: str, dtype: str, share: Share, boundary: Boundary, adapter: str | None = None) -> VLLMWriter:
     """One writer, shared by all policies of the same knobs while its engine is alive."""
     check_writes(model)
-    return _writer(shared(model, dtype, share, "generate", adapter), boundary)
+    return _writer(served(model, dtype, share, "generate", adapter), boundary)
 
 
 @lru_cache(maxsize=8)
-def _writer(engine: Server, boundary: Boundary) -> VLLMWriter:
+def _writer(engine: TokenServer, boundary: Boundary) -> VLLMWriter:
     return VLLMWriter(engine, boundary)

@@ -15,9 +15,9 @@ from typing import Any
 from policies.engines.flops import Flops
 from policies.engines.hf import load_config, load_tokenizer
 from policies.engines.meter import Work
+from policies.engines.server import Aborted, Draw, Read, Rows, Written
+from policies.engines.serving import served
 from policies.engines.share import Share
-from policies.engines.vllm import Aborted, shared
-from policies.engines.vllm_requests import likelihood_params, pooling_params, word_params
 from scorers.checkpoints.head_kinds import without_weights
 from scorers.checkpoints.heads import Head, Words, right_label
 from scorers.checkpoints.step_reader import StepReader
@@ -35,7 +35,7 @@ class VLLMReader(StepReader):
         super().__init__(load_tokenizer(model))
         empty = without_weights(head, model)
         self.flops = Flops.of(empty.base_model, _head_parameters(empty))
-        self.server = shared(model, dtype, share, runner)
+        self.server = served(model, dtype, share, runner)
         self.context = self.server.context - 1  # before 0.32, a full context's last token might never come
 
     def ready(self) -> None:
@@ -58,7 +58,7 @@ class VLLMReader(StepReader):
             raise asyncio.CancelledError
         try:
             scores = await self._read(reading, ids, places, salt)
-            return Scored(scores, reading.cost_so_far._replace(calls=1))
+            return Scored(scores, reading.cost_so_far._replace(calls=1), reading.at_least)
         except Aborted as aborted:
             self._charge(reading, aborted.output)
             raise
@@ -69,19 +69,16 @@ class VLLMReader(StepReader):
         """The score at each place; adds the cost of each request to `reading`."""
         raise NotImplementedError
 
-    def _charge(self, reading: "Reading", output: Any) -> None:
+    def _charge(self, reading: "Reading", output: Written | Rows | None) -> None:
         """Adds the cost of one request; an output without results does not tell it."""
-        if output is None or not self._results(output):
+        if output is None or not (len(output.ids) if isinstance(output, Written) else output.computed):
             reading.at_least = True
             return
-        cached = output.num_cached_tokens or 0
-        computed = len(output.prompt_token_ids) - cached
+        reading.at_least |= output.lost
+        cached = output.cached
+        computed = output.prompt - cached
         flops = self.flops.forward(cached, computed, self._heads(computed))
         reading.cost_so_far += Cost(computed=computed, cached=cached, calls=0, flops=flops)
-
-    def _results(self, output: Any) -> int:
-        """How many results an output holds; none where its request was aborted before."""
-        return len(output.outputs[0].token_ids)
 
     def _heads(self, computed: int) -> int:
         """For how many of the computed tokens the head ran."""
@@ -108,15 +105,13 @@ class RowReader(VLLMReader):
         A place may be cached without a known score: its own request was cancelled, or is still running.
         """
         for skip_cache in (False, *[True] * TRIES):
-            output = await self.server.encode(ids, pooling_params(skip_cache, self.probabilities), salt)
+            read = Read(len(ids) - places[0], skip_cache, self.probabilities)
+            output = await self.server.encode(ids, read, salt)
             self._charge(reading, output)
             scores = scores_at(output, places, self.probabilities, self.column)
             if scores is not None:
                 return scores
         raise RuntimeError(f"vLLM returned no valid scores for {len(ids)} tokens, {TRIES + 1} times over")
-
-    def _results(self, output: Any) -> int:
-        return len(output.outputs.data)
 
     def worst_case(self, tokens: int, places: Sequence[int] | None = None) -> Cost:
         """Of all tries."""
@@ -124,16 +119,16 @@ class RowReader(VLLMReader):
         return Cost(computed=(TRIES + 1) * tokens, flops=flops)
 
 
-def scores_at(output: Any, places: list[int], probabilities: bool = True, column: int = -1) -> list[float] | None:
+def scores_at(output: Rows, places: list[int], probabilities: bool = True, column: int = -1) -> list[float] | None:
     """The scores at `places`, or None where a row is missing, or the rows are not what they should be.
 
     Rows belong to the last tokens of the prompt, one for each that was computed. After a preemption vLLM's older runner
     may return some twice, which shows in their number.
     """
-    rows, prompt = output.outputs.data, len(output.prompt_token_ids)
-    if len(rows) != prompt - (output.num_cached_tokens or 0) or places[0] < prompt - len(rows):
+    rows, prompt = output.rows, output.prompt
+    if output.computed != prompt - output.cached or places[0] < prompt - len(rows):
         return None
-    scores = [float(rows[place - prompt, column]) for place in places]
+    scores = [float(rows[place - prompt][column]) for place in places]
     return scores if all(math.isfinite(s) and (0 <= s <= 1 or not probabilities) for s in scores) else None
 
 
@@ -148,10 +143,9 @@ class WordReader(VLLMReader):
         """Reads one place after the other; each uses what the one before left in the cache."""
         scores: list[float] = []
         for place in places:
-            output = await self.server.generate(ids[: place + 1], word_params(self.words), salt)
+            output = await self.server.generate(ids[: place + 1], Draw(words=self.words), salt)
             self._charge(reading, output)
-            words = output.outputs[0].logprobs[0]
-            good, bad = (words[word].logprob for word in self.words)
+            good, bad = output.words
             scores.append(0.5 * (1 + math.tanh((good - bad) / 2)))  # the softmax of two
         return scores
 
@@ -173,12 +167,11 @@ class LikelihoodReader(VLLMReader):
         super().__init__(Head.LIKELIHOOD, model, dtype, share, "generate")
 
     async def _read(self, reading: Reading, ids: list[int], places: list[int], salt: str | None) -> list[float]:
-        output = await self.server.generate(ids, likelihood_params(), salt)
+        output = await self.server.generate(ids, Draw(likelihoods=True), salt)
         self._charge(reading, output)
-        logprobs = [
-            0.0 if row is None else row[token].logprob for token, row in zip(ids, output.prompt_logprobs, strict=True)
-        ]
-        return [math.fsum(logprobs[a:b]) for a, b in pairwise(places)]
+        if len(output.likelihoods) != len(ids):
+            raise RuntimeError(f"vLLM returned {len(output.likelihoods)} log-probabilities for {len(ids)} tokens")
+        return [math.fsum(output.likelihoods[a:b]) for a, b in pairwise(places)]
 
     def worst_case(self, tokens: int, places: Sequence[int] | None = None) -> Cost:
         return Cost(computed=tokens, flops=self.flops.forward(0, tokens, tokens))

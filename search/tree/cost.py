@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from search.errors import check_knob
 
 
-def _sum(left: float | None, right: float | None) -> float | None:
-    """The sum of two FLOPs; unknown, None, where one of them is."""
+def _sum(left: Any, right: Any) -> Any:
+    """The sum of two costs; unknown, None, where one of them is."""
     return None if left is None or right is None else left + right
 
 
@@ -16,7 +16,8 @@ class Cost(NamedTuple):
     """What one request to a policy or a scorer cost.
 
     `computed` prompt (or scorer) tokens went through the model, `cached` ones were read from a KV cache that the same
-    search had filled. `flops` is None where it is not known, as where it is left out.
+    search had filled. Any of these is None, and `flops` too, where it is not known: endpoints that take text may tell
+    no tokens. `flops` is not known where it is left out.
     """
 
     generated: int = 0
@@ -27,14 +28,23 @@ class Cost(NamedTuple):
 
     def __add__(self, other: "Cost") -> "Cost":  # pyright: ignore[reportIncompatibleMethodOverride]
         """The cost of both requests; two costs are never concatenated as tuples are."""
-        counts = (mine + theirs for mine, theirs in zip(self[:4], other[:4], strict=True))
-        return Cost(*counts, flops=_sum(self.flops, other.flops))
+        return Cost(
+            _sum(self.generated, other.generated),
+            _sum(self.computed, other.computed),
+            _sum(self.cached, other.cached),
+            self.calls + other.calls,
+            _sum(self.flops, other.flops),
+        )
 
     def equals(self, other: "Cost") -> bool:
         """Whether both are the same but for rounding of the FLOPs."""
         if self.flops is None or other.flops is None:
             return self == other
         return self[:4] == other[:4] and math.isclose(self.flops, other.flops, rel_tol=1e-6)
+
+
+def _unknown(figure: Any) -> bool:
+    return figure is None
 
 
 NOTHING = Cost(calls=0, flops=0.0)
@@ -45,9 +55,9 @@ class Ledger(NamedTuple):
     """What a search spent, as if it had been alone: tokens, requests, FLOPs of both models, seconds of latency.
 
     `samples` are finished or truncated leaves; `unique_tokens` counts the question and each step once, whatever an
-    engine had to read again. `scorer_flops` is the scorer's part of `flops`; once a request of unknown FLOPs is
-    charged, they are None for good. `at_least`: a request was cancelled, or failed and was made again, and could not
-    tell what it had cost.
+    engine had to read again. `scorer_flops` is the scorer's part of `flops`. Once a request of unknown cost is charged,
+    what is unknown of it is None for good. `at_least`: a request was cancelled, or failed and was made again, and could
+    not tell what it had cost.
     """
 
     samples: int = 0
@@ -66,13 +76,13 @@ class Ledger(NamedTuple):
 
     # Written out: `_replace` takes three times as long, and several ledgers are made a step.
 
-    def with_policy(self, cost: Cost, samples: int, unique_tokens: int) -> "Ledger":
+    def with_policy(self, cost: Cost, samples: int, unique_tokens: int | None) -> "Ledger":
         return Ledger(
             self.samples + samples,
-            self.generated_tokens + cost.generated,
-            self.unique_tokens + unique_tokens,
-            self.prompt_tokens_computed + cost.computed,
-            self.prompt_tokens_cached + cost.cached,
+            _sum(self.generated_tokens, cost.generated),
+            _sum(self.unique_tokens, unique_tokens),
+            _sum(self.prompt_tokens_computed, cost.computed),
+            _sum(self.prompt_tokens_cached, cost.cached),
             self.scorer_tokens_computed,
             self.scorer_tokens_cached,
             self.policy_calls + cost.calls,
@@ -90,8 +100,8 @@ class Ledger(NamedTuple):
             self.unique_tokens,
             self.prompt_tokens_computed,
             self.prompt_tokens_cached,
-            self.scorer_tokens_computed + cost.computed + cost.generated,
-            self.scorer_tokens_cached + cost.cached,
+            _sum(self.scorer_tokens_computed, _sum(cost.computed, cost.generated)),
+            _sum(self.scorer_tokens_cached, cost.cached),
             self.policy_calls,
             self.scorer_calls + cost.calls,
             _sum(self.flops, cost.flops),
@@ -175,4 +185,6 @@ class Budget:
     def _limited(self, ledger: Ledger) -> list[tuple[float, float]]:
         if self.flops is not None and ledger.flops is None:
             raise ValueError("budget.flops is set, but the policy or the scorer does not tell its FLOPs: limit tokens")
+        if self.generated_tokens is not None and _unknown(ledger.generated_tokens):
+            raise ValueError("budget.generated_tokens is set, but the policy does not tell its tokens: limit samples")
         return [(getattr(ledger, name), limit) for name, limit in self.limits().items()]

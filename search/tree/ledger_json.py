@@ -9,7 +9,8 @@ from search.tree.checks import checked_fields, checked_list, finite, shortened, 
 from search.tree.cost import Ledger
 
 _TYPES: dict[str, type] = {field: type(default) for field, default in Ledger._field_defaults.items()}
-_UNKNOWN = frozenset({"flops", "scorer_flops"})  # may be None
+_UNKNOWN = frozenset(name for name in Ledger._fields if name.endswith(("flops", "tokens", "_computed", "_cached")))
+"""may be None"""
 
 
 def ledgers_to_json(ledgers: Sequence[Ledger]) -> dict[str, list[Any]]:
@@ -56,7 +57,9 @@ def _check(value: Any, field: str, place: str) -> None:
     if type(default) is bool:
         if type(value) is not bool:
             raise ValueError(f"{place} is {shortened(value)}; it must be true or false")
+    elif value is None and field in _UNKNOWN:
+        return
     elif type(default) is int:
         whole_number(value, place)
-    elif value is not None or field not in _UNKNOWN:
+    else:
         finite(value, place)

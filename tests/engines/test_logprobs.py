@@ -86,13 +86,11 @@ def test_vllm_is_asked_for_them_once_a_search():
 
 @vllm
 def test_requests_of_vllm_carry_none(monkeypatch: pytest.MonkeyPatch):
-    from policies.engines import vllm_writer
+    from policies.engines import vllm
 
     asked: list[bool] = []
-    params = vllm_writer.writing_params
-    monkeypatch.setattr(
-        vllm_writer, "writing_params", lambda each, **knobs: asked.append(each) or params(each, **knobs)
-    )
+    params = vllm.sampling_params
+    monkeypatch.setattr(vllm, "sampling_params", lambda draw: asked.append(draw.logprobs) or params(draw))
     grown(policy_on("vllm"), BestOfN(4), Checks())
     assert sorted(asked) == [False, False, False, True]
 

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 from shutil import copytree
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
@@ -11,6 +9,7 @@ import torch
 from policies.engines import vllm, vllm_arguments
 from policies.engines.hub import folder_of
 from policies.engines.models import ModelError, locate
+from policies.engines.server import Rows
 from policies.engines.share import Engine, Share
 from policies.engines.weight_files import weight_bytes
 from scorers.checkpoints.vllm_reader import scores_at
@@ -61,11 +60,8 @@ def test_a_prm_that_cannot_be_read_starts_no_engine(monkeypatch: pytest.MonkeyPa
 
 
 def test_rows_of_the_wrong_number_or_value_are_refused():
-    def output(rows: list[list[float]]) -> Any:
-        ids = list(range(10))
-        return SimpleNamespace(
-            prompt_token_ids=ids, num_cached_tokens=4, outputs=SimpleNamespace(data=torch.tensor(rows))
-        )
+    def output(rows: list[list[float]]) -> Rows:
+        return Rows(torch.tensor(rows), len(rows), prompt=10, cached=4)
 
     assert scores_at(output([[0.75, 0.25]] * 6), [5, 9]) == [0.25, 0.25]
     assert scores_at(output([[0.75, 0.25]] * 6), [3, 9]) is None, "a wanted tag was cached"

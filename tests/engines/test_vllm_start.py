@@ -32,7 +32,7 @@ class Fake(Launch):
     most: int = 0
 
     def __init__(self, name: str, arguments: dict[str, Any], gpu: int, stat_loggers: Any = None) -> None:
-        super().__init__(name, arguments, gpu, stat_loggers)
+        super().__init__(name, arguments, (gpu,), stat_loggers)
         self.may_end, self.note = Event(), self.folder / name
 
     def _made(self) -> Any:

@@ -32,7 +32,8 @@ def main(module: str, *words: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_module_is_tested_here():
     assert {
-        f"experiments.benchmarks.{name}" for name in ("frozen", "gpu_check", "local", "peers", "search", "vllm")
+        f"experiments.benchmarks.{name}"
+        for name in ("frozen", "gpu_check", "local", "peers", "remote", "search", "vllm")
     } == MODULES
 
 
@@ -45,6 +46,16 @@ def test_bench_local_measures_both_sides(monkeypatch: pytest.MonkeyPatch, capsys
     assert set(tokens) == {"stepsearch", "model.generate"} and all(0 < count <= 160 for count in tokens.values())
     (ratio,) = re.findall(r"ratio: ([\d.]+) \(at least 0\.8\)", out)
     assert bool(ended.value.code) == (float(ratio) < 0.8) or ratio == "0.80"
+
+
+def test_bench_remote_counts_failures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed here: pip install 'stepsearch[remote]'")
+    words = ("requests=40", "at_once=8", "pauses=1", "pause=0.1")
+    with pytest.raises(SystemExit) as ended:
+        main("experiments.benchmarks.remote", *words, monkeypatch=monkeypatch)
+    out = capsys.readouterr().out
+    assert re.findall(r"^(\w+), .* ([\d.]+) ms of CPU .*; 0 of 40 failed", out, re.MULTILINE)[1][0] == "PRM"
+    assert bool(ended.value.code) == ("NOT HELD" in out)
 
 
 def test_bench_search_measures_every_searcher(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

@@ -14,7 +14,7 @@ SOLUTION = {"id": "a", "problem": "q", "steps": ["x"], "label": -1}
 SAMPLES = {"problem": "q", "answer": "1", "unique_id": "u", "completions": ["a", "b"], "scores": [[0.5], [0.4]]}
 # {run} and the like are files and folders of the fixture below.
 MISTAKES = {
-    "no command": [("solv x", "no such command 'solv'; choose from solve, prompt, sweep, import")],
+    "no command": [("solv x", "no such command 'solv'; choose from demo, solve, prompt, sweep, import")],
     "the question of solve": [
         ("solve", "stepsearch solve 'QUESTION'"),
         ("solve search=beam", "the question comes first"),
@@ -24,7 +24,7 @@ MISTAKES = {
     ],
     "choices": [
         ("solve q search=beem", "search=beem: no such choice; choose from best_of_n, beam,"),
-        ("solve q policy=HF", "policy=HF: no such choice; choose from hf, vllm, toy, custom"),
+        ("solve q policy=HF", "policy=HF: no such choice; choose from hf, vllm, openai, toy, custom"),
         ("solve q policy=toy scorer=toi", "Did you mean toy?"),
         ("sweep policy=toy scorer=toy problems=arithmatic", "Did you mean arithmetic?"),
     ],
