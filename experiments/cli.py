@@ -12,6 +12,9 @@ stepsearch compare run=runs/demo
 stepsearch plan run=runs/demo budget=1000
 stepsearch report run=runs/demo
 stepsearch judge data=processbench data.path=processbench
+stepsearch label run=runs/demo method=monte_carlo
+stepsearch export run=runs/demo format=prm out=prm.jsonl
+stepsearch train data=prm.jsonl base=tiny out=runs/prm
 stepsearch engines policy.model=Qwen/Qwen2.5-Math-7B-Instruct gpus=0,1
 stepsearch list scorers
 """

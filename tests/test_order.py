@@ -33,6 +33,7 @@ FLOORS = [
     {"experiments.config"},
     {"experiments.runs"},
     {"experiments.analysis"},
+    {"experiments.labels", "experiments.training"},
     {"experiments.reports", "experiments.tiny"},
     {"experiments.benchmarks", "experiments.serving"},
     {"experiments.commands"},

@@ -114,6 +114,20 @@ def invocation(knobs: type, overrides: Sequence[str]) -> Invocation:
     return Invocation(knobs, both, compose(knobs, both, _policy_of(folder)), folder, tuple(own))
 
 
+def inherited(knobs: type, run: Path, overrides: Sequence[str], groups: Sequence[str]) -> DictConfig:
+    """The config of a command about a run: the run's own choices of these groups, then the overrides.
+
+    Raises ConfigError, and RunError where the folder holds no run.
+    """
+    started_in = _json(run / INPUTS).get(WORKING_FOLDER)
+    own = [override for override in _overrides_of(run) if _knob(override).partition(".")[0] in groups]
+    if started_in:
+        importable(Path(started_in))
+        own = [relocated(override, Path(started_in)) for override in own]
+    typed = [lasting(override) for override in overrides]
+    return compose(knobs, joined(knobs, own, typed), _policy_of(run))
+
+
 def _policy_of(folder: Path) -> Mapping[str, Any]:
     """The policy's knobs that a run recorded, presets included."""
     return config_of(folder).get("policy") or {}

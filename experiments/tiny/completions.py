@@ -1,6 +1,5 @@
 """Monte Carlo estimation of steps: how often what a policy makes of the first steps of a solution is right."""
 
-import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from experiments.labels import searchers
 from experiments.problems import arithmetic
 from experiments.tiny.searches import append
 from scorers.self_certainty import SelfCertainty
@@ -27,9 +27,7 @@ class Completed:
 
     async def search(self, grow: Grower) -> None:
         ends = await grow.sample(grow.root, self.n, max_steps=None)
-        async with asyncio.TaskGroup() as group:
-            for node in {id(node): node for end in ends for node in end.line()[:-1]}.values():
-                group.create_task(grow.sample(node, self.completions, max_steps=None))
+        await searchers.complete(grow, (node for end in ends for node in end.line()[:-1]), self.completions)
 
 
 class Estimated(NamedTuple):

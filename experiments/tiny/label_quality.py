@@ -29,6 +29,7 @@ from rich.table import Table
 from transformers import Qwen2ForCausalLM
 
 from experiments.config.script import from_overrides
+from experiments.labels.labels import first_wrong
 from experiments.problems import arithmetic
 from experiments.tiny import evaluate, train_prm
 from experiments.tiny.completions import Completed, Estimated, complete, read
@@ -105,11 +106,6 @@ def labels(kind: str, solution: Estimated, flip: float, rng: random.Random) -> l
         return None
     right = {"exact": exact, "hard": hard, "judge": judge, "consensus": hard}[kind]
     return list(map(float, right[: first_wrong(right) + 1]))
-
-
-def first_wrong(right: Sequence[bool]) -> int:
-    """Its place, or the number of steps where all are right."""
-    return list(right).index(False) if False in right else len(right)
 
 
 def documents(reader: train_prm.Reader, solutions: Sequence[Estimated], kind: str, knobs: Knobs) -> Iterator[Document]:
