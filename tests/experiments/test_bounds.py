@@ -11,12 +11,13 @@ from experiments.commands.estimate import Estimate
 from experiments.commands.judge import Judge
 from experiments.commands.plan import Plan
 from experiments.commands.sweep import Sweep
-from experiments.config.custom import CustomScorer
+from experiments.config.custom import CustomProblems, CustomScorer
 from experiments.config.registry import GROUPS
 from experiments.problems.completions import Completions
 from experiments.problems.labelled import Labelled, PRMBench, ProcessBench
 from experiments.problems.published import Gsm8k
 from experiments.problems.sets import Arithmetic, Jsonl
+from experiments.problems.tables import Csv
 from experiments.tiny.noisy import Noisy
 from scorers.checks import Checks
 from scorers.critic import Critic
@@ -36,6 +37,8 @@ BOUNDS: list[tuple[Callable[..., Any], str, Any, str]] = [
     (Arithmetic, "max_level", 6, "Arithmetic.max_level is 6"),
     (partial(Arithmetic, min_level=4), "max_level", 3, "Arithmetic.max_level is 3; it must be >= 4"),
     (Jsonl, "limit", 0, "Jsonl.limit is 0"),
+    (Csv, "separator", "ab", "Csv.separator is 'ab'; it must be one character"),
+    (partial(CustomProblems, "mine:Own"), "limit", 0, "CustomProblems.limit is 0"),
     (Gsm8k, "limit", 0, "Gsm8k.limit is 0"),
     (Labelled, "limit", 0, "Labelled.limit is 0"),
     (ProcessBench, "limit", 0, "ProcessBench.limit is 0"),

@@ -1,6 +1,7 @@
 """Compute-optimal choices: on worlds where the best setting of each level is known."""
 
 import csv
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,6 @@ def test_the_command_of_a_setting_has_its_scale(name: str):
     knobs: dict[str, object] = OmegaConf.to_container(configured("search", name), enum_to_str=True)  # pyright: ignore
     del knobs["_target_"]
     _, line = commands({"all": CellKey(name, 7)}, {name: knobs})
-    words = line.partition(": ")[2].split()
+    words = shlex.split(line.partition(": ")[2])
     built = build(compose(Solve, words).search)
     assert getattr(built, built.scale) == 7
