@@ -45,6 +45,7 @@ def answered(make: Any, name: str) -> list[str]:
     return wrong
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_value_of_a_commands_own_knobs_ends_in_a_traceback(command: str):
     cls = knobs_of(command)
@@ -52,6 +53,7 @@ def test_no_value_of_a_commands_own_knobs_ends_in_a_traceback(command: str):
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("group", "choice"), [(g, c) for g, cs in GROUPS.items() for c in cs if g != "second"])
 def test_no_value_of_a_choices_knobs_ends_in_a_traceback(group: str, choice: str):
     names = named(knobs(GROUPS[group][choice]))

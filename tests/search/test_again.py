@@ -95,6 +95,7 @@ def test_sure_1_runs_every_round_with_draws_of_its_own(name: str) -> None:
         assert len({tuple(drawn[first : first + 4]) for first in (0, 4, 8, 12)}) > 1, "rounds drew the same samples"
 
 
+@pytest.mark.slow
 def test_the_number_of_rounds_is_that_of_all_sequences_of_answers() -> None:
     """A fair coin, one sample a round, at most 6: the exact mean over all 64 sequences, within 4 standard errors."""
     rule = Again(BestOfN(1), times=6, sure=0.9, rule=Sure.COUNT)

@@ -95,7 +95,7 @@ class Additive(ToyScorer):
 
 
 @pytest.mark.parametrize("name", SEARCHERS)
-@pytest.mark.parametrize("scorer", [ToyScorer(error=1.0), Additive(error=1.0)])
+@pytest.mark.parametrize("scorer", [ToyScorer(error=1.0), pytest.param(Additive(error=1.0), marks=pytest.mark.slow)])
 def test_votes_are_the_same_however_they_are_read(name: str, scorer: ToyScorer) -> None:
     rng = np.random.default_rng(7)
     for seed in range(2):
