@@ -7,6 +7,7 @@ calculation, a line with the whole expression after it, and a blank line. The la
 
 import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 MAX_EXPRESSION = 2_000  # characters; longer text is no expression of ours
@@ -115,13 +116,13 @@ def written(line: str, after: Item) -> str:
     return f"{line}\n{after}\n\n" if isinstance(after, Group) else f"{line}\n\\boxed{{{after}}}"
 
 
-def reduce_once(tree: Group) -> tuple[str, Item]:
-    """The leftmost innermost group becomes a number: (the calculation, the tree after it)."""
+def reduce_once(tree: Group, calculate: Callable[[Group], tuple[str, int]] | None = None) -> tuple[str, Item]:
+    """The leftmost innermost group becomes a number: (its calculation, the tree after it)."""
     for place, item in enumerate(tree.items):
         if isinstance(item, Group):
-            line, after = reduce_once(item)
-            return line, Group((*tree.items[:place], after, *tree.items[place + 1 :]), tree.ops)
-    return calculation(tree)
+            text, after = reduce_once(item, calculate)
+            return text, Group((*tree.items[:place], after, *tree.items[place + 1 :]), tree.ops)
+    return (calculate or calculation)(tree)
 
 
 def calculation(group: Group) -> tuple[str, int]:
@@ -138,11 +139,17 @@ def flat(group: Group) -> str:
     return str(group)[1:-1]
 
 
+def operation(group: Group) -> tuple[int, int, str, int]:
+    """What is worked out first, a product if there is one: its place among the operators, and left, operator, right."""
+    place = group.ops.index("*") if "*" in group.ops else 0
+    left, right = group.items[place], group.items[place + 1]
+    assert isinstance(left, int) and isinstance(right, int)
+    return place, left, group.ops[place], right
+
+
 def operate(group: Group) -> Item:
     """The first product, or else the first operation, becomes a number; a long product its partial products."""
-    place = group.ops.index("*") if "*" in group.ops else 0
-    left, op, right = group.items[place], group.ops[place], group.items[place + 1]
-    assert isinstance(left, int) and isinstance(right, int)
+    place, left, op, right = operation(group)
     if op != "*":
         parts = [left + right if op == "+" else left - right]
     elif "*" in group.ops[place + 1 : place + 2]:

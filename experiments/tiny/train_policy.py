@@ -20,7 +20,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from experiments.config.script import from_overrides
 from experiments.problems import arithmetic
 from experiments.tiny.tokenizer import build_tokenizer
-from experiments.tiny.training import CHECKPOINT, IGNORED, Document, Schedule, pack, train
+from experiments.tiny.training import CHECKPOINT, IGNORED, Document, Schedule, pack, places, train
 
 
 @dataclass
@@ -97,9 +97,13 @@ def documents(tokenizer: Any, seed: int, held_out: set[str]) -> Iterator[Documen
         yield prompt_ids + ids, [IGNORED] * len(prompt_ids) + ids
 
 
-def next_token_loss(model: Any, ids: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy over the trained positions; ids and labels are [rows, row_tokens]."""
-    hidden = model.model(ids).last_hidden_state[:, :-1]
+def next_token_loss(model: Any, ids: Tensor, labels: Tensor, start: int | None = None) -> Tensor:
+    """Mean cross-entropy over the trained positions; ids and labels are [rows, row_tokens].
+
+    Where `start` is given, documents, which begin with that token, do not see each other.
+    """
+    position_ids = None if start is None else places(ids, start)
+    hidden = model.model(ids, position_ids=position_ids, use_cache=False).last_hidden_state[:, :-1]
     wanted = labels[:, 1:]
     kept = wanted != IGNORED
     return nn.functional.cross_entropy(model.lm_head(hidden[kept]).float(), wanted[kept])

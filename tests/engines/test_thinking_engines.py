@@ -55,13 +55,13 @@ def test_a_thought_is_a_step_and_the_answer_follows(make: Any, engine: str):
 @engines
 @pytest.mark.parametrize("knobs", [{}, {"thinking_steps": "delimiter"}, {"thinking_steps": "16"}])
 def test_whole_solutions_and_single_steps_are_the_same(make: Any, engine: str, knobs: dict[str, Any]):
-    policy = make(engine, max_thinking_tokens=60, **knobs)
+    policy = make(engine, max_thinking_tokens=20, **knobs)
     steps = whole(policy)
     assert [(step.text, step.end, step.thought, step.observed) for step in by_steps(policy)] == [
         (step.text, step.end, step.thought, step.observed) for step in steps
     ]
     closed = next(step for step in steps if step.end is End.THINKING_TOKENS)
-    assert sum(step.generated for step in steps if step.thought) == 60
+    assert sum(step.generated for step in steps if step.thought) == 20
     assert closed.observed == 3 and closed.text.endswith("\n</think>\n\n")
 
 
@@ -100,9 +100,9 @@ def test_thoughts_are_charged(make: Any, engine: str):
 
 def test_both_engines_write_the_same():
     pytest.importorskip("vllm")
-    policy = VLLM("tiny-thinking", context=CONTEXT, temperature=0, dtype="float32", max_thinking_tokens=60)
+    policy = VLLM("tiny-thinking", context=CONTEXT, temperature=0, dtype="float32", max_thinking_tokens=20)
     try:
         theirs = ids_of(whole(policy))
     finally:
         policy.engine.server.close()
-    assert theirs == ids_of(whole(HF("tiny-thinking", temperature=0, dtype="float32", max_thinking_tokens=60)))
+    assert theirs == ids_of(whole(HF("tiny-thinking", temperature=0, dtype="float32", max_thinking_tokens=20)))

@@ -14,7 +14,7 @@ SOLUTION = {"id": "a", "problem": "q", "steps": ["x"], "label": -1}
 SAMPLES = {"problem": "q", "answer": "1", "unique_id": "u", "completions": ["a", "b"], "scores": [[0.5], [0.4]]}
 # {run} and the like are files and folders of the fixture below.
 MISTAKES = {
-    "no command": [("solv x", "no such command 'solv'; choose from demo, solve, prompt, sweep, import")],
+    "no command": [("solv x", "no such command 'solv'; choose from demo, solve, prompt, serve, sweep")],
     "the question of solve": [
         ("solve", "stepsearch solve 'QUESTION'"),
         ("solve search=beam", "the question comes first"),
