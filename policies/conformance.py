@@ -89,7 +89,7 @@ class _Examiner:
         return extension
 
     def _costs(self, how: str, node: Node, max_steps: int | None, extension: Extension, ask: Ask) -> None:
-        if min(extension.cost[:4]) < 0 or (extension.cost.flops or 0) < 0 or extension.question_tokens < 0:
+        if min(extension.cost[:4]) < 0 or (extension.cost.flops or 0) < 0 or (extension.question_tokens or 0) < 0:
             self.failures.append(f"cost: {how}: it is negative: {extension.cost}")
         written = sum(step.generated for steps in extension.continuations for step in steps)
         if written > extension.cost.generated:

@@ -92,7 +92,7 @@ def test_thoughts_are_charged(make: Any, engine: str):
     (steps,) = extension.continuations
     assert extension.cost.generated == sum(step.generated for step in steps)
     read = extension.cost.computed + extension.cost.cached
-    assert read >= extension.question_tokens + sum(step.observed for step in steps)
+    assert read >= (extension.question_tokens or 0) + sum(step.observed for step in steps)
     worst = policy.worst_case(Tree(QUESTIONS[0]).root, None)
     assert extension.cost.generated <= worst.generated and read <= worst.computed
     assert (extension.cost.flops or 0) <= (worst.flops or 0)
