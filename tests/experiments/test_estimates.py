@@ -1,6 +1,7 @@
 """Cells that are read off a larger one: against runs of their own, and by hand."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +108,7 @@ def test_a_run_of_its_own_is_not_replaced_and_an_error_stays_one(tmp_path: Path)
     both = with_estimates([*results, *own])
     assert [r for r in both if r.cell.searcher == "best_of_n" and r.cell.n == 1] == own
     last = next(r for r in results if r.cell.searcher == "best_of_n")
-    wrong = Result(
-        **{**vars(last), "error": "E: x", "selections": {}, "samples": None, "sharing": None, "oracle": None}
-    )
+    wrong = replace(last, error="E: x", selections={}, samples=None, sharing=None, oracle=None)
     found = [r for r in Cells.of([wrong, *(r for r in results if r is not last)]).complete().results if r.error]
     assert {r.cell.n for r in found} == {1, 2, 4}
     assert {r.correct("best") for r in found} == {0.0}

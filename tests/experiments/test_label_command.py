@@ -81,12 +81,12 @@ def test_only_cut_leaves_are_refused(copied: Path, capsys: pytest.CaptureFixture
 
 
 def test_a_completion_that_fails_leaves_the_others(copied: Path, capsys: pytest.CaptureFixture[str]):
-    Path("mine.py").write_text(
+    Path("completer.py").write_text(
         "from dataclasses import dataclass\nfrom policies.toy import Toy\n\n\n@dataclass(frozen=True)\n"
         "class Mine(Toy):\n    async def extend(self, node, *more, **named):\n"
         "        if 'hated' in node.tree.question:\n            raise OSError('no answer')\n"
         "        return await super().extend(node, *more, **named)\n"
     )
-    assert run("label", "run=run", "method=monte_carlo", "policy=custom", "policy.cls=mine:Mine") == 1
+    assert run("label", "run=run", "method=monte_carlo", "policy=custom", "policy.cls=completer:Mine") == 1
     seen = capsys.readouterr()
     assert "1 problems could not be labelled" in seen.err and "no answer" in seen.err and "4 problems" in seen.out

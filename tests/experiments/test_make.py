@@ -58,6 +58,7 @@ def test_bench_remote_counts_failures(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert bool(ended.value.code) == ("NOT HELD" in out)
 
 
+@pytest.mark.slow
 def test_bench_search_measures_every_searcher(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as ended:
         main("experiments.benchmarks.search", "n=4,8", "depth=3", "readings=400", monkeypatch=monkeypatch)
