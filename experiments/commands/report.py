@@ -5,9 +5,9 @@ usage: stepsearch report run=DIR [key=value ...]
 Reads the run folder and writes report.html into it. Curves and table are available for every selection rule and axis.
 Each problem links to its searches; a search shows its votes, and its tree where the sweep saved trees (`trees=true`).
 
-    stepsearch sweep problems.limit=20 trees=true out=runs/demo
-    stepsearch report run=runs/demo
-    stepsearch report run=runs/demo baseline=beam out=beam.html
+    stepsearch sweep problems.limit=20 trees=true out=runs/mine
+    stepsearch report run=runs/mine
+    stepsearch report run=runs/mine baseline=beam out=beam.html
 """
 
 from collections.abc import Sequence
