@@ -1,7 +1,9 @@
-"""What searchers share that make new solutions from old ones: several requests at once, and who votes."""
+"""What searchers share that make new solutions from old ones: several requests at once, who is read, and who votes."""
 
 import asyncio
 from collections.abc import Sequence
+
+import numpy as np
 
 from search.grow import Grower
 from search.protocols import Ask
@@ -22,6 +24,12 @@ async def remarks(grow: Grower, asks: Sequence[Ask]) -> list[Node]:
     nodes = [node for task in tasks for node in task.result()]
     grow.unjudged(*nodes)
     return nodes
+
+
+def draw(nodes: Sequence[Node], k: int, rng: np.random.Generator) -> tuple[Node, ...]:
+    """k of the nodes in random order, without replacement; all where there are fewer."""
+    places: list[int] = rng.choice(len(nodes), min(k, len(nodes)), replace=False).tolist()
+    return tuple(nodes[place] for place in places)
 
 
 def only_vote(grow: Grower, nodes: Sequence[Node]) -> None:

@@ -4,9 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-import numpy as np
-
-from search.algorithms.aggregates import only_vote, remarks, solutions
+from search.algorithms.aggregates import draw, only_vote, remarks, solutions
 from search.errors import check_knob
 from search.grow import Grower
 from search.protocols import GO_ON, Ask
@@ -54,16 +52,12 @@ class GenSelect:
             return
         only_vote(grow, candidates)
         rng = grow.rng("select")
-        shown = [self._draw(candidates, rng) for _ in range(self.readings)]
+        shown = [draw(candidates, self.k, rng) for _ in range(self.readings)]
         told = [Ask(action="select", hint=self.prompt, sources=each) for each in shown]
         readings = await remarks(grow, told)
         chosen = Counter(_choice(node.text(), each) for node, each in zip(readings, shown, strict=True))
         if votes := {node: float(count) for node, count in chosen.items() if node is not None}:
             grow.electorate(votes, whole=True)
-
-    def _draw(self, candidates: list[Node], rng: np.random.Generator) -> tuple[Node, ...]:
-        places: list[int] = rng.choice(len(candidates), min(self.k, len(candidates)), replace=False).tolist()
-        return tuple(candidates[place] for place in places)
 
 
 def _choice(reading: str, shown: tuple[Node, ...]) -> Node | None:

@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from search.algorithms.aggregates import only_vote, solutions
+from search.algorithms.aggregates import draw, only_vote, solutions
 from search.errors import check_knob
 from search.grow import Grower
 from search.protocols import GO_ON, Ask
-from search.tree import Node
 
 PROMPT = (
     "Some of the solutions above may be wrong. Take what is right in them, mend what is wrong, and write one correct "
@@ -52,11 +49,7 @@ class RSA:
                 return
             only_vote(grow, population)
             rng = grow.rng("aggregate", number)
-            drawn = [self._draw(population, rng) for _ in range(self.n)]
+            drawn = [draw(population, self.k, rng) for _ in range(self.n)]
             renewed = await solutions(grow, [Ask(action="aggregate", hint=self.prompt, sources=each) for each in drawn])
             population = renewed or population
         only_vote(grow, population)
-
-    def _draw(self, population: list[Node], rng: np.random.Generator) -> tuple[Node, ...]:
-        places: list[int] = rng.choice(len(population), min(self.k, len(population)), replace=False).tolist()
-        return tuple(population[place] for place in places)
