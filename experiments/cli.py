@@ -5,6 +5,7 @@ stepsearch solve '((3 + 4) * (2 - 5)) ='
 stepsearch prompt '((3 + 4) * 2) ='
 stepsearch serve
 stepsearch sweep problems.limit=20
+stepsearch merge runs=runs/part-1,runs/part-2
 stepsearch import data.path=completions.jsonl
 stepsearch curves run=runs/demo
 stepsearch estimate run=runs/demo

@@ -21,6 +21,7 @@ COMMANDS = {
     "sweep": Command(
         "experiments.commands.sweep", "run searchers x budgets x problems; write results, summary and curves"
     ),
+    "merge": Command("experiments.commands.merge", "put the shards of a sweep together"),
     "import": Command("experiments.commands.importing", "make a run folder from samples generated elsewhere"),
     "curves": Command("experiments.commands.curves", "draw a sweep's accuracy against its compute"),
     "estimate": Command("experiments.commands.estimate", "pass@k, G-Pass@k and votes of k, estimated from n samples"),

@@ -18,6 +18,7 @@ searchers where they are given. The exit code is 1 where a search has failed; `r
     stepsearch sweep problems=gsm8k problems.path=test.jsonl policy.model=Qwen/Qwen2.5-Math-1.5B-Instruct \
         scorer.model=Qwen/Qwen2.5-Math-PRM-7B
     stepsearch sweep second=outcome second.model=nvidia/AceMath-7B-RM selection.by=second
+    stepsearch sweep problems.limit=40 shard=1/2 out=runs/part-1
     stepsearch sweep run=runs/beam
     stepsearch sweep run=runs/beam budgets=1,4,16,64,256 seeds=0,1
     stepsearch sweep run=runs/beam retry=errors
@@ -51,6 +52,7 @@ from experiments.runs.recorder import Recorder
 from experiments.runs.remaining import check_rule, remaining, renewed, results_so_far
 from experiments.runs.results import RESULTS
 from experiments.runs.resuming import Allowed
+from experiments.runs.shards import check_not_empty, parse_shard
 from experiments.runs.stopping import Stop, until_stopped
 from experiments.runs.tree_files import TREES
 from experiments.terminal import failure, notes
@@ -100,6 +102,8 @@ class Sweep:
     """save the tree of every search as JSON in the folder trees/"""
     tracker: Tracking | None = None
     """also send the summary to tensorboard, mlflow or wandb, each an optional install"""
+    shard: str | None = None
+    """i/k: the i-th of k parts, which runs every k-th problem; `stepsearch merge` puts the parts together"""
     out: str | None = None
     """run folder; null: runs/sweep-<time>"""
     run: str | None = None
@@ -116,6 +120,7 @@ class Sweep:
             raise KnobError("Sweep.budgets is []; give at least one budget, or null for 1,4,16")
         if len(set(self.seeds)) < len(self.seeds) or not self.seeds:
             raise KnobError(f"Sweep.seeds is {self.seeds}; give at least one seed, and each only once")
+        parse_shard(self.shard)
 
 
 def main(overrides: Sequence[str] = ()) -> int:
@@ -125,8 +130,9 @@ def main(overrides: Sequence[str] = ()) -> int:
         raise ConfigError("retry= and changed= are for a run that goes on; name it, run=DIR")
     check_tracker(run.tracker)
     problems: list[Problem] = run.problems.load()
-    policy = with_ends(run.policy, run.answer)
-    grid = cells(run.search, policy, run.budgets, run.budget, command.opens)
+    shard = parse_shard(run.shard)
+    check_not_empty(shard, len(problems))
+    grid = grid_of(run, command)
     if grid[0].searcher != GREEDY:
         print("this policy has no greedy form (a knob temperature, or a method greedy()): no greedy row")
     check_kinds(run.search, run.scorer, run.selection, run.second)
@@ -134,12 +140,13 @@ def main(overrides: Sequence[str] = ()) -> int:
     if command.resumed and (command.resumed / RESULTS).exists():
         with appending(command.resumed / RESULTS):  # without an incomplete last line
             check_rule(results_so_far(command.resumed), run.selection.rule.value)
+    policy = grid[-1].policy
     engines = (policy, run.scorer, run.second)
-    part = {"problems": _fingerprint(problems[: command.problems_before])}
+    part = {"problems": problems_fingerprint(problems[: command.problems_before])}
     allowed = Allowed(CHANGEABLE, grows=True, edited=run.changed is Changed.OK, part=part)
     folder = command.folder("sweep", run.out, _inputs(run, command, problems), allowed, engines)
     warn_of_context(policy, engines[1:], [problem.question for problem in problems])
-    stop = _search(run, grid, list(names(problems, grid, run.seeds)), folder, command.draws)
+    stop = _search(run, grid, shard.searches(list(names(problems, grid, run.seeds))), folder, command.draws)
     results = results_so_far(folder)
     ended = Cells.of(results)
     if results:
@@ -151,6 +158,11 @@ def main(overrides: Sequence[str] = ()) -> int:
     return int(any(result.error for result in results))
 
 
+def grid_of(run: Sweep, command: Invocation) -> list[Cell]:
+    """The cells of a sweep. Raises KnobError as `cells`."""
+    return cells(run.search, with_ends(run.policy, run.answer), run.budgets, run.budget, command.opens)
+
+
 def _inputs(run: Sweep, command: Invocation, problems: Sequence[Problem]) -> dict[str, str]:
     """The fingerprints of what the run's results depend on, beside its config."""
     models = fingerprints(policy=run.policy, scorer=run.scorer, second=run.second)
@@ -158,10 +170,10 @@ def _inputs(run: Sweep, command: Invocation, problems: Sequence[Problem]) -> dic
     servers = server_fingerprints(command.inputs_before, policy=run.policy, scorer=run.scorer, second=run.second)
     draws = {DRAWS_INPUT: str(command.draws)} if command.draws > 1 else {}
     opens = {OPEN_SCALE: "1"} if command.opens and run.budget.points else {}
-    return {"problems": _fingerprint(problems), **models, **servers, **prompt, **draws, **opens}
+    return {"problems": problems_fingerprint(problems), **models, **servers, **prompt, **draws, **opens}
 
 
-def _fingerprint(problems: Sequence[Problem]) -> str:
+def problems_fingerprint(problems: Sequence[Problem]) -> str:
     return fingerprint_of(asdict(problem) for problem in problems)
 
 

@@ -88,7 +88,7 @@ class Invocation:
         kept = [o for o in self.overrides if o in self.own or _knob(o) not in allowed.changeable]
         now = compose(self.knobs, kept, policy)
         if allowed.grows and (now != before or after != self.inputs_before):
-            _describe(self.resumed, kept, now, after)
+            describe(self.resumed, kept, now, after)
         return self.resumed
 
 
@@ -168,12 +168,12 @@ def open_run_folder(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"out={folder} cannot be written: {error.strerror}") from error
-    _describe(folder, overrides, config, described)
+    describe(folder, overrides, config, described)
     write_whole(folder / VERSIONS, json.dumps(versions(), indent=2) + "\n")
     return folder
 
 
-def _describe(folder: Path, overrides: Iterable[str], config: DictConfig, inputs: Inputs) -> None:
+def describe(folder: Path, overrides: Iterable[str], config: DictConfig, inputs: Inputs) -> None:
     """Writes the files that say what a run is, each whole, where they differ.
 
     The config comes last: `check_same` lets a run go on whose inputs have grown and whose config has not.
