@@ -30,7 +30,7 @@ FLOORS = [
     {"scorers.checkpoints"},
     {"policies", "scorers"},
     {"experiments.errors", "experiments.collector", "experiments.terminal", "experiments.problems"},
-    {"experiments.config"},
+    {"experiments.config", "experiments.workers"},
     {"experiments.runs"},
     {"experiments.analysis"},
     {"experiments.labels", "experiments.training"},

@@ -21,12 +21,13 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from experiments.analysis.cells import Cells
-from experiments.commands.sweep import CHANGEABLE, Sweep, build_sweep, grid_of, problems_fingerprint
+from experiments.commands.sweep import CHANGEABLE, Sweep, build_sweep, grid_of
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.errors import ConfigError, RunError
 from experiments.reports.sweep import draw, report
 from experiments.runs.appending import appending
+from experiments.runs.fingerprints import problems_fingerprint
 from experiments.runs.folder import CONFIG, config_of, invocation, new_folder
 from experiments.runs.grid import names
 from experiments.runs.merging import Part, check_parts, merged, write_merged
@@ -57,7 +58,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     problems = run.problems.load()
     if problems_fingerprint(problems) != first.inputs.get("problems"):
         raise RunError("the problems are not those that the shards have run; their file has changed")
-    results = merged(parts, list(names(problems, grid_of(run, command), run.seeds)))
+    results = merged(parts, list(names(problems, grid_of(run, command.opens), run.seeds)))
     out = Path(knobs.out).expanduser() if knobs.out else new_folder("merge")
     config = OmegaConf.load(first.folder / CONFIG)
     config.shard, config.out = None, str(out)

@@ -28,14 +28,15 @@ searchers where they are given. The exit code is 1 where a search has failed; `r
 import asyncio
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from experiments.analysis.cells import Cells
+from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.config.settings import setting_of
 from experiments.errors import INTERRUPTED, ConfigError, one_of
@@ -43,10 +44,10 @@ from experiments.problems.sets import Problem
 from experiments.reports.sweep import draw, report
 from experiments.reports.trackers import Tracking, check_tracker, track
 from experiments.runs.appending import appending
-from experiments.runs.fingerprints import fingerprint_of, fingerprints, prompt_fingerprint, server_fingerprints
+from experiments.runs.fingerprints import part_fingerprints, problems_fingerprint
 from experiments.runs.folder import DRAWS_INPUT, OPEN_SCALE, Invocation, invocation
-from experiments.runs.grid import GREEDY, Budgets, Cell, Name, cells, jobs, names
-from experiments.runs.preflight import check_kinds, warn_of_context, with_ends
+from experiments.runs.grid import GREEDY, Budgets, Cell, Name, cells, names
+from experiments.runs.preflight import check_kinds, with_ends
 from experiments.runs.progress import SweepProgress
 from experiments.runs.recorder import Recorder
 from experiments.runs.remaining import check_rule, remaining, renewed, results_so_far
@@ -55,12 +56,16 @@ from experiments.runs.resuming import Allowed
 from experiments.runs.shards import check_not_empty, parse_shard
 from experiments.runs.stopping import Stop, until_stopped
 from experiments.runs.tree_files import TREES
+from experiments.runs.where import Here, OnRay, Parts, Rebuilt, Terms, Where, terms_of
 from experiments.terminal import failure, notes
+from experiments.workers.gpus import gpus_of
+from experiments.workers.knobs import Ray, Workers
 from search.answers.answers import Answers
 from search.errors import KnobError, check_knob
 from search.protocols import check_logprobs
 
-CHANGEABLE = ("concurrency", "max_errors", "tracker", "retry", "changed")  # knobs that a resumed run may change
+CHANGEABLE = ("concurrency", "workers", "ray", "max_errors", "tracker", "retry", "changed")
+"""Knobs that a resumed run may change."""
 
 
 class Retry(Enum):
@@ -96,6 +101,9 @@ class Sweep:
     """every search runs once with each seed; the same seed gives the same samples"""
     concurrency: int | None = None
     """maximum number of searches in flight; null: the policy engine's max_num_seqs, or 256 where it has none"""
+    workers: Workers | None = None
+    """ray: workers on Ray, each with its own engines and `concurrency` searches; null: this process alone"""
+    ray: Ray = field(default_factory=Ray)
     max_errors: int | None = None
     """stop when more searches than this have failed; null: only where the first 20 all fail"""
     trees: bool = False
@@ -132,7 +140,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     problems: list[Problem] = run.problems.load()
     shard = parse_shard(run.shard)
     check_not_empty(shard, len(problems))
-    grid = grid_of(run, command)
+    grid = grid_of(run, command.opens)
     if grid[0].searcher != GREEDY:
         print("this policy has no greedy form (a knob temperature, or a method greedy()): no greedy row")
     check_kinds(run.search, run.scorer, run.selection, run.second)
@@ -140,13 +148,12 @@ def main(overrides: Sequence[str] = ()) -> int:
     if command.resumed and (command.resumed / RESULTS).exists():
         with appending(command.resumed / RESULTS):  # without an incomplete last line
             check_rule(results_so_far(command.resumed), run.selection.rule.value)
-    policy = grid[-1].policy
-    engines = (policy, run.scorer, run.second)
     part = {"problems": problems_fingerprint(problems[: command.problems_before])}
     allowed = Allowed(CHANGEABLE, grows=True, edited=run.changed is Changed.OK, part=part)
-    folder = command.folder("sweep", run.out, _inputs(run, command, problems), allowed, engines)
-    warn_of_context(policy, engines[1:], [problem.question for problem in problems])
-    stop = _search(run, grid, shard.searches(list(names(problems, grid, run.seeds))), folder, command.draws)
+    inputs = _inputs(run, command, problems)
+    with _where(run, command, grid, problems) as where:
+        folder = command.folder("sweep", run.out, inputs, allowed, where.load)
+        stop = _search(run, grid, shard.searches(list(names(problems, grid, run.seeds))), folder, where)
     results = results_so_far(folder)
     ended = Cells.of(results)
     if results:
@@ -158,26 +165,43 @@ def main(overrides: Sequence[str] = ()) -> int:
     return int(any(result.error for result in results))
 
 
-def grid_of(run: Sweep, command: Invocation) -> list[Cell]:
+def _where(run: Sweep, command: Invocation, grid: Sequence[Cell], problems: Sequence[Problem]) -> Where:
+    """Where the searches run."""
+    parts, questions = _parts(run), [problem.question for problem in problems]
+    # A search that waits for scores sends no request: this many searches keep the policy's batch about full.
+    concurrency = run.concurrency or getattr(run.policy, "max_num_seqs", 256)
+    if run.workers is None:
+        return Here(parts, questions, command.draws, concurrency)
+    terms = terms_of(command, parts, run.trees, max(questions, key=len))
+    return OnRay(run.ray, rebuilt, terms, grid, gpus_of(*parts.engines), concurrency)
+
+
+def rebuilt(terms: Terms) -> Rebuilt:
+    """The sweep, in a worker, which needs no problems: each search brings its own."""
+    config = compose(Sweep, terms.words, terms.before)
+    run = build_sweep(OmegaConf.merge(config, {"problems": None}))  # pyright: ignore[reportArgumentType]
+    return Rebuilt(_parts(run), grid_of(run, terms.opens), config)
+
+
+def _parts(run: Sweep) -> Parts:
+    answers = Answers(run.answer, run.grader)
+    return Parts(with_ends(run.policy, run.answer), run.scorer, run.second, answers, run.selection)
+
+
+def grid_of(run: Sweep, opens: bool) -> list[Cell]:
     """The cells of a sweep. Raises KnobError as `cells`."""
-    return cells(run.search, with_ends(run.policy, run.answer), run.budgets, run.budget, command.opens)
+    return cells(run.search, with_ends(run.policy, run.answer), run.budgets, run.budget, opens)
 
 
 def _inputs(run: Sweep, command: Invocation, problems: Sequence[Problem]) -> dict[str, str]:
     """The fingerprints of what the run's results depend on, beside its config."""
-    models = fingerprints(policy=run.policy, scorer=run.scorer, second=run.second)
-    prompt = prompt_fingerprint(run.policy, command.inputs_before)
-    servers = server_fingerprints(command.inputs_before, policy=run.policy, scorer=run.scorer, second=run.second)
+    models = part_fingerprints(command.inputs_before, run.policy, run.scorer, run.second)
     draws = {DRAWS_INPUT: str(command.draws)} if command.draws > 1 else {}
     opens = {OPEN_SCALE: "1"} if command.opens and run.budget.points else {}
-    return {"problems": problems_fingerprint(problems), **models, **servers, **prompt, **draws, **opens}
+    return {"problems": problems_fingerprint(problems), **models, **draws, **opens}
 
 
-def problems_fingerprint(problems: Sequence[Problem]) -> str:
-    return fingerprint_of(asdict(problem) for problem in problems)
-
-
-def _search(run: Sweep, grid: Sequence[Cell], every: Sequence[Name], folder: Path, draws: int) -> Stop | None:
+def _search(run: Sweep, grid: Sequence[Cell], every: Sequence[Name], folder: Path, where: Where) -> Stop | None:
     """Runs the searches that have no result yet and writes a line for each; prints why where it is stopped."""
     with appending(folder / RESULTS) as lines:
         before = results_so_far(folder)
@@ -191,11 +215,8 @@ def _search(run: Sweep, grid: Sequence[Cell], every: Sequence[Name], folder: Pat
         if trees and len(kept) > len(list(trees.glob("*.json"))):
             print("trees=true: searches that ended before have none; theirs stay as they are", file=sys.stderr)
         recorder = Recorder(lines, trees, run.selection, progress, run.max_errors, errors)
-        # A search that waits for scores sends no request: this many searches keep the policy's batch about full.
-        concurrency = run.concurrency or getattr(run.policy, "max_num_seqs", 256)
-        work = jobs(todo, run.scorer, draws, run.second, Answers(run.answer, run.grader))
         with progress:
-            stop = until_stopped(recorder.run(work, concurrency))
+            stop = until_stopped(where.run(todo, recorder))
             if stop and stop.code == INTERRUPTED:
                 asyncio.run(recorder.write_rest())
     if stop:

@@ -5,10 +5,12 @@ import json
 import platform
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from experiments.problems.sets import Problem
 from policies.engines.probe import loads
 from policies.engines.prompt import encode_question
 from policies.writing import Writing
@@ -61,6 +63,12 @@ def server_fingerprints(before: Mapping[str, Any] | None = None, **owners: Any) 
     return told
 
 
+def part_fingerprints(before: Mapping[str, Any] | None, policy: Any, scorer: Any, second: Any) -> dict[str, str]:
+    """All that tells the models behind the parts of a sweep; `before` as in `server_fingerprints`."""
+    owners = {"policy": policy, "scorer": scorer, "second": second}
+    return {**fingerprints(**owners), **server_fingerprints(before, **owners), **prompt_fingerprint(policy, before)}
+
+
 def same_input(name: str, left: Any, right: Any) -> bool:
     """Whether the fingerprints of one input in two runs are equal; those of servers may differ by rounding."""
     if left == right or not (name.endswith(".url") and isinstance(left, str) and isinstance(right, str)):
@@ -86,6 +94,11 @@ def prompt_fingerprint(policy: Any, before: Mapping[str, str] | None = None) -> 
         return {}
     text = policy.prompting.text(tokenizer, _QUESTION)
     return {PROMPT: f"{text!r}, {len(ids)} tokens, {fingerprint_of([{'ids': ids}])}"}
+
+
+def problems_fingerprint(problems: Iterable[Problem]) -> str:
+    """A hash of problems."""
+    return fingerprint_of(asdict(problem) for problem in problems)
 
 
 def fingerprint_of(records: Iterable[dict[str, Any]]) -> str:

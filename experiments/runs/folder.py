@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from experiments.errors import ConfigError, RunError
 from experiments.runs.atomic import write_whole
 from experiments.runs.fingerprints import versions
 from experiments.runs.paths import importable, lasting, relocated
-from experiments.runs.preflight import load_engines
 from experiments.runs.resuming import (
     COMMAND,
     CONFIG,
@@ -56,6 +55,11 @@ class Invocation:
         return None if self.resumed is None else _json(self.resumed / INPUTS)
 
     @property
+    def policy_before(self) -> Mapping[str, Any]:
+        """The policy's knobs that the resumed run recorded, presets included."""
+        return {} if self.resumed is None else _policy_of(self.resumed)
+
+    @property
     def opens(self) -> bool:
         """Whether a swept limit opens the scale (`grid.opened`); not in a resumed run from before it did."""
         return self.resumed is None or OPEN_SCALE in (self.inputs_before or {})
@@ -71,20 +75,20 @@ class Invocation:
         out: str | None,
         inputs: Mapping[str, str],
         allowed: Allowed,
-        engines: Sequence[Any] = (),
+        load: Callable[[], None] = lambda: None,
     ) -> Path:
         """The folder of the resumed run, checked by `check_same`, or a new one.
 
-        The models behind `engines` are loaded first, so a model that cannot be loaded leaves no new folder behind. A
-        run that has grown is then described as if it had been started so.
+        `load` is called before one is made: a model that cannot be loaded leaves no new folder behind. A run that has
+        grown is then described as if it had been started so.
         """
         if self.resumed is None:
-            load_engines(*engines)
+            load()
             return open_run_folder(command, out, self.config, self.overrides, inputs)
         policy = _policy_of(self.resumed)
         before = compose(self.knobs, self.own, policy)
         after = check_same(self.resumed, self.config, inputs, allowed, before)
-        load_engines(*engines)
+        load()
         kept = [o for o in self.overrides if o in self.own or _knob(o) not in allowed.changeable]
         now = compose(self.knobs, kept, policy)
         if allowed.grows and (now != before or after != self.inputs_before):

@@ -33,21 +33,31 @@ def ready(
 
 
 def load_engines(*owners: Any) -> None:
-    """Loads the models behind policies and scorers, which otherwise load at the first request.
+    """Loads the models behind policies and scorers, and prints what a user should know of them first."""
+    for line in loaded(*owners):
+        note(line)
 
-    Engines that start by themselves start beside each other. Prints what a user should know of them before they are
-    asked.
+
+def loaded(*owners: Any) -> list[str]:
+    """Loads the models behind policies and scorers, which otherwise load at the first request; what to know of them.
+
+    Engines that start by themselves start beside each other.
     """
     for method in ("start_loading", "load"):
         for owner in owners:
             if hasattr(type(owner), method):
                 getattr(owner, method)()
-    for owner in owners:
-        for line in ((owner.notice() if hasattr(type(owner), "notice") else None) or "").splitlines():
-            note(f"note: {line}")
+    notices = [(owner.notice() if hasattr(type(owner), "notice") else None) or "" for owner in owners]
+    return [f"note: {line}" for notice in notices for line in notice.splitlines()]
 
 
 def warn_of_context(policy: Any, scorers: Sequence[Any], questions: Sequence[str]) -> None:
+    """Prints `context_notes`."""
+    for line in context_notes(policy, scorers, questions):
+        note(line)
+
+
+def context_notes(policy: Any, scorers: Sequence[Any], questions: Sequence[str]) -> Iterator[str]:
     """Says where a solution to the longest question may be longer than what a scorer reads of it.
 
     The models are loaded. Tokens of the policy and of the scorer are taken to be alike.
@@ -66,7 +76,7 @@ def warn_of_context(policy: Any, scorers: Sequence[Any], questions: Sequence[str
         most = min(policy.max_tokens + policy.max_thinking_tokens * thinks, policy.engine.context - prompt)
         if most > (room := max(0, scorer.room(question))):
             knobs = "policy.max_tokens" + " and policy.max_thinking_tokens" * thinks
-            note(
+            yield (
                 f"note: {scorer.model} reads about {room:,} tokens of a solution to the longest question, and {knobs} "
                 f"allow{'s' * (not thinks)} {most:,}; a search with a longer one fails: lower it to {room:,} or less"
             )

@@ -1,13 +1,13 @@
 """Runs a sweep's searches; each is graded and written as it ends."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from pathlib import Path
 
 from experiments.errors import RunError
 from experiments.runs.appending import Lines
-from experiments.runs.grading import failed, judge
+from experiments.runs.graded import Graded, graded
 from experiments.runs.grid import Name
 from experiments.runs.progress import SweepProgress
 from experiments.runs.tree_files import file_name, write_tree
@@ -72,6 +72,20 @@ class Recorder:
                     if isinstance(outcome, BaseException):
                         raise outcome
 
+    async def run_elsewhere(self, work: Callable[[Callable[[Name, Graded], None]], Awaitable[None]]) -> None:
+        """Records what `work` gives to its argument, searches that were graded elsewhere. Raises RunError as `run`."""
+
+        def record(name: Name, kept: Graded) -> None:
+            self._record(name, kept)
+            self._check_errors()
+
+        watching = asyncio.create_task(self._progress.watch())
+        try:
+            await work(record)
+        finally:
+            if _loop_runs():
+                watching.cancel()
+
     async def write_rest(self) -> None:
         """Writes what had ended and is not written, where a second Ctrl-C has ended the loop of `run` before it was."""
         for solved in [*self._writing.values(), *self._ended_late()]:
@@ -92,28 +106,22 @@ class Recorder:
 
     async def _write(self, solved: Solved) -> None:
         name: Name = solved.job.name
-        problem, cell = name.problem, name.cell
-        result = await asyncio.to_thread(judge, solved, problem, cell.key, self._selection, cell.smaller)
-        try:
-            if self._trees is not None:
-                write_tree(self._trees / file_name(name), solved.tree)
-            line = result.dumps()
-        except RunError:
-            raise
-        except ValueError as error:  # a cost or a score is NaN or infinite
-            result = failed(result, error)
-            line = result.dumps()
-        self._lines.append(line)
+        kept = await asyncio.to_thread(graded, solved, name, self._selection, self._trees is not None)
+        self._record(name, kept)
         self._writing.pop(id(solved), None)
+
+    def _record(self, name: Name, kept: Graded) -> None:
+        if self._trees is not None and kept.tree is not None:
+            write_tree(self._trees / file_name(name), kept.tree)
+        self._lines.append(kept.line)
         self._ended += 1
-        self._errors += result.error is not None
-        if result.error is None:
+        self._errors += kept.error is not None
+        if kept.error is None:
             self._failing = None
         elif self._failing is not None:
-            self._failing.add(result.problem)
-            self._last_error = result.error
-        correct = result.correct(self._selection.rule.value)
-        self._progress.ended(solved.tree.ledger.generated_tokens, result.error is not None, correct)
+            self._failing.add(kept.problem)
+            self._last_error = kept.error
+        self._progress.ended(kept.tokens, kept.error is not None, kept.correct)
 
 
 def _loop_runs() -> bool:

@@ -8,7 +8,6 @@ from experiments.runs.atomic import write_whole
 from experiments.runs.grid import Name
 from experiments.runs.results import Key
 from experiments.terminal import exact
-from search.tree import Tree
 
 TREES = "trees"
 
@@ -25,11 +24,8 @@ def tree_name(key: Key) -> str:
     return f"{safe}.{cell.searcher}-{cell.n}{limit}.seed-{key.seed}.json"
 
 
-def write_tree(path: Path, tree: Tree) -> None:
-    """Writes a tree as JSON, or nothing of it. Raises RunError where it cannot be written, and ValueError where a
-    number in it is NaN or infinite.
-    """
-    text = tree.dumps()
+def write_tree(path: Path, text: str) -> None:
+    """Writes a tree's JSON, or nothing of it. Raises RunError where it cannot be written."""
     with writing(path.parent):
         path.parent.mkdir(exist_ok=True)
     write_whole(path, text)

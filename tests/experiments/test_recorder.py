@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from experiments.problems.sets import Problem
-from experiments.runs import recorder
+from experiments.runs import graded, recorder
 from experiments.runs.appending import Lines, appending
 from experiments.runs.grid import Budgets, cells, jobs, names
 from experiments.runs.progress import SweepProgress
@@ -30,7 +30,7 @@ def test_trees_and_results_of_searches_that_have_ended_are_let_go(here: Path, mo
     trees: list[weakref.ref[Tree]] = []
     results: list[weakref.ref[Result]] = []
     alive: list[int] = []
-    judge = recorder.judge
+    judge = graded.judge
 
     def count(solved: Solved, *args: Any) -> Any:
         trees.append(weakref.ref(solved.tree))
@@ -41,7 +41,7 @@ def test_trees_and_results_of_searches_that_have_ended_are_let_go(here: Path, mo
         results.append(weakref.ref(result))
         return result
 
-    monkeypatch.setattr(recorder, "judge", count)
+    monkeypatch.setattr(graded, "judge", count)
     gc.freeze()  # what is there already, torch above all, need not be searched each time
     many = [json.dumps({"question": f"q{i}", "answer": RIGHT, "level": 0}) for i in range(150)]
     Path("toy.jsonl").write_text("\n".join(many))
@@ -54,14 +54,14 @@ def test_trees_and_results_of_searches_that_have_ended_are_let_go(here: Path, mo
 
 
 def test_a_cancelled_sweep_keeps_what_ended_while_others_were_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    cancelled, judge = threading.Event(), recorder.judge
+    cancelled, judge = threading.Event(), graded.judge
 
     def slow(*args: Any) -> Any:
         cancelled.wait(10)
         return judge(*args)
 
     monkeypatch.setattr(recorder, "_JUDGED_AT_ONCE", 1)
-    monkeypatch.setattr(recorder, "judge", slow)
+    monkeypatch.setattr(graded, "judge", slow)
     problems = [Problem(str(i), f"q{i}", RIGHT) for i in range(5)]
     grid = cells({"best_of_n": BestOfN(1)}, Toy(), [1], Budgets())
     work = jobs(names(problems, grid, [0]), ToyScorer())

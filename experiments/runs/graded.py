@@ -1,0 +1,32 @@
+"""What a run keeps of a search that has ended: plain data, which a worker may send from another machine."""
+
+from typing import NamedTuple
+
+from experiments.runs.grading import failed, judge
+from experiments.runs.grid import Name
+from search.answers.selection import Selection
+from search.solve import Solved
+
+
+class Graded(NamedTuple):
+    """A line of results, the tree, and what the progress says of the search."""
+
+    line: str
+    tree: str | None
+    """as JSON; None where trees are not kept"""
+    problem: str
+    error: str | None
+    tokens: int | None
+    correct: float | None
+
+
+def graded(solved: Solved, name: Name, selection: Selection, trees: bool) -> Graded:
+    """Grades a search. Blocks while answers are compared: call it in a thread."""
+    result = judge(solved, name.problem, name.cell.key, selection, name.cell.smaller)
+    tree = None
+    try:
+        tree = solved.tree.dumps() if trees else None
+    except ValueError as error:  # a number in it is NaN or infinite
+        result = failed(result, error)
+    tokens, correct = solved.tree.ledger.generated_tokens, result.correct(selection.rule.value)
+    return Graded(result.dumps(), tree, result.problem, result.error, tokens, correct)
