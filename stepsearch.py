@@ -1,7 +1,8 @@
 """Test-time search in one import: `import stepsearch; stepsearch.solve("((3 + 4) * (2 - 5)) =", search="beam", n=16)`.
 
 It re-exports the public names of the packages `search`, `policies` and `scorers`, and adds `solve`, `sweep` and
-`read_run`, which work in scripts and in notebooks. The coroutine that `solve` waits for is `search.solve`.
+`read_run`, which work in scripts and in notebooks, and workers to `solve_all`. The coroutine that `solve` waits for is
+`search.solve`.
 """
 
 # ruff: noqa: E402 # other folders of our packages' names are found out before anything is imported from them
@@ -36,10 +37,12 @@ _check_packages()
 import search
 from search import *  # noqa: F403
 
-# These come after: two of them replace names of `search`, its coroutine `solve` and what that tells of a job.
+# These come after: three of them replace names of `search`: `solve`, `Solved`, and `solve_all`, which takes workers.
 from experiments.api.runs import Run, read_run, sweep
 from experiments.api.solved import Solved
 from experiments.api.solving import solve
+from experiments.workers.jobs import solve_all
+from experiments.workers.knobs import Ray
 from policies.hf import HF
 from policies.openai import OpenAI
 from policies.toy import Toy as ToyPolicy
@@ -52,7 +55,7 @@ from scorers.toy import Toy as ToyScorer
 # isort: on
 
 __all__ = [
-    "HF", "PRM", "VLLM", "Checks", "OpenAI", "Run", "Solved", "ToyPolicy", "ToyScorer", "adapt", "read_run", "solve",
-    "sweep",
+    "HF", "PRM", "VLLM", "Checks", "OpenAI", "Ray", "Run", "Solved", "ToyPolicy", "ToyScorer", "adapt",
+    "read_run", "solve", "solve_all", "sweep",
 ]  # fmt: skip
 __all__ += search.__all__

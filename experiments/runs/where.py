@@ -16,7 +16,7 @@ from experiments.runs.grid import Cell, Name, jobs
 from experiments.runs.preflight import context_notes, load_engines, loaded
 from experiments.runs.recorder import Recorder
 from experiments.runs.resuming import own_fingerprints
-from experiments.terminal import note
+from experiments.terminal import note, plural
 from experiments.workers.cluster import Cluster
 from experiments.workers.handing import Died, Handing
 from experiments.workers.knobs import Ray
@@ -182,19 +182,22 @@ class OnRay:
         """`concurrency` is that of each worker, `gpus` what each one needs where there are some."""
         self._places = {cell.key: place for place, cell in enumerate(cells)}
         self._concurrency = concurrency
-        self._cluster = Cluster(knobs, gpus, SweepRunner, (rebuild, terms), concurrency)
+        self.cluster = Cluster(knobs, gpus, SweepRunner, (rebuild, terms), concurrency)
 
     def __enter__(self) -> "OnRay":
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: TracebackType | None) -> None:
-        self._cluster.close()
+        self.cluster.close()
 
     def load(self) -> None:
         """Connects, starts the workers and waits for the first of them."""
-        self._cluster.start()
-        told = self._cluster.first_ready()
-        for line in [*told.notes, f"{len(self._cluster.workers)} workers on Ray; the first is ready, on {told.host}"]:
+        self.cluster.start()
+        told = self.cluster.first_ready()
+        for line in [
+            *told.notes,
+            f"{plural(len(self.cluster.workers), 'worker')} on Ray; the first is ready, on {told.host}",
+        ]:
             note(line)
 
     async def run(self, todo: Sequence[Name], recorder: Recorder) -> None:
@@ -202,6 +205,6 @@ class OnRay:
 
         async def hand(record: Callable[[Name, Graded], None]) -> None:
             handing = Handing(tasks, self._concurrency, lambda task, kept: record(todo[task.number], kept), note)
-            await handing.run(self._cluster.workers)
+            await handing.run(self.cluster.workers)
 
         await recorder.run_elsewhere(hand)

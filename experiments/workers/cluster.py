@@ -73,12 +73,12 @@ class RayWorker:
 
     def _launch(self) -> None:
         self._actor = self._class.remote(*self._arguments)
-        self._ready = self._actor.ready.remote()
+        self.ready = self._actor.ready.remote()
 
     async def start(self) -> None:
         if self._actor is None:
             self._launch()
-        self.told = await _answer(self._ready)
+        self.told = await _answer(self.ready)
         if self.told.error is not None:
             raise Unfit(f"on {self.told.host}: {self.told.error}")
 
@@ -108,7 +108,9 @@ async def _answer(reference: Any) -> Any:
 def _last_line(error: Exception) -> str:
     """The reason in Ray's many lines."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1].partition(" Some common causes")[0] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    return lines[-1].partition(" Some common causes")[0].rpartition("Worker exit detail: ")[2]
 
 
 class Cluster:
@@ -152,7 +154,7 @@ class Cluster:
     def _launch(self) -> None:
         import ray
 
-        count, gpus = _layout(self._knobs, self._gpus, [n["Resources"] for n in ray.nodes() if n["Alive"]])
+        count, gpus = layout(self._knobs, self._gpus, [n["Resources"] for n in ray.nodes() if n["Alive"]])
         actor = ray.remote(
             num_cpus=_CPU,
             num_gpus=gpus,
@@ -163,12 +165,18 @@ class Cluster:
         arguments = (self._make, self._arguments, os.getcwd(), [place for place in sys.path if place])
         self.workers = [RayWorker(number, actor, arguments) for number in range(1, count + 1)]
 
+    def all_ready(self) -> None:
+        """Waits until all workers have answered once."""
+        import ray
+
+        ray.wait([worker.ready for worker in self.workers], num_returns=len(self.workers))
+
     def first_ready(self) -> Ready:
         """Waits until one worker can work. Raises RunError where none ever will."""
         import ray
         from ray.exceptions import RayError
 
-        open_ones, why = {worker._ready: worker for worker in self.workers}, ""
+        open_ones, why = {worker.ready: worker for worker in self.workers}, ""
         while open_ones:
             ended, _ = ray.wait(list(open_ones), num_returns=1, timeout=_PATIENCE)
             if not ended:
@@ -201,7 +209,7 @@ def loads(sent: bytes) -> Any:
     return cloudpickle.loads(sent)
 
 
-def _layout(knobs: Ray, gpus: int, nodes: Sequence[dict[str, float]]) -> tuple[int, int]:
+def layout(knobs: Ray, gpus: int, nodes: Sequence[dict[str, float]]) -> tuple[int, int]:
     """How many workers there are to be, and with how many GPUs each. Raises RunError where no node can hold one."""
     if knobs.gpus is not None:
         gpus = knobs.gpus
