@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 INSTALLED_DOCS := .venv/.docs
+INSTALLED_RAY := .venv/.ray
 BIN_VLLM := .venv-vllm/bin
 INSTALLED_VLLM := .venv-vllm/.installed
 BIN_PEERS := .venv-peers/bin
@@ -16,7 +17,7 @@ TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || $(PYTHON) -c "import 
 	u.urlopen('$(CPU_INDEX)/', timeout=5); print('$(CPU_INDEX)')" 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv .venv-vllm demo docs golden test test-slow test-page test-vllm gpu-check resume-check stats-check check format bench-frozen bench-local bench-remote bench-search bench-vllm peers
+.PHONY: help .venv .venv-vllm demo docs golden test test-slow test-page test-vllm gpu-check resume-check stats-check check format bench-frozen bench-local bench-remote bench-search bench-vllm bench-workers peers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.][a-z.-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +109,13 @@ bench-search: $(INSTALLED) ## the search's own code, without a model: time and m
 
 bench-remote: $(INSTALLED) ## what a request to a server costs its client, and whether one fails; ARGS="requests=2000"
 	$(BIN)/python -m experiments.benchmarks.remote $(ARGS)
+
+$(INSTALLED_RAY): $(INSTALLED)
+	$(BIN)/pip install -q -c constraints.txt -e '.[ray]'
+	@touch $@
+
+bench-workers: $(INSTALLED_RAY) ## workers on Ray: overhead, how they add up, and 20 of them killed; ARGS="searches=100 kills=5"
+	$(BIN)/python -m experiments.benchmarks.workers $(ARGS)
 
 bench-frozen: $(INSTALLED) ## all searchers on kept distributions and scores; resumable; ARGS="problems=FILE seeds=0"
 	$(BIN)/python -m experiments.benchmarks.frozen $(ARGS)

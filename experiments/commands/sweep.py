@@ -1,4 +1,4 @@
-r"""Runs searchers x budgets x problems in one process and measures what each unit of compute buys.
+r"""Runs searchers x budgets x problems, in one process or in workers, and measures what each unit of compute buys.
 
 usage: stepsearch sweep [key=value ...]
 
@@ -18,6 +18,7 @@ searchers where they are given. The exit code is 1 where a search has failed; `r
     stepsearch sweep problems=gsm8k problems.path=test.jsonl policy.model=Qwen/Qwen2.5-Math-1.5B-Instruct \
         scorer.model=Qwen/Qwen2.5-Math-PRM-7B
     stepsearch sweep second=outcome second.model=nvidia/AceMath-7B-RM selection.by=second
+    stepsearch sweep problems.limit=40 workers=ray ray.count=2
     stepsearch sweep problems.limit=40 shard=1/2 out=runs/part-1
     stepsearch sweep run=runs/beam
     stepsearch sweep run=runs/beam budgets=1,4,16,64,256 seeds=0,1

@@ -17,6 +17,7 @@ from experiments.workers.ray_connection import connect
 from experiments.workers.runner import Make, Runner
 
 _CPU = 0.01  # of a node: any number of workers fit, but for a node that takes no work, whose CPUs are declared as none
+_LONGEST = 300  # characters of a reason in Ray's words
 _PATIENCE = 60.0  # seconds between two lines that say what is waited for
 
 
@@ -78,15 +79,15 @@ class RayWorker:
     async def start(self) -> None:
         if self._actor is None:
             self._launch()
-        self.told = await _answer(self.ready)
-        if self.told.error is not None:
-            raise Unfit(f"on {self.told.host}: {self.told.error}")
+        self.told = told = await _answer(self.ready)
+        if told.error is not None:
+            raise Unfit(f"on {told.host}: {told.error}")
 
     async def run(self, item: Any) -> Any:
         return await _answer(self._actor.run.remote(item))
 
     def end(self) -> None:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
 
         if self._actor is not None:
             with suppress(Exception):  # it is dead already, or Ray is
@@ -95,7 +96,8 @@ class RayWorker:
 
 
 async def _answer(reference: Any) -> Any:
-    from ray.exceptions import RayError, RayTaskError
+    """What an actor's method returns. Raises WorkerLost, and what the method raises."""
+    from ray.exceptions import RayError, RayTaskError  # pyright: ignore[reportMissingImports]
 
     try:
         return await reference
@@ -110,7 +112,8 @@ def _last_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
-    return lines[-1].partition(" Some common causes")[0].rpartition("Worker exit detail: ")[2]
+    reason = lines[-1].partition(" Some common causes")[0].rpartition("Worker exit detail: ")[2]
+    return reason[:_LONGEST]
 
 
 class Cluster:
@@ -143,7 +146,7 @@ class Cluster:
         """Ends the workers, and the connection if it was made here. Idempotent."""
         if not (self.workers or self._connected):
             return
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
 
         for worker in self.workers:
             worker.end()
@@ -152,7 +155,7 @@ class Cluster:
         self.workers, self._connected = [], False
 
     def _launch(self) -> None:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
 
         count, gpus = layout(self._knobs, self._gpus, [n["Resources"] for n in ray.nodes() if n["Alive"]])
         actor = ray.remote(
@@ -167,14 +170,14 @@ class Cluster:
 
     def all_ready(self) -> None:
         """Waits until all workers have answered once."""
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
 
         ray.wait([worker.ready for worker in self.workers], num_returns=len(self.workers))
 
     def first_ready(self) -> Ready:
         """Waits until one worker can work. Raises RunError where none ever will."""
-        import ray
-        from ray.exceptions import RayError
+        import ray  # pyright: ignore[reportMissingImports]
+        from ray.exceptions import RayError  # pyright: ignore[reportMissingImports]
 
         open_ones, why = {worker.ready: worker for worker in self.workers}, ""
         while open_ones:
@@ -197,14 +200,14 @@ class Cluster:
 
 def dumps(part: Any) -> bytes:
     """An object as Ray would send it."""
-    from ray import cloudpickle
+    from ray import cloudpickle  # pyright: ignore[reportMissingImports]
 
     return cloudpickle.dumps(part)
 
 
 def loads(sent: bytes) -> Any:
     """An object that `dumps` has made in the driver of this worker."""
-    from ray import cloudpickle
+    from ray import cloudpickle  # pyright: ignore[reportMissingImports]
 
     return cloudpickle.loads(sent)
 

@@ -22,9 +22,9 @@ def _members(owner: Any) -> list[Any]:
 def _gpus(one: Any) -> int:
     if getattr(one, "url", None):
         return 0
-    knobs = {knob.name for knob in fields(one)} if is_dataclass(one) else set[str]()  # a policy's engine is none
-    engine = one.engine if "engine" in knobs else Engine.VLLM if isinstance(one, Share) else Engine.HF
-    if engine is Engine.VLLM:
+    knobs = {knob.name for knob in fields(one)} if is_dataclass(one) else set[str]()
+    engine = getattr(one, "engine") if "engine" in knobs else Engine.VLLM  # noqa: B009 # a policy's is no knob
+    if isinstance(one, Share) and engine is Engine.VLLM:
         return max(one.places) + 1
-    kind, _, number = one.device.partition(":") if "device" in knobs else ("cpu", "", "")
+    kind, _, number = str(getattr(one, "device", "cpu")).partition(":")
     return 0 if kind == "cpu" else int(number or 0) + 1

@@ -102,7 +102,8 @@ def without_engine(part: Any) -> Any:
         return type(part)(map(without_engine, part))
     if isinstance(part, type) or not is_dataclass(part) or not all(knob.init for knob in fields(part)):
         return part
-    return replace(part, **{knob.name: without_engine(getattr(part, knob.name)) for knob in fields(part)})
+    knobs = {knob.name: without_engine(getattr(part, knob.name)) for knob in fields(part)}
+    return replace(part, **knobs)  # pyright: ignore[reportArgumentType]
 
 
 class JobRunner:

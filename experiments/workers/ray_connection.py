@@ -19,6 +19,7 @@ _SETTINGS = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # it would upload the working folder
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a worker without GPUs is not made blind to them, nor warned of it
     "RAY_worker_niceness": "0",
+    "RAY_memory_monitor_refresh_ms": "0",  # else it kills workers for the memory that others took
 }
 _EXTRA = "workers=ray needs Ray: pip install 'stepsearch[ray]'"
 
@@ -30,8 +31,8 @@ def connect(address: str | None) -> bool:
     if address == "local" and "RAY_AUTH_MODE" not in os.environ:
         os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
     try:
-        import ray
-        import ray._private.worker as output
+        import ray  # pyright: ignore[reportMissingImports] # the extra [ray]
+        import ray._private.worker as output  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise RunError(_EXTRA) from error
     if ray.is_initialized():

@@ -33,7 +33,7 @@ def main(module: str, *words: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_module_is_tested_here():
     assert {
         f"experiments.benchmarks.{name}"
-        for name in ("frozen", "gpu_check", "local", "peers", "remote", "search", "vllm")
+        for name in ("frozen", "gpu_check", "local", "peers", "remote", "search", "vllm", "workers")
     } == MODULES
 
 

@@ -39,7 +39,7 @@ def ray() -> Any:
     from experiments.workers.ray_connection import connect
 
     connect(None)
-    import ray
+    import ray  # pyright: ignore[reportMissingImports]
 
     yield ray
     ray.shutdown()

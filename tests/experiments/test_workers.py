@@ -159,3 +159,18 @@ def test_wrong_workers_are_named():
         asyncio.run(first(workers="spark"))
     with pytest.raises(ValueError, match="concurrency is 0"):
         asyncio.run(first(workers="ray", concurrency=0))
+
+
+def test_the_benchmark_of_workers(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    from experiments.benchmarks import workers
+
+    class Cluster(LocalCluster):
+        def all_ready(self) -> None: ...
+
+    monkeypatch.setattr(where, "Cluster", Cluster)
+    monkeypatch.setattr(sys, "argv", ["workers", "searches=8", "seconds=0.01", "concurrency=2", "kills=0"])
+    with pytest.raises(SystemExit):
+        workers.main()
+    out = capsys.readouterr().out
+    assert all(f"{workers}: the results of one process\n" in out for workers in ("1 worker", "2 workers", "4 workers"))
+    assert "of linear" in out
