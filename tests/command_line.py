@@ -35,7 +35,7 @@ def started(words: list[str], folder: Path, **options: Any) -> "subprocess.Popen
     return subprocess.Popen(
         [sys.executable, "-m", "experiments", *words],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
