@@ -51,7 +51,7 @@ class Knobs:
     searches: int = 200
     """in each measurement"""
     seconds: float = 1.0
-    """of each search"""
+    """of each search; the longer, the less a busy machine's own delays count"""
     concurrency: int = 10
     """searches at once in each worker"""
     kills: int = 20
