@@ -86,7 +86,7 @@ class Writing:
     stop: list[str] = field(default_factory=list[str])
     """texts, or special tokens, that end a solution, as the model's own end tokens do"""
     logprobs: bool = True
-    """keep the tokens' log-probabilities; false is faster on vLLM, and scorer=self and prior=logprob are refused"""
+    """keep the tokens' log-probabilities where something reads them, as scorer=self or a saved tree; false: never"""
 
     hottest: ClassVar[float] = 10  # the highest temperature that the engine takes
 

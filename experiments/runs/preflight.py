@@ -12,7 +12,7 @@ from scorers.ensemble import Ensemble
 from search.answers.extraction import Boxed, Extraction
 from search.answers.selection import BY_SCORE, Rule, Selection, use_of
 from search.errors import KindError, KnobError
-from search.protocols import Policy, Scorer, check_logprobs
+from search.protocols import Policy, Scorer, check_logprobs, reads_logprobs
 from search.solve import SECOND, Searcher, solve
 from search.tree import Node
 from search.tree.marks import check_kind
@@ -77,6 +77,17 @@ def with_ends(policy: Any, extraction: Extraction) -> Any:
     if isinstance(extraction, Boxed) or not hasattr(policy, "ends_at_box"):
         return policy
     return replace(policy, ends_at_box=False)
+
+
+def with_logprobs(policy: Any, kept: bool, *readers: Any) -> Any:
+    """The policy; without log-probabilities where no tree is `kept` and none of the readers may read them."""
+    return policy if kept or reads_logprobs(*readers) is not False else without_logprobs(policy)
+
+
+def without_logprobs(policy: Any) -> Any:
+    """The policy without log-probabilities, which cost time on vLLM; itself where it writes in a way of its own."""
+    ours = isinstance(policy, Writing) and type(policy).extend is Writing.extend
+    return replace(policy, logprobs=False) if ours else policy
 
 
 class _FirstRequest(Exception):
