@@ -41,6 +41,8 @@ def _typed(value: Any) -> str:
     """The value as it is typed on a command line."""
     if isinstance(value, Enum):
         return value.name.lower()
+    if isinstance(value, bool):
+        return str(value).lower()
     text = "[" + ",".join(map(json.dumps, value)) + "]" if isinstance(value, list) else str(value)
     return text if re.fullmatch(r"[\w.]+", text) else shlex.quote(text)
 
@@ -57,7 +59,7 @@ _LONG = {"max_tokens": 8_192, "max_steps": 200}  # ours: a solution without a th
 _QWEN = _drawn(0.7, 0.8, 20)
 _QWEN_THINKS = {**_USER, **_drawn(0.6, 0.95, 20), **_THINK, **_OUTPUT}
 _QWEN_SILENT = {**_USER, **_QWEN, "thinking": "none", **_LONG}
-_BASE = {**_drawn(0.6, 0.95), "stop": ["\n\nProblem:"]}  # what a base model writes on with
+_BASE = {**_drawn(0.6, 0.95), "chat": False, "stop": ["\n\nProblem:"]}  # what a base model writes on with
 
 PRESETS: Mapping[str, Preset] = {
     # The card decodes greedily, context 4,096; maj@8 and RM@8 of its repository's README are drawn like this.
