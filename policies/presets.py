@@ -7,7 +7,7 @@ a quantised one (Qwen3-8B-AWQ) are known too.
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -33,8 +33,12 @@ class Preset:
     def note(self, policy: Any) -> str | None:
         """Which of its knobs a policy has, in the words of a command line; None where it has none."""
         knobs = [(k, v) for k, v in self.knobs_with(policy.template).items() if getattr(policy, k) == v]
-        words = " ".join(f"policy.{name}={_typed(value)}" for name, value in knobs)
-        return f"{policy.model} runs as {self.family} by its name: {words} ({self.source})" if knobs else None
+        return f"{policy.model} runs as {self.family} by its name: {typed(knobs)} ({self.source})" if knobs else None
+
+
+def typed(knobs: Iterable[tuple[str, Any]]) -> str:
+    """A policy's knobs as they are typed on a command line."""
+    return " ".join(f"policy.{name}={_typed(value)}" for name, value in knobs)
 
 
 def _typed(value: Any) -> str:
