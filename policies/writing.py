@@ -139,13 +139,19 @@ class Writing:
     def notice(self) -> str | None:
         """What a user should know before the model writes, a line each."""
         known = preset(self.model)
-        lines = [known.note(self) if known else None]
-        if self.model not in SHIPPED and self.prompting.drops_instruction(self.tokenizer):
-            lines.append(
-                f"{self.model} is not sent the instruction {self.system_prompt!r}: its chat template has no place for "
-                "it; policy.instruction=user sends it in the user's turn"
-            )
-        return "\n".join(filter(None, lines)) or None
+        return "\n".join(filter(None, [known.note(self) if known else None, self.prompt_loss()])) or None
+
+    def prompt_loss(self) -> str | None:
+        """What was meant for the prompt and is not in it, in words; None where nothing is lost.
+
+        The shipped models were trained without an instruction.
+        """
+        if self.model in SHIPPED or not self.prompting.drops_instruction(self.tokenizer):
+            return None
+        return (
+            f"{self.model} is not sent the instruction {self.system_prompt!r}: its chat template has no place for it; "
+            "policy.instruction=user sends it in the user's turn"
+        )
 
     async def extend(
         self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON

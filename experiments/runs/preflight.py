@@ -47,6 +47,11 @@ def load_engines(*owners: Any) -> None:
             note(f"note: {line}")
 
 
+def prompt_losses(*owners: Any) -> list[str]:
+    """What the policies among `owners` mean to send and do not, a line each."""
+    return [lost for owner in owners if isinstance(owner, Writing) and (lost := owner.prompt_loss())]
+
+
 def warn_of_context(policy: Any, scorers: Sequence[Any], questions: Sequence[str]) -> None:
     """Says where a solution to the longest question may be longer than what a scorer reads of it.
 
