@@ -1,6 +1,7 @@
 """Log-probabilities that nobody reads are not kept: the same tokens, logits that are still looked at, refusals."""
 
 import asyncio
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -232,3 +233,14 @@ def test_steps_written_by_an_engine_hold_none_rather_than_zeros():
     tree = grown(without_logprobs(HF(dtype="float32")), BestOfN(1), Checks())
     steps = [node.step for node in tree.nodes() if node.step]
     assert steps and all(len(step.logprobs) == 0 and step.entropy is None for step in steps)
+
+
+def test_the_server_keeps_them_for_a_tree_that_is_asked_for():
+    server = pytest.importorskip("tests.serving")
+    from experiments.serving.schema import read_chat
+    from experiments.serving.searching import plan
+
+    parts = server.served("policy=hf", "scorer=checks")
+    for tree in (False, True):
+        asked = read_chat(json.dumps(server.body(stepsearch={"tree": tree})).encode())
+        assert plan(asked, parts.engines, parts.models).policy.logprobs is tree
