@@ -243,4 +243,5 @@ def test_the_server_keeps_them_for_a_tree_that_is_asked_for():
     parts = server.served("policy=hf", "scorer=checks")
     for tree in (False, True):
         asked = read_chat(json.dumps(server.body(stepsearch={"tree": tree})).encode())
-        assert plan(asked, parts.engines, parts.models).policy.logprobs is tree
+        policy: Any = plan(asked, parts.engines, parts.models).policy
+        assert policy.logprobs is tree
