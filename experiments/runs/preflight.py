@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from itertools import chain
 from typing import Any, NoReturn
@@ -91,8 +92,11 @@ def with_logprobs(policy: Any, kept: bool, *readers: Any) -> Any:
 
 def without_logprobs(policy: Any) -> Any:
     """The policy without log-probabilities, which cost time on vLLM; itself where it writes in a way of its own."""
-    ours = isinstance(policy, Writing) and type(policy).extend is Writing.extend
-    return replace(policy, logprobs=False) if ours else policy
+    if not isinstance(policy, Writing) or type(policy).extend is not Writing.extend:
+        return policy
+    bare = copy(policy)  # a subclass may take other arguments than these fields
+    object.__setattr__(bare, "logprobs", False)
+    return bare
 
 
 class _FirstRequest(Exception):

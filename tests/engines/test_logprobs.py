@@ -188,6 +188,13 @@ def test_a_policy_that_writes_in_a_way_of_its_own_keeps_them():
 
     assert without_logprobs(Own()).logprobs and without_logprobs(toy := Toy()) is toy
 
+    class Named(HF):
+        def __init__(self, name: str) -> None:
+            super().__init__(name)
+
+    named = Named("tiny")
+    assert not without_logprobs(named).logprobs and named.logprobs
+
 
 def test_a_prior_of_log_probabilities_that_are_not_there_is_an_error():
     class Bare(Toy):
