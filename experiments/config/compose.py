@@ -1,6 +1,8 @@
 """From the overrides of a command line to a composed config, by Hydra; any mistake becomes one clear ConfigError."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -24,10 +26,26 @@ def compose(knobs: type, overrides: Sequence[str] = (), before: Mapping[str, Any
     A policy's knobs that are not among them are those of its model's preset, or those of the policy `before`, if it is
     of the same model. Raises ConfigError for a wrong choice, key or value.
     """
-    command = knobs.__name__.lower()
-    defaults = dict(default_choices(command))
+    defaults = dict(default_choices(knobs.__name__.lower()))
     parsed = [parse(override) for override in overrides]
     choices = {str(o.key_or_group): _choice(o) for o in parsed if o.key_or_group in defaults}
+    config = deepcopy(_chosen(knobs, tuple(choices.items())))
+    _add_settings(config, parsed)
+    for override in parsed:
+        if override.key_or_group not in defaults:
+            apply(config, override)
+    fill_preset(config, {str(override.key_or_group) for override in parsed}, before or {})
+    return config
+
+
+@cache
+def _chosen(knobs: type, chosen: tuple[tuple[str, str], ...]) -> DictConfig:
+    """The config of a command with these choices and the default knobs of each; Hydra takes 0.1 to 0.4 s to compose it.
+
+    Shared: who writes to it copies it.
+    """
+    command, choices = knobs.__name__.lower(), dict(chosen)
+    defaults = dict(default_choices(command))
     register_command(knobs)
     for place, choice in (defaults | choices).items():
         register(place.partition("@")[0], choice)
@@ -35,11 +53,6 @@ def compose(knobs: type, overrides: Sequence[str] = (), before: Mapping[str, Any
         config = hydra_compose(command, [f"{place}={choice}" for place, choice in choices.items()])
     for place in defaults:
         open_args(OmegaConf.select(config, place.rpartition("@")[2]))
-    _add_settings(config, parsed)
-    for override in parsed:
-        if override.key_or_group not in defaults:
-            apply(config, override)
-    fill_preset(config, {str(override.key_or_group) for override in parsed}, before or {})
     return config
 
 
@@ -62,12 +75,12 @@ def joined(knobs: type, before: Sequence[str], now: Sequence[str]) -> list[str]:
     return [*(given for given in before if not given.lstrip("+").startswith(tuple(replaced))), *now]
 
 
-def default_choices(command: str) -> Iterator[tuple[str, str]]:
+@cache
+def default_choices(command: str) -> tuple[tuple[str, str], ...]:
     """The groups of a command's YAML file with their default choices: ("search@search.beam", "beam"), ..."""
     text = files("experiments.config.defaults").joinpath(f"{command}.yaml").read_text("utf-8")
-    for entry in OmegaConf.to_container(OmegaConf.create(text))["defaults"]:  # pyright: ignore
-        if isinstance(entry, dict):
-            yield from entry.items()
+    entries = OmegaConf.to_container(OmegaConf.create(text))["defaults"]  # pyright: ignore
+    return tuple(choice for entry in entries if isinstance(entry, dict) for choice in entry.items())
 
 
 def _choice(override: Override) -> str:
