@@ -27,8 +27,8 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(small_run: Path, here: Path) -> Path:
     """The working folder, with the sweep of SMALL in run/."""
     shutil.copytree(small_run, "run")
-    inputs = Path("run/inputs.json")
-    inputs.write_text(inputs.read_text().replace(str(small_run.parent), str(here)))
+    for file in map(Path, ("run/command.json", "run/config.yaml", "run/inputs.json")):
+        file.write_text(file.read_text().replace(str(small_run.parent), str(here)))
     return here
 
 
