@@ -21,7 +21,7 @@ NEEDS = {
     r"[=/]Qwen/|nvidia/|NAME": "a published model, most of them a GPU",
     r"(policy|engine)=vllm": "vLLM: a GPU, or its CPU build",
     r"policy=openai": "an endpoint",
-    r"^serve$": "a client: tests/experiments/test_serve_port.py",
+    r"^serve\b": "a client: tests/experiments/test_serve_port.py",
     r"math500|processbench|prmbench|bigbench|llama": "a data set that is not here",
     r"path=(mine|run|rewards|holdout)\.": "a file of the reader's",
     r"search=auto": "a run on another folder: tests/experiments/test_auto.py",
