@@ -25,6 +25,7 @@ from experiments.runs.resuming import (
     Inputs,
     check_same,
     own_fingerprints,
+    stored_config,
 )
 from search.tree.tree import DRAWS
 
@@ -204,7 +205,7 @@ def given_folder(knobs: Any) -> Path:
 def config_of(folder: Path) -> dict[str, Any]:
     """The config that a run was composed of; empty where it cannot be read."""
     try:
-        config: Any = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
+        config = stored_config((folder / CONFIG).read_text("utf-8"))
     except (OSError, ValueError, YAMLError):
         return {}
     return config if isinstance(config, dict) else {}
