@@ -47,13 +47,8 @@ from experiments.reports.trackers import Tracking, check_tracker, track
 from experiments.runs.appending import appending
 from experiments.runs.fingerprints import part_fingerprints, problems_fingerprint
 from experiments.runs.folder import DRAWS_INPUT, OPEN_SCALE, Invocation, invocation
-<<<<<<< HEAD
 from experiments.runs.grid import GREEDY, Budgets, Cell, Name, cells, names
-from experiments.runs.preflight import check_kinds, with_ends
-=======
-from experiments.runs.grid import GREEDY, Budgets, Cell, Name, cells, jobs, names
-from experiments.runs.preflight import check_kinds, warn_of_context, with_ends, with_logprobs
->>>>>>> main
+from experiments.runs.preflight import check_kinds, with_ends, with_logprobs
 from experiments.runs.progress import SweepProgress
 from experiments.runs.recorder import Recorder
 from experiments.runs.remaining import check_rule, remaining, renewed, results_so_far
@@ -144,19 +139,13 @@ def main(overrides: Sequence[str] = ()) -> int:
         raise ConfigError("retry= and changed= are for a run that goes on; name it, run=DIR")
     check_tracker(run.tracker)
     problems: list[Problem] = run.problems.load()
-<<<<<<< HEAD
     shard = parse_shard(run.shard)
     check_not_empty(shard, len(problems))
     grid = grid_of(run, command.opens)
-=======
-    readers = (*run.search.values(), run.scorer, run.second)
-    policy = with_logprobs(with_ends(run.policy, run.answer), run.trees, *readers)
-    grid = cells(run.search, policy, run.budgets, run.budget, command.opens)
->>>>>>> main
     if grid[0].searcher != GREEDY:
         print("this policy has no greedy form (a knob temperature, or a method greedy()): no greedy row")
     check_kinds(run.search, run.scorer, run.selection, run.second)
-    check_logprobs(run.policy, *readers)
+    check_logprobs(run.policy, *_readers(run))
     if command.resumed and (command.resumed / RESULTS).exists():
         with appending(command.resumed / RESULTS):  # without an incomplete last line
             check_rule(results_so_far(command.resumed), run.selection.rule.value)
@@ -164,7 +153,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     allowed = Allowed(CHANGEABLE, grows=True, edited=run.changed is Changed.OK, part=part)
     inputs = _inputs(run, command, problems)
     with _where(run, command, grid, problems) as where:
-        folder = command.folder("sweep", run.out, inputs, allowed, where.load)
+        folder = command.folder("sweep", run.out, inputs, allowed, where.load, _parts(run).engines)
         stop = _search(run, grid, shard.searches(list(names(problems, grid, run.seeds))), folder, where)
     results = results_so_far(folder)
     ended = Cells.of(results)
@@ -197,12 +186,17 @@ def rebuilt(terms: Terms) -> Rebuilt:
 
 def _parts(run: Sweep) -> Parts:
     answers = Answers(run.answer, run.grader)
-    return Parts(with_ends(run.policy, run.answer), run.scorer, run.second, answers, run.selection)
+    policy = with_logprobs(with_ends(run.policy, run.answer), run.trees, *_readers(run))
+    return Parts(policy, run.scorer, run.second, answers, run.selection)
+
+
+def _readers(run: Sweep) -> tuple[Any, ...]:
+    return *run.search.values(), run.scorer, run.second
 
 
 def grid_of(run: Sweep, opens: bool) -> list[Cell]:
     """The cells of a sweep. Raises KnobError as `cells`."""
-    return cells(run.search, with_ends(run.policy, run.answer), run.budgets, run.budget, opens)
+    return cells(run.search, _parts(run).policy, run.budgets, run.budget, opens)
 
 
 def _inputs(run: Sweep, command: Invocation, problems: Sequence[Problem]) -> dict[str, str]:

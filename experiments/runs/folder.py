@@ -15,10 +15,7 @@ from experiments.errors import ConfigError, RunError
 from experiments.runs.atomic import write_whole
 from experiments.runs.fingerprints import versions
 from experiments.runs.paths import importable, lasting, relocated
-<<<<<<< HEAD
-=======
-from experiments.runs.preflight import load_engines, prompt_losses
->>>>>>> main
+from experiments.runs.preflight import prompt_losses
 from experiments.runs.resuming import (
     COMMAND,
     CONFIG,
@@ -83,23 +80,19 @@ class Invocation:
         inputs: Mapping[str, str],
         allowed: Allowed,
         load: Callable[[], None] = lambda: None,
+        engines: Sequence[Any] = (),
     ) -> Path:
         """The folder of the resumed run, checked by `check_same`, or a new one.
 
-        `load` is called before one is made: a model that cannot be loaded leaves no new folder behind. A run that has
+        `load` loads the `engines` first: a model that cannot be loaded leaves no new folder behind. A run that has
         grown is then described as if it had been started so.
         """
         if self.resumed is None:
-<<<<<<< HEAD
             load()
-            return open_run_folder(command, out, self.config, self.overrides, inputs)
-=======
-            load_engines(*engines)
             folder = open_run_folder(command, out, self.config, self.overrides, inputs)
             if lost := prompt_losses(*engines):
                 write_whole(folder / LOSSES, "".join(f"{line}\n" for line in lost))
             return folder
->>>>>>> main
         policy = _policy_of(self.resumed)
         before = compose(self.knobs, self.own, policy)
         after = check_same(self.resumed, self.config, inputs, allowed, before)
