@@ -43,6 +43,7 @@ OUT_OF_BOUNDS = [
     (BestOfN, "n", 0, ">= 1"),
     (Beam, "n", 0, ">= 1"),
     (Beam, "branch", 0, ">= 1"),
+    *((each, "every", 0, ">= 1") for each in (Beam, MCTS, ParticleFilter)),
     (MCTS, "simulations", 0, ">= 1"),
     (MCTS, "widening", 0.0, "> 0"),
     (MCTS, "c_puct", -1.0, ">= 0"),

@@ -60,6 +60,7 @@ _ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
     ("beam", Beam(4, 2), [*_PROBABILITIES, Kind.ADDITIVE, Kind.RANKING], ANY),
     ("beam, one way", Beam(2, 1), [Kind.VALUE], ANY),
     ("beam, mean", Beam(4, 2, Reduction.MEAN), [Kind.VALUE], ANY),
+    ("beam, every two", Beam(4, 2, every=2), [Kind.VALUE, Kind.RANKING], ANY),
     ("beam, budget", Beam(4, 2), [Kind.VALUE], Budget(generated_tokens=7)),
     ("mcts", _MCTS, tuple(Kind), ANY),
     ("mcts, four in flight", replace(_MCTS, in_flight=4), [Kind.VALUE], ANY),
@@ -67,6 +68,7 @@ _ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
     ("mcts, max", replace(_MCTS, backup=Backup.MAX), [Kind.VALUE], ANY),
     ("mcts, logprob", replace(_MCTS, prior=Prior.LOGPROB), [Kind.VALUE], ANY),
     ("mcts, uniform", replace(_MCTS, prior=Prior.UNIFORM, c_puct=0.25), [Kind.VALUE], ANY),
+    ("mcts, every two", replace(_MCTS, in_flight=4, every=2), [Kind.VALUE], ANY),
     ("mcts, budget", _MCTS, [Kind.VALUE], Budget(flops=30)),
     ("particle_filter", _FILTER, [*_PROBABILITIES, Kind.ADDITIVE], ANY),
     ("particle_filter, current", replace(_FILTER, weighting=Weighting.CURRENT), [Kind.VALUE], ANY),
@@ -75,6 +77,7 @@ _ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
         (f"particle_filter, {scheme}", replace(_RESAMPLED, resampling=scheme), [Kind.VALUE], ANY)
         for scheme in (Scheme.MULTINOMIAL, Scheme.RESIDUAL, Scheme.STRATIFIED, Scheme.SYSTEMATIC)
     ),
+    ("particle_filter, every two", replace(_FILTER, every=2), [Kind.VALUE], ANY),
     ("particle_filter, budget", _RESAMPLED, [Kind.VALUE], Budget(generated_tokens=10)),
     ("particle_gibbs", ParticleGibbs(3, 2), [*_PROBABILITIES, Kind.ADDITIVE], ANY),
     ("particle_gibbs, current", ParticleGibbs(3, 2, Weighting.CURRENT, 2.0), [Kind.VALUE], ANY),
