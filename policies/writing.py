@@ -1,19 +1,19 @@
 """A policy that a language model writes: the knobs and the method that all engines share."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
+from policies.engines import forcing
 from policies.engines.boundary import Boundary, Delimiter
 from policies.engines.ends import Limits, most_tokens
-from policies.engines.meter import Meter
 from policies.engines.models import SHIPPED
 from policies.engines.prompt import SYSTEM_PROMPT, encode_given, with_sources
 from policies.engines.prompts import Prompt, Prompts
 from policies.engines.rows import Row, Sampling
 from policies.engines.thinking import Stage, Thinking, check_thinking, stage_after, tags_of
+from policies.engines.writer import Writer
 from policies.presets import preset
 from policies.prompting import Instruction, Prompting, read_wording
 from policies.shots import read_shots
@@ -21,26 +21,7 @@ from search.errors import KnobError, check_knob
 from search.protocols import ANSWER, GO_ON, Ask, Extension
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
-from search.tree.step import Step
-
-
-class Writer(Protocol):
-    """An engine that writes; `context` is the most tokens that a prompt and its continuation may take together."""
-
-    tokenizer: Any
-    context: int
-    meter: Meter
-
-    async def write(self, rows: Sequence[Row]) -> None:
-        """Fills in steps and cost of all rows.
-
-        Cancelled, it returns once the rows have stopped; their cost counts as abandoned until the meter's `reclaim`.
-        """
-        ...
-
-    def worst_case(self, prompt: int, tokens: int, max_steps: int | None, thinks: bool = False) -> Cost:
-        """The cost at most of one row that writes so many tokens, of a thought too, behind a prompt of so many."""
-        ...
+from search.tree.step import End, Step
 
 
 @dataclass(frozen=True)
@@ -69,6 +50,10 @@ class Writing:
     """generated tokens of a thought, which is closed there, or earlier where the context needs room for the answer"""
     thinking_steps: str = "one"
     """a thought is one step, or has steps that end at the delimiter, or after a number of tokens"""
+    wait: int = 0
+    """how often a policy must go on that would stop its thought, or a solution without one (s1, arXiv 2501.19393)"""
+    wait_text: str = "Wait"
+    """the text with which it goes on"""
     delimiter: str = "\n\n"
     """ends a step"""
     system_prompt: str = SYSTEM_PROMPT
@@ -95,6 +80,7 @@ class Writing:
         check_knob(self, "top_p", above=0, most=1)
         check_knob(self, "top_k", least=0)
         check_knob(self, "max_thinking_tokens", least=1)
+        check_knob(self, "wait", least=0)
         check_thinking(self.thinking, self.thinking_steps)
         _ = self.limits, self.prompting
 
@@ -140,7 +126,7 @@ class Writing:
 
     def load(self) -> None:
         """Loads the model, which would otherwise happen at the first request."""
-        _ = self.engine, self.thoughts
+        _ = self.engine, self.thoughts, self._wait_ids
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -173,9 +159,8 @@ class Writing:
         check_knob(ask, "max_tokens", least=1)
         prompt, given = self._prompt(node, ask)
         ids = (*prompt.ids, *given) if given else prompt.ids
-        limits, sampling = self.limits, Sampling(self.temperature, self.top_p, self.top_k)
-        if ask.max_tokens is not None:
-            limits = replace(limits, most=ask.max_tokens)
+        limits = replace(self.limits, most=ask.max_tokens, waits=self._waits(node), wait_room=len(self._wait_ids))
+        sampling = Sampling(self.temperature, self.top_p, self.top_k)
         if ask.temperature is not None:
             sampling = replace(sampling, temperature=ask.temperature)
         path = node.depth - node.thoughts, prompt.written
@@ -184,24 +169,31 @@ class Writing:
         rows = [
             Row(ids, seed, sampling, limits, *path, max_steps, given, before, *thought, self.logprobs) for seed in seeds
         ]
-        try:
-            await self.engine.write(rows)
-        except asyncio.CancelledError:
-            raise self.engine.meter.reclaim(rows) from None
-        costs = tuple((row.cost or NOTHING)._replace(calls=int(not place)) for place, row in enumerate(rows))
-        written = tuple(row.steps if self.logprobs else tuple(map(_bare, row.steps)) for row in rows)
-        at_least = any(row.at_least for row in rows)
+        forced = await forcing.write(self.engine, rows, self._wait_ids)
+        costs = tuple(each.cost._replace(calls=int(not place)) for place, each in enumerate(forced))
+        written = tuple(each.steps if self.logprobs else tuple(map(_bare, each.steps)) for each in forced)
+        at_least = any(row.at_least for each in forced for row in each.rows)
         return Extension(written, sum(costs, NOTHING), prompt.question, costs, at_least)
 
     def worst_case(self, node: Node, max_steps: int | None) -> Cost:
         """What one continuation costs at most, if nothing of its prompt is in a cache."""
         prompt = self._path(node)
-        room = self.engine.context - len(prompt.ids)
+        read = len(prompt.ids) + (len(self._wait_ids) if _waits_behind(node) else 0)
+        room = self.engine.context - read
         thought = 0
         if self.thoughts and self._stage(node) is not Stage.OVER:
             thought = max(0, self.max_thinking_tokens - prompt.thought)
         tokens = most_tokens(self.limits, node.depth - node.thoughts, prompt.written, room, max_steps, thought)
-        return self.engine.worst_case(len(prompt.ids), tokens, max_steps, thought > 0)._replace(calls=1)
+        waits = self._waits(node) if max_steps is None or max_steps > 1 else 0
+        return forcing.worst_case(self.engine, read, tokens, max_steps, thought > 0, waits, self._wait_ids)
+
+    @cached_property
+    def _wait_ids(self) -> tuple[int, ...]:
+        return encode_given(self.tokenizer, self.wait_text, "wait_text") if self.wait else ()
+
+    def _waits(self, node: Node) -> int:
+        """How often the policy is still made to go on, on the path that ends here."""
+        return max(0, self.wait - sum(step.end is End.WAIT for step in node.steps())) if self.wait else 0
 
     def _stage(self, node: Node) -> Stage:
         """Where the path stands in its thought."""
@@ -237,6 +229,8 @@ class Writing:
         given = encode_given(engine.tokenizer, ask.given) if ask.given else ()
         if ask.action == ANSWER and self.thoughts and self._stage(node) is Stage.WITHIN:
             given = (*self.thoughts.closing, *given)
+        elif _waits_behind(node):
+            given = (*self._wait_ids, *given)
         if len(prompt.ids) + len(given) >= engine.context:
             fields = ask._replace(action="", temperature=None, max_tokens=None).named()
             raise KnobError(
@@ -244,6 +238,11 @@ class Writing:
                 f"but the context of {self.model} holds {engine.context}: give less of them"
             )
         return prompt, given
+
+
+def _waits_behind(node: Node) -> bool:
+    """Whether the policy is made to go on behind this step."""
+    return node.step is not None and node.step.end is End.WAIT
 
 
 def _bare(step: Step) -> Step:

@@ -87,7 +87,7 @@ class Cutter:
             self._cut(End.EOS, closing=1)
         elif self._thinks:
             if end := self._thought_end(boundary):
-                self._cut(end)
+                self._cut(end, *(self._closing_tag() if end is End.THOUGHT and self._waits(end) else ()))
         elif surplus := self._stops.push(self._texts[-1]):
             self._cut(End.EOS, tokens_in(self._texts[self._given :], surplus), surplus)
         elif end := End.DELIMITER if boundary and not self._blank else self._cause():
@@ -182,6 +182,8 @@ class Cutter:
             end = self._limit() or end
         elif end is not End.EOS:
             end = End.ANSWER if self._limits.ends_at_box and has_boxed(text) else self._limit() or self._last() or end
+        if self._waits(end):
+            end = End.WAIT
         entropy = tuple(self._entropy) if len(self._entropy) == len(self._ids) else None
         step = Step(
             text,
@@ -195,8 +197,32 @@ class Cutter:
             thought=self._thinks,
         )
         self.steps.append(step)
-        self.done = step.finished or step.truncated or len(self.steps) == self._steps_limit
+        stopped = step.finished or step.truncated or step.end is End.WAIT
+        self.done = stopped or len(self.steps) == self._steps_limit
         self._clear()
+
+    def _waits(self, end: End) -> bool:
+        """Whether the policy would stop here, its thought or a solution without one, and is made to go on."""
+        limits = self._limits
+        if not limits.waits or self._room - self.tokens <= limits.wait_room or self._limit():
+            return False
+        if self.thought is None:
+            return end in (End.ANSWER, End.EOS) and not self._last()
+        return self._thinks and end in (End.THOUGHT, End.EOS) and not self.thought.spent
+
+    def _closing_tag(self) -> tuple[int, int]:
+        """How many of the step's last tokens lie in the closing tag, and its characters in the step's text.
+
+        Special tokens have none there.
+        """
+        assert self.thought is not None
+        rule, places = self.thought.rule, range(self._given, len(self._ids))
+        texts = [(rule.marks or {}).get(self._ids[place], self._texts[place]) for place in places]
+        whole = "".join(texts)
+        characters = len(whole) - max(0, whole.rfind(rule.tags.close))
+        count = tokens_in(texts, characters)
+        shown = sum(len(self._texts[place]) - len(texts[place - self._given]) for place in places[-count:])
+        return count, characters + shown if count else characters
 
     def _limit(self) -> End | None:
         """The limit of the path that the last token reaches."""

@@ -58,6 +58,10 @@ class Limits:
     """texts, or special tokens, that end a solution"""
     most: int | None = None
     """tokens of one continuation, its thought included"""
+    waits: int = 0
+    """how often a policy that would stop its thought, or its solution where it does not think, is made to go on"""
+    wait_room: int = 0
+    """tokens of the text with which it goes on"""
 
     def __post_init__(self) -> None:
         if "" in self.stop:

@@ -108,8 +108,9 @@ class VLLMWriter:
         where such an id is drawn, which a trained model hardly does, what follows it is dropped, and asked for again.
         """
         sampling, cutter, words = row.sampling, row.cutter, self.vocabulary
-        stepwise = row.max_steps is not None
         delimiters, tag, chunk = self._where_steps_end(cutter.thought)
+        # What it wrote behind a thought that is to go on would be dropped.
+        stepwise = row.max_steps is not None or (row.limits.waits > 0 and tag is not None)
         step = min(cutter.left_in_step, chunk or cutter.left_in_step)
         return Draw(
             sampling.temperature,

@@ -150,6 +150,7 @@ def test_every_end_is_open_finished_or_truncated() -> None:
         End.STEP_TOKENS,
         End.THOUGHT,
         End.THINKING_TOKENS,
+        End.WAIT,
     }
 
 
