@@ -159,7 +159,8 @@ class Writing:
         check_knob(ask, "max_tokens", least=1)
         prompt, given = self._prompt(node, ask)
         ids = (*prompt.ids, *given) if given else prompt.ids
-        limits = replace(self.limits, most=ask.max_tokens, waits=self._waits(node), wait_room=len(self._wait_ids))
+        waits = {"waits": self._waits(node), "wait_room": len(self._wait_ids)}
+        limits = replace(self.limits, most=ask.max_tokens, floor=ask.floor, **waits)
         sampling = Sampling(self.temperature, self.top_p, self.top_k)
         if ask.temperature is not None:
             sampling = replace(sampling, temperature=ask.temperature)

@@ -21,6 +21,7 @@ class End(StrEnum):
     MAX_STEPS = "max_steps"  # truncated, as are the next two
     MAX_TOKENS = "max_tokens"
     CONTEXT = "context"
+    UNSURE = "unsure"  # truncated on purpose, where the policy was less sure than the request allowed
 
 
 _FINISHED = (End.ANSWER, End.EOS)  # tuples: the hash of an enum's member is slow, and a search asks often
