@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from policies.engines import forcing
-from policies.engines.boundary import Boundary, Delimiter
+from policies.engines.boundary import Boundary, Delimiter, Unsure
 from policies.engines.ends import Limits, most_tokens
 from policies.engines.models import SHIPPED
 from policies.engines.prompt import SYSTEM_PROMPT, encode_given, with_sources
@@ -21,7 +21,7 @@ from search.errors import KnobError, check_knob
 from search.protocols import ANSWER, GO_ON, Ask, Extension
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
-from search.tree.step import End, Step
+from search.tree.step import Step
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class Writing:
     """the text with which it goes on"""
     delimiter: str = "\n\n"
     """ends a step"""
+    step_confidence: float | None = None
+    """in place of the delimiter: a step ends with a token of a probability below this (AdaptiveStep, 2502.13943)"""
     system_prompt: str = SYSTEM_PROMPT
     """the instruction; dropped, with a word, by chat templates that have no place for it"""
     instruction: Instruction = Instruction.SYSTEM
@@ -81,6 +83,7 @@ class Writing:
         check_knob(self, "top_k", least=0)
         check_knob(self, "max_thinking_tokens", least=1)
         check_knob(self, "wait", least=0)
+        check_knob(self, "step_confidence", above=0, most=1)
         check_thinking(self.thinking, self.thinking_steps)
         _ = self.limits, self.prompting
 
@@ -97,7 +100,7 @@ class Writing:
     @property
     def boundary(self) -> Boundary:
         """Where steps end; a subclass may have another rule."""
-        return Delimiter(self.delimiter)
+        return Delimiter(self.delimiter) if self.step_confidence is None else Unsure(self.step_confidence)
 
     @cached_property
     def prompting(self) -> Prompting:
@@ -179,7 +182,7 @@ class Writing:
     def worst_case(self, node: Node, max_steps: int | None) -> Cost:
         """What one continuation costs at most, if nothing of its prompt is in a cache."""
         prompt = self._path(node)
-        read = len(prompt.ids) + (len(self._wait_ids) if _waits_behind(node) else 0)
+        read = len(prompt.ids) + (len(self._wait_ids) if forcing.waited(node.step) else 0)
         room = self.engine.context - read
         thought = 0
         if self.thoughts and self._stage(node) is not Stage.OVER:
@@ -194,7 +197,7 @@ class Writing:
 
     def _waits(self, node: Node) -> int:
         """How often the policy is still made to go on, on the path that ends here."""
-        return max(0, self.wait - sum(step.end is End.WAIT for step in node.steps())) if self.wait else 0
+        return max(0, self.wait - sum(map(forcing.waited, node.steps()))) if self.wait else 0
 
     def _stage(self, node: Node) -> Stage:
         """Where the path stands in its thought."""
@@ -230,7 +233,7 @@ class Writing:
         given = encode_given(engine.tokenizer, ask.given) if ask.given else ()
         if ask.action == ANSWER and self.thoughts and self._stage(node) is Stage.WITHIN:
             given = (*self.thoughts.closing, *given)
-        elif _waits_behind(node):
+        elif forcing.waited(node.step):
             given = (*self._wait_ids, *given)
         if len(prompt.ids) + len(given) >= engine.context:
             fields = ask._replace(action="", temperature=None, max_tokens=None).named()
@@ -239,11 +242,6 @@ class Writing:
                 f"but the context of {self.model} holds {engine.context}: give less of them"
             )
         return prompt, given
-
-
-def _waits_behind(node: Node) -> bool:
-    """Whether the policy is made to go on behind this step."""
-    return node.step is not None and node.step.end is End.WAIT
 
 
 def _bare(step: Step) -> Step:

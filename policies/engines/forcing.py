@@ -31,10 +31,15 @@ class Forced:
         """Adds a row that begins with the tokens `wait`, where the last one ended so and more is wanted of it."""
         last = self.rows[-1]
         more = last.max_steps is None or len(last.steps) < last.max_steps
-        if last.steps[-1].end is not End.WAIT or not more:
+        if not waited(last.steps[-1]) or not more:
             return False
         self.rows.append(_behind(last, wait))
         return True
+
+
+def waited(step: Step | None) -> bool:
+    """Whether the policy would have stopped with this step, and was made to go on."""
+    return step is not None and step.end is End.WAIT
 
 
 async def write(engine: Writer, rows: Sequence[Row], wait: Sequence[int]) -> list[Forced]:
