@@ -79,6 +79,7 @@ def test_the_cases_tell_variants_apart_and_cover_every_kind() -> None:
         "resampling",
         "retained",
         "halving",
+        "deepconf",
         "electorate",
     }
 
