@@ -102,6 +102,11 @@ class OpenAI:
         at_least = any(lost for _, _, lost in written)
         return Extension(tuple(steps for steps, _, _ in written), sum(costs, NOTHING), None, costs, at_least)
 
+    def worst_case(self, node: Node, max_steps: int | None) -> Cost:
+        """What one continuation may write at most; what would be read for it is unknown."""
+        most = self._most(max_steps) * (max_steps or 1)
+        return Cost(*cast(tuple[int, int, int], (most, None, None)), flops=None)
+
     async def _continuation(
         self, node: Node, max_steps: int | None, seed: int, ask: Ask
     ) -> tuple[tuple[Step, ...], Cost, bool]:
@@ -126,7 +131,7 @@ class OpenAI:
         user = with_sources(question, ask.hint, texts) if ask.hint or texts else question
         messages = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
         messages += [{"role": "user", "content": user}, *([{"role": "assistant", "content": begun}] if begun else [])]
-        most = self.max_tokens if max_steps is None else min(self.max_step_tokens, self.max_tokens)
+        most = self._most(max_steps)
         return {
             "model": self.model,
             "messages": messages,
@@ -138,6 +143,10 @@ class OpenAI:
             **self.extra,
             **(self.continuing if begun else {}),
         }
+
+    def _most(self, max_steps: int | None) -> int:
+        """Tokens of one request: of a step, or of the rest of the solution."""
+        return self.max_tokens if max_steps is None else min(self.max_step_tokens, self.max_tokens)
 
     def _cut(self, completion: Completion, stepwise: bool, given: str, before: str, steps: int) -> Iterator[Step]:
         """The steps of a completion that follows so many others and their text."""

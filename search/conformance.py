@@ -44,14 +44,22 @@ def raise_failures(plug_in: object, failures: Sequence[str]) -> None:
 
 
 def excess(cost: Cost, most: Cost) -> str:
-    """By which figure a cost exceeds its worst case, in words; empty where it does not. Cached tokens count as read."""
-    pairs: list[tuple[str, float, float]] = [
-        ("tokens to be read", cost.computed + cost.cached, most.computed + most.cached),
-        ("generated tokens", cost.generated, most.generated),
+    """By which figure a cost exceeds its worst case, in words; empty where it does not, or where one is unknown.
+
+    Cached tokens count as read.
+    """
+    rows: list[tuple[Any, ...]] = [_figures(each) for each in (cost, most)]
+    pairs = [
+        pair for pair in zip(("tokens to be read", "generated tokens", "FLOPs"), *rows, strict=True) if None not in pair
     ]
-    if cost.flops is not None and most.flops is not None:
-        pairs.append(("FLOPs", cost.flops, most.flops * (1 + 1e-6)))
-    return ", ".join(f"{spent:g} {what} and not {limit:g}" for what, spent, limit in pairs if spent > limit)
+    return ", ".join(
+        f"{spent:g} {what} and not {limit:g}" for what, spent, limit in pairs if spent > limit * (1 + 1e-6)
+    )
+
+
+def _figures(cost: Cost) -> tuple[Any, ...]:
+    read = (cost + Cost(computed=cost.cached, calls=0)).computed  # None where one of the two is unknown
+    return read, cost.generated, cost.flops
 
 
 def check_searcher(searcher: Searcher, any_order: bool = True, seconds: float = 10.0) -> None:

@@ -1,6 +1,7 @@
 """A policy that takes texts, against a stand-in for an OpenAI-compatible endpoint."""
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,8 @@ from policies.openai import OpenAI
 from scorers.checks import Checks
 from scorers.self_certainty import SelfCertainty
 from search import Ask, Beam, BestOfN, Budget, End, KnobError, Tree, solve
+from search.conformance import excess
+from search.tree.cost import Cost
 from tests.engines.stub import Stub, noise
 
 pytest.importorskip("aiohttp", reason="aiohttp is not installed here: pip install 'stepsearch[remote]'")
@@ -45,8 +48,8 @@ class Chat(Stub):
         text = "\n\n".join(rest[:1] if stepwise else rest)
         if stepwise and len(rest) > 1:
             stop = "\n\n"
-        if len(text) > 4 * body["max_tokens"]:
-            text, finish, stop = text[: 4 * body["max_tokens"]], "length", None
+        if len(text.split()) > (most := body["max_tokens"]):
+            text, finish, stop = re.findall(rf"^(?:\s*\S+){{{most}}}", text)[0], "length", None
         choice: dict[str, Any] = {"message": {"role": "assistant", "content": text}, "finish_reason": finish}
         if self.tells_stop:
             choice["stop_reason"] = stop
@@ -98,6 +101,17 @@ def test_a_budget_of_what_is_unknown_is_an_error(chat: Chat):
         asyncio.run(solve(QUESTION, BestOfN(4), policy_on(chat), Checks(), Budget(generated_tokens=100)))
     tree = asyncio.run(solve(QUESTION, BestOfN(4), policy_on(chat), Checks(), Budget(samples=2)))
     assert tree.stopped == "budget" and tree.ledger.samples == 2
+
+
+@pytest.mark.parametrize("continues", [True, False])
+def test_a_limit_on_tokens_is_kept(chat: Chat, continues: bool):
+    policy = policy_on(chat, continues=continues, max_tokens=20, max_step_tokens=9)
+    searcher = Beam(8, 4) if continues else BestOfN(8)
+    tree = asyncio.run(solve(QUESTION, searcher, policy, Checks(), Budget(generated_tokens=60)))
+    written = tree.ledger.generated_tokens
+    assert tree.stopped == "budget" and written is not None and 20 < written <= 60
+    assert not excess(Cost(9, 20, 0), policy.worst_case(tree.root, 1))
+    assert excess(Cost(10, 20, 0), policy.worst_case(tree.root, 1)) == "10 generated tokens and not 9"
 
 
 @pytest.mark.parametrize("tells_stop", [True, False])
