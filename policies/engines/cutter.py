@@ -92,8 +92,11 @@ class Cutter:
             self._cut(End.UNSURE)
         elif self._thinks:
             if end := self._thought_end(boundary):
-                waits = self.thought and end is End.THOUGHT and self._waits(end)
-                self._cut(end, *(self.thought.closing_tag(self._ids, self._texts, self._given) if waits else ()))
+                waits = end is End.THOUGHT and self._waits(end)
+                tag = (
+                    self.thought.closing_tag(self._ids, self._texts, self._given) if self.thought and waits else (0, 0)
+                )
+                self._cut(end, *tag)
         elif surplus := self._stops.push(self._texts[-1]):
             self._cut(End.EOS, tokens_in(self._texts[self._given :], surplus), surplus)
         elif end := End.DELIMITER if boundary and not self._blank else self._cause():

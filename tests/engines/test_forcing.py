@@ -35,8 +35,8 @@ ONCE = Limits(waits=1, wait_room=4)
 
 def cut(*words: str, limits: Limits = ONCE, room: int = 1000, tags: Tags | None = None, most: int = 100) -> Cutter:
     """A plain policy's cutter, or with tags one within a thought, that was pushed these words."""
-    thinking = tags and Thinking(tags, most, marks=SPECIAL, closing=(ID["</think>"],))
-    thought = thinking and Thought(thinking, Stage.WITHIN, 0, room, limits.max_tokens)
+    thinking = Thinking(tags, most, marks=SPECIAL, closing=(ID["</think>"],)) if tags else None
+    thought = Thought(thinking, Stage.WITHIN, 0, room, limits.max_tokens) if thinking else None
     cutter = Cutter(VOCABULARY, Delimiter(), limits, 0, 0, room, None, (), "", thought)
     for word in words:
         cutter.push(ID[word], -1.0)
@@ -233,7 +233,9 @@ def test_what_it_reads_again_is_charged() -> None:
     prompts = sum(map(len, policy.engine.prompts))
     assert extension.cost.computed == prompts and len(policy.engine.prompts) == 6
     worst = policy.worst_case(Tree("1").root, None)
-    assert all(cost.computed <= worst.computed and cost.flops <= worst.flops for cost in extension.each_cost())
+    assert all(
+        cost.computed <= worst.computed and (cost.flops or 0) <= (worst.flops or 0) for cost in extension.each_cost()
+    )
     node = Tree("1").root
     assert policy.worst_case(node, 1).computed == len(QUESTION_IDS)
     for step in extend(policy, "1", [1], 2).continuations[0]:
