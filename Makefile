@@ -75,9 +75,10 @@ stats-check: $(INSTALLED) ## simulate intervals and verdicts where the truth is 
 	$(BIN)/python -m pytest -m slow -n auto -rP tests/experiments/test_coverage.py $(ARGS)
 
 test-vllm: $(INSTALLED_VLLM) ## the tests that need vLLM, on its CPU build
-	$(BIN_VLLM)/python -m pytest -o timeout=600 tests/engines/test_engines.py tests/engines/test_asks.py \
-		tests/engines/test_boundaries.py tests/engines/test_conformance.py tests/engines/test_model_files.py \
-		tests/engines/test_adapters.py tests/engines/test_logprobs.py tests/engines/test_thinking_engines.py \
+	$(BIN_VLLM)/python -m pytest -o timeout=600 tests/engines/test_engines.py tests/engines/test_engine_searches.py \
+		tests/engines/test_asks.py tests/engines/test_boundaries.py tests/engines/test_conformance.py \
+		tests/engines/test_model_files.py tests/engines/test_adapters.py tests/engines/test_logprobs.py \
+		tests/engines/test_gpu_check.py tests/engines/test_thinking_engines.py \
 		tests/engines/test_forcing.py tests/engines/test_floor.py tests/engines/test_adaptive_step.py \
 		tests/engines/test_vllm*.py $(ARGS)
 

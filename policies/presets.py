@@ -7,7 +7,7 @@ a quantised one (Qwen3-8B-AWQ) are known too.
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -33,14 +33,20 @@ class Preset:
     def note(self, policy: Any) -> str | None:
         """Which of its knobs a policy has, in the words of a command line; None where it has none."""
         knobs = [(k, v) for k, v in self.knobs_with(policy.template).items() if getattr(policy, k) == v]
-        words = " ".join(f"policy.{name}={_typed(value)}" for name, value in knobs)
-        return f"{policy.model} runs as {self.family} by its name: {words} ({self.source})" if knobs else None
+        return f"{policy.model} runs as {self.family} by its name: {typed(knobs)} ({self.source})" if knobs else None
+
+
+def typed(knobs: Iterable[tuple[str, Any]]) -> str:
+    """A policy's knobs as they are typed on a command line."""
+    return " ".join(f"policy.{name}={_typed(value)}" for name, value in knobs)
 
 
 def _typed(value: Any) -> str:
     """The value as it is typed on a command line."""
     if isinstance(value, Enum):
         return value.name.lower()
+    if isinstance(value, bool):
+        return str(value).lower()
     text = "[" + ",".join(map(json.dumps, value)) + "]" if isinstance(value, list) else str(value)
     return text if re.fullmatch(r"[\w.]+", text) else shlex.quote(text)
 
@@ -57,7 +63,7 @@ _LONG = {"max_tokens": 8_192, "max_steps": 200}  # ours: a solution without a th
 _QWEN = _drawn(0.7, 0.8, 20)
 _QWEN_THINKS = {**_USER, **_drawn(0.6, 0.95, 20), **_THINK, **_OUTPUT}
 _QWEN_SILENT = {**_USER, **_QWEN, "thinking": "none", **_LONG}
-_BASE = {**_drawn(0.6, 0.95), "stop": ["\n\nProblem:"]}  # what a base model writes on with
+_BASE = {**_drawn(0.6, 0.95), "chat": False, "stop": ["\n\nProblem:"]}  # what a base model writes on with
 
 PRESETS: Mapping[str, Preset] = {
     # The card decodes greedily, context 4,096; maj@8 and RM@8 of its repository's README are drawn like this.

@@ -1,7 +1,8 @@
 """How a question becomes the prompt of a policy: instruction, wording, worked examples, arguments of the chat template.
 
 A model with a chat template gets a conversation: the instruction, the worked examples as earlier turns, the question. A
-model without one, a base model, gets a text to complete: the instruction, the worked examples, the question.
+model without one, and a base model that has one, gets a text to complete: the instruction, the worked examples, the
+question.
 """
 
 import difflib
@@ -18,7 +19,7 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from policies.engines.outside import MARK, as_text, encode
-from policies.engines.prompt import chat, with_instruction
+from policies.engines.prompt import SYSTEM_PROMPT, chat, with_instruction
 from policies.shots import Shot
 from search.errors import KnobError
 
@@ -37,7 +38,8 @@ class Instruction(Enum):
 class Prompting:
     """Makes prompts. `wording` is a Jinja text with {{ question }}, and {{ instruction }} where it has a place for it.
 
-    None is the question alone in a conversation, COMPLETION for a base model. `arguments` are the chat template's.
+    None is the question alone in a conversation, COMPLETION for a base model. `arguments` are the chat template's,
+    which is used only where `chat` says so.
     """
 
     system_prompt: str
@@ -45,6 +47,11 @@ class Prompting:
     wording: str | None = None
     shots: Sequence[Shot] = ()
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    chat: bool = True
+
+    def template(self, tokenizer: Any) -> str | None:
+        """The chat template that makes the prompt; None where the prompt is a text to complete."""
+        return tokenizer.chat_template if self.chat else None
 
     def encode(self, tokenizer: Any, question: str) -> tuple[int, ...]:
         """Token ids of the prompt, up to where the solution begins; special tokens in question and shots are text.
@@ -52,7 +59,7 @@ class Prompting:
         Raises ValueError where the prompt does not hold the question, KnobError where the chat template does not take
         the arguments.
         """
-        return _encoded(self, tokenizer, tokenizer.chat_template, question)
+        return _encoded(self, tokenizer, self.template(tokenizer), question)
 
     def text(self, tokenizer: Any, question: str) -> str:
         """The prompt as text, without the tokens that the tokenizer puts before every text."""
@@ -60,7 +67,7 @@ class Prompting:
 
     def drops_instruction(self, tokenizer: Any) -> bool:
         """Whether the prompt lacks the instruction. A base model's wording of one's own is all that it is sent."""
-        if self.wording is not None and not tokenizer.chat_template:
+        if self.wording is not None and not self.template(tokenizer):
             return False
         return self.system_prompt.strip() not in self.text(tokenizer, "1 + 1 =")
 
@@ -68,7 +75,7 @@ class Prompting:
         """The prompt as text that `outside.encode` reads."""
         question = as_text(tokenizer, question)
         shots = [Shot(*(as_text(tokenizer, part) for part in shot)) for shot in self.shots]
-        text = (self._conversation if tokenizer.chat_template else self._completion)(tokenizer, question, shots)
+        text = (self._conversation if self.template(tokenizer) else self._completion)(tokenizer, question, shots)
         if question.strip() not in text:
             raise ValueError("policy.prompt: the prompt does not hold the question as it is; correct it")
         return text
@@ -87,10 +94,7 @@ class Prompting:
         return chat(tokenizer, messages, system_prompt, True, self.arguments)
 
     def _completion(self, tokenizer: Any, question: str, shots: Sequence[Shot]) -> str:
-        if self.arguments:
-            raise KnobError(
-                f"policy.template.{next(iter(self.arguments))}: the model has no chat template; leave it out"
-            )
+        self._check_completion()
         wording = self.wording
         text = f"{self.system_prompt}\n\n" if self.system_prompt and wording is None else ""
         wording = COMPLETION if wording is None else wording
@@ -98,6 +102,23 @@ class Prompting:
             begun = self._worded(wording, problem)
             text += f"{begun}{'' if begun[-1:].isspace() else ' '}{solution.strip()}\n\n"
         return text + self._worded(wording, question)
+
+    def _check_completion(self) -> None:
+        """Raises KnobError for a knob that has no effect in a text to complete."""
+        why = "the model has no chat template" if self.chat else "policy.chat=false leaves out the chat template"
+        if self.arguments:
+            raise KnobError(f"policy.template.{next(iter(self.arguments))}: {why}; leave it out")
+        if self.instruction is Instruction.USER:
+            raise KnobError(
+                f"policy.instruction=user: {why}, so the instruction stands before the text to complete; leave it out, "
+                "policy.instruction=system"
+            )
+        own = self.system_prompt not in ("", SYSTEM_PROMPT)
+        if own and self.wording is not None and "instruction" not in _variables(self.wording):
+            raise KnobError(
+                f"policy.system_prompt: {why}, so policy.prompt is all that it is sent; put {{{{ instruction }}}} "
+                "where it is to stand"
+            )
 
     def _worded(self, wording: str, question: str) -> str:
         return _compiled(wording).render(question=question, instruction=self.system_prompt)

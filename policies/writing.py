@@ -60,8 +60,10 @@ class Writing:
     """in place of the delimiter: a step ends with a token of a probability below this (AdaptiveStep, 2502.13943)"""
     system_prompt: str = SYSTEM_PROMPT
     """the instruction; dropped, with a word, by chat templates that have no place for it"""
+    chat: bool = True
+    """the prompt is a conversation in the model's chat template, where it has one; false: a text to complete"""
     instruction: Instruction = Instruction.SYSTEM
-    """system: a message of its own; user: at the beginning of the user's first message"""
+    """of a chat template. system: a message of its own; user: at the beginning of the user's first message"""
     prompt: str | None = None
     """the user's message, or all that a base model gets: a Jinja text with {{ question }}, or a file of one"""
     shots: str | None = None
@@ -73,7 +75,7 @@ class Writing:
     stop: list[str] = field(default_factory=list[str])
     """texts, or special tokens, that end a solution, as the model's own end tokens do"""
     logprobs: bool = True
-    """keep the tokens' log-probabilities; false is faster on vLLM, and scorer=self and prior=logprob are refused"""
+    """keep the tokens' log-probabilities where something reads them, as scorer=self or a saved tree; false: never"""
 
     hottest: ClassVar[float] = 10  # the highest temperature that the engine takes
 
@@ -107,7 +109,7 @@ class Writing:
         """How a question becomes a prompt. Raises KnobError where a file of it cannot be read."""
         wording = None if self.prompt is None else read_wording(self.prompt)
         shots = () if self.shots is None else read_shots(self.shots)
-        return Prompting(self.system_prompt, self.instruction, wording, shots, self.template)
+        return Prompting(self.system_prompt, self.instruction, wording, shots, self.template, self.chat)
 
     @cached_property
     def thoughts(self) -> Thinking | None:
@@ -124,7 +126,11 @@ class Writing:
         return Prompts()
 
     def start_loading(self) -> None:
-        """Begins to load the model; an engine that starts by itself goes on in the background."""
+        """Begins to load the model; an engine that starts by itself goes on in the background.
+
+        Raises KnobError and ValueError first where a question cannot become a prompt.
+        """
+        self.prompting.encode(self.tokenizer, "1 + 1 =")
         _ = self.engine
 
     def load(self) -> None:
@@ -141,13 +147,19 @@ class Writing:
     def notice(self) -> str | None:
         """What a user should know before the model writes, a line each."""
         known = preset(self.model)
-        lines = [known.note(self) if known else None]
-        if self.model not in SHIPPED and self.prompting.drops_instruction(self.tokenizer):
-            lines.append(
-                f"{self.model} is not sent the instruction {self.system_prompt!r}: its chat template has no place for "
-                "it; policy.instruction=user sends it in the user's turn"
-            )
-        return "\n".join(filter(None, lines)) or None
+        return "\n".join(filter(None, [known.note(self) if known else None, self.prompt_loss()])) or None
+
+    def prompt_loss(self) -> str | None:
+        """What was meant for the prompt and is not in it, in words; None where nothing is lost.
+
+        The shipped models were trained without an instruction.
+        """
+        if self.model in SHIPPED or not self.prompting.drops_instruction(self.tokenizer):
+            return None
+        return (
+            f"{self.model} is not sent the instruction {self.system_prompt!r}: its chat template has no place for it; "
+            "policy.instruction=user sends it in the user's turn"
+        )
 
     async def extend(
         self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON

@@ -44,6 +44,7 @@ class Checks:
     """score of a step that cannot be checked; 1 trusts it"""
 
     kind = Kind.CORRECTNESS
+    reads_logprobs = False
 
     def __post_init__(self) -> None:
         check_knob(self, "unknown", least=0, most=1)

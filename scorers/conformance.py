@@ -8,13 +8,13 @@ def test_my_scorer():
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from scorers.custom import adapt
 from search.conformance import ConformanceError as ConformanceError
 from search.conformance import excess, raise_failures
-from search.protocols import Scorer, worst_case
+from search.protocols import Scorer, reads_logprobs, worst_case
 from search.tree import Node, Tree
 from search.tree.scores import Kind, check_scores
 from search.tree.step import End, Step
@@ -50,9 +50,10 @@ def check_scorer(scorer: object, cases: Sequence[Case] | None = None, tolerance:
     """Raises ConformanceError with everything that is wrong with the scorer, and ScorerError where it is not one.
 
     For every case: one finite number a step, in the range of its kind; the same alone, again and among others; the same
-    for `since`; the same for a step when later ones follow, unless the scorer says `prefix_consistent = False`; a cost
-    that is not negative, and no more than the worst case where the scorer tells one. Numbers may differ by `tolerance`
-    (times their size above 1), which half precision needs.
+    for `since`; the same for a step when later ones follow, unless the scorer says `prefix_consistent = False`; the
+    same without log-probabilities, where it says `reads_logprobs = False`; a cost that is not negative, and no more
+    than the worst case where it tells one. Numbers may differ by `tolerance` (times their size above 1), which half
+    precision needs.
     """
     raise_failures(scorer, asyncio.run(violations(scorer, CASES if cases is None else cases, tolerance)))
 
@@ -63,6 +64,8 @@ async def violations(scorer: object, cases: Sequence[Case], tolerance: float) ->
     alone = [await examiner.ask(place, case, "alone") for place, case in enumerate(cases)]
     await examiner.among_others(cases, alone)
     for place, (case, scores) in enumerate(zip(cases, alone, strict=True)):
+        if reads_logprobs(examiner.scorer) is False:
+            await examiner.without_logprobs(place, case, scores)
         if scores is not None and examiner.scorer.kind is not Kind.OUTCOME:
             await examiner.since(place, case, scores)
             if getattr(scorer, "prefix_consistent", True):
@@ -106,6 +109,11 @@ class _Examiner:
             tasks = [group.create_task(self.ask(place, cases[place], "among others")) for place in places]
         for place, task in sorted(zip(places, tasks, strict=True), key=lambda pair: pair[0]):
             self.compare(f"case {place}: among others at the same time", task.result(), alone[place])
+
+    async def without_logprobs(self, place: int, case: Case, scores: list[float] | None) -> None:
+        bare = tuple(replace(step, logprobs=(), entropy=None) for step in case.steps)
+        other = await self.ask(place, case._replace(steps=bare), "without log-probabilities")
+        self.compare(f"case {place}: without log-probabilities, which it says it does not read", other, scores)
 
     async def since(self, place: int, case: Case, scores: list[float]) -> None:
         for since in range(1, len(case.steps)):

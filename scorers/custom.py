@@ -8,7 +8,8 @@
 `score_many(pairs)`, a list of (question, steps), is called instead where there is one, with all waiting pairs.
 `kind` says what the numbers mean (correctness where it is left out). To report the cost of a call, or to judge
 only new steps, write the full protocol: `async def score(self, question, steps, since)`, which returns Scored.
-With `thoughts = True` it is given the steps of a policy's thought, too.
+With `thoughts = True` it is given the steps of a policy's thought, too; with `reads_logprobs = False` their
+log-probabilities may be missing, which makes vLLM faster.
 """
 
 import asyncio
@@ -40,22 +41,23 @@ def adapt(scorer: object, timeout: float | None = None) -> Scorer:
     A call that takes more than `timeout` seconds (None: any time) is made once more and then raises TookTooLong, a
     TimeoutError, in its search.
     """
-    name, kind, thoughts = type(scorer).__name__, _kind(scorer), bool(getattr(scorer, "thoughts", False))
+    name, kind = type(scorer).__name__, _kind(scorer)
+    reads = timeout, bool(getattr(scorer, "thoughts", False)), getattr(scorer, "reads_logprobs", None)
     if isinstance(scorer, type):
         raise ScorerError(f"{scorer.__name__} is a class: give an object of it, {scorer.__name__}(...)")
     many, score = getattr(scorer, "score_many", None), getattr(scorer, "score", None)
     if many is not None:
         _check(f"{name}.score_many", many, "a plain method of (pairs)", inspect.iscoroutinefunction(many), [()])
-        return Many(name, kind, many, _batch_size(scorer), timeout, thoughts)
+        return Many(name, kind, many, _batch_size(scorer), *reads)
     if score is None:
         raise ScorerError(f"{name} has no method `score`: write `def score(self, question, steps)`")
     if inspect.iscoroutinefunction(score) and _takes(score, "", [], 0):
-        return Full(name, kind, score, getattr(scorer, "worst_case", None), timeout, thoughts)
+        return Full(name, kind, score, getattr(scorer, "worst_case", None), *reads)
     expected = "(question, steps), or a coroutine of (question, steps, since)"
     _check(f"{name}.score", score, expected, False, ["", []])
     if inspect.iscoroutinefunction(score):
-        return Plain(name, kind, score, timeout, thoughts)
-    return Many(name, kind, lambda pairs: [score(*pair) for pair in pairs], 1, timeout, thoughts)
+        return Plain(name, kind, score, *reads)
+    return Many(name, kind, lambda pairs: [score(*pair) for pair in pairs], 1, *reads)
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Full:
     limit: Callable[[Node, int], Cost | None] | None = None
     timeout: float | None = None
     thoughts: bool = False
+    reads_logprobs: bool | None = None
 
     def worst_case(self, node: Node, tokens: int) -> Cost | None:
         """The scorer's own; None where it has none."""
@@ -89,6 +92,7 @@ class Plain:
     ask: Callable[..., Any]
     timeout: float | None = None
     thoughts: bool = False
+    reads_logprobs: bool | None = None
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         answer = await _within(self.timeout, self.ask(question, list(steps)))
@@ -109,8 +113,10 @@ class Many:
         batch_size: int,
         timeout: float | None = None,
         thoughts: bool = False,
+        reads_logprobs: bool | None = None,
     ) -> None:
         self.name, self.kind, self._ask, self.thoughts = name, kind, ask, thoughts
+        self.reads_logprobs = reads_logprobs
         self._batch: Batcher[Pair, list[float]] = Batcher(self._run, batch_size, thread=DaemonThread, timeout=timeout)
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:

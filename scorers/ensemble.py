@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scorers.parts import Parts, parts, worst_case_of
 from search.errors import KindError, KnobError, check_knob
-from search.protocols import Scored, Scorer
+from search.protocols import Scored, Scorer, reads_logprobs
 from search.tasks import together
 from search.tree import Node
 from search.tree.cost import Cost
@@ -78,8 +78,8 @@ class Ensemble:
         return self._reads_thoughts(self.of[0])
 
     @property
-    def reads_logprobs(self) -> bool:
-        return any(getattr(member, "reads_logprobs", False) for member in self.of)
+    def reads_logprobs(self) -> bool | None:
+        return reads_logprobs(*self.of)
 
     def start_loading(self) -> None:
         """Begins to load the members' models; vLLM engines go on in the background."""

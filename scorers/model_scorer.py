@@ -14,6 +14,8 @@ class ModelScorer:
     thoughts: bool = False
     """reads what the policy thinks before its answer, too"""
 
+    reads_logprobs = False  # of the policy's tokens
+
     def check_model(self) -> None:
         """Raises KnobError where no model is named."""
         if not self.model:

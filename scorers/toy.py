@@ -29,6 +29,7 @@ class Toy:
     """standard deviation of the noise on the logit of each value; the same path always has the same noise"""
 
     kind = Kind.VALUE
+    reads_logprobs = False
 
     def __post_init__(self) -> None:
         check_knob(self, "branch", least=1, most=10)

@@ -120,7 +120,8 @@ class Scorer(Protocol):
     A method `worst_case(node, tokens) -> Cost` is optional: what judging a path costs at most that goes on from `node`
     by so many of the policy's tokens. A scorer of kind `ranking` may be a `Ranker`.
 
-    A scorer reads what follows a model's thought; one with the attribute `thoughts = True` reads the thought, too.
+    A scorer reads what follows a model's thought; one with the attribute `thoughts = True` reads the thought, too. One
+    with `reads_logprobs = False` reads no log-probabilities, so that a policy need not keep them.
     """
 
     @property
@@ -205,10 +206,19 @@ def _wrong(steps: Sequence[Step], max_steps: int | None) -> str:
     return ""
 
 
-def check_logprobs(policy: Any, *readers: Any) -> None:
-    """Raises KnobError where the policy keeps no log-probabilities and a searcher or scorer reads them.
+def reads_logprobs(*readers: Any) -> bool | None:
+    """Whether a searcher or scorer among `readers` reads log-probabilities.
 
-    The one says so by `logprobs = False`, the other by `reads_logprobs = True`.
+    Each says so by its attribute `reads_logprobs`. None where one does not say, and no other reads them.
+    """
+    answers = [getattr(reader, "reads_logprobs", None) for reader in readers if reader is not None]
+    return True if True in answers else None if None in answers else False
+
+
+def check_logprobs(policy: Any, *readers: Any) -> None:
+    """Raises KnobError where the policy keeps no log-probabilities and a searcher or scorer says that it reads them.
+
+    The policy says so by `logprobs = False`, the others by `reads_logprobs = True`.
     """
     for reader in readers:
         if not getattr(policy, "logprobs", True) and getattr(reader, "reads_logprobs", False):

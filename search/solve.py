@@ -39,7 +39,8 @@ class Searcher(Protocol):
     `anytime`: it finishes leaves as it goes, and its tree holds the answer at any smaller budget;
     `reduction`: by which it compares the values of open nodes (the scorer kind's own where it is missing or None);
     `populations`: it notes populations with log-weights, by which the particle rule weighs answers (unknown where it is
-    missing).
+    missing);
+    `reads_logprobs`: whether it reads the log-probabilities of tokens (where it is missing, they are kept for it).
     """
 
     @property

@@ -31,9 +31,11 @@ from experiments.benchmarks.traffic import Traffic
 from experiments.benchmarks.vllm import Report, Row, replayed, run, straight, token_rows
 from experiments.config.script import from_overrides
 from experiments.problems.sets import Arithmetic
+from experiments.runs.preflight import without_logprobs
 from policies.engines.share import Engine
 from policies.vllm import VLLM
 from scorers.checkpoints.vllm_reader import VLLMReader
+from scorers.checks import Checks
 from scorers.prm import PRM
 from scorers.self_certainty import SelfCertainty
 from search import Beam, BestOfN, Job
@@ -72,19 +74,24 @@ def measure(knobs: Knobs, policy: VLLM, prm: PRM) -> Iterator[Row]:
     """Tokens against the least that vLLM's cache allows, and speeds against the same requests without a search."""
     questions = [problem.question for problem in Arithmetic(limit=knobs.problems).load()]
     writer, reader = policy.engine.server, cast(VLLMReader, prm.reader).server
-    for name, searcher, scorer in (("Best-of-N", BestOfN(knobs.n), SelfCertainty()), ("beam", Beam(knobs.n), prm)):
-        run([Job(QUESTION, searcher, policy, scorer, seed=knobs.seed + 1)], 1)  # what is compiled at the first request
+    best, quiet = f"Best-of-N, N = {knobs.n}", without_logprobs(policy)
+    for name, searcher, writes, scorer in (
+        (best, BestOfN(knobs.n), quiet, Checks()),
+        (f"{best}, with log-probabilities", BestOfN(knobs.n), policy, SelfCertainty()),
+        (f"beam, N = {knobs.n}", Beam(knobs.n), quiet, prm),
+    ):
+        run([Job(QUESTION, searcher, writes, scorer, seed=knobs.seed + 1)], 1)  # what is compiled at the first request
         with Traffic(writer, "generate") as wrote, Traffic(reader, "encode") as read:
-            timed = run([Job(q, searcher, policy, scorer, seed=knobs.seed) for q in questions], len(questions))
+            timed = run([Job(q, searcher, writes, scorer, seed=knobs.seed) for q in questions], len(questions))
         tokens = sum(tree.ledger.generated_tokens for tree in timed.trees)
         steps = sum(node.stats.get("count", 1) for tree in timed.trees for node in tree.nodes())
         if scorer is prm:
             yield from token_rows(name, timed.trees, wrote, read, prm.reader)
             alone = replayed(wrote, read, policy, prm, "again")
-            yield Row(f"{name}, N = {knobs.n}: speed / its requests replayed", alone / timed.seconds, least=0.8)
+            yield Row(f"{name}: speed / its requests replayed", alone / timed.seconds, least=0.8)
         else:
             alone = straight(wrote, "again")
-            yield Row(f"{name}, N = {knobs.n}: speed / straight into vLLM", alone / timed.seconds, least=0.85)
+            yield Row(f"{name}: speed / straight into vLLM", alone / timed.seconds, least=0.85)
         yield Row(f"{name}: generated tokens a second", tokens / timed.seconds)
         yield Row(f"{name}: microseconds of search code a generated step", timed.own_seconds / steps * 1e6)
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from policies.engines.server import Draw, Read
+
 
 class Event(NamedTuple):
     """The token ids of a request at its start (the prompt) or at its end (prompt and output that was read)."""
@@ -15,10 +17,10 @@ class Event(NamedTuple):
 
 
 class Request(NamedTuple):
-    """Token ids, sampling parameters and search of a request, to send it again."""
+    """Token ids, search and the rest of a request, to send it again."""
 
     ids: Sequence[int]
-    params: Any
+    params: Draw | Read
     search: str
 
 
@@ -39,8 +41,7 @@ class Traffic:
             self.sent.append(Request(list(ids), params, salt))
             output = await plain(ids, params, salt)
             if self.method == "generate":
-                written = output.outputs[0].token_ids[:-1]  # the last token was never read
-                self.events.append(Event(salt, False, (*ids, *written)))
+                self.events.append(Event(salt, False, (*ids, *output.ids[:-1])))  # the last token was never read
             return output
 
         setattr(self.server, self.method, recorded)

@@ -107,8 +107,15 @@ class Timed(NamedTuple):
 
 
 def run(jobs: Sequence[Job], concurrency: int) -> Timed:
+    """Raises the error of the first search that fails: the time of the others would tell nothing."""
+
     async def all_of_them() -> list[Tree]:
-        return [solved.tree async for solved in solve_all(jobs, concurrency)]
+        trees: list[Tree] = []
+        async for solved in solve_all(jobs, concurrency):
+            if solved.error is not None:
+                raise solved.error
+            trees.append(solved.tree)
+        return trees
 
     start, own = time.perf_counter(), time.thread_time()
     trees = asyncio.run(all_of_them())

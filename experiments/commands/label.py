@@ -33,7 +33,7 @@ from experiments.labels.sources import Source, Sources, sources
 from experiments.runs.appending import appending
 from experiments.runs.atomic import write_whole
 from experiments.runs.folder import inherited
-from experiments.runs.preflight import load_engines, with_ends
+from experiments.runs.preflight import load_engines, with_ends, without_logprobs
 from experiments.runs.progress import SweepProgress
 from experiments.runs.stopping import Stop, until_stopped
 from experiments.terminal import notes, number, plain
@@ -113,7 +113,8 @@ def _check_scorer(knobs: Label) -> None:
 
 def _labeller(knobs: Label) -> Labeller:
     assert knobs.method is not None
-    policy, answers = with_ends(knobs.policy, knobs.answer), Answers(knobs.answer, knobs.grader)
+    policy = without_logprobs(with_ends(knobs.policy, knobs.answer))  # completions are counted, and not kept
+    answers = Answers(knobs.answer, knobs.grader)
     return Labeller(
         knobs.method,
         policy,

@@ -15,6 +15,8 @@ from experiments.config.knobs import summary
 from experiments.config.registry import GROUPS
 from experiments.errors import ConfigError, one_of
 from policies.engines.models import SHIPPED
+from policies.presets import PRESETS as POLICIES
+from policies.presets import typed
 from scorers.checkpoints.presets import PRESETS
 
 _NAMES, _WIDTH = 22, 80
@@ -49,10 +51,16 @@ def _choices(group: str) -> Callable[[], Iterator[str]]:
 
 
 def _models() -> Iterator[str]:
-    """The shipped models, then the published reward models by the words that choose their reader."""
+    """The shipped models, then policies by the knobs that their name sets, reward models by those that read them."""
     for name in SHIPPED:
         knob = "scorer.model" if name.endswith("prm") else "policy.model"
         yield from _line(name, f"shipped, {knob}={name}")
+    yield "  policies whose name sets these knobs, policy.model=NAME:"
+    for known in POLICIES.values():
+        yield from _line(known.family, typed(known.knobs.items()))
+        if known.silent:
+            yield from _line("", f"policy.template.enable_thinking=false: {typed(known.silent.items())}")
+    yield "  reward models:"
     for name, preset in PRESETS.items():
         yield from (f"  {name}", *_line("", f"{preset.words} scorer.model={name}"))
 

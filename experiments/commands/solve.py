@@ -35,7 +35,7 @@ from experiments.errors import INTERRUPTED, NO_ANSWER, check_output, writing
 from experiments.reports.endings import warnings
 from experiments.reports.solution import no_answer, shipped_line, shown, trust_line
 from experiments.runs.endings import endings
-from experiments.runs.preflight import ready, with_ends
+from experiments.runs.preflight import ready, with_ends, with_logprobs
 from experiments.runs.stopping import quietly
 from experiments.terminal import note, notes, plain, screen
 from search.answers.answers import Answers
@@ -90,6 +90,7 @@ def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
     policy = with_ends(run.policy, run.answer)
     interrupted = False
     ready(text, run.search, policy, run.scorer, run.selection, run.second)
+    policy = with_logprobs(policy, run.json is not None, run.search, run.scorer, run.second)
     try:
         with notes().status("searching"):
             search = solve(

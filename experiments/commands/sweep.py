@@ -45,7 +45,7 @@ from experiments.runs.appending import appending
 from experiments.runs.fingerprints import fingerprint_of, fingerprints, prompt_fingerprint, server_fingerprints
 from experiments.runs.folder import DRAWS_INPUT, OPEN_SCALE, Invocation, invocation
 from experiments.runs.grid import GREEDY, Budgets, Cell, Name, cells, jobs, names
-from experiments.runs.preflight import check_kinds, warn_of_context, with_ends
+from experiments.runs.preflight import check_kinds, warn_of_context, with_ends, with_logprobs
 from experiments.runs.progress import SweepProgress
 from experiments.runs.recorder import Recorder
 from experiments.runs.remaining import check_rule, remaining, renewed, results_so_far
@@ -125,12 +125,13 @@ def main(overrides: Sequence[str] = ()) -> int:
         raise ConfigError("retry= and changed= are for a run that goes on; name it, run=DIR")
     check_tracker(run.tracker)
     problems: list[Problem] = run.problems.load()
-    policy = with_ends(run.policy, run.answer)
+    readers = (*run.search.values(), run.scorer, run.second)
+    policy = with_logprobs(with_ends(run.policy, run.answer), run.trees, *readers)
     grid = cells(run.search, policy, run.budgets, run.budget, command.opens)
     if grid[0].searcher != GREEDY:
         print("this policy has no greedy form (a knob temperature, or a method greedy()): no greedy row")
     check_kinds(run.search, run.scorer, run.selection, run.second)
-    check_logprobs(run.policy, *run.search.values(), run.scorer, run.second)
+    check_logprobs(run.policy, *readers)
     if command.resumed and (command.resumed / RESULTS).exists():
         with appending(command.resumed / RESULTS):  # without an incomplete last line
             check_rule(results_so_far(command.resumed), run.selection.rule.value)

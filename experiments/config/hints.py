@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from policies.engines.models import SHIPPED
 
 _LAUNCH = (
-    "stepsearch composes its config with Hydra and does not launch with it: stepsearch sweep takes lists as budgets=, "
+    "stepsearch has Hydra's overrides and not its launchers: stepsearch sweep takes lists as budgets=, "
     "budget.*= and seeds=; for any other knob run once for each value"
 )
 _FILE = "there are no config folders; keep a command's knobs in a file: config=mine.yaml"
@@ -68,6 +68,10 @@ def of_knob(above: str, name: str, valid: Iterable[str], elsewhere: Iterable[str
         return f"; for a class of your own add {above}=custom"
     if {"cls", "args"} <= set(valid):
         return f"; arguments of your class are {above}.args.{name}="
+    if name == "adapter" and above in ("scorer", "second"):
+        return (
+            f"; merge it into its model (peft's merge_and_unload, then save_pretrained) and give that, {above}.model="
+        )
     if above == "search" and "beam" in valid:
         return f"; a second setting of a searcher is named in searchers=, for example searchers=beam,beam@{name}"
     return f". Did you mean {' or '.join(elsewhere)}?" if elsewhere else ""

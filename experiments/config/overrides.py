@@ -4,6 +4,7 @@ The grammar is Hydra's. The value of a text knob stays as it was typed: 1e5, tru
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -26,8 +27,9 @@ ESCAPED = frozenset(
 """The knobs of text that a model reads or writes. Paths, names and regular expressions stay as they are typed."""
 
 
+@lru_cache(1024)
 def parse(text: str) -> Override:
-    """Parses `key=value`. A value that is no Hydra syntax is plain text. Raises ConfigError."""
+    """Parses `key=value`, once for all readers. A value that is no Hydra syntax is plain text. Raises ConfigError."""
     key, equals, value = text.partition("=")
     if key.startswith("-"):
         raise ConfigError(of_option(text))

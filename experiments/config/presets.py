@@ -21,7 +21,9 @@ def fill_preset(config: DictConfig, typed: Collection[str], before: Mapping[str,
     known = preset(policy.model) if isinstance(target, type) and issubclass(target, Writing) else None
     if policy is None or known is None:
         return
-    recorded = before if before.get("model") == policy.model else {}
-    for knob, value in known.knobs_with(policy.template).items():
+    values = known.knobs_with(policy.template)
+    if before.get("model") == policy.model:  # a knob that is newer than the run has no value there, and its default
+        values = {knob: before[knob] for knob in values if knob in before}
+    for knob, value in values.items():
         if f"policy.{knob}" not in typed:
-            policy[knob] = recorded.get(knob, value.name.lower() if isinstance(value, Enum) else value)
+            policy[knob] = value.name.lower() if isinstance(value, Enum) else value

@@ -14,6 +14,7 @@ from experiments.reports.endings import warnings
 from experiments.reports.fitting import show_table
 from experiments.reports.health import health_lines, residual_line
 from experiments.reports.tables import summary_table, write_csv
+from experiments.runs.folder import losses_of
 from experiments.runs.results import RESULTS
 from experiments.terminal import failure, plain, screen
 from search.answers.selection import Rule
@@ -25,7 +26,7 @@ def report(folder: Path, cells: Cells, rule: Rule) -> list[Row]:
     show_table(screen(), summary_table(rows, rule.value, failed_share(cells)))
     for line in (*health_lines(health(scored_samples(cells.searches))), *residual_line(residuals(cells.searches))):
         print(line)
-    for line in warnings(by_searcher(cells.searches)):
+    for line in (*(f"warning: {lost}" for lost in losses_of(folder)), *warnings(by_searcher(cells.searches))):
         print(line)
     for line in ended_by_scale(cells):
         print(line)

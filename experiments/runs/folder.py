@@ -15,7 +15,7 @@ from experiments.errors import ConfigError, RunError
 from experiments.runs.atomic import write_whole
 from experiments.runs.fingerprints import versions
 from experiments.runs.paths import importable, lasting, relocated
-from experiments.runs.preflight import load_engines
+from experiments.runs.preflight import load_engines, prompt_losses
 from experiments.runs.resuming import (
     COMMAND,
     CONFIG,
@@ -25,10 +25,13 @@ from experiments.runs.resuming import (
     Inputs,
     check_same,
     own_fingerprints,
+    stored_config,
 )
 from search.tree.tree import DRAWS
 
 VERSIONS = "versions.json"
+LOSSES = "prompt_losses.txt"
+"""What prompts lost, a line each; missing where they lost nothing"""
 DRAWS_INPUT, OPEN_SCALE = "draws", "open_scale"
 FILES = (COMMAND, CONFIG, VERSIONS, INPUTS)
 
@@ -80,7 +83,10 @@ class Invocation:
         """
         if self.resumed is None:
             load_engines(*engines)
-            return open_run_folder(command, out, self.config, self.overrides, inputs)
+            folder = open_run_folder(command, out, self.config, self.overrides, inputs)
+            if lost := prompt_losses(*engines):
+                write_whole(folder / LOSSES, "".join(f"{line}\n" for line in lost))
+            return folder
         policy = _policy_of(self.resumed)
         before = compose(self.knobs, self.own, policy)
         after = check_same(self.resumed, self.config, inputs, allowed, before)
@@ -199,10 +205,18 @@ def given_folder(knobs: Any) -> Path:
 def config_of(folder: Path) -> dict[str, Any]:
     """The config that a run was composed of; empty where it cannot be read."""
     try:
-        config: Any = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
+        config = stored_config((folder / CONFIG).read_text("utf-8"))
     except (OSError, ValueError, YAMLError):
         return {}
     return config if isinstance(config, dict) else {}
+
+
+def losses_of(folder: Path) -> list[str]:
+    """What the prompts of a run lost, a line each."""
+    try:
+        return (folder / LOSSES).read_text("utf-8").splitlines()
+    except (OSError, UnicodeError):
+        return []
 
 
 def new_folder(command: str) -> Path:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from itertools import chain
 from typing import Any, NoReturn
@@ -12,7 +13,7 @@ from scorers.ensemble import Ensemble
 from search.answers.extraction import Boxed, Extraction
 from search.answers.selection import BY_SCORE, Rule, Selection, use_of
 from search.errors import KindError, KnobError
-from search.protocols import Policy, Scorer, check_logprobs
+from search.protocols import Policy, Scorer, check_logprobs, reads_logprobs
 from search.solve import SECOND, Searcher, solve
 from search.tree import Node
 from search.tree.marks import check_kind
@@ -47,6 +48,11 @@ def load_engines(*owners: Any) -> None:
             note(f"note: {line}")
 
 
+def prompt_losses(*owners: Any) -> list[str]:
+    """What the policies among `owners` mean to send and do not, a line each."""
+    return [lost for owner in owners if isinstance(owner, Writing) and (lost := owner.prompt_loss())]
+
+
 def warn_of_context(policy: Any, scorers: Sequence[Any], questions: Sequence[str]) -> None:
     """Says where a solution to the longest question may be longer than what a scorer reads of it.
 
@@ -77,6 +83,20 @@ def with_ends(policy: Any, extraction: Extraction) -> Any:
     if isinstance(extraction, Boxed) or not hasattr(policy, "ends_at_box"):
         return policy
     return replace(policy, ends_at_box=False)
+
+
+def with_logprobs(policy: Any, kept: bool, *readers: Any) -> Any:
+    """The policy; without log-probabilities where no tree is `kept` and none of the readers may read them."""
+    return policy if kept or reads_logprobs(*readers) is not False else without_logprobs(policy)
+
+
+def without_logprobs(policy: Any) -> Any:
+    """The policy without log-probabilities, which cost time on vLLM; itself where it writes in a way of its own."""
+    if not isinstance(policy, Writing) or type(policy).extend is not Writing.extend:
+        return policy
+    bare = copy(policy)  # a subclass may take other arguments than these fields
+    object.__setattr__(bare, "logprobs", False)
+    return bare
 
 
 class _FirstRequest(Exception):

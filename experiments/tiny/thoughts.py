@@ -1,24 +1,25 @@
-r"""What the small thinking policy learns from: problems worked out with every long operation digit by digit.
+r"""What the small thinking policy learns from: problems that are tried, checked, and sometimes corrected.
 
-A thought is the worked solution with, before the result of a long operation, a line of its columns from the right, with
-what is carried or borrowed:
+A thought is the worked solution. Each of its long operations is checked digit by digit, from the right, with what is
+carried or borrowed; where a result was wrong, the line is written again from there:
 
     <think>
-    5 * 9 * 8 = 45 * 8
+    5 * 9 * 8 = 45 * 8 = 350
     45 * 8: 5 * 8 = 40, 4 * 8 + 4 = 36: 360
-    = 360
+    Wait
+    45 * 8 = 360
     (360 - 98)
 
-    360 - 98
+    360 - 98 = 262
     360 - 98: 10 - 8 = 2, 16 - 9 - 1 = 6, 3 - 1 = 2: 262
-    = 262
     \boxed{262}
 
     </think>
 
-The answer is the worked solution without the columns; where a limit cuts the thought short, the policy works the rest
-out as it would without one. In some thoughts a first pass went wrong at one result, and a right one follows `Wait`: the
-policy learns neither to err nor to write that word, but to work all out again where somebody else writes it.
+    \boxed{262}
+
+The answer is the result alone, so that a thought which a limit cuts short leaves a guess. In some thoughts a quick
+first pass comes before; the policy does not learn to write it, but to work all out where somebody else writes `Wait`.
 """
 
 import random
@@ -26,73 +27,127 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
+from typing import NamedTuple
 
 from experiments.problems import arithmetic
-from experiments.problems.arithmetic import Group
+from experiments.problems.arithmetic import Group, Item
+from experiments.tiny.changes import other_digit
 from policies.engines.thinking import KNOWN
 
 OPEN, CLOSE = KNOWN[0]
 AGAIN = "Wait"
+WRONG = 0.35  # share of the lines with a long operation in which one is wrong at first
+
+
+class Piece(NamedTuple):
+    """Text, and whether the model shall learn to write it."""
+
+    text: str
+    learnt: bool = True
 
 
 @dataclass(frozen=True)
 class Thought:
     """What stands between the tags, and behind the closing one.
 
-    `given` is a first pass with its `Wait`, which the model shall not learn to write. `closed` says whether the model
-    closes the thought, or else a limit, which it shall not learn either. The prompt closes an empty one.
+    `closed` says whether the model closes the thought, or else a limit, which it shall not learn. The prompt closes an
+    empty one.
     """
 
-    given: str
-    thought: str
+    pieces: Sequence[Piece]
     answer: str
     closed: bool
 
+    @property
+    def text(self) -> str:
+        return "".join(piece.text for piece in self.pieces)
+
 
 def think(tree: Group, rng: random.Random) -> Thought:
-    """A thought about a problem: of twenty three are empty, six are cut short, and three begin with a wrong pass."""
-    answer, draw = "".join(arithmetic.solution(tree)), rng.random()
-    if draw < 0.15:
-        return Thought("", "", answer, closed=False)
-    text = "".join(working(tree)) + "\n\n"
-    if draw < 0.45:
-        return Thought("", text[: rng.randrange(1, len(text))], answer, closed=False)
-    first = "".join(working(tree, rng)) + f"\n\n{AGAIN}\n\n" if draw < 0.6 else ""
-    return Thought(first, text, answer, closed=True)
+    """A thought about a problem: of twenty two are empty, six are cut short, and three begin with a quick pass."""
+    answer, draw = f"\\boxed{{{arithmetic.value(tree)}}}", rng.random()
+    if draw < 0.1:
+        return Thought([], answer, closed=False)
+    pieces = [*working(tree, rng), Piece("\n\n")]
+    if draw < 0.4:
+        text = "".join(piece.text for piece in pieces)
+        return Thought([Piece(text[: rng.randrange(1, len(text))], learnt=False)], answer, closed=False)
+    before = [Piece(f"{quick(tree, rng)}\n\n{AGAIN}\n\n", learnt=False)] if draw < 0.55 else []
+    return Thought([*before, *pieces], answer, closed=True)
 
 
-def working(tree: arithmetic.Item, slip: random.Random | None = None) -> list[str]:
-    """The worked solution with columns, one text a group; with `slip` one result, drawn by it, is wrong."""
-    steps: list[str] = []
-    wrong = slip.randrange(len(arithmetic.solution(tree))) if slip else None
+def working(tree: Item, rng: random.Random) -> list[Piece]:
+    """The worked solution with its checks, and with corrections where `rng` has a result wrong at first."""
+    pieces: list[Piece] = []
     while isinstance(tree, Group):
-        calculate = partial(_wrongly, slip) if slip and len(steps) == wrong else carefully
-        text, after = arithmetic.reduce_once(tree, calculate)
-        steps.append(arithmetic.written(text, after))
+        _, tree = arithmetic.reduce_once(tree, partial(_tried, pieces, rng))
+        pieces.append(Piece(arithmetic.written("", tree)))
+    return pieces
+
+
+def quick(tree: Item, rng: random.Random) -> str:
+    """The worked solution without checks; in half of them one result is wrong, and what follows from it."""
+    wrong = rng.randrange(len(arithmetic.solution(tree))) if rng.random() < 0.5 else None
+    steps: list[str] = []
+    while isinstance(tree, Group):
+        line, after = arithmetic.reduce_once(tree, partial(_slipped, rng) if len(steps) == wrong else None)
+        steps.append(arithmetic.written(line, after))
         tree = after
-    return steps
+    return "".join(steps)
 
 
-def carefully(group: Group) -> tuple[str, int]:
-    """A group of numbers worked out, the columns of a long operation on lines of their own: the text and the result."""
-    text, item = arithmetic.flat(group), group
+def _tried(pieces: list[Piece], rng: random.Random, group: Group) -> tuple[str, int]:
+    """Adds the calculation of a group of numbers with its checks to `pieces`; no text, and the result."""
+    items = _operations(group)
+    checks = [columns(*arithmetic.operation(item)[1:]) for item in items if isinstance(item, Group)]
+    long = [place for place, lines in enumerate(checks) if lines]
+    wrong = rng.choice(long) if long and rng.random() < WRONG else None
+    if wrong is None:
+        pieces.append(Piece(_chain(items) + _lines(checks)))
+    else:
+        result = _mistaken(items[wrong], items[wrong + 1], rng)
+        pieces.append(Piece(_chain(items[: wrong + 1])))
+        pieces.append(Piece(f" = {_chain(_operations(result))}", learnt=False))
+        pieces.append(
+            Piece(f"{_lines(checks[: wrong + 1])}\n{AGAIN}\n{_chain(items[wrong:])}{_lines(checks[wrong + 1 :])}")
+        )
+    return "", arithmetic.value(group)
+
+
+def _slipped(rng: random.Random, group: Group) -> tuple[str, int]:
+    """The calculation of a group of numbers, with a wrong result."""
+    items = _operations(group)
+    result = _mistaken(items[-2], items[-1], rng)
+    assert isinstance(result, int)
+    return _chain([*items[:-1], result]), result
+
+
+def _mistaken(before: Item, after: Item, rng: random.Random) -> Item:
+    """What stands after an operation, with one digit of the operation's result changed."""
+    assert isinstance(before, Group)
+    if isinstance(after, int):
+        return other_digit(after, rng)
+    place = arithmetic.operation(before)[0]
+    result = after.items[place]
+    assert isinstance(result, int)
+    return Group((*after.items[:place], other_digit(result, rng), *after.items[place + 1 :]), after.ops)
+
+
+def _operations(item: Item) -> list[Item]:
+    """An expression without parentheses after each of its operations, the number at the end."""
+    items = [item]
     while isinstance(item, Group):
-        _, left, op, right = arithmetic.operation(item)
-        lines = columns(left, op, right)
         item = arithmetic.operate(item)
-        after = arithmetic.flat(item) if isinstance(item, Group) else str(item)
-        text += "".join(f"\n{line}" for line in lines) + (f"\n= {after}" if lines else f" = {after}")
-    return text, item
+        items.append(item)
+    return items
 
 
-def _wrongly(rng: random.Random, group: Group) -> tuple[str, int]:
-    """As `carefully`, with one digit of the result changed."""
-    text, value = carefully(group)
-    digits = list(str(abs(value)))
-    place = rng.randrange(len(digits))
-    digits[place] = rng.choice([digit for digit in "123456789" if digit != digits[place]])
-    wrong = int("".join(digits)) * (-1 if value < 0 else 1)
-    return text.removesuffix(str(value)) + str(wrong), wrong
+def _chain(items: Sequence[Item]) -> str:
+    return " = ".join(arithmetic.flat(item) if isinstance(item, Group) else str(item) for item in items)
+
+
+def _lines(checks: Sequence[Sequence[str]]) -> str:
+    return "".join(f"\n{line}" for lines in checks for line in lines)
 
 
 def columns(left: int, op: str, right: int) -> list[str]:

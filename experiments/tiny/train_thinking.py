@@ -18,7 +18,7 @@ from transformers import Qwen2ForCausalLM
 
 from experiments.config.script import from_overrides
 from experiments.problems import arithmetic
-from experiments.tiny.thoughts import CLOSE, Thought, think
+from experiments.tiny.thoughts import CLOSE, Piece, Thought, think
 from experiments.tiny.tokenizer import START, build_tokenizer
 from experiments.tiny.train_policy import next_token_loss, problem
 from experiments.tiny.training import IGNORED, Document, Schedule, pack, train
@@ -58,14 +58,16 @@ class Encoder:
         self._prompts = [Prompting("", arguments={"enable_thinking": thinks}) for thinks in (False, True)]
 
     def document(self, question: str, thought: Thought) -> Document:
-        """Neither the question is trained on nor a wrong pass, nor a thought that a limit cut short."""
-        prompt = list(self._prompts[bool(thought.thought)].encode(self.tokenizer, question))
-        given, inside = self._encode(thought.given), self._encode(thought.thought)
-        if thought.thought:
-            inside += self._encode(f"{CLOSE}\n\n" if thought.closed else f"\n{CLOSE}\n\n")
-        answer = [*self._encode(thought.answer), self.tokenizer.eos_token_id]
-        labels = inside if thought.closed else [IGNORED] * len(inside)
-        return prompt + given + inside + answer, [IGNORED] * len(prompt + given) + labels + answer
+        """The question is not trained on, nor what the model shall not write, nor where a limit closes a thought."""
+        prompt = list(self._prompts[bool(thought.pieces)].encode(self.tokenizer, question))
+        pieces = list(thought.pieces)
+        if pieces:
+            pieces.append(Piece(f"{CLOSE}\n\n" if thought.closed else f"\n{CLOSE}\n\n", learnt=thought.closed))
+        ids, labels = prompt, [IGNORED] * len(prompt)
+        for piece in (*pieces, Piece(thought.answer + self.tokenizer.eos_token)):
+            tokens = self._encode(piece.text)
+            ids, labels = ids + tokens, labels + (tokens if piece.learnt else [IGNORED] * len(tokens))
+        return ids, labels
 
     def _encode(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, add_special_tokens=False)

@@ -22,7 +22,7 @@ from transformers.utils.logging import disable_progress_bar
 from policies.engines.checkpoint import architecture_of, raw_config, weights_of
 from policies.engines.hub import folder_of
 from policies.engines.models import SHIPPED, ModelError
-from policies.engines.quantised import check_on_transformers
+from policies.engines.quantised import check_on_transformers, method_of
 from policies.engines.weight_files import check_tokenizer
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -104,6 +104,10 @@ def load_weights(model_class: Any, model: str, device: str, dtype: str) -> Any:
     if report["missing_keys"]:
         missing = ", ".join(sorted(report["missing_keys"])[:3])
         raise ModelError(f"model={model} lacks weights of {type(loaded).__name__}: {missing}, ...")
+    if method_of(model) and not getattr(loaded, "is_quantized", False):
+        # Dequantised, as FP8 is without a GPU for it: in bfloat16, whatever dtype was asked for.
+        for weight in loaded.parameters():
+            weight.data = weight.data.to(chosen)
     return loaded.to(device).eval()
 
 

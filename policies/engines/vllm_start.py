@@ -33,13 +33,26 @@ class Launch:
         measured = () if "kv_cache_memory_bytes" in self._arguments else sorted(self._gpus)
         with ExitStack() as turns:
             for gpu in measured:
-                turns.enter_context(_measuring.setdefault(gpu, threading.Lock()))
+                turns.enter_context(self._turn(gpu))
             start = time.monotonic()
             print(f"vLLM starts {self._name}; a large model takes minutes", file=sys.stderr, flush=True)
             with self._sees_its_gpu():
                 engine = self._made()
             print(f"vLLM runs {self._name}, after {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
             return engine
+
+    @contextmanager
+    def _turn(self, gpu: int) -> Iterator[None]:
+        """Waits, and says so, until no other engine measures the GPU's memory."""
+        lock = _measuring.setdefault(gpu, threading.Lock())
+        if not lock.acquire(blocking=False):
+            why = f"another engine measures the memory of GPU {gpu}; with cache_gb for each they start together"
+            print(f"vLLM waits with {self._name}: {why}", file=sys.stderr, flush=True)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _made(self) -> Any:
         from vllm.engine.arg_utils import AsyncEngineArgs

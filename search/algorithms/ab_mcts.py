@@ -46,6 +46,7 @@ class ABMCTS:
     scale = "simulations"  # the knob that a list of budgets sets
     populations = False  # it notes none that the particle rule could weigh
     anytime = True  # its tree tells what any smaller budget would have found
+    reads_logprobs = False
 
     def __post_init__(self) -> None:
         check_knob(self, "simulations", least=1)

@@ -10,6 +10,7 @@ from search.algorithms.rebase import Rebase
 from search.answers.voters import Voters
 from search.errors import check_knob
 from search.grow import Grower
+from search.protocols import reads_logprobs
 from search.solve import Searcher
 from search.stopping import CONFIDENCE, Sure
 from search.tree import Tree
@@ -44,8 +45,8 @@ class Again:
         check_knob(self, "sure", least=0, most=1)
 
     @property
-    def reads_logprobs(self) -> bool:
-        return getattr(self.inner, "reads_logprobs", False)
+    def reads_logprobs(self) -> bool | None:
+        return reads_logprobs(self.inner)
 
     @property
     def populations(self) -> bool:

@@ -37,6 +37,7 @@ class BackOff:
 
     scale = "n"  # the knob that a list of budgets sets
     populations = False  # it notes none that the particle rule could weigh
+    reads_logprobs = False
 
     def __post_init__(self) -> None:
         check_knob(self, "n", least=1)

@@ -35,6 +35,7 @@ class BestFirst:
     scale = "n"  # the knob that a list of budgets sets
     populations = False  # it notes none that the particle rule could weigh
     anytime = True  # its tree tells what any smaller budget would have found
+    reads_logprobs = False
 
     def __post_init__(self) -> None:
         check_knob(self, "n", least=1)

@@ -20,6 +20,7 @@ class BestOfN:
     scale = "n"  # the knob that a list of budgets sets
     populations = False  # it notes none that the particle rule could weigh
     independent = True  # n samples tell what any fewer of them would have done
+    reads_logprobs = False
 
     def __post_init__(self) -> None:
         check_knob(self, "n", least=1)

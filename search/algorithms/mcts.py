@@ -13,10 +13,11 @@ import numpy as np
 
 from search.algorithms.levels import known
 from search.algorithms.puct import logprob_prior, puct, share_prior, uniform_prior
-from search.errors import check_knob
+from search.errors import PolicyError, check_knob
 from search.grow import Grower
 from search.tree import Node
 from search.tree.scores import Conversion, Kind, Reduction, Scope, Use, conversion, reduction_for
+from search.tree.step import Step
 from search.tree.values import Range, Values
 
 
@@ -171,13 +172,17 @@ async def _draw(run: _Run, node: Node) -> Node:
 def _priors(prior: Prior, children: Sequence[Node]) -> list[float]:
     if prior is Prior.LOGPROB:
         steps = [child.step for child in children if child.step is not None]
-        return logprob_prior([_mean(step.logprobs[step.written]) for step in steps])
+        return logprob_prior([_mean(step) for step in steps])
     counts = [child.stats.get("count", 1) for child in children]  # one for a step of a solution completed by the budget
     return share_prior(counts) if prior is Prior.SHARE else uniform_prior(counts)
 
 
-def _mean(logprobs: Sequence[float]) -> float:
-    return float(np.mean(logprobs)) if logprobs else 0.0
+def _mean(step: Step) -> float:
+    """The mean log-probability of the tokens that the policy wrote; 0 where it wrote none of the step's."""
+    if not step.token_ids or len(step.logprobs) != len(step.token_ids):
+        raise PolicyError("prior=logprob reads log-probabilities, and the policy gives none; choose another prior")
+    written = step.logprobs[step.written]
+    return float(np.mean(written)) if written else 0.0
 
 
 def _choose(run: _Run, node: Node, children: Sequence[Node], visits: int) -> Node:

@@ -43,6 +43,7 @@ class ParticleFilter:
 
     scale = "n"  # the knob that a list of budgets sets
     populations = True  # it notes populations, by whose shares the particle rule votes
+    reads_logprobs = False
 
     def __post_init__(self) -> None:
         check_knob(self, "n", least=1)

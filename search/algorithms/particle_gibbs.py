@@ -47,6 +47,7 @@ class ParticleGibbs:
     scale = "iterations"  # the knob that a list of budgets sets
     populations = True  # it notes populations, by whose shares the particle rule votes
     anytime = True  # its tree tells what fewer iterations would have found
+    reads_logprobs = False
 
     def __post_init__(self) -> None:
         check_knob(self, "n", least=2)

@@ -31,6 +31,7 @@ class ThinkingBudget:
     scale = "tokens"  # the knob that a list of budgets sets
     populations = False  # it notes none that the particle rule could weigh
     anytime = True  # its tree tells what a shorter thought would have led to
+    reads_logprobs = False
 
     def __post_init__(self) -> None:
         check_knob(self, "tokens", least=1)

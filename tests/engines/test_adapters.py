@@ -11,6 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from experiments.commands.solve import Solve
+from experiments.config.compose import compose
+from experiments.errors import ConfigError
 from experiments.runs.fingerprints import fingerprints
 from policies.engines.adapters import adapter_of
 from policies.engines.hf_adapter import check_adapter
@@ -159,3 +162,9 @@ def test_peft_is_named_where_it_is_missing(adapter: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("policies.engines.hf_adapter.find_spec", lambda module: None)
     with pytest.raises(ModelError, match=r"pip install 'stepsearch\[lora\]'"):
         check_adapter(str(adapter))
+
+
+@pytest.mark.parametrize("role", ["scorer", "second"])
+def test_a_scorer_takes_a_merged_model(role: str):
+    with pytest.raises(ConfigError, match=rf"{role}\.adapter: no such knob; .*merge_and_unload.*{role}\.model="):
+        compose(Solve, ["second=outcome", f"{role}.adapter=mine"])

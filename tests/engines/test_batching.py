@@ -6,8 +6,6 @@ import threading
 import time
 from collections.abc import Sequence
 
-import pytest
-
 from policies.engines.batching import Batcher, Ticket
 from tests.engines.machine import Machine, ask_all
 from tests.helpers import until
@@ -121,7 +119,6 @@ def test_a_queue_outlives_its_event_loop() -> None:
     assert machine.batches[-1] == [0, 1, 2], "nothing of the abandoned loop is left in the queue"
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_loop_that_was_closed_before_its_work_ended_is_forgotten() -> None:
     def before(items: list[int]) -> None:
         if items == [10]:
@@ -133,6 +130,7 @@ def test_a_loop_that_was_closed_before_its_work_ended_is_forgotten() -> None:
     machine = Machine(before)
     batcher = Batcher(machine, size=1)
     old = asyncio.new_event_loop()
+    old.set_exception_handler(lambda *_: None)  # asyncio logs each task that is collected with its loop
     left = [old.create_task(batcher(i)) for i in (10, 11)]
     old.run_until_complete(until(lambda: machine.batches))
     old.close()

@@ -1,7 +1,16 @@
 """The benchmark's own arithmetic: the least that vLLM must compute when its cache holds whole blocks only."""
 
-from experiments.benchmarks.traffic import Event, Least, least
-from experiments.benchmarks.vllm import Row
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from experiments.benchmarks.traffic import Event, Least, Traffic, least
+from experiments.benchmarks.vllm import Row, run
+from policies.engines.server import Draw, Written
+from policies.toy import Toy
+from scorers.checks import Checks
+from search import BestOfN, Job
 
 
 def began(ids: str, search: str = "one") -> Event:
@@ -38,3 +47,23 @@ def test_searches_share_nothing():
 def test_a_row_tells_whether_its_bound_held():
     assert Row("speed", 0.9, least=0.85).in_bounds and not Row("speed", 0.8, least=0.85).in_bounds
     assert Row("tokens", 1.03, most=1.03).in_bounds and not Row("tokens", 1.04, most=1.03).in_bounds
+
+
+class Server:
+    """Writes two tokens."""
+
+    async def generate(self, ids: Sequence[int], draw: Draw, salt: str) -> Written:
+        return Written([7, 8], len(ids), 0)
+
+
+def test_what_a_server_is_asked_is_recorded_with_what_it_wrote():
+    server = Server()
+    with Traffic(server, "generate") as wrote:
+        asyncio.run(server.generate([1, 2], Draw(), "one"))
+    assert wrote.events == [Event("one", True, (1, 2)), Event("one", False, (1, 2, 7))]
+    assert wrote.sent == [([1, 2], Draw(), "one")] and "generate" not in vars(server)
+
+
+def test_a_search_that_fails_ends_the_measurement():
+    with pytest.raises(ValueError, match="the question is empty"):
+        run([Job("1 + 1 =", BestOfN(1), Toy(), Checks()), Job("", BestOfN(1), Toy(), Checks())], 2)

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import Gemma3Config, Gemma3ForConditionalGeneration
 
 from policies.engines.boundary import Delimiter
+from policies.engines.hf import choose_dtype
 from policies.engines.hf_writer import HFWriter
 from policies.engines.models import ModelError, locate
 from policies.engines.quantised import check_on_vllm, method_of
@@ -19,6 +20,8 @@ from policies.engines.weight_files import check_weights, weight_bytes, weight_fi
 from policies.hf import HF
 from scorers.prm import PRM
 from tests.models import WEIGHTS, change, extend, ids_of, said
+
+FP8 = {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]}
 
 
 @pytest.fixture
@@ -177,6 +180,35 @@ def test_vllm_reads_the_methods_that_it_has(folder: Path):
     check_on_vllm("tiny", [])
     with pytest.raises(ModelError, match=r"quantised \(awq\), which this vLLM does not read: run it on Transformers"):
         check_on_vllm(str(folder), ["gptq"])
+
+
+def in_fp8(folder: Path) -> None:
+    """Linear layers in FP8, with a scale for each block of 128 x 128, as FP8 checkpoints on the hub are."""
+    change(folder, "config.json", quantization_config=FP8)
+    stored: dict[str, torch.Tensor] = {}
+    for name, weight in load_file(folder / WEIGHTS).items():
+        stored[name] = weight
+        if "_proj.weight" in name:
+            rows = weight.float().split(128)
+            blocks = [block for row in rows for block in row.split(128, dim=1)]
+            scales = torch.stack([block.abs().max() / 448 for block in blocks]).reshape(len(rows), -1)
+            spread = scales.repeat_interleave(128, 0)[: len(weight)].repeat_interleave(128, 1)[:, : weight.shape[1]]
+            stored |= {name: (weight.float() / spread).to(torch.float8_e4m3fn), f"{name}_scale_inv": scales}
+    save_file(stored, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU may compute in FP8")
+@pytest.mark.parametrize("dtype", ["auto", "bfloat16"])
+def test_fp8_is_dequantised_where_no_gpu_computes_it(folder: Path, dtype: str):
+    """In the dtype that was asked for, all weights alike; Transformers itself leaves some in bfloat16."""
+    pytest.importorskip("accelerate")
+    in_fp8(folder)
+    policy, plain = HF(model=str(folder), dtype=dtype), HF(dtype="float32")
+    weights = dict(policy.engine.model.named_parameters())
+    assert {weight.dtype for weight in weights.values()} == {choose_dtype("tiny", "cpu", dtype)}
+    for name, weight in plain.engine.model.named_parameters():
+        assert (weights[name].float() - weight).abs().max() <= weight.abs().max() / 16, name
+    assert extend(policy, "(1 + 2) =", [0]).continuations[0]
 
 
 def test_a_quantised_models_flops_are_those_of_the_model_it_was_made_from(folder: Path):

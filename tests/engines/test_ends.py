@@ -1,47 +1,12 @@
-"""Where steps and solutions end: every end by hand, with a vocabulary of a few tokens."""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+"""Where steps and solutions end: every end by hand."""
 
 import pytest
 
-from policies.engines.boundary import Boundary, Delimiter, Token
+from policies.engines.boundary import Delimiter
 from policies.engines.cutter import Cutter
-from policies.engines.ends import Limits, Vocabulary, most_tokens
+from policies.engines.ends import Limits, most_tokens
 from search import End, Step
-
-TEXTS = ["a", "b", "\n\n", ".\n\n", "\n", "\\boxed{", "7", "}", "", "}\n\n", "\n\nc"]
-EOS = 8
-VOCABULARY = Vocabulary(TEXTS, frozenset({EOS}), lambda ids: "".join(TEXTS[i] for i in ids))
-
-
-def cut(
-    *tokens: str | int,
-    limits: Limits = Limits(),  # noqa: B008
-    steps_before: int = 0,
-    tokens_before: int = 0,
-    room: int = 10**6,
-    max_steps: int | None = None,
-    given: Sequence[str] = (),
-    boundary: Boundary = Delimiter(),  # noqa: B008
-) -> Cutter:
-    """A cutter that was pushed these tokens, by text or id, until it was done; tokens after that are dropped."""
-    ids = [TEXTS.index(text) for text in given]
-    cutter = Cutter(VOCABULARY, boundary, limits, steps_before, tokens_before, room, max_steps, ids)
-    for position, token in enumerate(tokens):
-        if cutter.done:
-            break
-        cutter.push(
-            token if isinstance(token, int) else TEXTS.index(token), -0.1 * (position + 1), entropy=float(position)
-        )
-    return cutter
-
-
-def ends(steps: Sequence[Step]) -> list[tuple[str, End]]:
-    return [(step.text, step.end) for step in steps]
-
-
-BOX = ("\\boxed{", "7", "}")
+from tests.engines.cuts import BOX, EOS, VOCABULARY, cut, ends
 
 
 def test_a_step_ends_with_the_token_that_holds_the_delimiter() -> None:
@@ -182,70 +147,6 @@ def test_where_an_engine_gives_no_entropy_given_tokens_have_none() -> None:
     cutter = Cutter(VOCABULARY, Delimiter(), Limits(), 0, 0, 100, None, [0])
     cutter.push(2, -1.0)
     assert cutter.steps[0].entropy is None
-
-
-# rules of one's own
-
-
-@dataclass(frozen=True)
-class Noted:
-    """Ends steps of two tokens, or of high entropy; notes what it is told, a list for each step."""
-
-    steps: list[list[Token]] = field(default_factory=list[list[Token]])
-
-    def watch(self) -> Callable[[Token], bool]:
-        seen: list[Token] = []
-        self.steps.append(seen)
-
-        def ends(token: Token) -> bool:
-            seen.append(token)
-            return token.count == 2 or (token.entropy or 0) > 3.5
-
-        return ends
-
-
-def test_a_rule_is_told_each_token_of_a_step() -> None:
-    rule = Noted()
-    cutter = cut("a", "\n\n", "b", "a", "b", "a", EOS, given=("b",), boundary=rule)
-    texts = ["ba\n\n", "ba", "b", "a", ""]
-    assert ends(cutter.steps) == [*((text, End.DELIMITER) for text in texts[:-1]), ("", End.EOS)]
-    assert rule.steps[0] == [
-        Token(1, "b", 0.0, 0.0, 0),
-        Token(0, "a", -0.1, 0.0, 1),
-        Token(2, "\n\n", -0.2, 1.0, 2),
-    ]
-    assert [token.text for token in rule.steps[2]] == ["b"]
-
-
-def test_limits_boxes_and_end_tokens_hold_whatever_the_rule() -> None:
-    assert ends(cut(*BOX, "a", boundary=Noted()).steps) == [("\\boxed{7", End.DELIMITER), ("}a", End.DELIMITER)]
-    assert ends(cut("a", "b", "a", boundary=Noted(), limits=Limits(max_steps=1)).steps) == [("ab", End.MAX_STEPS)]
-    assert ends(cut("a", EOS, boundary=Noted()).steps) == [("a", End.EOS)], "not a boundary"
-    assert ends(cut("a", "\n\n", "b", boundary=Delimiter(""), limits=Limits(max_tokens=3)).steps) == [
-        ("a\n\nb", End.MAX_TOKENS)
-    ]
-
-
-def test_a_character_of_several_tokens_comes_with_the_last_of_them() -> None:
-    """Bytes as tokens, of a delimiter that is no ASCII; a broken byte does not hide what follows it."""
-    data = "a\u2028b".encode()
-    texts = [bytes([i]).decode("utf-8", "replace") for i in range(256)]
-    vocabulary = Vocabulary(texts, frozenset(), lambda ids: bytes(ids).decode("utf-8", "replace"))
-    cutter = Cutter(vocabulary, Delimiter("\u2028"), Limits(), 0, 0, 100, None)
-    for byte in data:
-        cutter.push(byte, -0.1)
-    assert ends(cutter.steps) == [("a\u2028", End.DELIMITER)]
-    broken = Cutter(vocabulary, Delimiter("\n\n"), Limits(), 0, 0, 100, None)
-    for byte in (0xE2, *b"abc\n\ndefghi"):
-        broken.push(byte, -0.1)
-    assert [step.text for step in broken.steps] == ["\ufffdabc\n\n"]
-
-
-def test_an_id_that_the_tokenizer_does_not_know_has_no_text() -> None:
-    rule = Noted()
-    cutter = Cutter(VOCABULARY._replace(decode=lambda ids: ""), rule, Limits(), 0, 0, 100, None)
-    cutter.push(10**6, -0.1)
-    assert rule.steps[0][0].text == ""
 
 
 def test_what_is_left_is_never_exceeded() -> None:

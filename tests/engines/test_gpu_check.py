@@ -12,6 +12,10 @@ from transformers import AutoModelForCausalLM
 
 from experiments.benchmarks import gpu_check
 from experiments.benchmarks.random_models import SHAPES, make, random_weights
+from experiments.commands.solve import Solve
+from experiments.commands.sweep import Sweep, build_sweep
+from experiments.config.compose import compose
+from experiments.config.schema import build
 from policies.engines import vllm as runtime
 from policies.engines.hf import empty_model, load_tokenizer
 from policies.engines.share import Engine
@@ -69,6 +73,12 @@ def test_it_measures_searches_on_random_weights(tmp_path: Path):
         policy.engine.server.close()
         if reader is not None:
             reader.server.close()
-    assert len(rows) == 8 and all(row.ratio > 0 for row in rows)
+    assert len(rows) == 11 and all(row.ratio > 0 for row in rows)
     tokens = [row for row in rows if "tokens / least" in row.what]
     assert len(tokens) == 2 and all(row.in_bounds for row in tokens)
+
+
+@pytest.mark.parametrize("words", [gpu_check.ON_CUDA, gpu_check.ON_VLLM])
+def test_its_commands_are_those_of_this_version(words: list[str]):
+    assert build(compose(Solve, ["search=mcts", *words])).policy
+    assert build_sweep(compose(Sweep, ["problems.limit=3", "budgets=4", "out=runs/hf", *words])).policy

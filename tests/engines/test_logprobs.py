@@ -1,6 +1,7 @@
-"""`policy.logprobs=false`: the same tokens without log-probabilities, logits that are still looked at, refusals."""
+"""Log-probabilities that nobody reads are not kept: the same tokens, logits that are still looked at, refusals."""
 
 import asyncio
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,10 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
+from experiments.commands import sweep
+from experiments.config.ensemble import SCORERS
+from experiments.config.rounds import SEARCHERS
+from experiments.runs.preflight import with_logprobs, without_logprobs
 from policies.engines.boundary import Delimiter
 from policies.engines.models import ModelError
 from policies.engines.rows import Row
@@ -17,14 +22,19 @@ from policies.toy import Toy
 from policies.vllm import VLLM
 from policies.writing import Writing
 from scorers.checks import Checks
+from scorers.custom import adapt
 from scorers.ensemble import Ensemble
 from scorers.self_certainty import SelfCertainty
+from scorers.toy import Toy as Toyed
 from search import MCTS, Again, BestOfN, KnobError, Tree, solve
 from search.algorithms.mcts import Prior
+from search.errors import PolicyError
+from search.protocols import Extension
 from tests.command_line import run
 from tests.engines.test_model_files import variant
 from tests.models import QUESTIONS, SERVED, row, vllm
 
+PARTS = {"search": SEARCHERS, "scorer": SCORERS}
 ENGINES = ["hf", pytest.param("vllm", marks=vllm)]
 
 
@@ -128,3 +138,117 @@ def test_commands_refuse_it_before_anything_is_loaded(
     assert run(*words, "policy.logprobs=false") == 2
     assert "policy.logprobs=false keeps no log-probabilities" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+# who reads them
+
+
+@pytest.mark.parametrize("group", ["search", "scorer"])
+def test_each_shipped_searcher_and_scorer_says_whether_it_reads_them(group: str):
+    reading = {name for name, cls in PARTS[group].items() if getattr(cls, "reads_logprobs", None) is not False}
+    assert reading == {"search": {"mcts"}, "scorer": {"self"}}[group]
+
+
+class Silent:
+    """A plug-in that does not say whether it reads them."""
+
+    def score(self, question: str, steps: Any) -> list[float]:
+        return [0.5 for _ in steps]
+
+
+class Says(Silent):
+    reads_logprobs = False
+
+
+@pytest.mark.parametrize(
+    ("kept", "readers", "expected"),
+    [
+        (False, (BestOfN(2), Checks(), None), False),
+        (True, (BestOfN(2), Checks(), None), True),
+        (False, (BestOfN(2), SelfCertainty(), None), True),
+        (False, (BestOfN(2), Checks(), SelfCertainty()), True),
+        (False, (MCTS(prior=Prior.LOGPROB), Checks(), None), True),
+        (False, (MCTS(), Checks(), None), False),
+        (False, (Again(MCTS(prior=Prior.LOGPROB)), Checks(), None), True),
+        (False, (Again(BestOfN(2)), Ensemble((Checks(), Toyed())), None), False),
+        (False, (BestOfN(2), adapt(Silent()), None), True),
+        (False, (BestOfN(2), Ensemble((Checks(), adapt(Silent()))), None), True),
+        (False, (BestOfN(2), adapt(Says()), None), False),
+    ],
+)
+def test_they_are_kept_where_something_may_read_them(kept: bool, readers: Any, expected: bool):
+    assert with_logprobs(HF(), kept, *readers).logprobs is expected
+    assert with_logprobs(HF(logprobs=False), kept, *readers).logprobs is False
+
+
+def test_a_policy_that_writes_in_a_way_of_its_own_keeps_them():
+    class Own(HF):
+        async def extend(self, *of: Any, **named: Any) -> Any:
+            return await super().extend(*of, **named)
+
+    assert without_logprobs(Own()).logprobs and without_logprobs(toy := Toy()) is toy
+
+    class Named(HF):
+        def __init__(self, name: str) -> None:
+            super().__init__(name)
+
+    named = Named("tiny")
+    assert not without_logprobs(named).logprobs and named.logprobs
+
+
+def test_a_prior_of_log_probabilities_that_are_not_there_is_an_error():
+    class Bare(Toy):
+        async def extend(self, *of: Any, **named: Any) -> Extension:
+            told = await super().extend(*of, **named)
+            bare = tuple(tuple(replace(step, logprobs=()) for step in steps) for steps in told.continuations)
+            return told._replace(continuations=bare)
+
+    with pytest.raises(PolicyError, match="prior=logprob reads log-probabilities, and the policy gives none"):
+        grown(Bare(), MCTS(prior=Prior.LOGPROB), Checks())
+
+
+@pytest.mark.parametrize(("words", "kept"), [([], False), (["json=tree.json"], True), (["scorer=self"], True)])
+def test_solve_keeps_them_where_the_tree_is_saved(
+    words: list[str], kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    asked: list[bool] = []
+    extend = Writing.extend
+
+    async def spied(self: Writing, *of: Any, **named: Any) -> Extension:
+        asked.append(self.logprobs)
+        return await extend(self, *of, **named)
+
+    monkeypatch.setattr(Writing, "extend", spied)
+    assert run("solve", "(1 + 2) =", "search=best_of_n", "search.n=1", "scorer=checks", *words) == 0
+    assert asked and set(asked) == {kept}
+    if "json=tree.json" in words:
+        assert len(Tree.loads(Path("tree.json").read_text()).leaves()[0].steps()[0].logprobs) > 0
+
+
+@pytest.mark.parametrize(("words", "kept"), [([], {False}), (["trees=true"], {True})])
+def test_a_sweep_keeps_them_where_trees_are_saved(
+    words: list[str], kept: set[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sweep, "cells", lambda searchers, policy, *of: pytest.fail(str({policy.logprobs})))
+    with pytest.raises(pytest.fail.Exception, match=str(kept)):
+        run("sweep", "problems.limit=1", "searchers=best_of_n", "scorer=checks", *words)
+
+
+def test_steps_written_by_an_engine_hold_none_rather_than_zeros():
+    tree = grown(without_logprobs(HF(dtype="float32")), BestOfN(1), Checks())
+    steps = [node.step for node in tree.nodes() if node.step]
+    assert steps and all(len(step.logprobs) == 0 and step.entropy is None for step in steps)
+
+
+def test_the_server_keeps_them_for_a_tree_that_is_asked_for():
+    server = pytest.importorskip("tests.serving")
+    from experiments.serving.schema import read_chat
+    from experiments.serving.searching import plan
+
+    parts = server.served("policy=hf", "scorer=checks")
+    for tree in (False, True):
+        asked = read_chat(json.dumps(server.body(stepsearch={"tree": tree})).encode())
+        policy: Any = plan(asked, parts.engines, parts.models).policy
+        assert policy.logprobs is tree

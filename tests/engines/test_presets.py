@@ -122,6 +122,12 @@ CASES = [
         f"{I}\n\nProblem:\n1+1?\n\nSolution:\n",
         {"temperature": 0.6, "top_p": 0.95, "stop": ["\n\nProblem:"]},
     ),
+    Case(  # some base models carry the chat template of their family
+        "Qwen2.5-Math-7B",
+        QWEN25,
+        f"{I}\n\nProblem:\n1+1?\n\nSolution:\n",
+        {"chat": False, "stop": ["\n\nProblem:"]},
+    ),
 ]
 
 
@@ -196,10 +202,11 @@ def test_a_knob_that_is_typed_wins():
 
 
 def test_a_resumed_run_has_the_knobs_that_it_recorded():
-    before = {"model": "Qwen/Qwen3-8B", "temperature": 0.9, "instruction": "system"}
+    before = {"model": "Qwen/Qwen3-8B", "temperature": 0.9, "instruction": "system", "top_k": 7}
     words = ["policy.model=Qwen/Qwen3-8B", "policy.instruction=user"]
     policy = build(compose(Solve, words, before)).policy
-    assert (policy.temperature, policy.instruction, policy.top_k) == (0.9, Instruction.USER, 20)
+    assert (policy.temperature, policy.instruction, policy.top_k) == (0.9, Instruction.USER, 7)
+    assert policy.top_p == 1, "the run is older than this knob"
     policy = build(compose(Solve, ["policy.model=Qwen/Qwen3-4B"], before)).policy
     assert (policy.temperature, policy.instruction) == (0.6, Instruction.USER)
 
@@ -208,7 +215,8 @@ def test_what_a_preset_does_is_said_once(tmp_path: Path, capsys: pytest.CaptureF
     model = save_family(tmp_path / "Llama-3.1-8B", None)
     assert run("prompt", "1+1?", f"policy.model={model}", "policy.top_p=1") == 0
     printed = capsys.readouterr().err
-    note = "runs as a base model by its name: policy.temperature=0.6 policy.stop='[\"\\n\\nProblem:\"]' (https://arxiv"
+    note = "runs as a base model by its name: policy.temperature=0.6 policy.chat=false "
+    note += "policy.stop='[\"\\n\\nProblem:\"]' (https://arxiv"
     assert printed.count(note) == 1 and printed.count("note:") == 1
     words = ["search=best_of_n", "search.n=2", "scorer=self", "policy.max_tokens=8"]
     assert run("solve", "1+1?", f"policy.model={model}", "policy.top_p=1", *words) == 3, "no answer"

@@ -71,8 +71,6 @@ def test_arguments_reach_the_chat_template(tokenizer: Any):
     wrong = r"policy\.template\.enable_thinkin: .* reads no such argument\. Did you mean enable_thinking\?"
     with pytest.raises(KnobError, match=wrong):
         prompt(tokenizer, ROLES, arguments={"enable_thinkin": False})
-    with pytest.raises(KnobError, match=r"policy\.template\.enable_thinking: the model has no chat template"):
-        prompt(tokenizer, None, arguments={"enable_thinking": False})
 
 
 def test_special_tokens_of_examples_are_text_and_those_of_the_wording_are_live(tokenizer: Any):
@@ -102,23 +100,6 @@ def test_a_date_is_the_same_on_all_days(tokenizer: Any, clock: bool, monkeypatch
     assert text == "1 May 2026: 2 + 2?"
 
 
-# base models
-
-
-def test_a_base_model_completes_a_text(tokenizer: Any):
-    assert prompt(tokenizer, None) == "Think.\n\nProblem:\n2 + 2?\n\nSolution:\n"
-    assert prompt(tokenizer, None, system_prompt="") == "Problem:\n2 + 2?\n\nSolution:\n"
-    assert prompt(tokenizer, None, system_prompt="", shots=SHOTS) == (
-        "Problem:\n1 + 1?\n\nSolution:\nIt is 2.\n\nProblem:\n1 + 2?\n\nSolution:\nIt is 3.\n\n"
-        "Problem:\n2 + 2?\n\nSolution:\n"
-    )
-
-
-def test_a_base_model_with_a_wording_gets_that_alone(tokenizer: Any):
-    text = prompt(tokenizer, None, wording="Q: {{ question }}\nA:", shots=SHOTS[:1])
-    assert text == "Q: 1 + 1?\nA: It is 2.\n\nQ: 2 + 2?\nA:"
-
-
 # what is lost
 
 
@@ -128,7 +109,7 @@ def test_an_instruction_that_is_not_sent_is_known(tokenizer: Any):
     assert not Prompting("Think.", Instruction.USER).drops_instruction(tokenizer)
     tokenizer.chat_template = None
     assert not Prompting("Think.").drops_instruction(tokenizer)
-    assert not Prompting("Think.", wording="{{ question }}").drops_instruction(tokenizer)
+    assert not Prompting("", wording="{{ question }}").drops_instruction(tokenizer)
 
 
 def test_a_policy_says_so_and_the_shipped_model_needs_none(random_policy: str):
@@ -175,7 +156,7 @@ def test_a_wording_that_cannot_be_used_is_refused(wording: str, message: str):
 
 def test_a_question_is_never_read_as_jinja(tokenizer: Any):
     assert prompt(tokenizer, ROLES, question="{{ 1 + 1 }}", system_prompt="") == "<user>{{ 1 + 1 }}</user><assistant>"
-    text = prompt(tokenizer, None, question="{% x %}", wording="Q: {{ question }}")
+    text = prompt(tokenizer, None, question="{% x %}", system_prompt="", wording="Q: {{ question }}")
     assert text == "Q: {% x %}"
 
 

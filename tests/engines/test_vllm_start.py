@@ -113,6 +113,8 @@ def test_engines_that_measure_one_gpu_take_turns(arguments: dict[str, Any], most
     lines = capfd.readouterr().err
     assert all(f"vLLM starts {launch.note.name}; a large model takes minutes" in lines for launch in launches)
     assert all(f"vLLM runs {launch.note.name}, after " in lines for launch in launches)
+    waits = " another engine measures the memory of GPU 0; with cache_gb for each they start together\n"
+    assert lines.count(waits) == (1 if most == 1 else 0)
 
 
 def test_a_start_that_is_given_up_ends_its_own_process_alone():

@@ -49,8 +49,18 @@ def rewritten(cost: str, how: str) -> None:
     Path("run/results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-@pytest.mark.parametrize("how", ["zero", "unknown", "mixed"])
-@pytest.mark.parametrize("cost", COSTS)
+DAILY = [("flops", "unknown"), ("generated_tokens", "zero"), ("calls", "mixed")]
+"""Each cost and each way once; the other pairs are among the slow tests."""
+
+
+@pytest.mark.parametrize(
+    ("cost", "how"),
+    [
+        pytest.param(cost, how, marks=[] if (cost, how) in DAILY else pytest.mark.slow)
+        for cost in COSTS
+        for how in ("zero", "unknown", "mixed")
+    ],
+)
 def test_every_command_works(cost: str, how: str, copied: Path, capsys: pytest.CaptureFixture[str]):
     """It succeeds, or says in a line why it cannot; nothing is a traceback, and nothing unknown is printed as zero."""
     rewritten(cost, how)

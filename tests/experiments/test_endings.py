@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -11,7 +12,13 @@ from experiments.analysis.summary import summarise
 from experiments.reports.endings import warnings
 from experiments.reports.tables import summary_table
 from experiments.runs.endings import Endings, endings
+from experiments.runs.folder import losses_of
+from experiments.runs.preflight import prompt_losses
 from experiments.runs.results import Result
+from policies.engines.prompt import SYSTEM_PROMPT
+from policies.hf import HF
+from policies.prompting import Instruction
+from policies.toy import Toy
 from search import End, Ledger, Step, Tree
 from tests.command_line import run
 from tests.experiments.toy_sweep import lines, sweep, write_problems
@@ -131,6 +138,22 @@ def test_a_policy_without_boxes_is_warned_of_in_table_page_and_after_the_sweep(
     assert all(row["endings"]["lost"] == {"no_answer": row["endings"]["leaves"]} for row in lines())
     assert run("report", "run=run", "out=page.html") == 0
     assert "Warning: best_of_n: 100.0 % of 20 solutions" in Path("page.html").read_text()
+
+
+def test_a_prompt_that_lost_its_instruction_is_warned_of_after_the_sweep_and_on_the_page(
+    folder: Path, random_policy: str, capsys: pytest.CaptureFixture[str]
+):
+    model, few = copytree(random_policy, folder / "drops"), ("policy.max_tokens=4", "searchers=best_of_n", "budgets=1")
+    words = ("problems.limit=1", "policy=hf", f"policy.model={model}", "scorer=checks", *few)
+    (model / "chat_template.jinja").write_text("{{ messages[-1].content }}")
+    assert sweep(*words) == 0
+    lost = f"warning: {model} is not sent the instruction {SYSTEM_PROMPT!r}: its chat template has no place for it"
+    assert lost in capsys.readouterr().out
+    assert run("sweep", "run=run") == 0 and lost in capsys.readouterr().out
+    assert run("report", "run=run", "out=page.html") == 0
+    assert f"<p>Warning: {model} is not sent the instruction" in Path("page.html").read_text()
+    assert prompt_losses(HF(str(model), instruction=Instruction.USER), Toy(), None) == []
+    assert len(losses_of(Path("run"))) == 1 and losses_of(Path("other")) == []
 
 
 def test_a_budget_is_no_fault_of_the_policy(folder: Path, capsys: pytest.CaptureFixture[str]):

@@ -76,6 +76,7 @@ def test_distributions_and_scores_are_those_of_transformers(question: str) -> No
         assert [node.score for node in leaf.line()] == pytest.approx(list(plain), abs=2e-6)
 
 
+@pytest.mark.slow
 def test_forgotten_keys_are_read_again() -> None:
     """A room of 300 tokens holds one path; six of them need more, and what was forgotten is read again."""
     small = Frozen()
@@ -89,6 +90,7 @@ def test_forgotten_keys_are_read_again() -> None:
     assert reading.eras > 1
 
 
+@pytest.mark.slow
 def test_draws_have_the_frequencies_of_the_distribution() -> None:
     """8,000 first steps; a share is within 4.5 standard errors of its probability."""
     count = 8_000
@@ -186,6 +188,7 @@ def test_the_logistic_fit_finds_what_made_the_labels() -> None:
     assert fit == pytest.approx((0.4, -0.7), abs=0.1)
 
 
+@pytest.mark.slow
 def test_the_sweeps_run_once_and_their_tables_show_every_cell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

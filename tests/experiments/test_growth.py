@@ -1,6 +1,8 @@
 """A run grows: what is there is kept, what is new is run, and the whole is what one sweep would have been."""
 
+import contextlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,24 @@ from tests.command_line import result_lines, run
 from tests.experiments.toy_sweep import lines, summary, sweep, timeless, where, write_problems
 
 SMALL = ("searchers=[beam]", "budgets=[1,4]", "problems.limit=3", "search.mcts.in_flight=1")
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small")
+    write_problems(folder)
+    with contextlib.chdir(folder):
+        assert sweep(*SMALL) == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def small(small_run: Path, here: Path) -> Path:
+    """The working folder, with the sweep of SMALL in run/."""
+    shutil.copytree(small_run, "run")
+    for file in map(Path, ("run/command.json", "run/config.yaml", "run/inputs.json")):
+        file.write_text(file.read_text().replace(str(small_run.parent), str(here)))
+    return here
 
 
 def keys(out: str = "run") -> list[tuple[str, str, int, int]]:
@@ -31,8 +51,7 @@ def keys(out: str = "run") -> list[tuple[str, str, int, int]]:
     ],
     ids=" ".join,
 )
-def test_a_run_that_has_grown_is_the_larger_sweep(more: list[str], here: Path):
-    assert sweep(*SMALL) == 0
+def test_a_run_that_has_grown_is_the_larger_sweep(more: list[str], small: Path):
     kept = result_lines(Path("run"))
     assert run("sweep", "run=run", *more) == 0
     assert result_lines(Path("run"))[: len(kept)] == kept
@@ -70,8 +89,7 @@ def test_a_swept_limit_grows(here: Path):
     assert len(set(map(json.dumps, (row["cell"] for row in lines())))) == 4 and len(lines()) == 8
 
 
-def test_trees_are_saved_from_now_on(here: Path, capsys: pytest.CaptureFixture[str]):
-    assert sweep(*SMALL) == 0
+def test_trees_are_saved_from_now_on(small: Path, capsys: pytest.CaptureFixture[str]):
     before = len(lines())
     assert run("sweep", "run=run", "trees=true", "seeds=[0,1]") == 0
     assert "searches that ended before have none" in capsys.readouterr().err
@@ -92,10 +110,8 @@ def test_trees_are_saved_from_now_on(here: Path, capsys: pytest.CaptureFixture[s
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_other_changes_are_refused(words: list[str], message: str, here: Path, capsys: pytest.CaptureFixture[str]):
-    assert sweep(*SMALL) == 0
+def test_other_changes_are_refused(words: list[str], message: str, small: Path, capsys: pytest.CaptureFixture[str]):
     files = {path.name: path.read_bytes() for path in Path("run").iterdir() if path.is_file()}
-    capsys.readouterr()
     assert run("sweep", "run=run", *words) == 2
     err = capsys.readouterr().err
     assert message in err
@@ -103,8 +119,7 @@ def test_other_changes_are_refused(words: list[str], message: str, here: Path, c
     assert files == {path.name: path.read_bytes() for path in Path("run").iterdir() if path.is_file()}
 
 
-def test_more_problems_are_those_that_follow(here: Path, capsys: pytest.CaptureFixture[str]):
-    assert sweep(*SMALL) == 0
+def test_more_problems_are_those_that_follow(small: Path, capsys: pytest.CaptureFixture[str]):
     Path("toy.jsonl").write_text(Path("toy.jsonl").read_text().replace("q1", "another"))
     assert run("sweep", "run=run", "problems.limit=5") == 2
     assert "started with different inputs: problems" in capsys.readouterr().err
@@ -112,8 +127,7 @@ def test_more_problems_are_those_that_follow(here: Path, capsys: pytest.CaptureF
     assert run("sweep", "run=run", "problems.limit=5") == 0, "that one was not in the run"
 
 
-def test_a_rule_that_nobody_counted_is_refused(here: Path, capsys: pytest.CaptureFixture[str]):
-    assert sweep(*SMALL) == 0
+def test_a_rule_that_nobody_counted_is_refused(small: Path, capsys: pytest.CaptureFixture[str]):
     assert run("sweep", "run=run", "selection=weights", "seeds=[0,1]") == 2
     assert "selection=weights: the run has no answers of greedy, beam by it" in capsys.readouterr().err
 

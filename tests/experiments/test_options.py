@@ -14,6 +14,7 @@ from experiments.commands.solve import Solve
 from experiments.config.compose import compose
 from experiments.config.files import with_files
 from experiments.config.registry import GROUPS
+from policies.presets import PRESETS
 from tests.command_line import TOY, run
 
 
@@ -161,7 +162,11 @@ def test_the_lists_have_every_choice_and_fit_80_columns(capsys: pytest.CaptureFi
         assert own.strip() in text
         for choice in GROUPS[group]:
             assert f"\n  {choice} " in own
-    assert "tiny-prm" in shown(capsys, "list", "models") and max(map(len, text.splitlines())) <= 80
+    models = shown(capsys, "list", "models")
+    assert all(
+        name in models for name in ("tiny-prm", "Qwen/Qwen2.5-Math-PRM-7B", *(p.family for p in PRESETS.values()))
+    )
+    assert "policy.temperature=0.6 policy.top_p=0.9\n" in models and max(map(len, text.splitlines())) <= 80
     assert run("list", "scorer") == 2
     assert "choose from searchers, scorers" in capsys.readouterr().err
 
@@ -202,10 +207,10 @@ def test_the_script_of_zsh_has_the_words_of_bash(capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--multirun", "does not launch with it: stepsearch sweep takes lists as budgets=, budget.*= and seeds="),
-        ("-m", "does not launch with it"),
-        ("hydra/launcher=joblib", "does not launch with it"),
-        ("hydra.sweep.dir=x", "does not launch with it"),
+        ("--multirun", "and not its launchers: stepsearch sweep takes lists as budgets=, budget.*= and seeds="),
+        ("-m", "and not its launchers"),
+        ("hydra/launcher=joblib", "and not its launchers"),
+        ("hydra.sweep.dir=x", "and not its launchers"),
         ("+experiment=foo", "keep a command's knobs in a file: config=mine.yaml"),
         ("--config-name=foo", "config=mine.yaml"),
         ("--resolve", "--cfg job prints the config"),

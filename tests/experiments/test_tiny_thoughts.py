@@ -1,13 +1,12 @@
 """What the small thinking policy learns from: problems worked out by columns, and the tokens that it is trained on."""
 
 import random
-import re
 from typing import Any
 
 import pytest
 
 from experiments.problems import arithmetic
-from experiments.tiny.thoughts import AGAIN, CLOSE, Thought, columns, think, working
+from experiments.tiny.thoughts import AGAIN, CLOSE, Thought, columns, quick, think, working
 from experiments.tiny.tokenizer import build_tokenizer
 from experiments.tiny.train_policy import problem
 from experiments.tiny.train_thinking import Encoder
@@ -46,33 +45,44 @@ def test_a_long_operation_has_its_columns(operation: tuple[int, str, int], lines
     assert columns(*operation) == lines
 
 
-def test_every_equality_of_a_working_is_true_and_its_answer_is_right():
-    rng = random.Random(1)
+def test_a_thought_corrects_what_was_wrong_and_ends_with_the_right_answer():
+    rng, corrected = random.Random(1), 0
     for _ in range(300):
-        text = "".join(working(item := problem(rng)))
-        parts = [part for line in text.splitlines() if ": " in line for part in line.split(": ")[1].split(", ")]
-        for left, right in (part.split(" = ") for part in parts):
-            assert arithmetic.parse(left) == int(right), text
-        assert text.endswith(f"\\boxed{{{arithmetic.value(item)}}}")
+        pieces = working(item := problem(rng), rng)
+        learnt = "".join(piece.text for piece in pieces if piece.learnt)
+        parts = [part for line in learnt.splitlines() if ": " in line for part in line.split(": ")[1].split(", ")]
+        chains = [line.split(" = ") for line in learnt.splitlines() if " = " in line and ": " not in line]
+        for left, right in [part.split(" = ") for part in parts]:
+            assert arithmetic.parse(left) == int(right), learnt
+        for chain in chains:
+            assert len({arithmetic.parse(each) for each in chain}) == 1, learnt
+        assert learnt.endswith(f"\\boxed{{{arithmetic.value(item)}}}")
+        for before, wrong, after in zip(pieces, pieces[1:], pieces[2:], strict=False):
+            if not wrong.learnt:
+                values = [arithmetic.parse(each) for each in wrong.text.removeprefix(" = ").split(" = ")]
+                assert len(set(values)) == 1 and values[0] != arithmetic.parse(before.text.rpartition(" = ")[2])
+                assert f"\n{AGAIN}\n" in after.text
+                corrected += 1
+    assert corrected > 30
 
 
-def test_one_result_of_a_wrong_pass_is_wrong():
-    answers = {"".join(working(tree(), random.Random(seed))).rpartition("\\boxed")[2] for seed in range(20)}
-    assert len(answers) > 10 and f"{{{arithmetic.value(tree())}}}" not in answers
+def test_half_of_the_quick_passes_are_wrong():
+    gold = f"\\boxed{{{arithmetic.value(tree())}}}"
+    wrong = sum(not quick(tree(), random.Random(seed)).endswith(gold) for seed in range(100))
+    assert 30 < wrong < 70
 
 
-def test_a_thought_is_empty_or_cut_or_whole_and_the_answer_is_the_worked_solution():
-    whole = "".join(working(tree())) + "\n\n"
+def test_a_thought_is_empty_or_cut_or_whole_and_the_answer_is_the_result_alone():
+    gold = f"\\boxed{{{arithmetic.value(tree())}}}"
     kinds = {"empty": 0, "cut": 0, "whole": 0, "again": 0}
     for thought in thoughts():
-        assert thought.answer == "".join(arithmetic.solution(tree()))
-        kinds["again"] += thought.given.endswith(f"\n\n{AGAIN}\n\n")
+        assert thought.answer == gold
+        kinds["again"] += not thought.pieces[0].learnt if thought.closed else 0
         if thought.closed:
-            assert thought.thought == whole and (not thought.given or re.search(r"\\boxed\{-?\d+\}", thought.given))
-            kinds["whole"] += 1
+            assert thought.text.endswith(f"{gold}\n\n")
         else:
-            assert whole.startswith(thought.thought) and thought.thought != whole and not thought.given
-            kinds["cut" if thought.thought else "empty"] += 1
+            assert not any(piece.learnt for piece in thought.pieces)
+        kinds["whole" if thought.closed else "cut" if thought.pieces else "empty"] += 1
     assert min(kinds.values()) > 20, kinds
 
 
@@ -85,7 +95,13 @@ def test_what_the_model_shall_not_write_is_not_trained_on():
         assert (close in labels) == thought.closed
         assert all(label in (IGNORED, token) for token, label in zip(ids, labels, strict=True))
         trained = tokenizer.decode([i for i in labels if i != IGNORED])
-        assert AGAIN not in trained
         inside, _, answer = trained.rpartition(CLOSE)
         assert answer.strip() == thought.answer + tokenizer.eos_token
-        assert inside == (thought.thought if thought.closed else "")
+        assert inside == "".join(piece.text for piece in thought.pieces if piece.learnt)
+
+
+def test_pieces_have_the_tokens_of_the_whole():
+    tokenizer: Any = build_tokenizer(thinking=True)
+    for thought in thoughts():
+        apart = [token for piece in thought.pieces for token in tokenizer.encode(piece.text)]
+        assert apart == tokenizer.encode(thought.text)

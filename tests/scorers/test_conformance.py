@@ -102,6 +102,17 @@ class LooksAhead(Good):
         return [1 / len(steps) for _ in steps]
 
 
+class ReadsLogprobs(Good):
+    reads_logprobs: bool | None = False
+
+    def score(self, question: str, steps: Sequence[Step]) -> list[float]:
+        return [math.exp(sum(step.logprobs)) for step in steps]
+
+
+class SaysThatItReadsThem(ReadsLogprobs):
+    reads_logprobs = True
+
+
 class AllowedToLookAhead(LooksAhead):
     prefix_consistent = False
 
@@ -158,6 +169,7 @@ class Random(Good):
         (Raises, "case 2 .*alone: ZeroDivisionError"),
         (Sloppy, "case 0: among others at the same time, step 1 has .* and not"),
         (Padded, "case 0: among others at the same time, step 1 has .* and not"),
+        (ReadsLogprobs, "case 0: without log-probabilities, which it says it does not read, step 1 has 1 and not 0.49"),
         (LooksAhead, "case 1: before later steps follow its first 1, step 1 has 1 and not 0.33"),
         (WrongSince, "case 1: with since=1, step 1 has 1 and not 0.5"),
         (IgnoresSince, "case 1 .*since=1: ScoreError: the scorer returned 3 scores for 2 steps"),
@@ -174,6 +186,10 @@ def test_every_broken_promise_is_caught_and_named(broken: type, message: str):
 
 def test_looking_ahead_may_be_declared():
     check_scorer(AllowedToLookAhead())
+
+
+def test_reading_log_probabilities_may_be_declared():
+    check_scorer(SaysThatItReadsThem())
 
 
 def test_all_that_is_wrong_is_listed():

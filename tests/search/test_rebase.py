@@ -68,22 +68,22 @@ def test_the_best_are_the_highest_and_of_equals_the_earlier() -> None:
 # REBASE
 
 
-@pytest.mark.parametrize("n", [2, 4])
-def test_rebase_finds_the_right_path_as_often_as_it_must(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("n", "runs"), [(2, 600), (4, 300)])
+def test_rebase_finds_the_right_path_as_often_as_it_must(n: int, runs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a low temperature all width goes to right steps, so that each of 3 levels fails with probability 0.7^n.
 
-    600 runs; within 4 standard errors. Where width is shared equally instead, it falls outside.
+    Within 4 standard errors. Where width is shared equally instead, it falls outside.
     """
     exact = (1 - (1 - RIGHT) ** n) ** 3
-    error = math.sqrt(exact * (1 - exact) / 600)
+    error = math.sqrt(exact * (1 - exact) / runs)
     searcher = Rebase(n=n, temperature=0.02)
-    assert abs(successes(searcher, 600) - exact) < 4 * error
+    assert abs(successes(searcher, runs) - exact) < 4 * error
 
     def equal(values: Any, budget: int, temperature: float) -> list[int]:
         return shares(budget, len(values))
 
     monkeypatch.setattr(rebase, "widths", equal)
-    assert successes(searcher, 600) < exact - 4 * error
+    assert successes(searcher, runs) < exact - 4 * error
 
 
 def test_width_falls_by_what_has_finished() -> None:
@@ -125,17 +125,17 @@ def test_an_outcome_scorer_judges_no_steps(searcher: Searcher) -> None:
 
 @pytest.mark.parametrize(("n", "branch"), [(4, 2), (6, 2), (4, 4)])
 def test_dvts_finds_the_right_path_as_often_as_it_must(n: int, branch: int) -> None:
-    """n / branch independent chains, each of 3 levels that fail with probability 0.7^branch. 600 runs, 4 errors."""
+    """n / branch independent chains, each of 3 levels that fail with probability 0.7^branch. 300 runs, 4 errors."""
     chain = (1 - (1 - RIGHT) ** branch) ** 3
     exact = 1 - (1 - chain) ** (n // branch)
-    assert abs(successes(DVTS(n, branch), 600) - exact) < 4 * math.sqrt(exact * (1 - exact) / 600)
+    assert abs(successes(DVTS(n, branch), 300) - exact) < 4 * math.sqrt(exact * (1 - exact) / 300)
 
 
 def test_dvts_fails_oftener_without_its_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a subtree follows its first continuation instead of its best."""
     monkeypatch.setattr(dvts, "best", lambda values, count: [0])
     chain = RIGHT * (1 - (1 - RIGHT) ** 2) * RIGHT
-    assert successes(DVTS(4, 2), 500) < 1 - (1 - chain) ** 2 + 0.1 < 1 - (1 - (1 - 0.7**2) ** 3) ** 2 + 0.05
+    assert successes(DVTS(4, 2), 300) < 1 - (1 - chain) ** 2 + 0.1 < 1 - (1 - (1 - 0.7**2) ** 3) ** 2 + 0.05
 
 
 @pytest.mark.parametrize(("n", "branch", "expected"), [(8, 2, [2, 2, 2, 2]), (9, 4, [5, 4]), (3, 4, [3])])

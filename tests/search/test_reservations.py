@@ -202,6 +202,6 @@ def test_a_reserve_that_was_used_is_spent_as_well() -> None:
 def test_flops_of_judging_are_reserved() -> None:
     """No policy can be told a limit on FLOPs: the last request, and it alone, may exceed it by its worst case of 9."""
     for name, searcher in PARALLEL.items():
-        for flops in range(10, 200, 7):
+        for flops in range(10, 200, 21):
             tree = run(searcher, Watched(), ToyScorer(), Budget(flops=flops))
             assert tree.ledger.flops is not None and tree.ledger.flops < flops + 9, (name, flops)

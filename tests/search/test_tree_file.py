@@ -182,7 +182,7 @@ def files() -> Iterator[str]:
 def test_a_file_that_was_changed_is_read_or_refused_with_valueerror(text: str) -> None:
     random, refused = Random(0), 0
     changes = [(path, change) for path in places(json.loads(text)) for change in (places, *WRONG)]
-    for path, change in random.sample(changes, min(len(changes), 3_000)):
+    for path, change in random.sample(changes, min(len(changes), 1_000)):
         data = mutated(text, path, change)
         if data is places:
             continue
@@ -190,7 +190,7 @@ def test_a_file_that_was_changed_is_read_or_refused_with_valueerror(text: str) -
             json.dumps(Tree.from_json(data).to_json())
         except ValueError:
             refused += 1
-    assert refused > 500
+    assert refused > 200
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,8 @@ class Reading:
         config = decoder.config
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         self.decoder, self.room = decoder, room
-        self._kept = torch.zeros(room, config.num_hidden_layers, 2, config.num_key_value_heads, width)
+        # Not zeros: memory is taken as slots are filled. Slot 0, which pads, is the first to be filled.
+        self._kept = torch.empty(room, config.num_hidden_layers, 2, config.num_key_value_heads, width)
         self.eras = 1
         """how often it has begun anew"""
         self._used = 0

@@ -21,7 +21,7 @@ from experiments.reports.page.problems import Columns, all_packed, by_problem, c
 from experiments.reports.page.render import render
 from experiments.reports.page.words import in_words
 from experiments.runs.axes import LABELS, Axis
-from experiments.runs.folder import FILES, config_of
+from experiments.runs.folder import FILES, config_of, losses_of
 from experiments.runs.grid import GREEDY
 from experiments.runs.progress import counted
 from experiments.runs.results import CellKey, Result
@@ -70,7 +70,7 @@ def page(folder: Path, results: Sequence[Result], baseline: str, trees: bool) ->
         comparisons=_words(complete, baseline, rules, knob),
         headings=headings(rows),
         tables=list(tables(rows, rules)),
-        warnings=list(warnings(by_searcher(cells.searches))),
+        warnings=[*(f"warning: {lost}" for lost in losses_of(folder)), *warnings(by_searcher(cells.searches))],
         errors=[_error(result, knob) for result in cells.searches if result.error is not None],
         searches=len(cells.searches),
         files=[(name, _text(folder / name)) for name in FILES],

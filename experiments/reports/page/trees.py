@@ -14,6 +14,7 @@ from experiments.reports.page.formulas import Pieces
 from search.algorithms.resampling import normalise
 from search.answers.answers import Answers, answers_of
 from search.answers.selection import Ballot, Selection, allowed_rules
+from search.answers.voters import Voters
 from search.tree import Node, Tree
 from search.tree.marks import last_mark
 
@@ -48,7 +49,8 @@ def tree_data(tree: Tree, gold: str | None, selection: Selection, pieces: Pieces
             columns[name] = [_short(node.stats.get(name)) for node in nodes]
     if (by := selection.by) is not None:
         columns["second"] = [_short(last_mark(node, by)) for node in nodes]
-    ballots = {rule.value: replace(selection, rule=rule)(tree) for rule in allowed_rules(tree, by=by)}
+    voters = Voters(tree)
+    ballots = {rule.value: replace(selection, rule=rule).count(tree, voters) for rule in allowed_rules(tree, by=by)}
     return {
         "kind": str(tree.kind),
         "nodes": columns,
