@@ -21,7 +21,6 @@ from search.errors import KnobError, check_knob
 from search.protocols import ANSWER, GO_ON, Ask, Extension
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
-from search.tree.step import Step
 
 
 @dataclass(frozen=True)
@@ -174,11 +173,10 @@ class Writing:
         check_knob(ask, "max_tokens", least=1)
         prompt, given = self._prompt(node, ask)
         ids = (*prompt.ids, *given) if given else prompt.ids
-        waits = {"waits": self._waits(node), "wait_room": len(self._wait_ids)}
+        waits = {"waits": forcing.left(self.wait, node), "wait_room": len(self._wait_ids)}
         limits = replace(self.limits, most=ask.max_tokens, floor=ask.floor, **waits)
-        sampling = Sampling(self.temperature, self.top_p, self.top_k)
-        if ask.temperature is not None:
-            sampling = replace(sampling, temperature=ask.temperature)
+        temperature = self.temperature if ask.temperature is None else ask.temperature
+        sampling = Sampling(temperature, self.top_p, self.top_k)
         path = node.depth - node.thoughts, prompt.written
         before = node.text() if limits.stop else ""
         thought = self.thoughts, self._stage(node), prompt.thought
@@ -187,7 +185,7 @@ class Writing:
         ]
         forced = await forcing.write(self.engine, rows, self._wait_ids)
         costs = tuple(each.cost._replace(calls=int(not place)) for place, each in enumerate(forced))
-        written = tuple(each.steps if self.logprobs else tuple(map(_bare, each.steps)) for each in forced)
+        written = tuple(each.steps if self.logprobs else each.bare_steps for each in forced)
         at_least = any(row.at_least for each in forced for row in each.rows)
         return Extension(written, sum(costs, NOTHING), prompt.question, costs, at_least)
 
@@ -200,16 +198,12 @@ class Writing:
         if self.thoughts and self._stage(node) is not Stage.OVER:
             thought = max(0, self.max_thinking_tokens - prompt.thought)
         tokens = most_tokens(self.limits, node.depth - node.thoughts, prompt.written, room, max_steps, thought)
-        waits = self._waits(node) if max_steps is None or max_steps > 1 else 0
+        waits = forcing.left(self.wait, node) if max_steps is None or max_steps > 1 else 0
         return forcing.worst_case(self.engine, read, tokens, max_steps, thought > 0, waits, self._wait_ids)
 
     @cached_property
     def _wait_ids(self) -> tuple[int, ...]:
         return encode_given(self.tokenizer, self.wait_text, "wait_text") if self.wait else ()
-
-    def _waits(self, node: Node) -> int:
-        """How often the policy is still made to go on, on the path that ends here."""
-        return max(0, self.wait - sum(map(forcing.waited, node.steps()))) if self.wait else 0
 
     def _stage(self, node: Node) -> Stage:
         """Where the path stands in its thought."""
@@ -254,7 +248,3 @@ class Writing:
                 f"but the context of {self.model} holds {engine.context}: give less of them"
             )
         return prompt, given
-
-
-def _bare(step: Step) -> Step:
-    return replace(step, logprobs=(), entropy=None)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from policies.engines.rows import Row
 from policies.engines.thinking import stage_after
 from policies.engines.writer import Writer
+from search.tree import Node
 from search.tree.cost import NOTHING, Cost
 from search.tree.step import End, Step
 
@@ -22,6 +23,11 @@ class Forced:
     @property
     def steps(self) -> tuple[Step, ...]:
         return tuple(step for row in self.rows for step in row.steps)
+
+    @property
+    def bare_steps(self) -> tuple[Step, ...]:
+        """Without log-probabilities."""
+        return tuple(replace(step, logprobs=(), entropy=None) for step in self.steps)
 
     @property
     def cost(self) -> Cost:
@@ -40,6 +46,11 @@ class Forced:
 def waited(step: Step | None) -> bool:
     """Whether the policy would have stopped with this step, and was made to go on."""
     return step is not None and step.end is End.WAIT
+
+
+def left(times: int, node: Node) -> int:
+    """How often a policy that waits so many times is still made to go on, on the path that ends here."""
+    return max(0, times - sum(map(waited, node.steps()))) if times else 0
 
 
 async def write(engine: Writer, rows: Sequence[Row], wait: Sequence[int]) -> list[Forced]:
