@@ -80,6 +80,7 @@ test-vllm: $(INSTALLED_VLLM) ## the tests that need vLLM, on its CPU build
 		tests/engines/test_asks.py tests/engines/test_boundaries.py tests/engines/test_conformance.py \
 		tests/engines/test_model_files.py tests/engines/test_adapters.py tests/engines/test_logprobs.py \
 		tests/engines/test_gpu_check.py tests/engines/test_thinking_engines.py \
+		tests/engines/test_forcing.py tests/engines/test_floor.py tests/engines/test_adaptive_step.py \
 		tests/engines/test_vllm*.py $(ARGS)
 
 golden: $(INSTALLED) ## write the golden trees anew, after an intended change of behaviour

@@ -16,6 +16,7 @@ from search.conformance import excess, raise_failures
 from search.errors import KnobError
 from search.protocols import GO_ON, Ask, Extension, Policy, check_extension, takes_ask, worst_case
 from search.tree import Node, Tree
+from search.tree.confidence import Floor
 from search.tree.randomness import key
 from search.tree.step import End, Step
 
@@ -148,6 +149,12 @@ class _Examiner:
             for steps in extension.continuations:
                 if sum(step.generated for step in steps) > 3:
                     self.failures.append("ask: max_tokens = 3 is neither kept nor refused with KnobError")
+        floor = Floor(-1e-6, 1)
+        sure = await self.ask(root, SEEDS[:2], None, Ask(floor=floor), refusals=True)
+        for steps in sure.continuations if sure else ():
+            written = [logprob for step in steps for logprob in step.logprobs[step.written]]
+            if min(written[:-1], default=0.0) < floor.confidence:
+                self.failures.append("ask: floor: a token below it ends nothing; refuse it with KnobError")
         begun = await self.ask(root, SEEDS[:2], 1, Ask(given="So"), refusals=True)
         if begun and not all(steps[0].text.startswith("So") for steps in begun.continuations):
             self.failures.append("ask: a continuation does not begin with the given text; refuse it with KnobError")

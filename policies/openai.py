@@ -95,6 +95,8 @@ class OpenAI:
             )
         check_knob(ask, "temperature", least=0, most=2)
         check_knob(ask, "max_tokens", least=1)
+        if ask.floor:
+            raise KnobError("policy=openai tells no log-probabilities, and takes no request with floor")
         written = await together(*(self._continuation(node, max_steps, seed, ask) for seed in seeds))
         costs = tuple(cost._replace(calls=int(not place)) for place, (_, cost, _) in enumerate(written))
         at_least = any(lost for _, _, lost in written)

@@ -13,6 +13,7 @@ from policies.engines.world import Place, random_world
 from search.errors import KnobError, check_knob
 from search.protocols import GO_ON, Ask, Extension
 from search.tree import Node
+from search.tree.confidence import Window
 from search.tree.cost import NOTHING, Cost
 from search.tree.randomness import generator
 from search.tree.step import End, Step
@@ -45,12 +46,12 @@ class Toy:
     async def extend(
         self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON
     ) -> Extension:
-        """Raises KnobError where more is asked than a limit on tokens or a temperature.
+        """Raises KnobError where more is asked than a limit on tokens, a floor or a temperature.
 
         A branch of probability p is taken in proportion to p^(1/temperature), at 0 the first of the most probable.
         """
-        if ask != Ask(max_tokens=ask.max_tokens, temperature=ask.temperature):
-            refused = ask._replace(max_tokens=None, temperature=None)
+        if ask != Ask(max_tokens=ask.max_tokens, temperature=ask.temperature, floor=ask.floor):
+            refused = ask._replace(max_tokens=None, temperature=None, floor=None)
             raise KnobError(f"the toy policy takes no request with {refused.named()}")
         check_knob(ask, "temperature", least=0, most=10)
         place = self.world.after(node.steps())
@@ -68,7 +69,7 @@ class Toy:
 
     def _walk(self, place: Place, position: int, max_steps: int | None, seed: int, ask: Ask) -> tuple[Step, ...]:
         rng, temperature = generator(seed), self.temperature if ask.temperature is None else ask.temperature
-        steps: list[Step] = []
+        window, steps = Window(ask.floor.window) if ask.floor else None, list[Step]()
         while place.children and len(steps) != max_steps:
             shares = np.array([child.probability for child in place.children])
             if temperature not in (0, 1):
@@ -80,7 +81,11 @@ class Toy:
             end = End.DELIMITER if place.children else End.ANSWER
             if place.children and len(steps) + 1 == ask.max_tokens:
                 end = End.MAX_TOKENS
-            steps.append(Step(place.text, (taken,), (math.log(place.probability),), end))
-            if end is End.MAX_TOKENS:
+            logprob = math.log(place.probability)
+            sure = window and window.push(logprob)
+            if ask.floor and sure is not None and sure < ask.floor.confidence and end is not End.ANSWER:
+                end = End.UNSURE
+            steps.append(Step(place.text, (taken,), (logprob,), end))
+            if end in (End.MAX_TOKENS, End.UNSURE):
                 break
         return tuple(steps)

@@ -1,12 +1,12 @@
 """A policy that a language model writes: the knobs and the method that all engines share."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
-from policies.engines.boundary import Boundary, Delimiter
+from policies.engines import forcing
+from policies.engines.boundary import Boundary, Delimiter, Unsure
 from policies.engines.ends import Limits, most_tokens
 from policies.engines.models import SHIPPED
 from policies.engines.prompt import SYSTEM_PROMPT, encode_given, with_sources
@@ -21,7 +21,6 @@ from search.errors import KnobError, check_knob
 from search.protocols import ANSWER, GO_ON, Ask, Extension
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
-from search.tree.step import Step
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,14 @@ class Writing:
     """generated tokens of a thought, which is closed there, or earlier where the context needs room for the answer"""
     thinking_steps: str = "one"
     """a thought is one step, or has steps that end at the delimiter, or after a number of tokens"""
+    wait: int = 0
+    """how often a policy must go on that would stop its thought, or a solution without one (s1, arXiv 2501.19393)"""
+    wait_text: str = "Wait"
+    """the text with which it goes on"""
     delimiter: str = "\n\n"
     """ends a step"""
+    step_confidence: float | None = None
+    """in place of the delimiter: a step ends with a token of a probability below this (AdaptiveStep, 2502.13943)"""
     system_prompt: str = SYSTEM_PROMPT
     """the instruction; dropped, with a word, by chat templates that have no place for it"""
     chat: bool = True
@@ -78,6 +83,8 @@ class Writing:
         check_knob(self, "top_p", above=0, most=1)
         check_knob(self, "top_k", least=0)
         check_knob(self, "max_thinking_tokens", least=1)
+        check_knob(self, "wait", least=0)
+        check_knob(self, "step_confidence", above=0, most=1)
         check_thinking(self.thinking, self.thinking_steps)
         _ = self.limits, self.prompting
 
@@ -94,7 +101,7 @@ class Writing:
     @property
     def boundary(self) -> Boundary:
         """Where steps end; a subclass may have another rule."""
-        return Delimiter(self.delimiter)
+        return Delimiter(self.delimiter) if self.step_confidence is None else Unsure(self.step_confidence)
 
     @cached_property
     def prompting(self) -> Prompting:
@@ -127,7 +134,7 @@ class Writing:
 
     def load(self) -> None:
         """Loads the model, which would otherwise happen at the first request."""
-        _ = self.engine, self.thoughts
+        _ = self.engine, self.thoughts, self._wait_ids
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -166,35 +173,37 @@ class Writing:
         check_knob(ask, "max_tokens", least=1)
         prompt, given = self._prompt(node, ask)
         ids = (*prompt.ids, *given) if given else prompt.ids
-        limits, sampling = self.limits, Sampling(self.temperature, self.top_p, self.top_k)
-        if ask.max_tokens is not None:
-            limits = replace(limits, most=ask.max_tokens)
-        if ask.temperature is not None:
-            sampling = replace(sampling, temperature=ask.temperature)
+        waits = {"waits": forcing.left(self.wait, node), "wait_room": len(self._wait_ids)}
+        limits = replace(self.limits, most=ask.max_tokens, floor=ask.floor, **waits)
+        temperature = self.temperature if ask.temperature is None else ask.temperature
+        sampling = Sampling(temperature, self.top_p, self.top_k)
         path = node.depth - node.thoughts, prompt.written
         before = node.text() if limits.stop else ""
         thought = self.thoughts, self._stage(node), prompt.thought
         rows = [
             Row(ids, seed, sampling, limits, *path, max_steps, given, before, *thought, self.logprobs) for seed in seeds
         ]
-        try:
-            await self.engine.write(rows)
-        except asyncio.CancelledError:
-            raise self.engine.meter.reclaim(rows) from None
-        costs = tuple((row.cost or NOTHING)._replace(calls=int(not place)) for place, row in enumerate(rows))
-        written = tuple(row.steps if self.logprobs else tuple(map(_bare, row.steps)) for row in rows)
-        at_least = any(row.at_least for row in rows)
+        forced = await forcing.write(self.engine, rows, self._wait_ids)
+        costs = tuple(each.cost._replace(calls=int(not place)) for place, each in enumerate(forced))
+        written = tuple(each.steps if self.logprobs else each.bare_steps for each in forced)
+        at_least = any(row.at_least for each in forced for row in each.rows)
         return Extension(written, sum(costs, NOTHING), prompt.question, costs, at_least)
 
     def worst_case(self, node: Node, max_steps: int | None) -> Cost:
         """What one continuation costs at most, if nothing of its prompt is in a cache."""
         prompt = self._path(node)
-        room = self.engine.context - len(prompt.ids)
+        read = len(prompt.ids) + (len(self._wait_ids) if forcing.waited(node.step) else 0)
+        room = self.engine.context - read
         thought = 0
         if self.thoughts and self._stage(node) is not Stage.OVER:
             thought = max(0, self.max_thinking_tokens - prompt.thought)
         tokens = most_tokens(self.limits, node.depth - node.thoughts, prompt.written, room, max_steps, thought)
-        return self.engine.worst_case(len(prompt.ids), tokens, max_steps, thought > 0)._replace(calls=1)
+        waits = forcing.left(self.wait, node) if max_steps is None or max_steps > 1 else 0
+        return forcing.worst_case(self.engine, read, tokens, max_steps, thought > 0, waits, self._wait_ids)
+
+    @cached_property
+    def _wait_ids(self) -> tuple[int, ...]:
+        return encode_given(self.tokenizer, self.wait_text, "wait_text") if self.wait else ()
 
     def _stage(self, node: Node) -> Stage:
         """Where the path stands in its thought."""
@@ -230,6 +239,8 @@ class Writing:
         given = encode_given(engine.tokenizer, ask.given) if ask.given else ()
         if ask.action == ANSWER and self.thoughts and self._stage(node) is Stage.WITHIN:
             given = (*self.thoughts.closing, *given)
+        elif forcing.waited(node.step):
+            given = (*self._wait_ids, *given)
         if len(prompt.ids) + len(given) >= engine.context:
             fields = ask._replace(action="", temperature=None, max_tokens=None).named()
             raise KnobError(
@@ -237,7 +248,3 @@ class Writing:
                 f"but the context of {self.model} holds {engine.context}: give less of them"
             )
         return prompt, given
-
-
-def _bare(step: Step) -> Step:
-    return replace(step, logprobs=(), entropy=None)

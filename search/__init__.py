@@ -7,6 +7,7 @@ from search.algorithms.backtracking import Backtracking
 from search.algorithms.beam import Beam
 from search.algorithms.best_first import BestFirst
 from search.algorithms.best_of_n import BestOfN
+from search.algorithms.deepconf import DeepConf
 from search.algorithms.diverse_beam import DiverseBeam
 from search.algorithms.dvts import DVTS
 from search.algorithms.entropic_filter import EntropicFilter
@@ -48,6 +49,7 @@ __all__ = [
     "Budget",
     "BudgetSpent",
     "Cost",
+    "DeepConf",
     "DiverseBeam",
     "End",
     "EntropicFilter",

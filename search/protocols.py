@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from search.errors import KnobError, PolicyError, ScoreError
 from search.tree import Node
+from search.tree.confidence import Floor
 from search.tree.cost import NOTHING, Cost
 from search.tree.scores import Kind
 from search.tree.step import Step
@@ -28,6 +29,8 @@ class Ask(NamedTuple):
     """in place of the policy's own"""
     max_tokens: int | None = None
     """most tokens of each continuation, from here; it is cut there as by the policy's own limit"""
+    floor: Floor | None = None
+    """how sure the policy must be of its last tokens; it is cut, with UNSURE, where it is less"""
     sources: tuple[Node, ...] = ()
     """solutions whose text goes into this request's prompt; the new nodes name them"""
 

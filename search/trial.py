@@ -90,6 +90,8 @@ class OldTrialPolicy(Late):
             end = End.ANSWER if last and size == TOKENS else End.DELIMITER if left else End.MAX_TOKENS
             if self.endless and max_steps is None and len(steps) == 19:
                 end = End.MAX_STEPS
+            if ask.floor and end is not End.ANSWER and ask.floor.window <= TOKENS * (len(steps) + 1):
+                end = End.UNSURE if ask.floor.confidence > -0.75 else end
             text = f"\\boxed{{{digit}}}" if end is End.ANSWER else f"{digit}\n\n"
             given = ask.given if not steps else ""
             steps.append(Step(given + text, (digit, 9)[:size], (-1.0, -0.5)[:size], end, action=ask.action))

@@ -21,6 +21,7 @@ from search import (
     BestOfN,
     Budget,
     Cost,
+    DeepConf,
     DiverseBeam,
     EntropicFilter,
     Extension,
@@ -60,6 +61,7 @@ SEARCHERS: dict[str, Searcher] = {
     "backoff": BackOff(n=6, branch=2),
     "diverse_beam": DiverseBeam(n=8, branch=2, groups=2),
     "backtracking": Backtracking(n=8, branch=2),
+    "deepconf": DeepConf(n=6, warmup=2, keep=0.5, window=2),
     "again": Again(Rebase(n=3), times=3, sure=1),
 }
 PARALLEL = SEARCHERS | {"mcts_4": MCTS(simulations=24, in_flight=4)}

@@ -20,7 +20,7 @@ _ORDER = (
     GREEDY, "best_of_n", "beam", "mcts",
     "particle_filter", "particle_gibbs", "entropic_filter", "ab_mcts", "gumbel",
     "rebase", "dvts", "lookahead", "best_first", "backoff", "diverse_beam", "backtracking",
-    "rsa", "pdr", "refinement", "genselect", "thinking_budget",
+    "rsa", "pdr", "refinement", "genselect", "deepconf", "thinking_budget",
     "again", "custom",
 )  # fmt: skip
 

@@ -22,7 +22,7 @@ NO_LAUNCHER = (
 )
 
 ESCAPED = frozenset(
-    ("delimiter", "separator", "tag", "good", "bad", "mark", "stop", "system_prompt", "prompt", "solution")
+    ("delimiter", "separator", "tag", "good", "bad", "mark", "stop", "wait_text", "system_prompt", "prompt", "solution")
 )
 """The knobs of text that a model reads or writes. Paths, names and regular expressions stay as they are typed."""
 

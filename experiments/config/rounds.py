@@ -19,6 +19,7 @@ from search.algorithms.backtracking import Backtracking
 from search.algorithms.beam import Beam
 from search.algorithms.best_first import BestFirst
 from search.algorithms.best_of_n import BestOfN
+from search.algorithms.deepconf import DeepConf
 from search.algorithms.diverse_beam import DiverseBeam
 from search.algorithms.dvts import DVTS
 from search.algorithms.entropic_filter import EntropicFilter
@@ -56,6 +57,7 @@ SEARCHERS: dict[str, type] = {
     "pdr": PDR,
     "refinement": Refinement,
     "genselect": GenSelect,
+    "deepconf": DeepConf,
     "thinking_budget": ThinkingBudget,
 }
 """The searchers that can run in rounds by name."""

@@ -36,6 +36,7 @@ LOOKS = {
     "pdr": Look("distil and refine", "#DDAA33", "H", (0, (4, 1, 1, 1, 1, 1))),
     "refinement": Look("refinement", "#004488", "d", (0, (2, 2))),
     "genselect": Look("chosen by reading", "#BB5566", "p", (0, (8, 1, 1, 1))),
+    "deepconf": Look("sure solutions", "#999933", "P", (0, (3, 1, 3, 1, 1, 1))),
     "thinking_budget": Look("one thought", "#44AA99", "8", (0, (1, 2))),
     "again": Look("rounds until sure", "#882255", "P", (0, (9, 2))),
     "custom": Look("custom", "#E69F00", "X", (0, (8, 2, 1.5, 2, 1.5, 2))),

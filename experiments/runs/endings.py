@@ -41,7 +41,9 @@ def endings(tree: Tree) -> Endings | None:
 
 
 def _cause(tree: Tree, leaf: Node) -> str | None:
-    """Why a leaf cannot vote; None where it can."""
+    """Why a leaf cannot vote; None where it can, or was cut on purpose."""
+    if leaf.step is not None and leaf.step.end is End.UNSURE:
+        return None  # the search wanted no more of it
     if leaf.step is not None and leaf.truncated:
         return leaf.step.end.value
     if not leaf.finished or answers_of(tree).of(leaf.text()) is not None:

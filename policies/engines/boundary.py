@@ -1,10 +1,12 @@
 """Where steps end: a rule that is asked at every token. The default is a delimiter; a policy may have another."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from policies.engines.models import ModelError
+from search.answers.boxes import has_boxed
 
 
 class Token(NamedTuple):
@@ -64,6 +66,31 @@ class Delimiter:
             raise ModelError(
                 f"delimiter={self.text!r}: no token of the model holds {min(missing)!r}; choose another delimiter"
             )
+
+
+@dataclass(frozen=True)
+class Unsure:
+    """A step ends with a token of a probability below `confidence` (AdaptiveStep, arXiv 2502.13943, section 3.1).
+
+    So a step ends with a decision. The paper's threshold leaves 2 % of the tokens below it. A box is not divided, and
+    ends its step.
+    """
+
+    confidence: float
+
+    def watch(self) -> Callable[[Token], bool]:
+        least, text = math.log(self.confidence), ""
+
+        def ends(token: Token) -> bool:
+            nonlocal text
+            text += token.text
+            place = text.rfind("\\boxed")
+            box = text[place:] if place >= 0 else ""
+            if box == "\\boxed" or box.count("{") > box.count("}"):
+                return False
+            return token.logprob < least or has_boxed(box)
+
+        return ends
 
 
 def stops_of(boundary: Boundary, texts: Sequence[str]) -> frozenset[int]:

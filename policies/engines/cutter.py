@@ -7,6 +7,7 @@ from policies.engines.ends import Limits, Vocabulary, most_tokens
 from policies.engines.stops import Stops, tokens_in
 from policies.engines.thinking import Stage, Thought
 from search.answers.boxes import has_boxed
+from search.tree.confidence import Window
 from search.tree.step import End, Step
 
 _BROKEN = "\ufffd"  # stands for bytes that are no whole character
@@ -20,7 +21,7 @@ class Cutter:
     `max_steps` the requested steps (None: to the end of the solution). The first step begins with the `given` tokens,
     which count for no limit; they have log-probability and entropy 0. `before` is the text of the path, in which a text
     of `stop` may have begun. A `thought` counts by itself, not among these steps and tokens: nothing but its closing
-    tag, its own limits, the context and the end token ends it.
+    tag, its own limits, the context, the floor of its confidence and the end token ends it.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Cutter:
         self._most = most_tokens(limits, steps_before, tokens_before, room, max_steps)
         self._end_ids = vocabulary.ends(limits.stop)
         self._stops = Stops(vocabulary.stop_texts(limits.stop), "" if given else before)
+        self._window = Window(limits.floor.window) if limits.floor else None
         self._clear()
         for token_id in given:
             self._given += 1
@@ -80,14 +82,21 @@ class Cutter:
             raise ValueError("a token was pushed onto a continuation that has ended")
         self._vocabulary.check(token_id, logprob)
         self.tokens += 1
+        sure = self._window and self._window.push(logprob)
         boundary = self._add(token_id, logprob, entropy)
         if self.thought and self._thinks:
             self.thought.tokens += 1
         if token_id in self._end_ids:
             self._cut(End.EOS, closing=1)
+        elif self._limits.floor and sure is not None and sure < self._limits.floor.confidence:
+            self._cut(End.UNSURE)
         elif self._thinks:
             if end := self._thought_end(boundary):
-                self._cut(end)
+                waits = end is End.THOUGHT and self._waits(end)
+                tag = (
+                    self.thought.closing_tag(self._ids, self._texts, self._given) if self.thought and waits else (0, 0)
+                )
+                self._cut(end, *tag)
         elif surplus := self._stops.push(self._texts[-1]):
             self._cut(End.EOS, tokens_in(self._texts[self._given :], surplus), surplus)
         elif end := End.DELIMITER if boundary and not self._blank else self._cause():
@@ -182,6 +191,8 @@ class Cutter:
             end = self._limit() or end
         elif end is not End.EOS:
             end = End.ANSWER if self._limits.ends_at_box and has_boxed(text) else self._limit() or self._last() or end
+        if self._waits(end):
+            end = End.WAIT
         entropy = tuple(self._entropy) if len(self._entropy) == len(self._ids) else None
         step = Step(
             text,
@@ -195,8 +206,18 @@ class Cutter:
             thought=self._thinks,
         )
         self.steps.append(step)
-        self.done = step.finished or step.truncated or len(self.steps) == self._steps_limit
+        stopped = step.finished or step.truncated or step.end is End.WAIT
+        self.done = stopped or len(self.steps) == self._steps_limit
         self._clear()
+
+    def _waits(self, end: End) -> bool:
+        """Whether the policy would stop here, its thought or a solution without one, and is made to go on."""
+        limits = self._limits
+        if not limits.waits or self._room - self.tokens <= limits.wait_room or self._limit():
+            return False
+        if self.thought is None:
+            return end in (End.ANSWER, End.EOS) and not self._last()
+        return self._thinks and end in (End.THOUGHT, End.EOS) and not self.thought.spent
 
     def _limit(self) -> End | None:
         """The limit of the path that the last token reaches."""

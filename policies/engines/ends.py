@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from policies.engines.models import ModelError
 from search.errors import KnobError, check_knob
+from search.tree.confidence import Floor
 
 
 class Vocabulary(NamedTuple):
@@ -58,6 +59,12 @@ class Limits:
     """texts, or special tokens, that end a solution"""
     most: int | None = None
     """tokens of one continuation, its thought included"""
+    floor: Floor | None = None
+    """how sure the model must be of the last tokens of a continuation"""
+    waits: int = 0
+    """how often a policy that would stop its thought, or its solution where it does not think, is made to go on"""
+    wait_room: int = 0
+    """tokens of the text with which it goes on"""
 
     def __post_init__(self) -> None:
         if "" in self.stop:

@@ -49,8 +49,8 @@ def with_sources(question: str, hint: str, sources: Sequence[str]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def encode_given(tokenizer: Any, text: str) -> tuple[int, ...]:
-    """Token ids of a text that a continuation begins with, encoded by itself.
+def encode_given(tokenizer: Any, text: str, name: str = "Ask.given") -> tuple[int, ...]:
+    """Token ids of a text that a continuation begins with, encoded by itself; `name` is what errors call it.
 
     Raises KnobError where they do not read back as the text.
     """
@@ -63,7 +63,7 @@ def encode_given(tokenizer: Any, text: str) -> tuple[int, ...]:
     if behind[: len(line)] == line and _read_back(tokenizer, behind[len(line) :]) == text:
         return tuple(behind[len(line) :])
     raise KnobError(
-        f"Ask.given is {text!r}, which the model's tokenizer reads back as {back!r}: give a text that it keeps"
+        f"{name} is {text!r}, which the model's tokenizer reads back as {back!r}: give a text that it keeps"
     )
 
 

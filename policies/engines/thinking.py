@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
+from policies.engines.stops import tokens_in
 from search.errors import KnobError
 from search.tree.step import End, Step
 
@@ -150,6 +151,19 @@ class Thought:
             if tags.close in self._seen:
                 self.stage = Stage.OVER
             self._seen = self._seen[-len(tags.close) :]
+
+    def closing_tag(self, ids: Sequence[int], texts: Sequence[str], given: int) -> tuple[int, int]:
+        """How many of a step's last tokens lie in the closing tag, and how many characters of its text.
+
+        `texts` are what its tokens add to the text: special tokens add nothing. The first `given` do not count.
+        """
+        marks = self.rule.marks or {}
+        shown = [len(text) for text in texts[given:]]
+        whole = [marks.get(token_id, text) for token_id, text in zip(ids[given:], texts[given:], strict=True)]
+        characters = len("".join(whole)) - max(0, "".join(whole).rfind(self.rule.tags.close))
+        count = tokens_in(whole, characters)
+        hidden = sum(map(len, whole[-count:])) - sum(shown[-count:]) if count else 0
+        return count, characters - hidden
 
 
 def encode(tokenizer: Any, text: str) -> tuple[int, ...]:

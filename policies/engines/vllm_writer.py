@@ -93,7 +93,7 @@ class VLLMWriter:
 
         Only they show logits that are not numbers.
         """
-        if row.logprobs or salt is None or not isinstance(self.boundary, Delimiter):
+        if row.logprobs or row.limits.floor or salt is None or not isinstance(self.boundary, Delimiter):
             return True
         known = salt in self._searches
         self._searches[salt] = None
@@ -108,8 +108,9 @@ class VLLMWriter:
         where such an id is drawn, which a trained model hardly does, what follows it is dropped, and asked for again.
         """
         sampling, cutter, words = row.sampling, row.cutter, self.vocabulary
-        stepwise = row.max_steps is not None
         delimiters, tag, chunk = self._where_steps_end(cutter.thought)
+        # What it wrote behind a thought that is to go on would be dropped.
+        stepwise = row.max_steps is not None or (row.limits.waits > 0 and tag is not None)
         step = min(cutter.left_in_step, chunk or cutter.left_in_step)
         return Draw(
             sampling.temperature,
@@ -117,7 +118,8 @@ class VLLMWriter:
             sampling.top_k,
             # Each request seeds a new generator: the seed must differ between the requests of a row.
             seed=(row.seed + cutter.tokens + len(refused) * _FAR) % (1 << 63),
-            max_tokens=step if stepwise else cutter.left,
+            # With a floor it is looked at every few tokens whether to go on.
+            max_tokens=step if stepwise else min(cutter.left, CHUNK if row.limits.floor else cutter.left),
             stop_token_ids=self._stop_ids(row.limits.stop, stepwise and delimiters, tag if stepwise else None),
             stop=words.stop_texts(row.limits.stop),
             barred=sorted(refused),

@@ -18,6 +18,8 @@ class Beam:
         kept  = best n / branch of the level's open candidates, equal ones as often as they came
         level = n continuations shared among kept; those that do not come out even go to the best
     Levels are barriers: a level is judged whole before the next begins. Ties go to the earlier candidate of a level.
+    A candidate is `every` steps, which the scorer reads in one request: from as many as a solution has, it is Best-of-N
+    (granularity of verification: Chen et al., arXiv 2505.11730).
     """
 
     n: int = 16
@@ -26,6 +28,8 @@ class Beam:
     """about how many continuations a candidate gets that goes on: the best n / branch do, at least one"""
     reduction: Reduction | None = None
     """from a path's scores to its value; the scorer kind's own where None"""
+    every: int = 1
+    """g: steps of a candidate, after which the scorer is asked and the level chosen from"""
 
     scale = "n"  # the knob that a list of budgets sets
     populations = False  # it notes none that the particle rule could weigh
@@ -34,11 +38,12 @@ class Beam:
     def __post_init__(self) -> None:
         check_knob(self, "n", least=1)
         check_knob(self, "branch", least=1)
+        check_knob(self, "every", least=1)
 
     async def search(self, grow: Grower) -> None:
         conversion(grow.kind, Use.BEAM)
         values, finished = Values(reduction_for(grow.kind, self.reduction)), 0
-        level = await grow.extend(grow.root, self.n)
+        level = await grow.extend(grow.root, self.n, self.every)
         while True:
             finished += sum(node.finished for node in level)
             candidates = [node for node in level if node.open]
@@ -47,4 +52,4 @@ class Beam:
             places = best(level_values(candidates, grow.kind, values), max(1, self.n // self.branch))
             kept = [candidates[place] for place in places]
             grow.note("beam", kept=kept)
-            level = await extend_each(grow, kept, shares(self.n, len(kept)))
+            level = await extend_each(grow, kept, shares(self.n, len(kept)), self.every)

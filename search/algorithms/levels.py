@@ -40,14 +40,17 @@ def shares(n: int, among: int) -> list[int]:
     return [each + (place < more) for place in range(among)]
 
 
-async def extend_each(grow: Grower, nodes: Sequence[Node], widths: Sequence[int]) -> list[Node]:
-    """So many continuations of each node, all at once, in the nodes' order; none where the width is zero."""
+async def extend_each(grow: Grower, nodes: Sequence[Node], widths: Sequence[int], steps: int = 1) -> list[Node]:
+    """So many continuations of each node, all at once, in the nodes' order; none where the width is zero.
+
+    Each has `steps` steps, or fewer where its solution ends before, and is judged once.
+    """
     pairs = [(node, width) for node, width in zip(nodes, widths, strict=True) if width]
-    return [child for children in await families(grow, pairs) for child in children]
+    return [child for children in await families(grow, pairs, steps) for child in children]
 
 
-async def families(grow: Grower, pairs: Sequence[tuple[Node, int]]) -> list[list[Node]]:
+async def families(grow: Grower, pairs: Sequence[tuple[Node, int]], steps: int = 1) -> list[list[Node]]:
     """[N]: so many continuations of each node, all at once; of each as many as the budget allows."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(grow.extend(node, width)) for node, width in pairs]
+        tasks = [group.create_task(grow.extend(node, width, steps)) for node, width in pairs]
     return [task.result() for task in tasks]

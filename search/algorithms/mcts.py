@@ -49,6 +49,8 @@ class MCTS:
         backward: the leaf's value to every node above it
     A search also ends where a thousand simulations in a row have drawn nothing: a policy that has little more to say is
     drawn from ever more seldom, and a budget of tokens alone would not be spent for hours.
+    A step is judged at once where its depth is a multiple of `every`, the others together with the next one below that
+    is, or with the leaf. With one simulation in flight that changes no choice, as values are backed up from leaves.
     A leaf votes with its visits. Q of an unvisited child is its own value, or its parent's Q where it has none. A
     ranking backs up nothing: Q is the rank among siblings.
     """
@@ -67,6 +69,8 @@ class MCTS:
     """simulations at once, kept apart by virtual loss; 1 makes the tree a function of the seed alone"""
     reduction: Reduction | None = None
     """from a path's scores to its value; the scorer kind's own where None"""
+    every: int = 1
+    """g: the scorer is asked at every g-th step of a path and at its leaf, for all that is new (arXiv 2505.11730)"""
 
     scale = "simulations"  # the knob that a list of budgets sets
     populations = False  # it notes none that the particle rule could weigh
@@ -77,6 +81,7 @@ class MCTS:
         check_knob(self, "widening", above=0)
         check_knob(self, "c_puct", least=0)
         check_knob(self, "in_flight", least=1)
+        check_knob(self, "every", least=1)
 
     @property
     def reads_logprobs(self) -> bool:
@@ -106,6 +111,10 @@ class _Run:
     priced: dict[Node, list[Node]] = field(default_factory=dict[Node, list[Node]])  # children with a prior
     in_flight: dict[Node, int] = field(default_factory=dict[Node, int])  # simulations below a node or at it
     seen: Range = field(default_factory=Range)
+
+    def due(self, node: Node) -> bool:
+        """Whether the scorer is asked as soon as the step is written."""
+        return not node.open or node.depth % self.knobs.every == 0
 
     def children(self, node: Node) -> list[Node]:
         """Those that have a prior."""
@@ -149,10 +158,11 @@ async def _draw(run: _Run, node: Node) -> Node:
     run.drawing += 1
     try:
         (child,) = await run.grow.sample(node, merge=True)
-        await run.grow.score(child)
+        if run.due(child):
+            await run.grow.score(child)
     finally:
         run.drawing, run.idle = run.drawing - 1, 0
-    children = [sibling for sibling in node.children.values() if sibling.birth is not None]
+    children = [each for each in node.children.values() if each.birth is not None or not run.due(each)]
     for sibling, prior in zip(children, _priors(run.knobs.prior, children), strict=True):
         sibling.stats["prior"] = prior
     run.priced[node] = children

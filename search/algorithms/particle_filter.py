@@ -18,12 +18,12 @@ class ParticleFilter:
     """n particles, each a node with a log-weight; psi is the potential of a score (the logit of a probability).
 
     until all particles are finished or truncated:
-        advance each open particle by one step
+        advance each open particle by `every` steps
         weigh:     telescoping  log w += (psi(s_t) - psi(s_{t-1})) / T, psi(s_0) = 0; a finished particle adds 0
                    current      log w  =  psi(s_t) / T, of the latest score; a finished particle keeps its own
         resample where ESS / n <= threshold; then log w = 0
     Finished particles absorb and still compete. Under `telescoping` the product of the mean weights estimates, without
-    bias, the evidence E_policy[exp(psi(s_last) / T)]; under `current` (the paper's) there is none.
+    bias, the evidence E_policy[exp(psi(s_last) / T)], at any `every`; under `current` (the paper's) there is none.
     Every population is noted before its resampling, so that answers use the weights it would otherwise lose; a particle
     votes with n times its normalised weight.
     """
@@ -38,6 +38,8 @@ class ParticleFilter:
     """resample where ESS / n is at most this: 1 is every step; at 0.5, dead paths may take up half of the particles"""
     temperature: float = 1.0
     """T: above one flattens the weights, below one sharpens them"""
+    every: int = 1
+    """g: steps of a particle between two weighings, which the scorer reads in one request (arXiv 2505.11730)"""
 
     scale = "n"  # the knob that a list of budgets sets
     populations = True  # it notes populations, by whose shares the particle rule votes
@@ -47,6 +49,7 @@ class ParticleFilter:
         check_knob(self, "n", least=1)
         check_knob(self, "threshold", least=0, most=1)
         check_knob(self, "temperature", above=0)
+        check_knob(self, "every", least=1)
         if self.weighting is Weighting.CURRENT and self.threshold != 1:
             raise KnobError(f"ParticleFilter.threshold is {self.threshold}; under weighting=current it must be 1")
 
@@ -56,7 +59,7 @@ class ParticleFilter:
         log_weights, log_evidence = np.zeros(self.n), 0.0
         grow.electorate({grow.root: self.n}, whole=True)
         for step in count():
-            moved = await advance(grow, particles)
+            moved = await advance(grow, particles, self.every)
             log_weights = weigh(self.weighting, self.temperature, log_weights, particles, moved, grow.kind)
             particles = moved
             self._note(grow, step, particles, log_weights, log_evidence)

@@ -18,10 +18,10 @@ class Weighting(StrEnum):
     CURRENT = "current"
 
 
-async def advance(grow: Grower, particles: Sequence[Node]) -> list[Node]:
-    """Each open particle takes one step; the others stay where they are."""
+async def advance(grow: Grower, particles: Sequence[Node], steps: int = 1) -> list[Node]:
+    """Each open particle takes so many steps, or fewer to its end; the others stay where they are."""
     async with asyncio.TaskGroup() as group:
-        tasks = {i: group.create_task(grow.extend(p)) for i, p in enumerate(particles) if p.open}
+        tasks = {i: group.create_task(grow.extend(p, 1, steps)) for i, p in enumerate(particles) if p.open}
     return [tasks[i].result()[0] if i in tasks else particle for i, particle in enumerate(particles)]
 
 

@@ -9,21 +9,23 @@ from search.tree.numbers import Integers, Reals
 
 
 class End(StrEnum):
-    """Why a step ended. After the first four the path may go on."""
+    """Why a step ended. After the first five the path may go on."""
 
     DELIMITER = "delimiter"  # where the policy's boundary rule says so: by default, at a delimiter
     STEP_TOKENS = "step_tokens"  # cut at max_step_tokens
     THOUGHT = "thought"  # the thought ends: the step holds its closing tag
     THINKING_TOKENS = "thinking_tokens"  # the thought was closed at max_thinking_tokens
+    WAIT = "wait"  # the policy would have stopped here, and is made to go on
     ANSWER = "answer"  # finished: the step has a box with an answer
     EOS = "eos"  # finished: an end token of the model, or a stop text
     MAX_STEPS = "max_steps"  # truncated, as are the next two
     MAX_TOKENS = "max_tokens"
     CONTEXT = "context"
+    UNSURE = "unsure"  # truncated on purpose, where the policy was less sure than the request allowed
 
 
 _FINISHED = (End.ANSWER, End.EOS)  # tuples: the hash of an enum's member is slow, and a search asks often
-_OPEN = (End.DELIMITER, End.STEP_TOKENS, End.THOUGHT, End.THINKING_TOKENS)
+_OPEN = (End.DELIMITER, End.STEP_TOKENS, End.THOUGHT, End.THINKING_TOKENS, End.WAIT)
 _set = object.__setattr__  # of a frozen step, at its birth
 
 

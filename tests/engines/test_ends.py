@@ -109,12 +109,18 @@ def test_one_step_or_the_whole_solution() -> None:
 def test_every_end_is_open_finished_or_truncated() -> None:
     kinds = {end: (Step("", end=end).finished, Step("", end=end).truncated) for end in End}
     assert {end for end, kind in kinds.items() if kind == (True, False)} == {End.ANSWER, End.EOS}
-    assert {end for end, kind in kinds.items() if kind == (False, True)} == {End.MAX_STEPS, End.MAX_TOKENS, End.CONTEXT}
+    assert {end for end, kind in kinds.items() if kind == (False, True)} == {
+        End.MAX_STEPS,
+        End.MAX_TOKENS,
+        End.CONTEXT,
+        End.UNSURE,
+    }
     assert {end for end, kind in kinds.items() if kind == (False, False)} == {
         End.DELIMITER,
         End.STEP_TOKENS,
         End.THOUGHT,
         End.THINKING_TOKENS,
+        End.WAIT,
     }
 
 

@@ -32,6 +32,7 @@ from search import (
     BestFirst,
     BestOfN,
     Budget,
+    DeepConf,
     DiverseBeam,
     EntropicFilter,
     GenSelect,
@@ -136,6 +137,7 @@ INNER = {
     "pdr": PDR(8),
     "refinement": Refinement(8),
     "genselect": GenSelect(8),
+    "deepconf": DeepConf(8),
     "thinking_budget": ThinkingBudget(),
     "search:BestOfN": BestOfN(),
 }

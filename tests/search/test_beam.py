@@ -73,9 +73,9 @@ def test_levels_are_barriers(monkeypatch: pytest.MonkeyPatch) -> None:
     policy = Counted(Delayed(Toy(enumerates=True), seed=1))
     scorer = Counted(Delayed(ToyScorer(), seed=2))
 
-    async def watched(grow: Grower, nodes: Sequence[Node], widths: Sequence[int]) -> list[Node]:
+    async def watched(grow: Grower, nodes: Sequence[Node], widths: Sequence[int], steps: int) -> list[Node]:
         assert policy.pending == scorer.pending == 0
-        return await extend_each(grow, nodes, widths)
+        return await extend_each(grow, nodes, widths, steps)
 
     monkeypatch.setattr(search.algorithms.beam, "extend_each", watched)
     asyncio.run(solve("q", Beam(n=9, branch=3), policy, scorer))

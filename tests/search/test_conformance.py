@@ -20,6 +20,9 @@ MORE: dict[str, Searcher] = {
     "beam of one": Beam(n=1),
     "rounds of MCTS": Again(MCTS(simulations=4, in_flight=1), times=3, sure=1),
     "rounds of particles": Again(ParticleFilter(n=3), times=2, sure=1),
+    "beam of two steps": Beam(n=6, branch=2, every=2),
+    "MCTS of two steps": MCTS(simulations=24, in_flight=1, every=2),
+    "particles of two steps": ParticleFilter(n=6, every=2),
     "current weights": ParticleFilter(n=5, weighting=Weighting.CURRENT),
 }
 

@@ -15,6 +15,7 @@ from search import (
     Beam,
     BestFirst,
     BestOfN,
+    DeepConf,
     DiverseBeam,
     EntropicFilter,
     Gumbel,
@@ -108,6 +109,7 @@ SEARCHERS: list[tuple[Searcher, set[Kind]]] = [
     (Gumbel(4), ALL - {Kind.RANKING}),
     (ABMCTS(4), ALL - {Kind.RANKING}),
     (EntropicFilter(n=3), PROBABILITIES | {Kind.ADDITIVE}),
+    (DeepConf(3, warmup=1), ALL),
     (ThinkingBudget(), ALL),
     (ParticleGibbs(n=3, iterations=2), PROBABILITIES | {Kind.ADDITIVE}),
 ]
