@@ -8,6 +8,7 @@ import numpy as np
 
 from search.protocols import GO_ON, Ask, Extension, Scored, Stopped
 from search.tree import Node
+from search.tree.confidence import Floor, Window
 from search.tree.cost import NOTHING, Cost
 from search.tree.randomness import generator
 from search.tree.scores import Kind
@@ -16,6 +17,7 @@ from search.tree.step import End, Step
 STEPS = 4
 """of the longest solution"""
 TOKENS = 2
+LOGPROBS = (-1.0, -0.5)
 """of a step"""
 
 
@@ -90,12 +92,22 @@ class OldTrialPolicy(Late):
             end = End.ANSWER if last and size == TOKENS else End.DELIMITER if left else End.MAX_TOKENS
             if self.endless and max_steps is None and len(steps) == 19:
                 end = End.MAX_STEPS
-            if ask.floor and end is not End.ANSWER and ask.floor.window <= TOKENS * (len(steps) + 1):
-                end = End.UNSURE if ask.floor.confidence > -0.75 else end
+            if ask.floor and (written := _until_unsure(ask.floor, TOKENS * len(steps), size - (end is End.ANSWER))):
+                size, end = written, End.UNSURE
             text = f"\\boxed{{{digit}}}" if end is End.ANSWER else f"{digit}\n\n"
             given = ask.given if not steps else ""
-            steps.append(Step(given + text, (digit, 9)[:size], (-1.0, -0.5)[:size], end, action=ask.action))
+            steps.append(Step(given + text, (digit, 9)[:size], LOGPROBS[:size], end, action=ask.action))
         return tuple(steps)
+
+
+def _until_unsure(floor: Floor, before: int, most: int) -> int:
+    """How many tokens a step has when the confidence falls below the floor; 0 where it does not within `most`."""
+    window = Window(floor.window)
+    for place in range(before + most):
+        sure = window.push(LOGPROBS[place % TOKENS])
+        if place >= before and sure is not None and sure < floor.confidence:
+            return place - before + 1
+    return 0
 
 
 class TrialPolicy(OldTrialPolicy):

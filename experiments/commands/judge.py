@@ -28,6 +28,7 @@ from experiments.problems.solution import Solution
 from experiments.runs.appending import Lines, appending
 from experiments.runs.fingerprints import fingerprint_of, fingerprints, server_fingerprints
 from experiments.runs.folder import invocation
+from experiments.runs.preflight import load_engines
 from experiments.runs.progress import SweepProgress
 from experiments.runs.resuming import Allowed
 from experiments.runs.scoring import SCORES, Scores, score_all
@@ -81,8 +82,8 @@ def main(overrides: Sequence[str] = ()) -> int:
     servers = {} if run.stored else server_fingerprints(command.inputs_before, scorer=run.scorer)
     models = {**fingerprints(scorer=run.scorer), **servers}
     inputs = {"data": fingerprint_of(solution.record() for solution in solutions), **models}
-    engines = () if run.stored else (run.scorer,)
-    folder = command.folder("judge", run.out, inputs, Allowed(CHANGEABLE), engines)
+    load = partial(load_engines, *([] if run.stored else [run.scorer]))
+    folder = command.folder("judge", run.out, inputs, Allowed(CHANGEABLE), load)
     reading = Answers(run.answer, run.grader)
     scores, stop = Scores(folder / SCORES), None
     if run.stored:

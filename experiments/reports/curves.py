@@ -83,8 +83,9 @@ def draw(drawn: Chart) -> Canvas:
 def _accuracies(drawn: Chart) -> tuple[float, float]:
     """The ends of the vertical axis, which begins at zero unless all accuracies are above 40 %."""
     points = [p for line in [*drawn.lines, *drawn.references, *drawn.earlier] for p in line.points]
-    lowest = min([min(p.low, p.accuracy) for p in points] + [1.0 if drawn.greedy is None else drawn.greedy])
-    highest = max(p.high for p in points)
+    greedy = [] if drawn.greedy is None else [drawn.greedy]
+    lowest = min([min(p.low, p.accuracy) for p in points] + greedy)
+    highest = max([p.high for p in points] + greedy)
     return floor(10 * lowest - 0.5) / 10 if lowest > 0.4 else -0.015, min(1.025, 1.08 * highest + 0.015)
 
 

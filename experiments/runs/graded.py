@@ -23,10 +23,10 @@ class Graded(NamedTuple):
 def graded(solved: Solved, name: Name, selection: Selection, trees: bool) -> Graded:
     """Grades a search. Blocks while answers are compared: call it in a thread."""
     result = judge(solved, name.problem, name.cell.key, selection, name.cell.smaller)
-    tree = None
     try:
-        tree = solved.tree.dumps() if trees else None
-    except ValueError as error:  # a number in it is NaN or infinite
+        tree, line = solved.tree.dumps() if trees else None, result.dumps()
+    except ValueError as error:  # a cost or a score is NaN or infinite
         result = failed(result, error)
+        tree, line = None, result.dumps()
     tokens, correct = solved.tree.ledger.generated_tokens, result.correct(selection.rule.value)
-    return Graded(result.dumps(), tree, result.problem, result.error, tokens, correct)
+    return Graded(line, tree, result.problem, result.error, tokens, correct)

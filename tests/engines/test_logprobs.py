@@ -146,7 +146,7 @@ def test_commands_refuse_it_before_anything_is_loaded(
 @pytest.mark.parametrize("group", ["search", "scorer"])
 def test_each_shipped_searcher_and_scorer_says_whether_it_reads_them(group: str):
     reading = {name for name, cls in PARTS[group].items() if getattr(cls, "reads_logprobs", None) is not False}
-    assert reading == {"search": {"mcts"}, "scorer": {"self"}}[group]
+    assert reading == {"search": {"mcts", "deepconf"}, "scorer": {"self"}}[group]
 
 
 class Silent:

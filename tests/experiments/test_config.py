@@ -196,7 +196,8 @@ def test_a_value_that_is_no_hydra_syntax_is_plain_text(text: str):
 def test_the_config_that_is_printed_composes_to_itself(capsys: pytest.CaptureFixture[str]):
     assert run("solve", "--cfg", "search=beam", "search.n=8", "scorer=self") == 0
     printed = OmegaConf.create(capsys.readouterr().out)
-    assert printed.search == {"_target_": "search.algorithms.beam.Beam", "n": 8, "branch": 4, "reduction": None}
+    beam = {"_target_": "search.algorithms.beam.Beam", "n": 8, "branch": 4, "every": 1, "reduction": None}
+    assert printed.search == beam
     assert printed.policy.model == "tiny" and printed.selection.rule == "weighted"
 
 

@@ -84,6 +84,14 @@ def test_the_drawing_shows_the_figure(results: list[Result]):
     assert len({(line.get_marker(), str(line.get_linestyle())) for line in canvas.axes[0].lines}) >= 6
 
 
+@pytest.mark.parametrize("accuracy", [0.0, 1.0])
+def test_greedy_decoding_is_in_sight(results: list[Result], accuracy: float):
+    searched = [r for r in results if r.cell.searcher == "mcts" and r.cell.n == 1]
+    drawn = figure([*searched, *(result(p, "greedy", 1, accuracy, 100) for p in range(PROBLEMS))], Rule.WEIGHTED)
+    low, high = draw(drawn).axes[0].get_ylim()
+    assert drawn.greedy == accuracy and low < accuracy < high
+
+
 def test_unknown_flops_leave_their_panel_out(results: list[Result]):
     unknown = [costs(r, flops=None) for r in results]
     canvas = draw(figure(unknown, Rule.WEIGHTED))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from experiments.runs import tree_files
 from search import Tree
 from tests.command_line import run
 from tests.experiments.toy_sweep import lines, sweep, timeless
@@ -50,13 +49,13 @@ def test_a_tree_that_cannot_be_written_is_no_failed_search(here: Path, capsys: p
 
 
 def test_a_tree_with_a_number_that_is_none_fails_alone(here: Path, monkeypatch: pytest.MonkeyPatch):
-    write = tree_files.write_whole
+    write = Tree.dumps
 
-    def refuse(path: Path, text: str) -> None:
-        if "beam" in path.name:
+    def refuse(tree: Tree) -> str:
+        if tree.events("beam"):
             raise ValueError("Out of range float values are not JSON compliant")
-        write(path, text)
+        return write(tree)
 
-    monkeypatch.setattr(tree_files, "write_whole", refuse)
+    monkeypatch.setattr(Tree, "dumps", refuse)
     sweep("searchers=[beam]", "budgets=[1]", "problems.limit=2", "trees=true")
     assert {line["cell"]["searcher"] for line in lines() if line["error"]} == {"beam"} and len(lines()) == 4

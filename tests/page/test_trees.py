@@ -21,7 +21,7 @@ def test_a_tree_is_shown_whole(name: str):
         "".join(p if isinstance(p, str) else pieces.formulas[p][0] for p in pieces.texts[t]) for t in columns["text"]
     ]
     assert texts == [node.step.text.strip("\n") for node in nodes if node.step]
-    assert columns["score"] == [pytest.approx(node.score, rel=1e-3) for node in nodes]
+    assert columns["score"] == [node.score and pytest.approx(node.score, rel=1e-3) for node in nodes]
     parents = [nodes[above].path if above >= 0 else () for above in columns["parent"]]
     assert parents == [node.path[:-1] for node in nodes]
     for rule, shares in found["rules"].items():

@@ -80,7 +80,8 @@ def test_a_policy_is_handed_a_request_only_where_it_says_something() -> None:
     for name, searcher in PARALLEL.items():
         run(searcher, Takes(), ToyScorer())
         said = [each for each in seen if each]
-        assert seen and said == [{"ask": Ask(temperature=0.0)}] * len(said) and bool(said) == (name == "lookahead")
+        asks = {"lookahead": Ask(temperature=0.0), "deepconf": Ask(floor=said[0]["ask"].floor if said else None)}
+        assert seen and bool(said) == (name in asks) and all(each["ask"] == asks[name] for each in said)
         seen.clear()
 
     async def main() -> None:
@@ -131,7 +132,10 @@ def test_tokens_that_are_not_the_policys_are_neither_generated_nor_in_its_prior(
 
         async def extend(self, node: Node, n: int, *request: Any, **named: Any) -> Extension:
             index = node.reserve(0).start
-            steps = [self.written[i] if node.depth == 0 else Step("1", end=End.ANSWER) for i in range(index - n, index)]
+            steps = [
+                self.written[i] if node.depth == 0 else Step("1", (4,), (-1.0,), End.ANSWER)
+                for i in range(index - n, index)
+            ]
             return Extension(tuple((step,) for step in steps), Cost(generated=sum(step.generated for step in steps)))
 
     tree = run(Beam(n=2, branch=2), Silent([likely, unlikely]), FLAT)

@@ -39,7 +39,8 @@ def test_no_prefix_is_scored_twice(name: str) -> None:
     policy, scorer = Toy(2, 4), Counted(Delayed(ToyScorer(2, 4), seed=3))
     tree = run(PARALLEL[name], policy, scorer)
     assert len(scorer.prefixes) == len(set(scorer.prefixes))
-    distinct = {tuple(step.text for step in node.steps()) for node in tree.nodes()}
+    judged = [node for node in tree.nodes() if name != "deepconf" or node.score is not None]  # which cuts solutions
+    distinct = {tuple(step.text for step in node.steps()) for node in judged}
     assert set(scorer.prefixes) == distinct
     if name in ("best_of_n", "beam", "particle_filter"):
         assert len(distinct) < sum(1 for _ in tree.nodes()), "no two were equal: choose a smaller world"
