@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from itertools import count
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
@@ -189,13 +190,23 @@ def _padded_left(prompts: Sequence[Sequence[int]], device: str) -> tuple[Tensor,
     return ids.to(device), mask.to(device)
 
 
+_in_use: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
+"""The models that some writer holds, also where they are no longer among the last four."""
+
+
 @lru_cache(maxsize=4)
 def causal_model(model: str, device: str, dtype: str, adapter: str | None) -> Any:
-    """The model with weights, and an adapter's on it. Raises ModelError where it is not a causal language model."""
-    check_writes(model)
-    lora = None if adapter is None else check_adapter(adapter)
-    loaded = load_weights(AutoModelForCausalLM, model, device, dtype)
-    return loaded if lora is None else with_adapter(loaded, model, lora)
+    """The model with weights, and an adapter's on it, shared by all that hold it.
+
+    Raises ModelError where it is not a causal language model.
+    """
+    key = (model, device, dtype, adapter)
+    if (shared := _in_use.get(key)) is None:
+        check_writes(model)
+        lora = None if adapter is None else check_adapter(adapter)
+        shared = load_weights(AutoModelForCausalLM, model, device, dtype)
+        shared = _in_use[key] = shared if lora is None else with_adapter(shared, model, lora)
+    return shared
 
 
 @lru_cache(maxsize=8)

@@ -11,6 +11,7 @@ from policies.engines import hf_writer
 from policies.engines.batching import Ticket
 from policies.engines.boundary import Delimiter
 from policies.engines.hf import choose_device, load_weights
+from policies.engines.hf_writer import causal_model
 from policies.engines.models import ModelError
 from policies.engines.prompt import encode_question
 from policies.hf import HF
@@ -186,4 +187,5 @@ def test_a_reward_model_is_no_policy(random_prm: str):
 
 def test_policies_share_a_model(random_policy: str):
     assert HF(random_policy).engine is HF(random_policy, temperature=0, device="cpu").engine
+    causal_model.cache_clear()  # as after the loading of four others
     assert HF(random_policy).engine.model is HF(random_policy, batch_size=3, delimiter="\n").engine.model
