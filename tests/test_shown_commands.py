@@ -25,6 +25,7 @@ NEEDS = {
     r"math500|processbench|prmbench|bigbench|llama": "a data set that is not here",
     r"path=(mine|run|rewards|holdout)\.": "a file of the reader's",
     r"workers=ray|\bray\.": "Ray: tests/experiments/test_ray.py",
+    r"=\$": "a shell with its variables: tests/experiments/test_shards.py",
     r"search=auto": "a run on another folder: tests/experiments/test_auto.py",
 }
 """What a command needs that is not on every machine, by a pattern of its words."""
