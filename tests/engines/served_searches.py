@@ -50,8 +50,7 @@ def die_at_work(stub: Stub) -> None:
     """Ends it while it works on a request."""
     until(lambda: stub.salts())
     before, stub.delay = stub.delay, 30.0
-    time.sleep(2 * before)
-    until(lambda: stub.running)
+    until(lambda: stub.delay in stub.delays)
     stub.die()
     stub.delay = before
 

@@ -30,6 +30,7 @@ class Stub:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.counted: Counter[str] = Counter()
         self.running = self.most_running = 0
+        self.delays: list[float] = []  # of the searches' requests that it works on
         self.before: Callable[[], None] = lambda: None
         self._loop = asyncio.new_event_loop()
         self._runner: Any = None
@@ -119,11 +120,15 @@ class Stub:
             return web.json_response({"error": {"message": "EngineCore"}}, status=status, headers=headers)
         self.running += 1
         self.most_running = max(self.most_running, self.running)
+        own = [] if probing else [self.delay]
+        self.delays += own
         try:
             await asyncio.sleep(self.delay)
             return web.json_response(*self._answer(path, body))
         finally:
             self.running -= 1
+            for delay in own:
+                self.delays.remove(delay)
 
     def _answer(self, path: str, body: dict[str, Any]) -> tuple[Any]:
         if path == POOLING:
