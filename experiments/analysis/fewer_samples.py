@@ -24,15 +24,17 @@ DRAWS = 200  # random subsets for each vote of each problem
 def with_estimates(results: Sequence[Result], rules: Sequence[str] | None = None) -> list[Result]:
     """The results, and those at every smaller N that was requested, or at 1, 2, 4, ... where the run does not say.
 
-    `rules` are those whose answers are needed there; None: all that the results have.
+    What ran at a smaller N, as before a run grew, is not estimated there. `rules` are those whose answers are needed;
+    None: all that the results have.
     """
-    ran = {result.cell for result in results}
+    ran = {(result.cell, result.problem, result.seed) for result in results}
     every = list(results)
     for members in largest(results):
         cell, smaller = members[0].cell, members[0].smaller
         for k in doublings(cell.n) if smaller is None else smaller:
-            if k < cell.n and cell._replace(n=k) not in ran:
-                every += [at(result, k, rules) for result in members]
+            fewer = cell._replace(n=k)
+            if k < cell.n:
+                every += [at(r, k, rules) for r in members if (fewer, r.problem, r.seed) not in ran]
     return every
 
 

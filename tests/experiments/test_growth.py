@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from experiments.analysis.cells import Cells
 from experiments.runs.growth import GROWING, before_growth
+from experiments.runs.results import read_results
 from tests.command_line import result_lines, run
 from tests.experiments.toy_sweep import lines, summary, sweep, timeless, where, write_problems
 
@@ -79,6 +81,15 @@ def test_budgets_of_independent_samples_grow(here: Path):
     assert sweep(*words, "budgets=[1,2,16]", out="once") == 0
     same = [[row for row in timeless(out) if row["cell"]["n"] == 16] for out in ("run", "once")]
     assert {row["problem"]: row["samples"] for row in same[0]} == {row["problem"]: row["samples"] for row in same[1]}
+
+
+def test_all_that_a_grown_run_holds_is_compared(here: Path):
+    """Its old largest N has run for the old problems and seeds; for the new ones it is read off the new largest N."""
+    sweep("searchers=best_of_n,beam", "budgets=1,4", "problems.limit=2")
+    assert run("sweep", "run=run", "budgets=1,4,8", "seeds=0,1", "problems.limit=4") == 0
+    cells = Cells.of(read_results(Path("run"))).complete()
+    found = {key.n: len(members) for key, members in cells.by_key.items() if key.searcher == "best_of_n"}
+    assert found == {1: 8, 4: 8, 8: 8}
 
 
 def test_a_swept_limit_grows(here: Path):
