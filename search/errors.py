@@ -1,6 +1,7 @@
 """Errors that name what is wrong, where, and what to do about it."""
 
 import math
+from numbers import Real
 from typing import Any
 
 
@@ -32,13 +33,14 @@ def check_knob(
     owner: Any, knob: str, *, least: float | None = None, above: float | None = None, most: float | None = None
 ) -> None:
     """Raises KnobError, with knob, value and bound, unless least <= value <= most and above < value; None passes."""
-    value = getattr(owner, knob)
+    value: Any = getattr(owner, knob)
     if value is None:
         return
     bounds = [f">= {least}"] * (least is not None) + [f"> {above}"] * (above is not None)
     bounds += [f"<= {most}"] * (most is not None)
     wrong = (
-        math.isnan(value)
+        not issubclass(type(value), Real)
+        or math.isnan(value)
         or (least is not None and value < least)
         or (above is not None and value <= above)
         or (most is not None and value > most)

@@ -42,6 +42,7 @@ from search.answers.equivalence import Equivalence
 
 OUT_OF_BOUNDS = [
     (BestOfN, "n", 0, ">= 1"),
+    (BestOfN, "n", "many", ">= 1"),
     (Beam, "n", 0, ">= 1"),
     (Beam, "branch", 0, ">= 1"),
     *((each, "every", 0, ">= 1") for each in (Beam, MCTS, ParticleFilter)),
