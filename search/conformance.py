@@ -48,12 +48,10 @@ def excess(cost: Cost, most: Cost) -> str:
 
     Cached tokens count as read.
     """
-    rows: list[tuple[Any, ...]] = [_figures(each) for each in (cost, most)]
-    pairs = [
-        pair for pair in zip(("tokens to be read", "generated tokens", "FLOPs"), *rows, strict=True) if None not in pair
-    ]
+    names, rounded = ("tokens to be read", "generated tokens", "FLOPs"), (0, 0, 1e-6)
+    known = [each for each in zip(names, _figures(cost), _figures(most), rounded, strict=True) if None not in each]
     return ", ".join(
-        f"{spent:g} {what} and not {limit:g}" for what, spent, limit in pairs if spent > limit * (1 + 1e-6)
+        f"{spent:g} {what} and not {limit:g}" for what, spent, limit, slack in known if spent > limit * (1 + slack)
     )
 
 

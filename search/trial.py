@@ -16,8 +16,9 @@ from search.tree.step import End, Step
 
 STEPS = 4
 """of the longest solution"""
-TOKENS = 2
 LOGPROBS = (-1.0, -0.5)
+"""of the tokens of a step"""
+TOKENS = len(LOGPROBS)
 """of a step"""
 
 

@@ -152,8 +152,9 @@ def main(overrides: Sequence[str] = ()) -> int:
     part = {"problems": problems_fingerprint(problems[: command.problems_before])}
     allowed = Allowed(CHANGEABLE, grows=True, edited=run.changed is Changed.OK, part=part)
     inputs = _inputs(run, command, problems)
-    with _where(run, command, grid, problems) as where:
-        folder = command.folder("sweep", run.out, inputs, allowed, where.load, _parts(run).engines)
+    parts = _parts(run)
+    with _where(run, parts, command, grid, problems) as where:
+        folder = command.folder("sweep", run.out, inputs, allowed, where.load, parts.engines)
         stop = _search(run, grid, shard.searches(list(names(problems, grid, run.seeds))), folder, where)
     results = results_so_far(folder)
     ended = Cells.of(results)
@@ -166,9 +167,9 @@ def main(overrides: Sequence[str] = ()) -> int:
     return int(any(result.error for result in results))
 
 
-def _where(run: Sweep, command: Invocation, grid: Sequence[Cell], problems: Sequence[Problem]) -> Where:
+def _where(run: Sweep, parts: Parts, command: Invocation, grid: Sequence[Cell], problems: Sequence[Problem]) -> Where:
     """Where the searches run."""
-    parts, questions = _parts(run), [problem.question for problem in problems]
+    questions = [problem.question for problem in problems]
     # A search that waits for scores sends no request: this many searches keep the policy's batch about full.
     concurrency = run.concurrency or getattr(run.policy, "max_num_seqs", 256)
     if run.workers is None:

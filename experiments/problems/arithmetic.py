@@ -7,7 +7,7 @@ calculation, a line with the whole expression after it, and a blank line. The la
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 MAX_EXPRESSION = 2_000  # characters; longer text is no expression of ours
@@ -127,11 +127,23 @@ def reduce_once(tree: Group, calculate: Callable[[Group], tuple[str, int]] | Non
 
 def calculation(group: Group) -> tuple[str, int]:
     """A group of numbers worked out, one operation an equality: the line and the result."""
-    texts, item = [], group
+    items = operations(group)
+    assert isinstance(items[-1], int)
+    return chain(items), items[-1]
+
+
+def operations(item: Item) -> list[Item]:
+    """A group of numbers after each of its operations, from itself to the number."""
+    items = [item]
     while isinstance(item, Group):
-        texts.append(flat(item))
         item = operate(item)
-    return " = ".join([*texts, str(item)]), item
+        items.append(item)
+    return items
+
+
+def chain(items: Sequence[Item]) -> str:
+    """Expressions of equal value, with signs of equality between."""
+    return " = ".join(flat(item) if isinstance(item, Group) else str(item) for item in items)
 
 
 def flat(group: Group) -> str:

@@ -13,18 +13,17 @@ from experiments.runs.fingerprints import part_fingerprints, same_input
 from experiments.runs.folder import Invocation
 from experiments.runs.graded import Graded, graded
 from experiments.runs.grid import Cell, Name, jobs
-from experiments.runs.preflight import context_notes, load_engines, loaded
+from experiments.runs.preflight import context_notes, load_engines, loaded, warn_of_context
 from experiments.runs.recorder import Recorder
 from experiments.runs.resuming import own_fingerprints
 from experiments.terminal import note, plural
 from experiments.workers.cluster import Cluster
 from experiments.workers.handing import Died, Handing
 from experiments.workers.knobs import Ray
+from experiments.workers.runner import search
 from search.answers.answers import Answers
 from search.answers.selection import Selection
-from search.errors import WorkerDied
 from search.protocols import Scorer
-from search.solve import solve_all
 
 
 class Parts(NamedTuple):
@@ -72,8 +71,7 @@ class Here:
     def load(self) -> None:
         policy, *scorers = self._parts.engines
         load_engines(policy, *scorers)
-        for line in context_notes(policy, scorers, self._questions):
-            note(line)
+        warn_of_context(policy, scorers, self._questions)
 
     async def run(self, todo: Sequence[Name], recorder: Recorder) -> None:
         parts = self._parts
@@ -159,12 +157,11 @@ class SweepRunner:
     async def run(self, item: Task) -> Graded | Died:
         parts, terms = self._parts, self._terms
         name = Name(item.place, item.problem, self._cells[item.cell], item.seed)
-        work = jobs([name], parts.scorer, terms.draws, parts.second, parts.answers)
-        async for solved in solve_all(work, 1):
-            if isinstance(solved.error, WorkerDied):
-                return Died(str(solved.error))
-            return await asyncio.to_thread(graded, solved, name, parts.selection, terms.trees)
-        raise AssertionError("a search has one result")
+        (job,) = jobs([name], parts.scorer, terms.draws, parts.second, parts.answers)
+        solved = await search(job)
+        if isinstance(solved, Died):
+            return solved
+        return await asyncio.to_thread(graded, solved, name, parts.selection, terms.trees)
 
 
 class OnRay:

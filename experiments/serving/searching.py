@@ -3,10 +3,9 @@
 import asyncio
 import secrets
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 
 from experiments.analysis.solution import Solution
-from experiments.runs.preflight import check_selection, without_logprobs
+from experiments.runs.preflight import check_selection, with_logprobs
 from experiments.serving.answer import Answer, answer_of
 from experiments.serving.capped import Capped
 from experiments.serving.gate import Gate
@@ -17,7 +16,7 @@ from experiments.serving.schema import Asked, Chat
 from search.answers.answers import Answers
 from search.answers.selection import Rule, Selection
 from search.errors import KindError, KnobError, WorkerDied
-from search.protocols import Policy, Scorer, reads_logprobs, takes_ask
+from search.protocols import Policy, Scorer, takes_ask
 from search.solve import Searcher, solve
 from search.tree import Tree
 from search.tree.cost import Budget
@@ -33,11 +32,6 @@ class Engines:
     selection: Selection
     answers: Answers
     budget: Budget
-
-    @cached_property
-    def unread(self) -> Policy:
-        """The policy for searches of which nobody reads log-probabilities."""
-        return without_logprobs(self.policy)
 
 
 @dataclass(frozen=True)
@@ -63,8 +57,8 @@ def plan(asked: Asked, engines: Engines, models: Models) -> Plan:
         check_selection({name: searcher}, engines.scorer, selection, engines.second)
     except (KindError, KnobError) as error:
         raise wrong(str(error), "stepsearch.selection") from error
-    read = knobs.tree or reads_logprobs(searcher, engines.scorer, engines.second) is not False
-    policy, unused = _policy(chat, engines.policy if read else engines.unread)
+    policy = with_logprobs(engines.policy, knobs.tree, searcher, engines.scorer, engines.second)
+    policy, unused = _policy(chat, policy)
     return Plan(
         asked.question,
         name,

@@ -98,28 +98,27 @@ def quick(tree: Item, rng: random.Random) -> str:
 
 def _tried(pieces: list[Piece], rng: random.Random, group: Group) -> tuple[str, int]:
     """Adds the calculation of a group of numbers with its checks to `pieces`; no text, and the result."""
-    items = _operations(group)
+    items = arithmetic.operations(group)
     checks = [columns(*arithmetic.operation(item)[1:]) for item in items if isinstance(item, Group)]
     long = [place for place, lines in enumerate(checks) if lines]
     wrong = rng.choice(long) if long and rng.random() < WRONG else None
     if wrong is None:
-        pieces.append(Piece(_chain(items) + _lines(checks)))
+        pieces.append(Piece(arithmetic.chain(items) + _lines(checks)))
     else:
         result = _mistaken(items[wrong], items[wrong + 1], rng)
-        pieces.append(Piece(_chain(items[: wrong + 1])))
-        pieces.append(Piece(f" = {_chain(_operations(result))}", learnt=False))
-        pieces.append(
-            Piece(f"{_lines(checks[: wrong + 1])}\n{AGAIN}\n{_chain(items[wrong:])}{_lines(checks[wrong + 1 :])}")
-        )
+        pieces.append(Piece(arithmetic.chain(items[: wrong + 1])))
+        pieces.append(Piece(f" = {arithmetic.chain(arithmetic.operations(result))}", learnt=False))
+        again = arithmetic.chain(items[wrong:])
+        pieces.append(Piece(f"{_lines(checks[: wrong + 1])}\n{AGAIN}\n{again}{_lines(checks[wrong + 1 :])}"))
     return "", arithmetic.value(group)
 
 
 def _slipped(rng: random.Random, group: Group) -> tuple[str, int]:
     """The calculation of a group of numbers, with a wrong result."""
-    items = _operations(group)
+    items = arithmetic.operations(group)
     result = _mistaken(items[-2], items[-1], rng)
     assert isinstance(result, int)
-    return _chain([*items[:-1], result]), result
+    return arithmetic.chain([*items[:-1], result]), result
 
 
 def _mistaken(before: Item, after: Item, rng: random.Random) -> Item:
@@ -131,19 +130,6 @@ def _mistaken(before: Item, after: Item, rng: random.Random) -> Item:
     result = after.items[place]
     assert isinstance(result, int)
     return Group((*after.items[:place], other_digit(result, rng), *after.items[place + 1 :]), after.ops)
-
-
-def _operations(item: Item) -> list[Item]:
-    """An expression without parentheses after each of its operations, the number at the end."""
-    items = [item]
-    while isinstance(item, Group):
-        item = arithmetic.operate(item)
-        items.append(item)
-    return items
-
-
-def _chain(items: Sequence[Item]) -> str:
-    return " = ".join(arithmetic.flat(item) if isinstance(item, Group) else str(item) for item in items)
 
 
 def _lines(checks: Sequence[Sequence[str]]) -> str:

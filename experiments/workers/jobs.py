@@ -10,7 +10,8 @@ from experiments.workers.cluster import Cluster, dumps, loads
 from experiments.workers.gpus import gpus_of
 from experiments.workers.handing import Died, Handing
 from experiments.workers.knobs import Ray
-from search.errors import KnobError, WorkerDied
+from experiments.workers.runner import search
+from search.errors import KnobError
 from search.solve import Job, Solved
 from search.solve import solve_all as solve_all_here
 from search.tree import Tree
@@ -117,11 +118,10 @@ class JobRunner:
 
     async def run(self, item: Sent) -> Back | Died:
         job = Job(**item.plain, **{role: self._object(*part) for role, part in item.objects.items()})
-        async for solved in solve_all_here([job], 1):
-            if isinstance(solved.error, WorkerDied):
-                return Died(str(solved.error))
-            return Back(solved.tree.dumps(), None if solved.error is None else _error(solved.error))
-        raise AssertionError("a job has one result")
+        solved = await search(job)
+        if isinstance(solved, Died):
+            return solved
+        return Back(solved.tree.dumps(), None if solved.error is None else _error(solved.error))
 
     def _object(self, number: int, sent: bytes) -> Any:
         if number not in self._objects:

@@ -29,8 +29,7 @@ class Stub:
         self.most_queued, self.broken_logprobs = 10**9, False
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.counted: Counter[str] = Counter()
-        self.running = self.most_running = 0
-        self.delays: list[float] = []  # of the searches' requests that it works on
+        self.delays, self.most_running = list[float](), 0  # of the requests that it works on
         self.before: Callable[[], None] = lambda: None
         self._loop = asyncio.new_event_loop()
         self._runner: Any = None
@@ -41,6 +40,10 @@ class Stub:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def running(self) -> int:
+        return len(self.delays)
 
     def salts(self) -> set[str]:
         """The searches that it was asked for."""
@@ -118,17 +121,13 @@ class Stub:
         if self.failures and not probing:
             status, headers = self.failures.pop(0)
             return web.json_response({"error": {"message": "EngineCore"}}, status=status, headers=headers)
-        self.running += 1
+        self.delays.append(delay := self.delay)
         self.most_running = max(self.most_running, self.running)
-        own = [] if probing else [self.delay]
-        self.delays += own
         try:
-            await asyncio.sleep(self.delay)
+            await asyncio.sleep(delay)
             return web.json_response(*self._answer(path, body))
         finally:
-            self.running -= 1
-            for delay in own:
-                self.delays.remove(delay)
+            self.delays.remove(delay)
 
     def _answer(self, path: str, body: dict[str, Any]) -> tuple[Any]:
         if path == POOLING:
