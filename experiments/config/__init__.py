@@ -1,1 +1,1 @@
-"""From the overrides of a command line to the objects that they name, with Hydra's grammar."""
+"""From the overrides of a command line to the objects that they name, by Hydra."""

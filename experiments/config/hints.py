@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from policies.engines.models import SHIPPED
 
 _LAUNCH = (
-    "stepsearch has Hydra's overrides and not its launchers: stepsearch sweep takes lists as budgets=, "
+    "stepsearch composes its config with Hydra and does not launch with it: stepsearch sweep takes lists as budgets=, "
     "budget.*= and seeds=; for any other knob run once for each value"
 )
 _FILE = "there are no config folders; keep a command's knobs in a file: config=mine.yaml"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config import custom
@@ -76,14 +77,20 @@ GROUPS: dict[str, dict[str, type]] = {
 """group -> choice -> dataclass of its knobs"""
 
 
+@cache
+def register(group: str, choice: str) -> None:
+    """Puts one choice into Hydra's ConfigStore, its dataclass as its schema."""
+    ConfigStore.instance().store(group=group, name=choice, node=_schema(group, choice))
+
+
 def configured(group: str, choice: str) -> DictConfig:
     """The default config of one choice, whose knobs can be written to; `args` take any key."""
     node = OmegaConf.structured(_schema(group, choice))
+    OmegaConf.set_struct(node, True)
     open_args(node)
     return node
 
 
-@cache
 def _schema(group: str, choice: str) -> type:
     defaults = {"rule": Rule(choice)} if group == "selection" else {}
     return schema(GROUPS[group][choice], _target(group, choice), **defaults)
@@ -115,3 +122,9 @@ def stored(group: str, knobs: Mapping[str, Any]) -> Any:
         if cls.__name__ == target and cls is not Custom:
             return cls(**values)
     raise ConfigError(f"config.yaml: {group} is {target}, which this version does not know")
+
+
+@cache
+def register_command(knobs: type) -> None:
+    """Puts a command's own knobs into the ConfigStore, as the schema that its YAML file names first."""
+    ConfigStore.instance().store(name=f"{knobs.__name__.lower()}_knobs", node=schema(knobs))

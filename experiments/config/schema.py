@@ -1,4 +1,4 @@
-"""From a frozen dataclass of knobs to a typed node of OmegaConf's, and from a composed node to the object."""
+"""From a frozen dataclass of knobs to a node for Hydra's ConfigStore, and from a composed node to the object."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, field, fields, is_dataclass, make_dataclass

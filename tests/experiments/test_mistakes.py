@@ -37,7 +37,7 @@ MISTAKES = {
         ("solve q policy=toy bugdet.samples=2", "bugdet: no such knob; this command has search, policy,"),
         ("solve q policy=toy scorer=toy budget.tokens=2", "budget has samples, generated_tokens, flops, seconds"),
         ("solve q policy=toy scorer=toy +depth=2", "depth: no such knob"),
-        ("solve q policy=toy scorer=toy hydra.verbose=true", "hydra.verbose=true: stepsearch has Hydra's overrides"),
+        ("solve q policy=toy scorer=toy hydra.verbose=true", "hydra.verbose=true: stepsearch composes its config"),
         ("solve q policy=toy scorer=toy search.simulations.x=2", "search.simulations is a value"),
         ("solve q policy=toy scorer=toy budget=2", "budget is a group of knobs"),
         ("solve q policy=toy scorer=toy search", "'search' is no knob; write key=value"),

@@ -207,10 +207,10 @@ def test_the_script_of_zsh_has_the_words_of_bash(capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--multirun", "and not its launchers: stepsearch sweep takes lists as budgets=, budget.*= and seeds="),
-        ("-m", "and not its launchers"),
-        ("hydra/launcher=joblib", "and not its launchers"),
-        ("hydra.sweep.dir=x", "and not its launchers"),
+        ("--multirun", "does not launch with it: stepsearch sweep takes lists as budgets=, budget.*= and seeds="),
+        ("-m", "does not launch with it"),
+        ("hydra/launcher=joblib", "does not launch with it"),
+        ("hydra.sweep.dir=x", "does not launch with it"),
         ("+experiment=foo", "keep a command's knobs in a file: config=mine.yaml"),
         ("--config-name=foo", "config=mine.yaml"),
         ("--resolve", "--cfg job prints the config"),
