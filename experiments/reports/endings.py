@@ -1,6 +1,6 @@
 """Warns in words that too many solutions came to nothing: why, what to change, and an example."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from experiments.analysis.endings import losses, lost_share
 from experiments.runs.endings import IN_THOUGHT, NO_ANSWER, THOUGHT_CUT, Endings
@@ -17,8 +17,9 @@ _CAUSES = {
 }
 
 
-def warnings(endings: Mapping[str, Endings]) -> Iterator[str]:
-    """A line for each searcher of which too much was lost, and one example after them."""
+def warnings(endings: Mapping[str, Endings], prompt_losses: Iterable[str] = ()) -> Iterator[str]:
+    """A line for all that a prompt lost, then one for each searcher of which too much was lost, and an example."""
+    yield from (f"warning: {lost}" for lost in prompt_losses)
     warned = losses(endings)
     for searcher, one in warned.items():
         causes = sorted(one.lost, key=one.lost.__getitem__, reverse=True)

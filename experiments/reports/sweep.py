@@ -26,7 +26,7 @@ def report(folder: Path, cells: Cells, rule: Rule) -> list[Row]:
     show_table(screen(), summary_table(rows, rule.value, failed_share(cells)))
     for line in (*health_lines(health(scored_samples(cells.searches))), *residual_line(residuals(cells.searches))):
         print(line)
-    for line in (*(f"warning: {lost}" for lost in losses_of(folder)), *warnings(by_searcher(cells.searches))):
+    for line in warnings(by_searcher(cells.searches), losses_of(folder)):
         print(line)
     for line in ended_by_scale(cells):
         print(line)

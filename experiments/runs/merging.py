@@ -12,7 +12,7 @@ from experiments.errors import RunError, writing
 from experiments.runs.atomic import write_whole
 from experiments.runs.changed_knobs import changed_knobs
 from experiments.runs.fingerprints import same_input
-from experiments.runs.folder import VERSIONS, describe
+from experiments.runs.folder import LOSSES, VERSIONS, describe
 from experiments.runs.grid import Name
 from experiments.runs.remaining import remaining
 from experiments.runs.results import RESULTS, Result
@@ -93,7 +93,8 @@ def write_merged(
         folder.mkdir(parents=True, exist_ok=True)
     describe(folder, words, config, first.inputs)
     with writing(folder):
-        shutil.copyfile(first.folder / VERSIONS, folder / VERSIONS)
+        for name in (VERSIONS, *([LOSSES] if (first.folder / LOSSES).exists() else [])):
+            shutil.copyfile(first.folder / name, folder / name)
         for tree in (tree for part in parts for tree in (part.folder / TREES).glob("*.json")):
             (folder / TREES).mkdir(exist_ok=True)
             shutil.copyfile(tree, folder / TREES / tree.name)

@@ -82,6 +82,13 @@ def test_the_merged_run_goes_on_and_grows(parts: Path):
     assert {row["seed"] for row in lines("whole")} == {0, 1, 2}
 
 
+def test_what_prompts_lost_is_told_of_the_whole(parts: Path, capsys: pytest.CaptureFixture[str]):
+    for part in PARTS:
+        Path(part, "prompt_losses.txt").write_text("the instruction\n")
+    assert merge() == 0
+    assert "warning: the instruction" in capsys.readouterr().out and Path("whole/prompt_losses.txt").exists()
+
+
 def test_a_shard_that_was_cut_off_is_ended_first(parts: Path, capsys: pytest.CaptureFixture[str]):
     results = Path("part-2/results.jsonl")
     kept = results.read_text().splitlines()[:-3]

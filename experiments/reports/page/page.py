@@ -70,7 +70,7 @@ def page(folder: Path, results: Sequence[Result], baseline: str, trees: bool) ->
         comparisons=_words(complete, baseline, rules, knob),
         headings=headings(rows),
         tables=list(tables(rows, rules)),
-        warnings=[*(f"warning: {lost}" for lost in losses_of(folder)), *warnings(by_searcher(cells.searches))],
+        warnings=list(warnings(by_searcher(cells.searches), losses_of(folder))),
         errors=[_error(result, knob) for result in cells.searches if result.error is not None],
         searches=len(cells.searches),
         files=[(name, _text(folder / name)) for name in FILES],
