@@ -90,7 +90,7 @@ def test_a_worker_comes_back_and_its_pieces_are_done_by_others():
 
 
 def test_a_piece_that_kills_its_worker_is_done_last_and_ends_the_work():
-    workers = [Fake(f"{i}", 0.001, lambda item: item == 3) for i in range(2)]
+    workers = [Fake(f"{i}", dies=lambda item: item == 3) for i in range(2)]  # by turns of the loop, not by the clock
     ended = dict[int, int]()
     with pytest.raises(RunError, match=r"no worker is left; the last one: \d has died: killed"):
         asyncio.run(Handing(range(30), 4, lambda i, result: ended.update({i: result}), lambda _: None).run(workers))
