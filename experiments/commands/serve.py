@@ -31,6 +31,9 @@ from search.answers.answers import Answers
 from search.errors import KnobError, check_knob
 from search.tree.cost import Budget
 
+SEARCHING = 0.9
+"""of the deadline, where a second scorer judges in what is left of it"""
+
 
 @dataclass(frozen=True)
 class Serve:
@@ -51,7 +54,8 @@ class Serve:
     port: int = 8000
     """port to listen on"""
     deadline: float = 240.0
-    """seconds that a search may take, and may wait for its turn before; it then answers with what it has"""
+    """seconds that a search may take, and may wait for its turn before; it then answers with what it has; the last tenth
+    of it is the second scorer's, where there is one"""
     running: int = 8
     """searches at once; others wait"""
     waiting: int = 32
@@ -100,7 +104,8 @@ def server_of(run: Serve, key: str | None) -> Any:
     from experiments.serving.server import Server
 
     seconds = min(run.deadline, run.budget.seconds or run.deadline)
-    budget = replace(run.budget, seconds=seconds)
+    searching = seconds if run.second is None else SEARCHING * seconds
+    budget = replace(run.budget, seconds=searching)
     policy = with_ends(run.policy, run.answer)
     answers = Answers(run.answer, run.grader)
     fit, unfit = fitting(run.search, policy, run.scorer, run.selection, run.second)
@@ -108,7 +113,7 @@ def server_of(run: Serve, key: str | None) -> Any:
         if run.searchers is not None or not fit:
             raise KnobError(f"searchers: {name} does not fit: {why}")
         note(f"note: without {name}: {why}")
-    engines = Engines(policy, run.scorer, run.second, run.selection, answers, budget)
+    engines = Engines(policy, run.scorer, run.second, run.selection, answers, budget, seconds)
     models = Models(fit, run.largest, int(time.time()))
     gate = Gate(run.running, run.waiting, seconds)
     return Server(engines, models, gate, Door(key, run.host))
