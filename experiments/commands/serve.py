@@ -16,7 +16,6 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from typing import Any
 
 from omegaconf import DictConfig
@@ -24,7 +23,7 @@ from omegaconf import DictConfig
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.config.settings import setting_of
-from experiments.errors import ConfigError, one_of
+from experiments.errors import ConfigError, check_installed, one_of
 from experiments.runs.preflight import load_engines, with_ends
 from experiments.terminal import note
 from search.answers.answers import Answers
@@ -54,8 +53,8 @@ class Serve:
     port: int = 8000
     """port to listen on"""
     deadline: float = 240.0
-    """seconds that a search may take, and may wait for its turn before; it then answers with what it has; the last tenth
-    of it is the second scorer's, where there is one"""
+    """seconds that a search may take, and may wait for its turn before; it then answers with what it has; a second
+    scorer has at least the last tenth of them"""
     running: int = 8
     """searches at once; others wait"""
     waiting: int = 32
@@ -72,7 +71,7 @@ class Serve:
 
 
 def main(overrides: Sequence[str] = ()) -> int:
-    check_installed()
+    check_installed("stepsearch serve", "fastapi", "uvicorn", "prometheus_client")
     from experiments.serving.app import app_of
     from experiments.serving.door import KEY, is_local
     from experiments.serving.listening import Listening, bound
@@ -87,12 +86,6 @@ def main(overrides: Sequence[str] = ()) -> int:
         note(f"page: http://{run.host}:{run.port}/   endpoint: http://{run.host}:{run.port}/v1   Ctrl-C ends it")
         Listening(app_of(server), server.gate).run([address])
     return 0
-
-
-def check_installed() -> None:
-    """Raises ConfigError where a package of the extra is missing."""
-    if missing := [name for name in ("fastapi", "uvicorn", "prometheus_client") if find_spec(name) is None]:
-        raise ConfigError(f"stepsearch serve needs {' and '.join(missing)}: pip install 'stepsearch[serve]'")
 
 
 def server_of(run: Serve, key: str | None) -> Any:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TypeVar
 
@@ -33,6 +33,8 @@ class SweepProgress:
         self._judged, self._right = 0, 0.0
         self._console, self._things, self._started = console, things, time.monotonic()
         self._last_line = self._last_end = self._started
+        self.beat: Callable[[], None] = lambda: None
+        """called every few seconds while it is watched"""
         self._bar = Progress(
             TextColumn(things),
             BarColumn(),
@@ -59,6 +61,7 @@ class SweepProgress:
         said = time.monotonic()
         while True:
             await asyncio.sleep(_SILENT_SECONDS / 20)
+            self.beat()
             now = time.monotonic()
             if now - max(self._last_end, said) >= _SILENT_SECONDS:
                 said = now
@@ -67,7 +70,11 @@ class SweepProgress:
                     for who, wait in waiting.now().items()
                 ]
                 silent = f"nothing has ended for {now - self._last_end:.0f} s"
-                self._console.print(f"{silent}; waiting for {' and '.join(waits) or 'the searchers'}", highlight=False)
+                self.say(f"{silent}; waiting for {' and '.join(waits) or 'the searchers'}")
+
+    def say(self, text: str) -> None:
+        """A line above the bar."""
+        self._console.print(text, highlight=False)
 
     def ended(self, tokens: int | None, failed: bool, correct: float | None = None) -> None:
         """Counts one more item that ended. `tokens` is the number it generated; None where it is unknown or unused."""

@@ -51,6 +51,11 @@ class Where(Protocol):
         """Loads the engines and says what a user should know of them. Raises an error where it cannot."""
         ...
 
+    @property
+    def at_once(self) -> int:
+        """How many searches run beside each other, once the engines are loaded."""
+        ...
+
     async def run(self, todo: Sequence[Name], recorder: Recorder) -> None:
         """Runs the searches and records each as it ends. Raises as `Recorder.run`."""
         ...
@@ -72,6 +77,10 @@ class Here:
         policy, *scorers = self._parts.engines
         load_engines(policy, *scorers)
         warn_of_context(policy, scorers, self._questions)
+
+    @property
+    def at_once(self) -> int:
+        return self._concurrency
 
     async def run(self, todo: Sequence[Name], recorder: Recorder) -> None:
         parts = self._parts
@@ -196,6 +205,10 @@ class OnRay:
             f"{plural(len(self.cluster.workers), 'worker')} on Ray; the first is ready, on {told.host}",
         ]:
             note(line)
+
+    @property
+    def at_once(self) -> int:
+        return self._concurrency * max(1, len(self.cluster.workers))
 
     async def run(self, todo: Sequence[Name], recorder: Recorder) -> None:
         tasks = [Task(number, n.place, n.problem, self._places[n.cell.key], n.seed) for number, n in enumerate(todo)]

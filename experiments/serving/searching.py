@@ -137,7 +137,7 @@ class Search:
         finally:
             self._searched = True
             if began:
-                self._metrics.ended(self.plan.name, self.tree)
+                self._metrics.searches.ended(self.plan.name, self.tree.stopped or "error", self.tree.ledger)
         return await asyncio.to_thread(self._answer)
 
     async def _solve(self) -> None:
