@@ -1,7 +1,7 @@
 """Runs the searches of a sweep from what it says before the first one to the last one, or to where it is stopped."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -42,8 +42,7 @@ class Searching:
         self._tally.ended(name.cell.key, kept.ledger, kept.error is not None)
         if self._watcher is not None:
             self._watcher.ended(name, kept)
-        if not self._told:
-            self._tell(self._progress.say)
+        self._tell()
 
     def run(self, todo: Sequence[Name], recorder: Recorder, confirm: float | None) -> Stop | None:
         """Runs all of them; returns why where it is stopped. On a terminal it asks first whether to run what is
@@ -52,25 +51,32 @@ class Searching:
         if self._watcher is not None:
             self._watcher.begin(self._tally)
         self._progress.say(plan(todo, self._tally))
-        self._tell(self._progress.say)
-        stop = self._confirmed(todo, recorder, confirm)
+        if confirm is not None and is_terminal():
+            stop = self._confirmed(todo, recorder, confirm)
+        else:
+            stop = self._all(todo, recorder)
         self._write(stop.why if stop else DONE)
         return stop
 
-    def _confirmed(self, todo: Sequence[Name], recorder: Recorder, confirm: float | None) -> Stop | None:
-        if confirm is None or not is_terminal():
-            return self._phase(todo, recorder)
+    def _all(self, todo: Sequence[Name], recorder: Recorder) -> Stop | None:
+        self._tell()
+        return self._phase(todo, recorder)
+
+    def _confirmed(self, todo: Sequence[Name], recorder: Recorder, minutes: float) -> Stop | None:
+        """The first searches tell what the others will cost, where no earlier ones do."""
         first = pilot(todo, self._tally)
         if first and (stop := self._phase(first, recorder)):
             return stop
         expected = self._tally.expected()
-        if expected is not None and expected.latest > confirm * MINUTE:
+        if expected is not None and expected.latest > minutes * MINUTE:
             self._write(ASKING)
             print(forecast(expected))
+            self._told = True
             if not agreed():
                 return Stop("not confirmed", INTERRUPTED)
         ran = {name.key for name in first}
-        return self._phase([name for name in todo if name.key not in ran], recorder)
+        rest = [name for name in todo if name.key not in ran]
+        return self._all(rest, recorder)
 
     def _phase(self, todo: Sequence[Name], recorder: Recorder) -> Stop | None:
         """Runs some of them."""
@@ -85,11 +91,11 @@ class Searching:
         finally:
             self._tally.pause()
 
-    def _tell(self, say: Callable[[str], None]) -> None:
+    def _tell(self) -> None:
         """Says once what is expected, as soon as it is."""
-        if (expected := self._tally.expected()) is not None:
+        if not self._told and (expected := self._tally.expected()) is not None:
             self._told = True
-            say(forecast(expected))
+            self._progress.say(forecast(expected))
 
     def _write(self, state: str) -> None:
         write_status(self._folder, Status.of(self._tally, state))

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -46,16 +47,24 @@ def filled(template: str, styles: Sequence[str], scripts: Sequence[str], **conte
     """A page of a template, with these styles by name and scripts by text, which alone may run."""
     if any("</script" in script.lower() or "<!--" in script for script in scripts):
         raise ValueError("a script of the page would end too early")
-    environment = Environment(
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            policy=_policy(scripts),
+            styles=Markup("\n".join(map(static, styles))),
+            scripts=[Markup(script) for script in scripts],
+            **context,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
         loader=PackageLoader("experiments.reports.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    return environment.get_template(template).render(
-        policy=_policy(scripts),
-        styles=Markup("\n".join(map(static, styles))),
-        scripts=[Markup(script) for script in scripts],
-        **context,
-    )
 
 
 def inert_json(data: Any) -> str:
