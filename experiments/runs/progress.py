@@ -33,6 +33,7 @@ class SweepProgress:
         self._judged, self._right = 0, 0.0
         self._console, self._things, self._started = console, things, time.monotonic()
         self._last_line = self._last_end = self._started
+        self._left: float | None = None  # when it was last stopped
         self.beat: Callable[[], None] = lambda: None
         """called every few seconds while it is watched"""
         self._bar = Progress(
@@ -48,6 +49,10 @@ class SweepProgress:
         self._task = self._bar.add_task(things, total=total, rate="")
 
     def __enter__(self) -> "SweepProgress":
+        """Also again: what lay between does not count as time."""
+        if self._left is not None:
+            self._started += time.monotonic() - self._left
+            self._last_line = self._last_end = time.monotonic()
         self._bar.start()
         return self
 
@@ -55,6 +60,7 @@ class SweepProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
+        self._left = time.monotonic()
 
     async def watch(self, waiting: Waiting = WAITING) -> None:
         """Says what is waited for, whenever nothing has ended for a minute. Runs until it is cancelled."""
