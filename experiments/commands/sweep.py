@@ -100,7 +100,7 @@ class Sweep:
     max_errors: int | None = None
     """stop when more searches than this have failed; null: only where the first 20 all fail"""
     confirm: float | None = 60.0
-    """on a terminal: ask before what is expected to take more than so many minutes; null: never"""
+    """on a terminal: ask whether to go on where more than so many minutes are expected to be left; null: never"""
     metrics: Metrics = field(default_factory=Metrics)
     trees: bool = False
     """save the tree of every search as JSON in the folder trees/"""

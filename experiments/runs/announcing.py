@@ -1,15 +1,12 @@
-"""Says what a sweep will do before it does it, and asks on a terminal where that takes long."""
+"""Says what a sweep will do, and asks on a terminal where that takes long."""
 
 import sys
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, overload
 
 from experiments.runs.grid import Name
-from experiments.runs.results import CellKey
 from experiments.runs.tally import Expected, Tally
 from experiments.terminal import duration, number
-
-PILOT = 3  # searches of each cell, from which the cost of the others is expected
 
 
 def plan(todo: Sequence[Name], tally: Tally) -> str:
@@ -20,31 +17,46 @@ def plan(todo: Sequence[Name], tally: Tally) -> str:
     return f"{every} searches to run, {of}" if todo else "no search is left to run"
 
 
-def forecast(expected: Expected) -> str:
-    """What is left will take, in words."""
+def forecast(expected: Expected, left: int) -> str:
+    """What the searches that are left will take, in words."""
     tokens = "an unknown number of tokens" if expected.tokens is None else f"{number(round(expected.tokens))} tokens"
-    soonest, latest = duration(expected.soonest), duration(expected.latest)
-    time = f"{soonest} to {latest}" if expected.latest > 1.5 * expected.soonest and soonest != latest else latest
-    return f"expected for what is left: about {tokens} and {time}"
+    return f"the {left:,} searches that are left will take about {duration(expected.seconds)} and {tokens}"
 
 
-def pilot(todo: Sequence[Name], tally: Tally) -> list[Name]:
-    """The first searches of each cell of which nothing is known; at most a quarter of a cell, and at least one."""
-    unknown = tally.unknown()
-    sizes = Counter(name.cell.key for name in todo)
-    taken: Counter[CellKey] = Counter()
-    first: list[Name] = []
-    for name in todo:
-        key = name.cell.key
-        if key in unknown and taken[key] < max(1, min(PILOT, sizes[key] // 4)):
-            taken[key] += 1
-            first.append(name)
-    return first
+class Held(Sequence[Name]):
+    """Searches of which no further one begins once `hold` says so; `rest` are those that have not begun."""
+
+    def __init__(self, names: Sequence[Name], hold: Callable[[], bool]) -> None:
+        self._names, self._hold, self._begun = names, hold, 0
+
+    def __iter__(self) -> Iterator[Name]:
+        for name in self._names:
+            if self._hold():
+                return
+            self._begun += 1
+            yield name
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, place: int) -> Name: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Name]: ...
+    def __getitem__(self, place: Any) -> Any:
+        return self._names[place]
+
+    @property
+    def rest(self) -> Sequence[Name]:
+        return self._names[self._begun :]
 
 
 def is_terminal() -> bool:
     """Whether somebody can be asked."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    try:
+        return sys.stdin.isatty() and sys.stdout.isatty()
+    except (AttributeError, ValueError):  # there is none, or it is closed
+        return False
 
 
 def agreed() -> bool:

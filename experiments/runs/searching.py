@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from experiments.errors import INTERRUPTED
-from experiments.runs.announcing import agreed, forecast, is_terminal, pilot, plan
+from experiments.runs.announcing import Held, agreed, forecast, is_terminal, plan
 from experiments.runs.graded import Graded
 from experiments.runs.grid import Name
 from experiments.runs.progress import SweepProgress
@@ -17,6 +17,7 @@ from experiments.runs.tally import Tally
 from experiments.runs.where import Where
 
 MINUTE = 60.0
+EARLY = 4  # until so large a part of all searches has ended, it may ask
 
 
 class Watcher(Protocol):
@@ -45,41 +46,44 @@ class Searching:
         self._tell()
 
     def run(self, todo: Sequence[Name], recorder: Recorder, confirm: float | None) -> Stop | None:
-        """Runs all of them; returns why where it is stopped. On a terminal it asks first whether to run what is
+        """Runs all of them; returns why where it is stopped. On a terminal it asks whether to go on with what is
         expected to take more than `confirm` minutes.
         """
         if self._watcher is not None:
             self._watcher.begin(self._tally)
         self._progress.say(plan(todo, self._tally))
         if confirm is not None and is_terminal():
-            stop = self._confirmed(todo, recorder, confirm)
+            stop = self._asking(todo, recorder, confirm * MINUTE)
         else:
-            stop = self._all(todo, recorder)
+            stop = self._phase(todo, recorder)
         self._write(stop.why if stop else DONE)
         return stop
 
-    def _all(self, todo: Sequence[Name], recorder: Recorder) -> Stop | None:
-        self._tell()
-        return self._phase(todo, recorder)
-
-    def _confirmed(self, todo: Sequence[Name], recorder: Recorder, minutes: float) -> Stop | None:
-        """The first searches tell what the others will cost, where no earlier ones do."""
-        first = pilot(todo, self._tally)
-        if first and (stop := self._phase(first, recorder)):
+    def _asking(self, todo: Sequence[Name], recorder: Recorder, seconds: float) -> Stop | None:
+        """Runs all; where they are soon seen to take more than so many seconds, those that run end, and it asks."""
+        held = Held(todo, lambda: self._early() and self._takes(seconds))
+        if not self._takes(seconds) and (stop := self._phase(held, recorder)):
             return stop
+        if not held.rest:
+            return None
+        self._write(ASKING)
+        if (expected := self._tally.expected()) is not None:
+            print(forecast(expected, self._tally.left))
+        self._told = True
+        return self._phase(held.rest, recorder) if agreed() else Stop("not confirmed", INTERRUPTED)
+
+    def _early(self) -> bool:
+        """Whether most is yet to come."""
+        return EARLY * self._tally.done <= self._tally.total
+
+    def _takes(self, seconds: float) -> bool:
+        """Whether what is left is expected to take longer."""
         expected = self._tally.expected()
-        if expected is not None and expected.latest > minutes * MINUTE:
-            self._write(ASKING)
-            print(forecast(expected))
-            self._told = True
-            if not agreed():
-                return Stop("not confirmed", INTERRUPTED)
-        ran = {name.key for name in first}
-        rest = [name for name in todo if name.key not in ran]
-        return self._all(rest, recorder)
+        return expected is not None and expected.seconds > seconds
 
     def _phase(self, todo: Sequence[Name], recorder: Recorder) -> Stop | None:
         """Runs some of them."""
+        self._tell()
         self._write(RUNNING)
         self._tally.begin()
         try:
@@ -95,7 +99,7 @@ class Searching:
         """Says once what is expected, as soon as it is."""
         if not self._told and (expected := self._tally.expected()) is not None:
             self._told = True
-            self._progress.say(forecast(expected))
+            self._progress.say(forecast(expected, self._tally.left))
 
     def _write(self, state: str) -> None:
         write_status(self._folder, Status.of(self._tally, state))

@@ -12,20 +12,10 @@ from search.tree.cost import Ledger
 
 
 class Expected(NamedTuple):
-    """What is left will take: `tokens` generated, None where a policy tells none, and `soonest` to `latest` seconds.
-
-    The soonest time has all places filled at the latency seen so far; the latest has the throughput seen so far, to
-    which searches in flight have not yet added.
-    """
+    """What is left will take: `tokens` generated, None where a policy tells none, and seconds."""
 
     tokens: float | None
-    soonest: float
-    latest: float
-
-    @property
-    def seconds(self) -> float:
-        """One figure for both."""
-        return math.sqrt(self.soonest * self.latest)
+    seconds: float
 
 
 class _Costs:
@@ -66,14 +56,14 @@ class Tally:
         self.done = self.failed = 0
         self.tokens: int | None = 0
         """that were generated; None where a policy does not tell them"""
+        self._earlier: dict[CellKey, _Costs] = {}
         self._costs: dict[CellKey, _Costs] = {}
-        self._worked = 0.0  # seconds of all searches that have ended
         self._began: float | None = None
         self._elapsed = 0.0
         for result in kept:
             self.before, self.failed_before = self.before + 1, self.failed_before + (result.error is not None)
             if result.error is None:
-                self._add(result.cell, result.ledger)
+                _add(self._earlier, result.cell, result.ledger)
 
     @property
     def left(self) -> int:
@@ -111,27 +101,28 @@ class Tally:
         self.done, self.failed = self.done + 1, self.failed + failed
         self.tokens = _sum(self.tokens, ledger.generated_tokens)
         self._left[cell] -= 1
-        self._worked += ledger.seconds
         if not failed:
-            self._add(cell, ledger)
-
-    def unknown(self) -> set[CellKey]:
-        """The cells that are left and none of whose searches has ended well."""
-        return {cell for cell, left in self._left.items() if left and cell not in self._costs}
+            _add(self._costs, cell, ledger)
 
     def expected(self) -> Expected | None:
-        """What the searches that are left will cost; None where nothing is left, or nothing known of some cell."""
-        if not self.left or self.unknown():
-            return None
+        """What the searches that are left will cost; None where nothing is left, or nothing known of some cell.
+
+        All places are taken to be filled, and searches to cost what those of the same cell have cost: of this command
+        where there are some, for it may run more beside each other than an earlier one. As the short ones end first, it
+        will rather be more.
+        """
         work, tokens = 0.0, 0.0
         for cell, left in self._left.items():
-            if left:
-                costs = self._costs[cell]
-                work += left * costs.seconds / costs.searches
-                tokens += math.nan if costs.tokens is None else left * costs.tokens / costs.searches
-        soonest = work / min(self.at_once, self.left)
-        latest = work * self.elapsed / self._worked if self._worked else soonest
-        return Expected(None if math.isnan(tokens) else tokens, soonest, max(soonest, latest))
+            if left <= 0:
+                continue
+            if (costs := self._costs.get(cell) or self._earlier.get(cell)) is None:
+                return None
+            work += left * costs.seconds / costs.searches
+            tokens += math.nan if costs.tokens is None else left * costs.tokens / costs.searches
+        if not self.left:
+            return None
+        return Expected(None if math.isnan(tokens) else tokens, work / min(self.at_once, self.left))
 
-    def _add(self, cell: CellKey, ledger: Ledger) -> None:
-        self._costs.setdefault(cell, _Costs()).add(ledger)
+
+def _add(costs: dict[CellKey, _Costs], cell: CellKey, ledger: Ledger) -> None:
+    costs.setdefault(cell, _Costs()).add(ledger)

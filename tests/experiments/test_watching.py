@@ -41,24 +41,24 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_no_leaves_a_run_that_goes_on(here: Path, asked: list[str], capsys: pytest.CaptureFixture[str]):
-    words = ("searchers=beam", "budgets=1,4", "confirm=0")
+    words = ("searchers=beam", "budgets=1,4", "seeds=0,1,2", "concurrency=1")
     asked.append("n")
-    assert sweep(*words) == INTERRUPTED and not asked
-    said = capsys.readouterr()
-    assert len(lines()) == 3, "the first search of each cell"
-    assert "expected for what is left: about " in said.out and "not confirmed: 3 of 15 searches" in said.err
+    assert sweep(*words, "confirm=0") == INTERRUPTED and not asked
+    said, ended = capsys.readouterr(), len(lines())
+    assert 3 <= ended < 35, "it asks once something is known of each cell"
+    assert f"the {35 - ended} searches that are left will take about " in said.out
+    assert f"not confirmed: {ended} of 35 searches" in said.err
     assert json.loads(Path("run", PROGRESS).read_text())["state"] == "not confirmed"
     asked.append("")
     assert run("sweep", "run=run") == 0 and not asked, "what has ended tells what the rest costs"
-    assert "12 of 15 searches to run, of 4 problems in 3 cells" in capsys.readouterr().err
+    assert f"{35 - ended} of 35 searches to run, of " in capsys.readouterr().err
     assert sweep(*words, "confirm=null", out="other") == 0
     assert timeless() == timeless("other")
-    assert Status(**json.loads(Path("run", PROGRESS).read_text()))[:4] == ("done", 15, 15, 0)
+    assert Status(**json.loads(Path("run", PROGRESS).read_text()))[:4] == ("done", 35, 35, 0)
 
 
 def test_what_takes_less_is_not_asked_for(here: Path, asked: list[str]):
-    assert sweep("searchers=beam", "budgets=1") == 0
-    assert sweep("searchers=beam", "budgets=1", "confirm=0", "problems.limit=1", out="one") == 0, "nothing is left"
+    assert sweep("searchers=beam", "budgets=1", "concurrency=1") == 0
 
 
 def test_nobody_is_asked_where_there_is_no_terminal(
@@ -66,7 +66,7 @@ def test_nobody_is_asked_where_there_is_no_terminal(
 ):
     monkeypatch.setattr("builtins.input", lambda prompt: pytest.fail("it asked"))
     assert sweep("searchers=beam", "budgets=1", "confirm=0", "shard=1/2") == 0
-    assert "6 searches to run, of 3 problems in 2 cells\nexpected for what is left: " in capsys.readouterr().err
+    assert "6 searches to run, of 3 problems in 2 cells\nthe " in capsys.readouterr().err
 
 
 # figures
