@@ -1,5 +1,6 @@
 """Reads the results of a run that grows: each line once."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from experiments.errors import RunError
@@ -37,21 +38,26 @@ class Following:
 
         A file that is another one, or has become shorter than what was read, is read anew.
         """
+        before = self._lines
         try:
             with self._path.open("rb") as file:
                 about = self._path.stat()
                 if about.st_ino != self._file or about.st_size < self._place:
                     self._start_over()
-                    self._file = about.st_ino
+                    self._file, before = about.st_ino, 0
                 file.seek(self._place)
-                new = file.read()
+                for result in parsed(self._path, self._complete(file), self._shared, before + 1):
+                    self._results[result.key] = result
         except FileNotFoundError:
             return False
         except OSError as error:
             raise RunError(f"{self._path} cannot be read: {error.strerror}") from None
-        lines = new[: new.rfind(b"\n") + 1]
-        for result in parsed(self._path, lines.decode().splitlines(), self._shared, self._lines + 1):
-            self._results[result.key] = result
-        self._place += len(lines)
-        self._lines += lines.count(b"\n")
-        return bool(lines)
+        return self._lines > before
+
+    def _complete(self, lines: Iterable[bytes]) -> Iterator[str]:
+        """The lines up to the first incomplete one, which count as read."""
+        for line in lines:
+            if not line.endswith(b"\n"):
+                return
+            self._place, self._lines = self._place + len(line), self._lines + 1
+            yield line.decode("utf-8", "replace")
