@@ -4,6 +4,7 @@ The modules of these classes import no model library; an engine loads its own wh
 """
 
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -110,6 +111,15 @@ def choice_of(group: str, target: str) -> str:
     """The choice that `target`, a class or function without its module, builds; `target` itself where none is known."""
     named = (choice for choice in GROUPS.get(group, {}) if _target(group, choice).rpartition(".")[2] == target)
     return next(named, target)
+
+
+def of_group(group: str, knob: str) -> str:
+    """Where the group has what stands as its knob: as a choice, or as a knob of other choices. Empty where nowhere."""
+    choices = GROUPS.get(group, {})
+    if knob in choices:
+        return f"; write {group}={knob}, and its knobs as {group}.KNOB"
+    having = [f"{group}={choice}" for choice, cls in choices.items() if knob in {each.name for each in fields(cls)}]
+    return f"; it is a knob of {', '.join(having)}" if having else ""
 
 
 def stored(group: str, knobs: Mapping[str, Any]) -> Any:
