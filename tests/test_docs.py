@@ -64,6 +64,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("runs/mine/config.yaml").write_text(OmegaConf.to_yaml(compose(knobs_of("sweep"), [])))
 
 
+@pytest.mark.slow
 def test_every_command_of_the_documents_can_be_typed(files: None):
     """Each different one once; the values are read when a command runs."""
     lines = {tuple(words): path.name for path in DOCUMENTS for words in map(typed, shown(path.read_text())) if words}

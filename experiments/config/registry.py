@@ -78,10 +78,21 @@ GROUPS: dict[str, dict[str, type]] = {
 """group -> choice -> dataclass of its knobs"""
 
 
+ALL = "all"
+"""Stands for all choices of a group side by side, each at a place of its own: search.beam, search.mcts, ..."""
+_ALONE = ("auto",)  # choices that have no place beside the others
+
+
 @cache
 def register(group: str, choice: str) -> None:
-    """Puts one choice into Hydra's ConfigStore, its dataclass as its schema."""
-    ConfigStore.instance().store(group=group, name=choice, node=_schema(group, choice))
+    """Puts one choice into Hydra's ConfigStore, its dataclass as its schema; or all of them, by their names."""
+    node = {name: _schema(group, name) for name in side_by_side(group)} if choice == ALL else _schema(group, choice)
+    ConfigStore.instance().store(group=group, name=choice, node=node)
+
+
+def side_by_side(group: str) -> list[str]:
+    """The choices of a group that `all` stands for."""
+    return [choice for choice in GROUPS[group] if choice not in _ALONE]
 
 
 def configured(group: str, choice: str) -> DictConfig:
