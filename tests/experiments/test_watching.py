@@ -138,7 +138,7 @@ def test_figures_of_a_sweep(monkeypatch: pytest.MonkeyPatch):
 # the page while it runs
 
 
-class Clock:
+class Clock(live.Clock):
     """Time that passes only while it is slept; then the next thing happens."""
 
     def __init__(self, *happens: Any) -> None:
