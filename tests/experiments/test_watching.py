@@ -19,7 +19,7 @@ from experiments.runs.following import Following
 from experiments.runs.graded import Graded
 from experiments.runs.grid import Budgets, Name, cells
 from experiments.runs.results import RESULTS
-from experiments.runs.status import PROGRESS, Status, read_status, write_status
+from experiments.runs.status import PROGRESS, Status, announced, read_status, write_status
 from experiments.runs.tally import Tally
 from policies.engines.health import Health
 from policies.toy import Toy
@@ -284,3 +284,27 @@ def test_a_file_of_progress_that_cannot_be_read_is_none(tmp_path: Path):
     for text in ("", "[]", '{"state": "done"}', "{"):
         (tmp_path / PROGRESS).write_text(text)
         assert read_status(tmp_path) is None
+
+
+def test_a_run_that_goes_on_says_that_its_models_load(tmp_path: Path):
+    seen: list[str] = []
+
+    def load() -> None:
+        seen.extend(one.state for one in [read_status(tmp_path)] if one)
+
+    announced(None, load)
+    announced(tmp_path, load)
+    assert not seen, "a new run has no file yet"
+    write_status(tmp_path, status(4, "interrupted"))
+    announced(tmp_path, load)
+    assert seen == ["loading"] and "The models of the sweep load" in _page(tmp_path)
+    write_status(tmp_path, status(4, "interrupted"))
+    with pytest.raises(ZeroDivisionError):
+        announced(tmp_path, lambda: print(1 / 0))
+    assert read_status(tmp_path) == status(4, "interrupted")
+
+
+def _page(folder: Path) -> str:
+    from experiments.reports.page.live import Moment, View, live_page
+
+    return live_page(folder, read_status(folder), View(), Moment(0.0, 10.0, None, None))
