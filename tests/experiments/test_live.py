@@ -1,9 +1,5 @@
-"""A sweep that is watched: its question, its file of progress, its figures on a port, its page while it runs."""
+"""The page of a sweep that runs: what is read, drawn and said, by a clock of the test's own."""
 
-import json
-import socket
-import threading
-import urllib.request
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,129 +9,10 @@ import pytest
 from experiments.commands import live
 from experiments.commands.live import Live
 from experiments.errors import INTERRUPTED, RunError
-from experiments.problems.sets import Problem
-from experiments.runs import searching
 from experiments.runs.following import Following
-from experiments.runs.graded import Graded
-from experiments.runs.grid import Budgets, Name, cells
 from experiments.runs.results import RESULTS
 from experiments.runs.status import PROGRESS, Status, announced, read_status, write_status
-from experiments.runs.tally import Tally
-from policies.engines.health import Health
-from policies.toy import Toy
-from search import Beam, Ledger
-from tests.command_line import run
-from tests.experiments.toy_sweep import lines, sweep, timeless
 from tests.results import result
-
-# the question
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The answers to give; each question takes the first one."""
-    answers: list[str] = []
-    monkeypatch.setattr(searching, "is_terminal", lambda: True)
-    monkeypatch.setattr("builtins.input", lambda prompt: answers.pop(0))
-    return answers
-
-
-def test_a_no_leaves_a_run_that_goes_on(here: Path, asked: list[str], capsys: pytest.CaptureFixture[str]):
-    words = ("searchers=beam", "budgets=1,4", "seeds=0,1,2", "concurrency=1")
-    asked.append("n")
-    assert sweep(*words, "confirm=0") == INTERRUPTED and not asked
-    said, ended = capsys.readouterr(), len(lines())
-    assert 3 <= ended < 35, "it asks once something is known of each cell"
-    assert f"the {35 - ended} searches that are left will take about " in said.out
-    assert f"not confirmed: {ended} of 35 searches" in said.err
-    assert json.loads(Path("run", PROGRESS).read_text())["state"] == "not confirmed"
-    asked.append("")
-    assert run("sweep", "run=run") == 0 and not asked, "what has ended tells what the rest costs"
-    assert f"{35 - ended} of 35 searches to run, of " in capsys.readouterr().err
-    assert sweep(*words, "confirm=null", out="other") == 0
-    assert timeless() == timeless("other")
-    assert Status(**json.loads(Path("run", PROGRESS).read_text()))[:4] == ("done", 35, 35, 0)
-
-
-def test_what_takes_less_is_not_asked_for(here: Path, asked: list[str]):
-    assert sweep("searchers=beam", "budgets=1", "concurrency=1") == 0
-
-
-def test_nobody_is_asked_where_there_is_no_terminal(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    monkeypatch.setattr("builtins.input", lambda prompt: pytest.fail("it asked"))
-    assert sweep("searchers=beam", "budgets=1", "confirm=0", "shard=1/2") == 0
-    assert "6 searches to run, of 3 problems in 2 cells\nthe " in capsys.readouterr().err
-
-
-# figures
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
-def test_a_port_in_use_is_told_before_anything_runs(here: Path, capsys: pytest.CaptureFixture[str]):
-    pytest.importorskip("prometheus_client", reason="prometheus-client is not installed (stepsearch[serve])")
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        port = other.getsockname()[1]
-        assert sweep(f"metrics.port={port}") == 2
-    assert f"metrics.port={port}: Address already in use; choose another" in capsys.readouterr().err
-    assert not Path("run").exists()
-
-
-def test_figures_of_a_sweep(monkeypatch: pytest.MonkeyPatch):
-    pytest.importorskip("prometheus_client", reason="prometheus-client is not installed (stepsearch[serve])")
-    from experiments.serving import metrics
-    from experiments.serving.sweep_figures import served
-
-    health = Health()
-    monkeypatch.setattr(metrics, "HEALTH", health)
-    health.is_up("http://a:1", False)
-    health.again("http://a:1")
-    port, (cell,) = free_port(), cells({"beam": Beam(1)}, Toy(), [4], Budgets())[1:]
-    names = [Name(place, Problem(f"p{place}", "secret", "1"), cell, 0) for place in range(5)]
-    tally = Tally(names, [result(9, "beam", 4, 1.0, 20)], at_once=2)
-
-    def text() -> str:
-        return urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
-
-    with served("127.0.0.1", port) as figures:
-        assert "stepsearch_sweep_total" not in text()
-        figures.begin(tally)
-        tally.begin()
-        for name, error in zip(names[:2], (None, "ValueError: secret"), strict=True):
-            ledger = Ledger(generated_tokens=7, flops=30.0, scorer_flops=10.0)
-            kept = Graded("", None, name.problem.id, error, "done", ledger, None)
-            tally.ended(cell.key, ledger, error is not None)
-            figures.ended(name, kept)
-        told = text()
-    wanted = {
-        'searches_total{searcher="beam",stopped="done"}': 1,
-        'searches_total{searcher="beam",stopped="error"}': 1,
-        'tokens_total{kind="generated"}': 14,
-        'flops_total{model="policy"}': 40,
-        'flops_total{model="scorer"}': 20,
-        "sweep_total": 6,
-        "sweep_ended": 3,
-        "sweep_failed": 1,
-        "running": 2,
-        'engine_up{engine="http://a:1"}': 0,
-        'engine_retries_total{engine="http://a:1"}': 1,
-    }
-    assert all(f"stepsearch_{name} {float(value)}\n" in told for name, value in wanted.items()), told
-    assert "stepsearch_sweep_left_seconds" in told and "secret" not in told
-    with pytest.raises(OSError, match="refused"):
-        text()
-    assert not any("serve_forever" in thread.name for thread in threading.enumerate())
-
-
-# the page while it runs
 
 
 class Clock(live.Clock):
