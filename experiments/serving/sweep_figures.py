@@ -1,5 +1,6 @@
 """The figures of a running sweep, served at /metrics by a thread."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,6 +65,10 @@ class _Server(ThreadingMixIn, WSGIServer):
     allow_reuse_port = False
 
 
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """A request is no news."""
@@ -74,12 +79,14 @@ def served(host: str, port: int) -> Iterator[SweepFigures]:
     """The figures, served until the block ends. Raises ConfigError where the address cannot be had."""
     figures = SweepFigures()
     try:
-        server = make_server(host, port, make_wsgi_app(figures.registry), _Server, _Quiet)
+        kind = _Server6 if ":" in host else _Server
+        server = make_server(host, port, make_wsgi_app(figures.registry), kind, _Quiet)
     except OSError as error:
         raise ConfigError(
             f"metrics.host={host} metrics.port={port}: {error.strerror or error}; choose another metrics.port="
         ) from error
-    note(f"figures for Prometheus: http://{host}:{port}/metrics")
+    at = f"[{host}]" if ":" in host else host
+    note(f"figures for Prometheus: http://{at}:{port}/metrics")
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
     try:
         yield figures
