@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar, Self
 
+from policies.asking import check_asked, check_path, with_asked
 from policies.engines import forcing
 from policies.engines.boundary import Boundary, Delimiter, Unsure
 from policies.engines.ends import Limits, most_tokens
 from policies.engines.models import SHIPPED
-from policies.engines.prompt import SYSTEM_PROMPT, encode_given, with_sources
+from policies.engines.prompt import SYSTEM_PROMPT, encode_given
 from policies.engines.prompts import Prompt, Prompts
 from policies.engines.rows import Row, Sampling
 from policies.engines.thinking import Stage, Thinking, check_thinking, stage_after, tags_of
@@ -17,7 +18,7 @@ from policies.engines.writer import Writer
 from policies.presets import preset
 from policies.prompting import Instruction, Prompting, read_wording
 from policies.shots import read_shots
-from search.errors import KnobError, check_knob
+from search.errors import check_knob
 from search.protocols import ANSWER, GO_ON, Ask, Extension
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
@@ -205,6 +206,10 @@ class Writing:
     def _wait_ids(self) -> tuple[int, ...]:
         return encode_given(self.tokenizer, self.wait_text, "wait_text") if self.wait else ()
 
+    def has_room(self, node: Node) -> bool:
+        """Whether the context holds the path and another token."""
+        return len(self._path(node).ids) < self.engine.context
+
     def _stage(self, node: Node) -> Stage:
         """Where the path stands in its thought."""
         if self.thoughts is None:
@@ -223,28 +228,12 @@ class Writing:
         Raises KnobError or ValueError where they fill the context.
         """
         engine, prompt = self.engine, self._path(node)
-        if len(prompt.ids) >= engine.context:
-            raise ValueError(
-                f"the question takes {prompt.question} tokens and its path {len(prompt.ids) - prompt.question}, "
-                f"but the context of {self.model} holds {engine.context}: shorten the question"
-            )
-        if ask.hint or ask.sources:
-            texts = [source.text() for source in ask.sources]
-            if "" in texts:
-                raise KnobError(f"Ask.sources[{texts.index('')}] is a node without text: name solutions")
-            message = with_sources(node.tree.question, ask.hint, texts)
-            question = self.prompting.encode(engine.tokenizer, message)
-            ids = (*question, *prompt.ids[prompt.question :])
-            prompt = prompt._replace(ids=ids, question=len(question))
+        check_path(prompt, engine.context, self.model)
+        prompt = with_asked(prompt, node.tree.question, ask, partial(self.prompting.encode, engine.tokenizer))
         given = encode_given(engine.tokenizer, ask.given) if ask.given else ()
         if ask.action == ANSWER and self.thoughts and self._stage(node) is Stage.WITHIN:
             given = (*self.thoughts.closing, *given)
         elif forcing.waited(node.step):
             given = (*self._wait_ids, *given)
-        if len(prompt.ids) + len(given) >= engine.context:
-            fields = ask._replace(action="", temperature=None, max_tokens=None).named()
-            raise KnobError(
-                f"with Ask's {fields} the prompt takes {len(prompt.ids) + len(given)} tokens, "
-                f"but the context of {self.model} holds {engine.context}: give less of them"
-            )
+        check_asked(len(prompt.ids) + len(given), ask, engine.context, self.model)
         return prompt, given

@@ -15,9 +15,9 @@ from policies.engines.prompt import encode_question
 from policies.engines.rows import Row, Sampling
 from policies.engines.share import Engine, Share
 from scorers.model_scorer import ModelScorer
-from scorers.parts import parts
 from search.answers.boxes import boxed
 from search.errors import KnobError, ScoreError, check_knob
+from search.parts import parts
 from search.protocols import Scored, Stopped
 from search.tasks import together
 from search.tree import Node

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from policies.choosing import Choice
+from policies.several import Several
 from policies.toy import Toy
 from search import (
     ABMCTS,
@@ -39,6 +41,7 @@ from search.algorithms.mcts import Backup, Prior
 from search.algorithms.particle_filter import Weighting
 from search.algorithms.resampling import Scheme
 from search.algorithms.thompson import Posterior
+from search.protocols import Policy
 from search.solve import Searcher
 from search.stopping import Sure
 from search.tree.randomness import generator
@@ -48,6 +51,12 @@ from tests.worlds import By
 FOLDER = Path(__file__).parent
 POLICY = Toy(branch=3, depth=3)
 ANY = Budget()
+SEVERAL = Several((POLICY, replace(POLICY, temperature=3.0)), ("small", "large"), thresholds=(0.8,))
+POLICIES: dict[str, Policy] = {
+    "beam, several": SEVERAL,
+    "beam, bandit": replace(SEVERAL, rule=Choice.BANDIT),
+}
+"""What writes, by the names of cases, where it is not POLICY."""
 
 _MCTS = MCTS(simulations=12, in_flight=1)
 _FILTER = ParticleFilter(n=4)
@@ -62,6 +71,8 @@ _ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
     ("beam, one way", Beam(2, 1), [Kind.VALUE], ANY),
     ("beam, mean", Beam(4, 2, Reduction.MEAN), [Kind.VALUE], ANY),
     ("beam, every two", Beam(4, 2, every=2), [Kind.VALUE, Kind.RANKING], ANY),
+    ("beam, several", Beam(4, 2), [Kind.VALUE], ANY),
+    ("beam, bandit", Beam(4, 2), [Kind.VALUE, Kind.ADDITIVE], ANY),
     ("beam, budget", Beam(4, 2), [Kind.VALUE], Budget(generated_tokens=7)),
     ("mcts", _MCTS, tuple(Kind), ANY),
     ("mcts, four in flight", replace(_MCTS, in_flight=4), [Kind.VALUE], ANY),
@@ -132,7 +143,8 @@ def grown(name: str) -> dict[str, Any]:
     """The tree of a case as JSON, without its seconds, and the answer that each rule selects from it."""
     searcher, kind, budget = CASES[name]
     overlap = getattr(searcher, "in_flight", 1) > 1  # a policy that answers at once leaves nothing in flight
-    tree = run(searcher, Delayed(POLICY, seed=6) if overlap else POLICY, score_of(kind), budget, seed=6)
+    policy = POLICIES.get(name.rpartition(", ")[0], POLICY)
+    tree = run(searcher, Delayed(policy, seed=6) if overlap else policy, score_of(kind), budget, seed=6)
     rules = [Rule.BEST, Rule.MAJORITY, *([Rule.WEIGHTED] if kind is not Kind.RANKING else [])]
     rules += [Rule.PARTICLE] if tree.events("population") else []
     return {"answers": {str(rule): Selection(rule)(tree).answer for rule in rules}, "tree": _timeless(tree.to_json())}
