@@ -166,13 +166,13 @@ class Several:
         has_room = getattr(self.of[place], "has_room", None)
         return has_room is None or has_room(self.reads(place, node))
 
-    def worst_case(self, node: Node, max_steps: int | None) -> Cost | None:
+    def worst_case(self, node: Node, max_steps: int | None, ask: Ask = GO_ON) -> Cost | None:
         """Of one continuation by any member; None where one does not tell.
 
         By `uncertainty` more than one step reads the path again for each, of which nothing is told but the tokens that
         it generates.
         """
-        told = [worst_case(member, self.reads(place, node), max_steps) for place, member in enumerate(self.of)]
+        told = [worst_case(member, self.reads(place, node), max_steps, ask) for place, member in enumerate(self.of)]
         if any(cost is None for cost in told):
             return None
         costs = [cost for cost in told if cost is not None]

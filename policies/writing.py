@@ -190,9 +190,9 @@ class Writing:
         at_least = any(row.at_least for each in forced for row in each.rows)
         return Extension(written, sum(costs, NOTHING), prompt.question, costs, at_least)
 
-    def worst_case(self, node: Node, max_steps: int | None) -> Cost:
+    def worst_case(self, node: Node, max_steps: int | None, ask: Ask = GO_ON) -> Cost:
         """What one continuation costs at most, if nothing of its prompt is in a cache."""
-        prompt = self._path(node)
+        prompt = self._asked(node, ask)
         read = len(prompt.ids) + (len(self._wait_ids) if forcing.waited(node.step) else 0)
         room = self.engine.context - read
         thought = 0
@@ -222,6 +222,11 @@ class Writing:
         question = node.tree.question
         return self._prompts.of(node, lambda: self.prompting.encode(self.engine.tokenizer, question))
 
+    def _asked(self, node: Node, ask: Ask) -> Prompt:
+        """The path's prompt with what the request puts behind the question."""
+        encode = partial(self.prompting.encode, self.engine.tokenizer)
+        return with_asked(self._path(node), node.tree.question, ask, encode)
+
     def _prompt(self, node: Node, ask: Ask) -> tuple[Prompt, Sequence[int]]:
         """The prompt of a request, and the tokens that its continuations begin with.
 
@@ -229,7 +234,7 @@ class Writing:
         """
         engine, prompt = self.engine, self._path(node)
         check_path(prompt, engine.context, self.model)
-        prompt = with_asked(prompt, node.tree.question, ask, partial(self.prompting.encode, engine.tokenizer))
+        prompt = self._asked(node, ask)
         given = encode_given(engine.tokenizer, ask.given) if ask.given else ()
         if ask.action == ANSWER and self.thoughts and self._stage(node) is Stage.WITHIN:
             given = (*self.thoughts.closing, *given)

@@ -14,7 +14,7 @@ from scorers.ensemble import Ensemble
 from search.answers.extraction import Boxed, Extraction
 from search.answers.selection import BY_SCORE, Rule, Selection, use_of
 from search.errors import KindError, KnobError
-from search.protocols import Policy, Scorer, check_logprobs, reads_logprobs
+from search.protocols import GO_ON, Ask, Policy, Scorer, check_logprobs, reads_logprobs
 from search.solve import SECOND, Searcher, solve
 from search.tree import Node
 from search.tree.marks import check_kind
@@ -124,7 +124,9 @@ class _FirstRequest(Exception):
 class _Probe:
     """A policy that ends a search at its first request."""
 
-    async def extend(self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int]) -> NoReturn:
+    async def extend(
+        self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON
+    ) -> NoReturn:
         raise _FirstRequest
 
 

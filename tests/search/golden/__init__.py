@@ -50,6 +50,7 @@ from tests.worlds import By
 
 FOLDER = Path(__file__).parent
 POLICY = Toy(branch=3, depth=3)
+ACTIONS = str(FOLDER / "actions.jsonl")
 ANY = Budget()
 SEVERAL = Several((POLICY, replace(POLICY, temperature=3.0)), ("small", "large"), thresholds=(0.8,))
 POLICIES: dict[str, Policy] = {
@@ -71,8 +72,9 @@ _ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
     ("beam, one way", Beam(2, 1), [Kind.VALUE], ANY),
     ("beam, mean", Beam(4, 2, Reduction.MEAN), [Kind.VALUE], ANY),
     ("beam, every two", Beam(4, 2, every=2), [Kind.VALUE, Kind.RANKING], ANY),
+    ("beam, actions", Beam(4, 2, actions=ACTIONS), [Kind.VALUE], ANY),
     ("beam, several", Beam(4, 2), [Kind.VALUE], ANY),
-    ("beam, bandit", Beam(4, 2), [Kind.VALUE, Kind.ADDITIVE], ANY),
+    ("beam, bandit", Beam(4, 2), [Kind.VALUE], ANY),
     ("beam, budget", Beam(4, 2), [Kind.VALUE], Budget(generated_tokens=7)),
     ("mcts", _MCTS, tuple(Kind), ANY),
     ("mcts, four in flight", replace(_MCTS, in_flight=4), [Kind.VALUE], ANY),
@@ -81,6 +83,7 @@ _ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
     ("mcts, logprob", replace(_MCTS, prior=Prior.LOGPROB), [Kind.VALUE], ANY),
     ("mcts, uniform", replace(_MCTS, prior=Prior.UNIFORM, c_puct=0.25), [Kind.VALUE], ANY),
     ("mcts, every two", replace(_MCTS, in_flight=4, every=2), [Kind.VALUE], ANY),
+    ("mcts, actions", replace(_MCTS, actions=ACTIONS), [Kind.VALUE], ANY),
     ("mcts, budget", _MCTS, [Kind.VALUE], Budget(flops=30)),
     ("particle_filter", _FILTER, [*_PROBABILITIES, Kind.ADDITIVE], ANY),
     ("particle_filter, current", replace(_FILTER, weighting=Weighting.CURRENT), [Kind.VALUE], ANY),

@@ -1,0 +1,26 @@
+"""Files that knobs name and that are read when a run starts: what was in them is one of the run's inputs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import TOY, run
+from tests.search.golden import FOLDER
+
+
+def test_a_run_does_not_go_on_with_other_actions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "actions.jsonl"
+    file.write_bytes((FOLDER / "actions.jsonl").read_bytes())
+    words = [*TOY, "searchers=beam,beam@plain", "budgets=2", "search.beam.actions=actions.jsonl", "problems.limit=1"]
+    assert run("sweep", *words, "trees=true", "out=kept") == 0
+    inputs = json.loads(Path("kept/inputs.json").read_text())
+    assert [name for name in inputs if name.endswith("actions")] == ["search.beam.actions"]
+    assert '"action":"rephrase"' in "".join(path.read_text() for path in Path("kept").rglob("*.json*"))
+    file.write_text(file.read_text().replace("Check", "Doubt"))
+    capsys.readouterr()
+    assert run("sweep", "run=kept") != 0
+    assert "search.beam.actions" in capsys.readouterr().err
