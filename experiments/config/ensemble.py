@@ -13,6 +13,7 @@ from experiments.config import custom
 from experiments.config.members import named_members
 from experiments.config.schema import build_named
 from experiments.errors import ConfigError, one_of
+from scorers.back_verify import BackVerify
 from scorers.checks import Checks
 from scorers.critic import Critic
 from scorers.ensemble import Combine, Ensemble
@@ -31,6 +32,7 @@ SCORERS: dict[str, type] = {
     "outcome": Outcome,
     "implicit": Implicit,
     "judge": Critic,
+    "back_verify": BackVerify,
     "self": SelfCertainty,
     "checks": Checks,
     "toy": Toy,
