@@ -18,6 +18,7 @@ from policies.hf import HF
 from policies.openai import OpenAI
 from policies.several import Several
 from policies.toy import Toy
+from policies.vllm import VLLM
 from scorers.toy import Toy as ToyScorer
 from search import Ask, Beam, BestOfN, Budget, Cost, Extension, Kind, KnobError, Node, Step, Tree
 from search.errors import KindError, PolicyError
@@ -25,6 +26,8 @@ from search.protocols import GO_ON, Policy
 from search.tree.cost import Ledger
 from search.tree.step import End
 from tests.helpers import run
+from tests.models import SERVED, vllm
+from tests.search.golden import FOLDER
 from tests.worlds import by_text
 
 SCORES = by_text({}, Kind.VALUE)
@@ -231,3 +234,17 @@ def test_a_path_that_fills_a_members_context_goes_to_one_that_has_room(random_po
     node = root.add(root.reserve(1).start, Step("x" * 30, [65] * 30, [-0.1] * 30, End.STEP_TOKENS, writer="small"))
     ((step,),) = asyncio.run(policy.extend(node, 1, 1, [1])).continuations
     assert step.writer == "large"
+
+
+@vllm
+def test_members_on_vllm_write_one_tree_with_hints_and_actions(tmp_path: Path) -> None:
+    """The shipped model twice, one of them hot and with hints."""
+    bank = tmp_path / "bank.jsonl"
+    bank.write_text(json.dumps({"problem": "(3 + 4) =", "solution": "3 + 4\n\n7"}))
+    knobs: Any = {"dtype": "float32", "max_tokens": 60, **SERVED}
+    members = VLLM(**knobs), VLLM(temperature=2, hints=str(bank), **knobs)
+    for policy in (Several(members, NAMES, thresholds=(0.01,)), Several(members, NAMES, Choice.BANDIT)):
+        tree = run(Beam(4, 2, actions=str(FOLDER / "actions.jsonl")), policy, SCORES)
+        steps = [node.step for node in tree.nodes() if node.step]
+        assert {step.writer for step in steps} == set(NAMES) and {step.action for step in steps} > {"rephrase", "step"}
+        assert (tree.ledger.flops or 0) > 0 and tree.ledger.prompt_tokens_cached > 0
