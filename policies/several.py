@@ -141,6 +141,8 @@ class Several:
         self, place: int, node: Node, max_steps: int | None, seeds: Sequence[int], ask: Ask
     ) -> Extension:
         member, name = self.of[place], self.names[place]
+        if not takes_ask(member):
+            ask = ask._replace(max_tokens=None)  # a budget's limit, which such a policy alone would not be told either
         if ask != GO_ON and not takes_ask(member):
             raise KnobError(f"policy.members: {name} takes no request with {ask.named()}; choose another member")
         more: dict[str, Any] = {} if ask == GO_ON else {"ask": ask}

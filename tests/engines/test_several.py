@@ -25,6 +25,7 @@ from search.errors import KindError, PolicyError
 from search.protocols import GO_ON, Policy
 from search.tree.cost import Ledger
 from search.tree.step import End
+from search.trial import OldTrialPolicy
 from tests.helpers import run
 from tests.models import SERVED, vllm
 from tests.search.golden import FOLDER
@@ -127,6 +128,15 @@ def test_a_budget_of_flops_and_of_tokens_holds() -> None:
             assert tree.stopped == "budget" and all(budget.covers(node.birth) for node in tree.born() if node.birth)
     tree = run(Beam(8, 2), BANDIT, ToyScorer(), Budget(flops=200), seed=1)
     assert (tree.ledger.flops or 0) <= 200 and any(leaf.finished for leaf in tree.leaves())
+
+
+def test_older_policies_can_be_members() -> None:
+    """They take no requests: a budget's limit is not told to them, and all else is refused."""
+    policy = Several((OldTrialPolicy(), OldTrialPolicy()), NAMES, rule=Choice.BANDIT)
+    tree = run(Beam(4, 2), policy, SCORES, Budget(generated_tokens=13))
+    assert tree.stopped == "budget" and {node.step.writer for node in tree.nodes() if node.step} == set(NAMES)
+    with pytest.raises(KnobError, match="takes no request with action, hint; choose another member"):
+        run(Beam(4, 2, actions=str(FOLDER / "actions.jsonl")), policy, SCORES)
 
 
 def test_a_limit_of_tokens_is_one_of_the_whole_continuation() -> None:
