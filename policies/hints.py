@@ -45,7 +45,7 @@ class Hints:
     """An index of the steps of worked examples, each by what stands before it: the problem, or the step before."""
 
     def __init__(self, shots: Sequence[Shot], delimiter: str = "\n\n") -> None:
-        self._shots = list(shots)
+        self._shots, self._delimiter = list(shots), delimiter
         self._steps = [[step for step in shot.solution.split(delimiter or "\n\n") if step.strip()] for shot in shots]
         self._solutions = [tuple(words(shot.solution)) for shot in shots]
         self._problems = _Overlap([shot.problem for shot in shots])
@@ -56,6 +56,10 @@ class Hints:
         self._laters = BM25([words(self._steps[place][number - 1]) for place, number in inner])
         self._allowed = lru_cache(maxsize=1024)(self._allow)
         self.fetch = lru_cache(maxsize=4096)(self._fetch)
+
+    def __reduce__(self) -> tuple[type["Hints"], tuple[list[Shot], str]]:
+        """Another process builds the index anew."""
+        return Hints, (self._shots, self._delimiter)
 
     def _fetch(self, question: str, before: str) -> str:
         """The example whose next step is most likely to help; empty where none shares a word.

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
             path.write_text(content)
         with pytest.raises(KnobError, match=re.escape(message.replace("FILE", str(path)))):
             HF(hints=str(path))
+
+
+def test_a_policy_with_hints_can_be_sent_to_another_process(bank: str) -> None:
+    policy = HF(hints=bank)
+    sent = pickle.loads(pickle.dumps(policy))
+    assert sent == policy and sent.examples.fetch("(3 - 9) =", "") == policy.examples.fetch("(3 - 9) =", "") != ""  # type: ignore[union-attr]
 
 
 def test_a_file_that_has_changed_is_read_again(bank: str) -> None:
