@@ -46,23 +46,24 @@ class Toy:
     async def extend(
         self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON
     ) -> Extension:
-        """Raises KnobError where more is asked than a limit on tokens, a floor or a temperature.
+        """Raises KnobError for given text and for sources.
 
-        A branch of probability p is taken in proportion to p^(1/temperature), at 0 the first of the most probable.
+        A branch of probability p is taken in proportion to p^(1/temperature), at 0 the first of the most probable. An
+        action and a hint change no probability; a hint is one more token of the prompt.
         """
-        if ask != Ask(max_tokens=ask.max_tokens, temperature=ask.temperature, floor=ask.floor):
-            refused = ask._replace(max_tokens=None, temperature=None, floor=None)
-            raise KnobError(f"the toy policy takes no request with {refused.named()}")
+        if ask.given or ask.sources:
+            raise KnobError(f"the toy policy takes no request with {Ask(given=ask.given, sources=ask.sources).named()}")
         check_knob(ask, "temperature", least=0, most=10)
         place = self.world.after(node.steps())
         walks = [self._walk(place, i, max_steps, seed, ask) for i, seed in enumerate(seeds)]
-        costs = tuple(self._cost(1 + node.depth, len(steps), i == 0) for i, steps in enumerate(walks))
+        costs = tuple(self._cost(1 + node.depth + bool(ask.hint), len(steps), i == 0) for i, steps in enumerate(walks))
         return Extension(tuple(walks), sum(costs, NOTHING), question_tokens=1, costs=costs)
 
-    def worst_case(self, node: Node, max_steps: int | None) -> Cost:
+    def worst_case(self, node: Node, max_steps: int | None, ask: Ask = GO_ON) -> Cost:
         """Of one continuation: as many steps as the longest way from here has."""
         longest = self.world.after(node.steps()).height
-        return self._cost(1 + node.depth, longest if max_steps is None else min(max_steps, longest), True)
+        steps = longest if max_steps is None else min(max_steps, longest)
+        return self._cost(1 + node.depth + bool(ask.hint), steps, True)
 
     def _cost(self, prompt: int, steps: int, first: bool) -> Cost:
         return Cost(generated=steps, computed=prompt, calls=int(first), flops=float(prompt + steps))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from policies.engines.boundary import Delimiter
 from policies.engines.ends import Limits
@@ -15,9 +15,9 @@ from policies.engines.prompt import encode_question
 from policies.engines.rows import Row, Sampling
 from policies.engines.share import Engine, Share
 from scorers.model_scorer import ModelScorer
-from scorers.parts import parts
 from search.answers.boxes import boxed
 from search.errors import KnobError, ScoreError, check_knob
+from search.parts import parts
 from search.protocols import Scored, Stopped
 from search.tasks import together
 from search.tree import Node
@@ -72,17 +72,16 @@ class Critic(Share, Embedded, ModelScorer):
     batch_size: int = 64
 
     kind = Kind.CORRECTNESS
+    holds: ClassVar[tuple[str, ...]] = ("question", "earlier", "step")  # what a prompt must have a place for
 
     def __post_init__(self) -> None:
         for knob in ("samples", "max_tokens", "batch_size"):
             check_knob(self, knob, least=1)
         check_knob(self, "temperature", least=0, most=2)
         self.check_share()
-        missing = [name for name in ("question", "earlier", "step") if f"{{{name}}}" not in self.prompt]
-        if missing:
-            raise KnobError(
-                f"scorer.prompt lacks {{{missing[0]}}}; it must hold {{question}}, {{earlier}} and {{step}}"
-            )
+        *first, last = (f"{{{name}}}" for name in self.holds)
+        if missing := [name for name in (*first, last) if name not in self.prompt]:
+            raise KnobError(f"scorer.prompt lacks {missing[0]}; it must hold {', '.join(first)} and {last}")
 
     @cached_property
     def writer(self) -> Any:
@@ -136,9 +135,13 @@ class Critic(Share, Embedded, ModelScorer):
 
     def _prompt(self, question: str, texts: Sequence[str]) -> list[int]:
         """The token ids that ask about the last of these steps."""
-        values = {"question": question, "earlier": "\n\n".join(texts[:-1]) or "(none)", "step": texts[-1]}
-        request = re.sub(r"\{(question|earlier|step)\}", lambda match: values[match[1]], self.prompt)
+        values = self._values(question, texts)
+        request = re.sub(rf"\{{({'|'.join(self.holds)})\}}", lambda match: values[match[1]], self.prompt)
         return list(encode_question(self.writer.tokenizer, request, self.system_prompt))
+
+    def _values(self, question: str, texts: Sequence[str]) -> dict[str, str]:
+        """What stands in the places of the prompt."""
+        return {"question": question, "earlier": "\n\n".join(texts[:-1]) or "(none)", "step": texts[-1]}
 
     async def _judge(self, question: str, texts: Sequence[str]) -> Scored:
         """The share of critiques that call the last of these steps right."""

@@ -103,7 +103,8 @@ class Policy(Protocol):
 
     Two things are optional. A parameter `ask: Ask = GO_ON` of `extend` takes what a request asks besides going on; a
     policy that cannot do what is asked raises KnobError. A method `worst_case(node, max_steps) -> Cost` says what one
-    such continuation costs at most; with it a search under a budget keeps many requests in flight.
+    such continuation costs at most; with it a search under a budget keeps many requests in flight. It may have a
+    parameter `ask`, too, where what is asked costs something.
     """
 
     async def extend(self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int]) -> Extension:
@@ -159,10 +160,13 @@ def takes_ask(policy: Policy) -> bool:
     return "ask" in inspect.signature(policy.extend).parameters
 
 
-def worst_case(of: Policy | Scorer, node: Node, length: int | None) -> Cost | None:
+def worst_case(of: Policy | Scorer, node: Node, length: int | None, ask: Ask = GO_ON) -> Cost | None:
     """What `of` says that a request may cost at most; None where it does not say."""
     told: Any = getattr(of, "worst_case", None)
-    return None if told is None else told(node, length)
+    if told is None:
+        return None
+    more = {"ask": ask} if ask != GO_ON and "ask" in inspect.signature(told).parameters else {}
+    return told(node, length, **more)
 
 
 def check_ask(ask: Ask, policy: Policy, node: Node) -> None:

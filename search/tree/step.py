@@ -40,7 +40,7 @@ class Step:
 
     Not all tokens need be the policy's: first come those `given` to it, then what it wrote, of which the last `closing`
     ones are end tokens or lie in a stop text, then those `observed`, which came from outside. `action` names what was
-    asked for.
+    asked for, `writer` the one of several policies that wrote it.
 
     A `thought` is what a model writes before its answer: no box in it counts; scorers read it only if told to.
 
@@ -58,6 +58,7 @@ class Step:
     closing: int = 0
     action: str = ""
     thought: bool = False
+    writer: str = ""
 
     def __post_init__(self) -> None:
         if type(self.token_ids) is not Integers:

@@ -52,9 +52,9 @@ from search.algorithms.particle_filter import Weighting
 from search.stopping import Sure
 from tests.command_line import ROOT, run
 
-CHOICES = [
-    (group, choice) for group, choices in GROUPS.items() for choice in choices if choice not in ("custom", "ensemble")
-]
+NAMED = ("custom", "ensemble", "several")
+"""Choices whose knobs name other classes."""
+CHOICES = [(group, choice) for group, choices in GROUPS.items() for choice in choices if choice not in NAMED]
 
 
 # composing and building
