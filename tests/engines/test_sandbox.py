@@ -1,0 +1,236 @@
+"""Programs that a model wrote: what they print, and that nothing of them gets out and nothing hangs."""
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from policies.engines.guard_process import Process, alive, parent_and_start, with_all_below
+from policies.engines.sandbox import sandbox as module
+from policies.engines.sandbox.filter import instructions
+from policies.engines.sandbox.request import Ending
+from policies.engines.sandbox.sandbox import Outcome, Sandbox, Walls
+from search import KnobError
+from tests.command_line import ROOT
+from tests.patience import patience
+
+QUICK = Sandbox(seconds=1, memory=256)
+REASON = QUICK._reason  # pyright: ignore[reportPrivateUsage]
+walls = pytest.mark.skipif(REASON is not None, reason=f"no walls for programs here: {REASON}")
+posix = pytest.mark.skipif(os.name != "posix", reason="programs need a POSIX system")
+SECRET = "3f1c-secret"
+
+
+def run(*blocks: str, sandbox: Sandbox = QUICK) -> Outcome:
+    return sandbox.run(blocks)
+
+
+@pytest.fixture(params=[pytest.param(Walls.NAMESPACES, marks=walls), pytest.param(Walls.NONE, marks=posix)])
+def sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    return Sandbox(request.param, seconds=1, memory=256)
+
+
+def test_blocks_are_cells_of_one_notebook(sandbox: Sandbox) -> None:
+    first, second = "x = 2\nprint('first')\ndef f(): return x", "print(f() + 1)\nx + undefined"
+    assert run(first, sandbox=sandbox) == Outcome("first", Ending.FINE)
+    outcome = run(first, second, sandbox=sandbox)
+    assert outcome == Outcome("3\nNameError: name 'undefined' is not defined", Ending.RAISED)
+    assert outcome.whole and not outcome.fine
+    assert run("import sys; sys.exit(3)", "print(__name__)", sandbox=sandbox).output == "__main__"
+    assert run("print('é \\udcff')\nif:", sandbox=sandbox).output == "SyntaxError: invalid syntax"
+
+
+@walls
+def test_the_same_program_prints_the_same() -> None:
+    program = "import random; print(random.random(), hash('a'), {*'abcdef'})"
+    module._remembered.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    first = run(program).output
+    module._remembered.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    assert run(program).output == first and run("import random", program).output == first
+
+
+@walls
+def test_outcomes_are_remembered() -> None:
+    before = module._remembered.cache_info().misses  # pyright: ignore[reportPrivateUsage]
+    for _ in range(3):
+        run("print(5)", "print(6)")
+    assert module._remembered.cache_info().misses == before + 2  # pyright: ignore[reportPrivateUsage]
+
+
+ATTEMPTS = """
+import os, signal, socket, subprocess, threading
+def attempt(name, what):
+    try:
+        print(name, what())
+    except BaseException as error:
+        print(name, type(error).__name__)
+def connect(*address):
+    with socket.socket() as s:
+        s.connect(address)
+attempt("proc", lambda: os.listdir("/proc"))
+attempt("home", lambda: open(HOME).read())
+attempt("write", lambda: open("/lib/x", "w"))
+attempt("above", lambda: open("/x", "w"))
+attempt("fork", os.fork)
+attempt("thread", threading.Thread(target=print).start)
+attempt("run", lambda: subprocess.run(["/bin/sh", "-c", "echo out"]))
+attempt("exec", lambda: os.execv(PYTHON, ["python", "-c", "print(1)"]))
+attempt("inet", lambda: connect("127.0.0.1", 22))
+attempt("unix", lambda: socket.socket(socket.AF_UNIX))
+attempt("stop parent", lambda: os.kill(os.getppid(), signal.SIGSTOP))
+attempt("kill parent", lambda: os.kill(os.getppid(), signal.SIGKILL))
+attempt("kill asker", lambda: os.kill(ASKER, signal.SIGKILL))
+attempt("kill all", lambda: os.kill(-1, signal.SIGTERM))
+attempt("user", lambda: os.setuid(0))
+attempt("root", lambda: os.chroot("/scratch"))
+attempt("limits", lambda: __import__("resource").setrlimit(0, (-1, -1)))
+attempt("files", lambda: sorted(os.listdir(".")))
+attempt("environment", lambda: [name for name, value in os.environ.items() if SECRET in value])
+attempt("scratch", lambda: open("/scratch/file", "w").write("kept"))
+attempt("again", lambda: open("file").read())
+"""
+FOUND = """proc FileNotFoundError
+home FileNotFoundError
+write OSError
+above OSError
+fork PermissionError
+thread RuntimeError
+run PermissionError
+exec {exec}
+inet PermissionError
+unix PermissionError
+stop parent None
+kill parent None
+kill asker ProcessLookupError
+kill all {kill}
+user OSError
+root PermissionError
+limits ValueError
+files []
+environment []
+scratch 4
+again kept"""
+
+
+@walls
+def test_nothing_gets_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("A_TOKEN", SECRET)
+    (tmp_path / "secret").write_text(SECRET)
+    known = f"HOME, PYTHON, ASKER, SECRET = {str(tmp_path / 'secret')!r}, {sys.executable!r}, {os.getpid()}, {SECRET!r}"
+    outcome = run(known, ATTEMPTS)
+    expected = FOUND.splitlines()
+    for place, line in enumerate(outcome.output.splitlines()):
+        name = expected[place].split(" {")[0]
+        assert line == expected[place] or ("{" in expected[place] and line.startswith(name)), line
+        assert SECRET not in line and "out" not in line.split()
+    assert outcome.fine and len(outcome.output.splitlines()) == len(expected)
+    assert not Path("/scratch/file").exists()
+
+
+HANGS = [
+    ("while True: pass", Ending.TIME, "TimeoutError"),
+    ("while True: print('a' * 100)", Ending.ENDED, "(more was printed)"),
+    ("x = []\nwhile True: x.append(bytearray(1 << 22))", Ending.RAISED, "MemoryError"),
+    ("import os\nos._exit(0)", Ending.ENDED, "ended its process"),
+]
+MORE = [
+    ("import time; time.sleep(1000)", Ending.TIME, "TimeoutError"),
+    ("import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass", Ending.TIME, "Timeout"),
+    ("import os\nos._exit(44)", Ending.REFUSED, "ended its process"),
+    ("import os, signal\nos.killpg(0, signal.SIGKILL)", Ending.TIME, "TimeoutError"),
+    ("import os\nos.abort()", Ending.ENDED, "ended its process"),
+    ("import os\nos.close(1); os.close(2); os.closerange(0, 60)\nprint(1)", Ending.ENDED, ""),
+    ("import os\nwhile True: os.fork()", Ending.RAISED, "PermissionError"),
+    ("x = [0] * (1 << 40)", Ending.RAISED, "MemoryError"),
+    ("open('big', 'wb').write(bytes(1 << 26))", Ending.RAISED, "Error"),
+    ("import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()", None, ""),
+    ("class E(Exception):\n    def __str__(self): raise E\nraise E", Ending.RAISED, "E"),
+    ("import sys\nsys.stdout.close()", Ending.FINE, ""),
+    ("import ctypes\nctypes.string_at(0)", Ending.ENDED, "ended its process"),
+    ("print('a' * 4096)", Ending.ENDED, "(more was printed)"),
+    ("print('a' * 4095)", Ending.FINE, "a"),
+]
+
+
+def check(program: str, ending: Ending | None, says: str, sandbox: Sandbox) -> None:
+    start = time.monotonic()
+    outcome = run(program, sandbox=sandbox)
+    assert says in outcome.output and len(outcome.output) < 5000
+    assert outcome.ending is (outcome.ending if ending is None else ending) and outcome.fine is (ending is Ending.FINE)
+    assert time.monotonic() - start < patience(8)
+
+
+@walls
+@pytest.mark.parametrize(("program", "ending", "says"), HANGS)
+def test_nothing_hangs(program: str, ending: Ending, says: str) -> None:
+    check(program, ending, says, QUICK)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("program", "ending", "says"), [*HANGS, *MORE])
+def test_nothing_hangs_at_all(program: str, ending: Ending | None, says: str, sandbox: Sandbox) -> None:
+    check(program, ending, says, sandbox)
+
+
+@walls
+def test_a_block_that_did_not_come_to_its_end_leaves_nothing() -> None:
+    assert run("x = 1", "x = 2\nimport os; os._exit(0)", "print(x)").output == "1"
+
+
+@posix
+def test_without_walls_what_cannot_be_had_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that needs no walls still runs; the error has the reason and the remedy."""
+    monkeypatch.setattr(module.sys, "platform", "darwin")
+    with pytest.raises(KnobError, match=r"this is darwin.*sandbox=none"):
+        Sandbox(seconds=2).run(["print(1)"])
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "_shown", lambda: ("/no/such/folder",))
+    module._remembered.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(KnobError, match=r"no sandbox here \(\w*Error"):
+        Sandbox(seconds=2).run(["print(1)"])
+    assert Sandbox(Walls.NONE, seconds=2).run(["print(1)"]).output == "1"
+
+
+@walls
+def test_a_program_ends_with_who_asked_for_it(tmp_path: Path) -> None:
+    """Killed, the asker takes the program with it, which would sleep for 30 s by the clock."""
+    program = "import time\nopen('begun', 'w')\ntime.sleep(1000)"
+    code = f"from policies.engines.sandbox.sandbox import *; Sandbox(seconds=10).run([{program!r}])"
+    asker = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)})
+    below = until(lambda: with_all_below({started(asker.pid)}), lambda found: len(found) >= 4)
+    asker.send_signal(signal.SIGKILL)
+    asker.wait()
+    assert until(lambda: [process for process in below if alive(process)], lambda left: not left) == []
+
+
+def started(pid: int) -> Process:
+    now = parent_and_start(pid)
+    assert now is not None
+    return pid, now[1]
+
+
+def until(what: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
+    end = time.monotonic() + patience(10)
+    while not holds(found := what()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return found
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_jumps_to_its_last_two_instructions(machine: str) -> None:
+    code = list(struct.iter_unpack("HBBI", instructions(machine)))
+    allow, refuse = len(code) - 2, len(code) - 1
+    assert [code[place][3] >> 16 for place in (allow, refuse)] == [0x7FFF, 0x0005]
+    for place, (operation, yes, no, value) in enumerate(code[:-2]):
+        wrong_machine = place == 1
+        if operation in (0x15, 0x35):
+            assert place + 1 + (no if wrong_machine else yes) == refuse and (yes if wrong_machine else no) == 0, value
+    with pytest.raises(KeyError):
+        instructions("riscv64")
