@@ -3,21 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
+from policies.asked import check_path, check_room, with_message
 from policies.engines import forcing
 from policies.engines.boundary import Boundary, Delimiter, Unsure
 from policies.engines.ends import Limits, most_tokens
 from policies.engines.models import SHIPPED
-from policies.engines.prompt import SYSTEM_PROMPT, encode_given, with_sources
+from policies.engines.prompt import SYSTEM_PROMPT, TOOLS_PROMPT, encode_given
 from policies.engines.prompts import Prompt, Prompts
 from policies.engines.rows import Row, Sampling
+from policies.engines.sandbox.sandbox import Sandbox, Walls
 from policies.engines.thinking import Stage, Thinking, check_thinking, stage_after, tags_of
+from policies.engines.tools import SHOWN, Tool, Tools
 from policies.engines.writer import Writer
 from policies.presets import preset
 from policies.prompting import Instruction, Prompting, read_wording
 from policies.shots import read_shots
-from search.errors import KnobError, check_knob
+from search.errors import check_knob
 from search.protocols import ANSWER, GO_ON, Ask, Extension
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
@@ -53,12 +56,18 @@ class Writing:
     """how often a policy must go on that would stop its thought, or a solution without one (s1, arXiv 2501.19393)"""
     wait_text: str = "Wait"
     """the text with which it goes on"""
+    tools: Tool = Tool.NONE
+    """python: programs of the model are run, and it reads what they print (Qwen2.5-Math, arXiv 2409.12122)"""
+    tool_seconds: int = 5
+    """processor time of a program, with all before it on its path; three times as much by the clock"""
+    sandbox: Walls = Walls.NAMESPACES
+    """where programs run; none: without walls, where Linux' namespaces cannot be had"""
     delimiter: str = "\n\n"
     """ends a step"""
     step_confidence: float | None = None
     """in place of the delimiter: a step ends with a token of a probability below this (AdaptiveStep, 2502.13943)"""
     system_prompt: str = SYSTEM_PROMPT
-    """the instruction; dropped, with a word, by chat templates that have no place for it"""
+    """the instruction; dropped, with a word, by chat templates that have no place for it; with tools their own"""
     chat: bool = True
     """the prompt is a conversation in the model's chat template, where it has one; false: a text to complete"""
     instruction: Instruction = Instruction.SYSTEM
@@ -84,6 +93,7 @@ class Writing:
         check_knob(self, "top_k", least=0)
         check_knob(self, "max_thinking_tokens", least=1)
         check_knob(self, "wait", least=0)
+        check_knob(self, "tool_seconds", least=1, most=3600)
         check_knob(self, "step_confidence", above=0, most=1)
         check_thinking(self.thinking, self.thinking_steps)
         _ = self.limits, self.prompting
@@ -108,7 +118,9 @@ class Writing:
         """How a question becomes a prompt. Raises KnobError where a file of it cannot be read."""
         wording = None if self.prompt is None else read_wording(self.prompt)
         shots = () if self.shots is None else read_shots(self.shots)
-        return Prompting(self.system_prompt, self.instruction, wording, shots, self.template, self.chat)
+        default = self.tools is Tool.PYTHON and self.system_prompt == SYSTEM_PROMPT
+        system_prompt = TOOLS_PROMPT if default else self.system_prompt
+        return Prompting(system_prompt, self.instruction, wording, shots, self.template, self.chat)
 
     @cached_property
     def thoughts(self) -> Thinking | None:
@@ -127,8 +139,10 @@ class Writing:
     def start_loading(self) -> None:
         """Begins to load the model; an engine that starts by itself goes on in the background.
 
-        Raises KnobError and ValueError first where a question cannot become a prompt.
+        Raises KnobError and ValueError first where a question cannot become a prompt or programs cannot be run.
         """
+        if self.tools is Tool.PYTHON:
+            Sandbox(self.sandbox).check()
         self.prompting.encode(self.tokenizer, "1 + 1 =")
         _ = self.engine
 
@@ -153,12 +167,7 @@ class Writing:
 
         The shipped models were trained without an instruction.
         """
-        if self.model in SHIPPED or not self.prompting.drops_instruction(self.tokenizer):
-            return None
-        return (
-            f"{self.model} is not sent the instruction {self.system_prompt!r}: its chat template has no place for it; "
-            "policy.instruction=user sends it in the user's turn"
-        )
+        return None if self.model in SHIPPED else self.prompting.loss(self.tokenizer, self.model)
 
     async def extend(
         self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON
@@ -177,33 +186,38 @@ class Writing:
         limits = replace(self.limits, most=ask.max_tokens, floor=ask.floor, **waits)
         temperature = self.temperature if ask.temperature is None else ask.temperature
         sampling = Sampling(temperature, self.top_p, self.top_k)
-        path = node.depth - node.thoughts, prompt.written
-        before = node.text() if limits.stop else ""
+        path = node.depth - node.thoughts, prompt.written, max_steps, given, node.text() if limits.stop else ""
         thought = self.thoughts, self._stage(node), prompt.thought
-        rows = [
-            Row(ids, seed, sampling, limits, *path, max_steps, given, before, *thought, self.logprobs) for seed in seeds
-        ]
-        forced = await forcing.write(self.engine, rows, self._wait_ids)
+        text = self._running and "".join(step.text for step in node.steps())
+        rows = [Row(ids, seed, sampling, limits, *path, *thought, self.logprobs, text) for seed in seeds]
+        forced = await forcing.write(self.engine, rows, self._wait_ids, self._running)
         costs = tuple(each.cost._replace(calls=int(not place)) for place, each in enumerate(forced))
         written = tuple(each.steps if self.logprobs else each.bare_steps for each in forced)
         at_least = any(row.at_least for each in forced for row in each.rows)
         return Extension(written, sum(costs, NOTHING), prompt.question, costs, at_least)
 
     def worst_case(self, node: Node, max_steps: int | None) -> Cost:
-        """What one continuation costs at most, if nothing of its prompt is in a cache."""
+        """What one continuation costs at most if nothing of its prompt is cached; with tools, what it writes alone."""
         prompt = self._path(node)
         read = len(prompt.ids) + (len(self._wait_ids) if forcing.waited(node.step) else 0)
         room = self.engine.context - read
-        thought = 0
-        if self.thoughts and self._stage(node) is not Stage.OVER:
-            thought = max(0, self.max_thinking_tokens - prompt.thought)
+        thinks = self.thoughts is not None and self._stage(node) is not Stage.OVER
+        thought = max(0, self.max_thinking_tokens - prompt.thought) if thinks else 0
         tokens = most_tokens(self.limits, node.depth - node.thoughts, prompt.written, room, max_steps, thought)
+        if self._running:
+            return Cost(*cast(tuple[int, int, int], (tokens, None, None)), flops=None)
         waits = forcing.left(self.wait, node) if max_steps is None or max_steps > 1 else 0
         return forcing.worst_case(self.engine, read, tokens, max_steps, thought > 0, waits, self._wait_ids)
 
     @cached_property
     def _wait_ids(self) -> tuple[int, ...]:
         return encode_given(self.tokenizer, self.wait_text, "wait_text") if self.wait else ()
+
+    @cached_property
+    def _running(self) -> Tools | None:
+        """What runs the model's programs."""
+        sandbox = Sandbox(self.sandbox, self.tool_seconds, output=SHOWN)
+        return Tools(sandbox, self.engine.tokenizer, self.engine.context) if self.tools is Tool.PYTHON else None
 
     def _stage(self, node: Node) -> Stage:
         """Where the path stands in its thought."""
@@ -223,28 +237,12 @@ class Writing:
         Raises KnobError or ValueError where they fill the context.
         """
         engine, prompt = self.engine, self._path(node)
-        if len(prompt.ids) >= engine.context:
-            raise ValueError(
-                f"the question takes {prompt.question} tokens and its path {len(prompt.ids) - prompt.question}, "
-                f"but the context of {self.model} holds {engine.context}: shorten the question"
-            )
-        if ask.hint or ask.sources:
-            texts = [source.text() for source in ask.sources]
-            if "" in texts:
-                raise KnobError(f"Ask.sources[{texts.index('')}] is a node without text: name solutions")
-            message = with_sources(node.tree.question, ask.hint, texts)
-            question = self.prompting.encode(engine.tokenizer, message)
-            ids = (*question, *prompt.ids[prompt.question :])
-            prompt = prompt._replace(ids=ids, question=len(question))
+        check_path(prompt, self.model, engine.context)
+        prompt = with_message(self.prompting, engine.tokenizer, node, prompt, ask)
         given = encode_given(engine.tokenizer, ask.given) if ask.given else ()
         if ask.action == ANSWER and self.thoughts and self._stage(node) is Stage.WITHIN:
             given = (*self.thoughts.closing, *given)
         elif forcing.waited(node.step):
             given = (*self._wait_ids, *given)
-        if len(prompt.ids) + len(given) >= engine.context:
-            fields = ask._replace(action="", temperature=None, max_tokens=None).named()
-            raise KnobError(
-                f"with Ask's {fields} the prompt takes {len(prompt.ids) + len(given)} tokens, "
-                f"but the context of {self.model} holds {engine.context}: give less of them"
-            )
+        check_room(len(prompt.ids) + len(given), ask, self.model, engine.context)
         return prompt, given

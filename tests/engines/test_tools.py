@@ -1,0 +1,310 @@
+"""Tool-integrated reasoning: a program ends a step, is run, and its output is read and not written."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pytest
+
+from policies.conformance import check_policy
+from policies.engines import tools as module
+from policies.engines.boundary import Delimiter
+from policies.engines.code_blocks import Fences, output_block, programs
+from policies.engines.cutter import Cutter
+from policies.engines.ends import Limits, Vocabulary
+from policies.engines.prompt import SYSTEM_PROMPT, TOOLS_PROMPT
+from policies.engines.sandbox.sandbox import Sandbox, Walls
+from policies.engines.thinking import KNOWN, Stage, Thinking, Thought
+from policies.engines.tools import Tool, encode_inside
+from policies.hf import HF
+from policies.toy import Toy
+from policies.vllm import VLLM
+from policies.writing import Writing
+from scorers.self_certainty import SelfCertainty
+from search import Beam, BestOfN, End, KnobError, Rule, Selection, Tree, solve
+from search.solve import Searcher
+from search.tree.cost import Budget
+from tests.engines.scripts import Script, ScriptedHF, ScriptedServer, ScriptedWriter
+from tests.engines.test_forcing import by_steps
+from tests.helpers import SEARCHERS
+from tests.models import extend
+from tests.worlds import By
+
+RUNS: Any = {"tools": Tool.PYTHON, "sandbox": Walls.NONE}
+
+# Where programs are
+
+
+def test_programs_are_blocks_of_python_that_are_closed() -> None:
+    text = "Let\n```python\nx = '```'\n```\n```output\n2\n```\n```js\n```\n `y`\n  ```py\ny\n\nz\n  ```\n```Python3 \nw"
+    assert programs(text) == ["x = '```'\n", "y\n\nz\n"]
+    assert programs(text + "\n```") == ["x = '```'\n", "y\n\nz\n", "w\n"]
+    for none in ("", "```python\n", "```\nx\n```", "```python x\n```", "so ```python\nx\n```", "```python\nx```"):
+        assert programs(none) == []
+    assert programs("```python\n```") == [""]
+
+
+TEXT = "a ``b`` \n```js\nx\n```\n\n```python\n# a ``\n\n'```'\n```\n```output\n1\n```\n\n ```python\ny"
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize("before", [0, 5, 10, 29, 40])
+def test_a_text_that_grows_says_where_a_program_ends(before: int, width: int) -> None:
+    fences, ends = Fences(TEXT[:before]), list[int]()
+    end = TEXT.index("'\n```\n```output") + 5
+    for place in range(before, len(TEXT), width):
+        fences.push(TEXT[place : place + width])
+        ends += [place] * fences.closed
+        shown = place + width
+        if shown < end:
+            assert fences.inside == (shown >= TEXT.index("python\n") + 7) and not fences.closed
+    assert len(ends) == 1 and ends[0] < end <= ends[0] + width
+    assert fences.inside and fences.holds
+    never = Fences(None)
+    never.push(TEXT)
+    assert not never.holds
+
+
+def test_an_output_has_no_fence_of_its_own() -> None:
+    assert output_block("```", "a```b") == "\n```output\na'''b\n```\n"
+    assert output_block("```\n", "") == "```output\n\n```\n"
+
+
+# Where steps end
+
+WORDS = ["a", "\n\n", "\n```", "python\n", "x", "\\boxed{5}", "<eos>", "\n```\n\n", "</think>"]
+ID = {word: place for place, word in enumerate(WORDS)}
+VOCABULARY = Vocabulary(WORDS, frozenset({ID["<eos>"]}), lambda ids: "".join(WORDS[i] for i in ids))
+
+
+def cut(*words: str, path: str | None = "", limits: Limits = Limits(), thought: bool = False) -> list[tuple[str, End]]:  # noqa: B008
+    rule = Thought(Thinking(KNOWN[0], 100, closing=(8,)), Stage.WITHIN, 0, 999, 9) if thought else None
+    cutter = Cutter(VOCABULARY, Delimiter(), limits, 0, 0, 1000, None, (), "", rule, Fences(path))
+    for word in words:
+        assert not cutter.done
+        cutter.push(ID[word], -1.0)
+    return [(step.text, step.end) for step in cutter.steps]
+
+
+PROGRAM = ("\n```", "python\n", "x", "\n\n", "x", "\n```")
+
+
+def test_a_program_ends_its_step_and_the_continuation() -> None:
+    text = "".join(PROGRAM)
+    assert cut("a", "\n\n", *PROGRAM) == [("a\n\n", End.DELIMITER), (text, End.CODE)]
+    assert cut("a", *PROGRAM[:-1], "\n```\n\n") == [("a" + text + "\n\n", End.CODE)]
+    assert cut("x", "\n```", path="a\n\n```python\nx") == [("x\n```", End.CODE)]
+    assert cut(*PROGRAM, path=None) == [("\n```python\nx\n\n", End.DELIMITER)]
+    assert cut("\n```", "x", "\n\n", "\n```") == [("\n```x\n\n", End.DELIMITER)]
+
+
+def test_a_box_in_a_program_is_no_answer() -> None:
+    box = ("\n```", "python\n", "\\boxed{5}")
+    assert cut(*box, "\n\n", "\n```") == [("".join([*box, "\n\n\n```"]), End.CODE)]
+    assert cut(*box, limits=Limits(max_step_tokens=3)) == [("".join(box), End.STEP_TOKENS)]
+    assert cut("\\boxed{5}", "\n\n") == [("\\boxed{5}\n\n", End.ANSWER)]
+
+
+@pytest.mark.parametrize(
+    ("limits", "end"),
+    [(Limits(max_tokens=6), End.MAX_TOKENS), (Limits(max_steps=1), End.MAX_STEPS), (Limits(most=6), End.MAX_TOKENS)],
+)
+def test_at_a_limit_the_path_is_cut_and_nothing_is_run(limits: Limits, end: End) -> None:
+    assert cut(*PROGRAM, limits=limits) == [("".join(PROGRAM), end)]
+
+
+def test_a_program_within_a_thought_ends_a_step_of_the_thought() -> None:
+    assert cut("a", *PROGRAM, thought=True) == [("a" + "".join(PROGRAM), End.CODE)]
+    assert cut("\n\n", "a", "</think>", thought=True)[0][1] is End.THOUGHT
+
+
+# Three engines that write the same script
+
+SCRIPT = (
+    "Let me see.\n\n```python\nx = 6 * 7\n\nprint(x)\n```\nThen\n\n"
+    "```python\nprint(x + 1, '```')\n1 / 0\n```\nSo \\boxed{43}\n\n"
+)
+OUTPUTS = ["\n```output\n42\n```\n", "\n```output\n43 '''\nZeroDivisionError: division by zero\n```\n"]
+ENDS = [End.DELIMITER, End.CODE, End.DELIMITER, End.CODE, End.ANSWER]
+QUESTION = "1"
+
+
+@dataclass(frozen=True)
+class Scripted(Writing):
+    text: str = SCRIPT
+    max_tokens: int = 300
+
+    @cached_property
+    def engine(self) -> Any:
+        return ScriptedWriter(script_of(self))
+
+
+@dataclass(frozen=True)
+class ScriptedTransformers(HF):
+    text: str = SCRIPT
+
+    @cached_property
+    def engine(self) -> Any:
+        return ScriptedHF(script_of(self), Delimiter())
+
+
+def script_of(policy: Any) -> Script:
+    return Script(policy.tokenizer, policy.prompting.encode(policy.tokenizer, QUESTION), policy.text)
+
+
+@pytest.fixture
+def served(quick: None) -> Iterator[Writing]:
+    server = ScriptedServer()
+    policy = VLLM(url=[server.url], **RUNS)
+    prompt = policy.prompting.encode(policy.tokenizer, QUESTION)
+    server.script = Script(policy.tokenizer, prompt, SCRIPT)
+    yield policy
+    server.close()
+
+
+@pytest.fixture(params=["script", "hf", "vllm"])
+def policy(request: pytest.FixtureRequest) -> Writing:
+    if request.param == "vllm":
+        pytest.importorskip("aiohttp")
+        return request.getfixturevalue("served")
+    return {"script": Scripted, "hf": ScriptedTransformers}[request.param](**RUNS)
+
+
+def texts(steps: Any) -> str:
+    return "".join(step.text for step in steps)
+
+
+def test_a_policy_reads_what_its_programs_print(policy: Writing) -> None:
+    extension = extend(policy, QUESTION, [1, 2])
+    steps, other = extension.continuations
+    assert [step.end for step in steps] == ENDS and texts(other) == texts(steps)
+    first, second = SCRIPT.split("\nThen")
+    code, answer = second.split("\nSo")
+    assert texts(steps) == f"{first}{OUTPUTS[0]}\nThen{code}{OUTPUTS[1]}\nSo{answer}"
+    for step in steps:
+        assert (step.observed > 0) == (step.end is End.CODE) and step.given == 0
+        assert set(step.logprobs[len(step.token_ids) - step.observed :]) <= {0.0}
+        assert step.text == policy.tokenizer.decode(list(step.token_ids))
+    assert extension.cost.generated == 2 * sum(step.generated for step in steps)
+    assert [step.text for step in by_steps(policy, QUESTION)] == [step.text for step in steps]
+    assert SelfCertainty().kind and asyncio.run(SelfCertainty().score(QUESTION, steps, 0)).scores
+
+
+def test_what_it_reads_is_charged_as_context() -> None:
+    policy = Scripted(**RUNS)
+    (steps,) = extend(policy, QUESTION, [1]).continuations
+    one, two, three = policy.engine.prompts
+    assert two == [*one, *(token for step in steps[:2] for token in step.token_ids)]
+    assert three == [*one, *(token for step in steps[:4] for token in step.token_ids)]
+    extension = extend(policy, QUESTION, [1])
+    assert extension.cost.computed == len(one) + len(two) + len(three)
+    worst = policy.worst_case(Tree(QUESTION).root, None)
+    assert worst.flops is None and extension.cost.generated <= worst.generated
+
+
+def test_some_steps_of_it() -> None:
+    policy = Scripted(**RUNS)
+    (steps,) = extend(policy, QUESTION, [1], 2).continuations
+    assert [step.end for step in steps] == ENDS[:2] and steps[1].text.endswith(OUTPUTS[0])
+    (steps,) = extend(policy, QUESTION, [1], 3).continuations
+    assert [step.end for step in steps] == ENDS[:3]
+    most = sum(step.generated for step in steps) + 2
+    (steps,) = extend(policy, QUESTION, [1], max_tokens=most).continuations
+    assert steps[-1].end is End.MAX_TOKENS and sum(step.generated for step in steps) == most
+
+
+@pytest.mark.parametrize("searcher", [BestOfN(n=2), Beam(n=2, branch=2)], ids=["best_of_n", "beam"])
+def test_searches_use_it(searcher: Searcher) -> None:
+    tree = asyncio.run(solve(QUESTION, searcher, Scripted(**RUNS), By(lambda steps: 0.5), Budget(flops=1e9)))
+    assert Selection(Rule.MAJORITY)(tree).answer == "43"
+    assert tree.ledger.generated_tokens == sum(node.step.generated for node in tree.nodes() if node.step)
+    again = Tree.loads(tree.dumps())
+    assert [node.step for node in again.nodes()] == [node.step for node in tree.nodes()]
+
+
+def test_without_tools_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sandbox, "run", lambda *_: pytest.fail("a program ran"))
+    (steps,) = extend(Scripted(), QUESTION, [1]).continuations
+    assert texts(steps) == SCRIPT and End.CODE not in [step.end for step in steps]
+
+
+def test_an_output_that_fills_the_context_cuts_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = Scripted(**RUNS)
+    (steps,) = extend(policy, QUESTION, [1], 2).continuations
+    needed = len(policy.engine.prompts[0]) + sum(len(step.token_ids) for step in steps)
+    for context, end in ((needed + 1, End.CODE), (needed, End.CONTEXT)):
+        tight = Scripted(**RUNS)
+        monkeypatch.setattr(ScriptedWriter, "context", context)
+        (steps,) = extend(tight, QUESTION, [1], 2).continuations
+        assert steps[1].end is end and (steps[1].observed > 0) == (end is End.CODE)
+
+
+def test_the_instruction_asks_for_programs() -> None:
+    assert HF(tools=Tool.PYTHON).prompting.system_prompt == TOOLS_PROMPT
+    assert HF(tools=Tool.PYTHON, system_prompt="Well").prompting.system_prompt == "Well"
+    assert HF().prompting.system_prompt == SYSTEM_PROMPT
+
+
+def test_an_output_that_looks_like_a_special_token_is_text() -> None:
+    tokenizer = HF().tokenizer
+    ids = encode_inside(tokenizer, "\n```output\n<|im_end|>\n```\n")
+    assert not set(ids) & set(tokenizer.all_special_ids)
+    assert tokenizer.decode(ids) == "\n```output\n<|im_end|>\n```\n"
+
+
+def test_without_a_sandbox_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sandbox, "_reason", "the kernel says no")
+    with pytest.raises(KnobError, match=r"the kernel says no.*sandbox=none"):
+        HF(tools=Tool.PYTHON).start_loading()
+    with pytest.raises(KnobError, match=r"the kernel says no.*sandbox=none"):
+        extend(Scripted(tools=Tool.PYTHON), QUESTION, [1])
+    with pytest.raises(KnobError, match="tool_seconds is 0"):
+        HF(tool_seconds=0)
+
+
+def test_a_request_that_is_cancelled_while_a_program_runs_is_charged(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy, begun = Scripted(**RUNS), asyncio.Event()
+
+    async def hangs(*_: Any) -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    async def run() -> Any:
+        monkeypatch.setattr(module.Tools, "run", hangs)
+        request = asyncio.ensure_future(policy.extend(Tree(QUESTION).root, 1, None, [1]))
+        await begun.wait()
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError) as stopped:
+            await request
+        return stopped.value
+
+    stopped = asyncio.run(run())
+    assert stopped.cost == policy.engine.meter.total._replace(calls=1) and stopped.cost.generated > 0
+
+
+def test_a_policy_with_tools_keeps_its_promises(random_policy: str) -> None:
+    check_policy(HF(random_policy, delimiter=" + ", max_steps=3, max_step_tokens=8, max_tokens=20, **RUNS))
+
+
+# The toy
+
+
+@pytest.fixture(scope="module")
+def toy() -> Toy:
+    return Toy(branch=2, depth=2, **RUNS)
+
+
+def test_the_toy_runs_programs_too(toy: Toy) -> None:
+    ((first, last),) = asyncio.run(toy.extend(Tree("q").root, 1, None, [1])).continuations
+    assert first.end is End.CODE and first.observed == 1 and "```output\nstep" in first.text and last.finished
+    check_policy(toy)
+
+
+@pytest.mark.parametrize("searcher", SEARCHERS.values(), ids=SEARCHERS)
+def test_every_searcher_grows_steps_with_outputs(searcher: Searcher, toy: Toy) -> None:
+    tree = asyncio.run(solve("q", searcher, toy, By(lambda steps: 0.5)))
+    steps = [node.step for node in tree.nodes() if node.step]
+    assert any(step.end is End.CODE for step in steps) and tree.leaves()
+    assert all("```output\n" in step.text for step in steps if step.end is End.CODE)
