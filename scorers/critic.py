@@ -15,7 +15,7 @@ from policies.engines.prompt import encode_question
 from policies.engines.rows import Row, Sampling
 from policies.engines.share import Engine, Share
 from scorers.model_scorer import ModelScorer
-from scorers.parts import parts
+from scorers.parts import judged, parts
 from search.answers.boxes import boxed
 from search.errors import KnobError, ScoreError, check_knob
 from search.protocols import Scored, Stopped
@@ -116,7 +116,7 @@ class Critic(Share, Embedded, ModelScorer):
         if tokens:
             return None
         texts, cost = self._texts(PathView(node, self.thoughts)), NOTHING
-        for depth in range(1 + _judged(node, self.thoughts), len(texts) + 1):
+        for depth in range(1 + judged(node, self.thoughts), len(texts) + 1):
             prompt = len(self._prompt(node.tree.question, texts[:depth]))
             written = max(min(self.max_tokens, self.writer.context - prompt), 0)
             each = self.writer.worst_case(prompt, written, None)
@@ -167,14 +167,6 @@ class Critic(Share, Embedded, ModelScorer):
 def _as_read(cost: Cost) -> Cost:
     """A scorer's cost: what it wrote counts as computed, and all critiques of a step as one call."""
     return Cost(computed=cost.computed + cost.generated, cached=cost.cached, calls=1, flops=cost.flops)
-
-
-def _judged(node: Node, thoughts: bool) -> int:
-    """How many steps of a node's path are judged, those of its thought included or not."""
-    above: Node | None = node
-    while above is not None and above.parent is not None and above.birth is None:
-        above = above.parent
-    return 0 if above is None else len(PathView(above, thoughts))
 
 
 def read(critique: str) -> float | None:

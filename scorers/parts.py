@@ -8,6 +8,7 @@ from typing import Any
 from search.protocols import Scored, Scorer, Stopped, worst_case
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
+from search.tree.path import PathView
 
 
 class Parts:
@@ -44,3 +45,11 @@ def worst_case_of(scorers: Sequence[Scorer], node: Node, tokens: int) -> Cost | 
     """The sum of the worst cases of all; None where one of them does not tell it."""
     costs = [worst_case(scorer, node, tokens) for scorer in scorers]
     return None if None in costs else sum((cost for cost in costs if cost is not None), NOTHING)
+
+
+def judged(node: Node, thoughts: bool) -> int:
+    """How many steps of a node's path are judged, those of its thought included or not."""
+    above: Node | None = node
+    while above is not None and above.parent is not None and above.birth is None:
+        above = above.parent
+    return 0 if above is None else len(PathView(above, thoughts))

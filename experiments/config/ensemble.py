@@ -19,6 +19,7 @@ from scorers.implicit import Implicit
 from scorers.outcome import Outcome
 from scorers.prm import PRM, LMHeadPRM, TokenClassification, ValueHead
 from scorers.self_certainty import SelfCertainty
+from scorers.self_judge import SelfJudge
 from scorers.toy import Toy
 from search.protocols import Scorer
 
@@ -31,6 +32,7 @@ SCORERS: dict[str, type] = {
     "implicit": Implicit,
     "judge": Critic,
     "self": SelfCertainty,
+    "self_judge": SelfJudge,
     "checks": Checks,
     "toy": Toy,
 }
