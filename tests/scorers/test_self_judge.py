@@ -12,11 +12,12 @@ from policies.toy import Toy as ToyPolicy
 from policies.vllm import VLLM
 from scorers.checks import Checks
 from scorers.conformance import check_scorer
+from scorers.custom import adapt
 from scorers.ensemble import Ensemble
 from scorers.self_judge import PROMPT, Judging, SelfJudge
-from search import Beam, BestOfN, KnobError, Rule, Selection, Step, solve
+from search import Beam, BestOfN, KnobError, Rule, Scored, Selection, Step, solve
 from search.protocols import joined
-from search.tree.cost import Budget
+from search.tree.cost import NOTHING, Budget
 from tests.engines.stub import Stub
 from tests.models import QUESTIONS, extend
 
@@ -88,6 +89,26 @@ def test_a_policy_without_a_model_of_its_own_is_refused() -> None:
         asyncio.run(SelfJudge().score(QUESTION, [Step("1")], 0))
     with pytest.raises(KnobError, match=r"SelfJudge.prompt is empty"):
         SelfJudge(prompt=" ")
+
+
+class Named:
+    """A plug-in that says who wrote what it judges."""
+
+    kind = "correctness"
+
+    def __init__(self, score: float = 0.0) -> None:
+        self.worth = score
+
+    def with_policy(self, policy: Any) -> "Named":
+        return Named(1.0 if type(policy) is HF else 0.5)
+
+    async def score(self, question: str, steps: Any, since: int) -> Scored:
+        return Scored([self.worth] * (len(steps) - since), NOTHING)
+
+
+def test_a_plug_in_may_know_the_policy(policy: HF) -> None:
+    tree = asyncio.run(solve(QUESTION, BestOfN(n=1), policy, adapt(Named())))
+    assert {node.score for node in tree.nodes() if node.step} == {1.0}
 
 
 def test_a_solution_that_fills_the_context_is_an_error(judge: Judging, monkeypatch: pytest.MonkeyPatch) -> None:
