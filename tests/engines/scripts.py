@@ -41,6 +41,9 @@ class ScriptedWriter:
         self.vocabulary = vocabulary(self.tokenizer, None, Delimiter(), len(self.tokenizer), "script")
         self.prompts = list[list[int]]()
 
+    def reply(self, row: Row) -> list[int]:
+        return self.script.rest(row.prompt)
+
     async def write(self, rows: Sequence[Row]) -> None:
         await self.meter.settle(rows, self._write(rows))
 
@@ -49,7 +52,7 @@ class ScriptedWriter:
             assert self.meter.begins(row)
             row.begin(self.vocabulary, Delimiter(), self.context)
             self.prompts.append(list(row.prompt))
-            ids = self.script.rest(row.prompt)
+            ids = self.reply(row)
             while not row.cutter.done:
                 row.cutter.push(ids.pop(0), -1.0, 0.0)
             row.steps = tuple(row.cutter.steps)
