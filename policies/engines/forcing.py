@@ -61,13 +61,11 @@ def left(times: int, node: Node) -> int:
 async def write(engine: Writer, rows: Sequence[Row], wait: Sequence[int], tools: Tools | None = None) -> list[Forced]:
     """The continuations that begin with these rows. Cancelled, it raises Stopped with the cost of all of them."""
     forced = [Forced(row) for row in rows]
-    due = list(rows)
     try:
-        while due:
-            await engine.write(due)
-            if tools is not None:
-                await together(*(tools.run(row) for row in due))
-            due = [each.rows[-1] for each in forced if each.goes_on(wait)]
+        if tools is None:
+            await _write_all(engine, forced, wait)
+        else:  # none waits for the others' programs
+            await together(*(_write_all(engine, [each], wait, tools) for each in forced))
     except BaseException as error:
         written = [row for each in forced for row in each.rows]
         for row in written:
@@ -76,6 +74,15 @@ async def write(engine: Writer, rows: Sequence[Row], wait: Sequence[int], tools:
             raise engine.meter.reclaim(written) from None
         raise
     return forced
+
+
+async def _write_all(engine: Writer, forced: Sequence[Forced], wait: Sequence[int], tools: Tools | None = None) -> None:
+    due = [each.rows[-1] for each in forced]
+    while due:
+        await engine.write(due)
+        for row in due if tools else ():
+            await tools.run(row)
+        due = [each.rows[-1] for each in forced if each.goes_on(wait)]
 
 
 def _behind(row: Row, wait: Sequence[int]) -> Row:

@@ -29,7 +29,7 @@ from search.tree.cost import Budget
 from tests.engines.scripts import Script, ScriptedHF, ScriptedServer, ScriptedWriter
 from tests.engines.test_forcing import by_steps
 from tests.helpers import SEARCHERS
-from tests.models import extend
+from tests.models import QUESTIONS, SERVED, extend, vllm
 from tests.worlds import By
 
 RUNS: Any = {"tools": Tool.PYTHON, "sandbox": Walls.NONE}
@@ -286,6 +286,16 @@ def test_a_request_that_is_cancelled_while_a_program_runs_is_charged(monkeypatch
 
 def test_a_policy_with_tools_keeps_its_promises(random_policy: str) -> None:
     check_policy(HF(random_policy, delimiter=" + ", max_steps=3, max_step_tokens=8, max_tokens=20, **RUNS))
+
+
+@vllm
+def test_vllm_keeps_them() -> None:
+    knobs: Any = {"dtype": "float32", "max_tokens": 60, "temperature": 2, **SERVED}
+    policy = VLLM(**knobs, **RUNS)
+    check_policy(policy, QUESTIONS[2:], repeats=False)
+    plain = extend(VLLM(**{**knobs, "temperature": 0}), QUESTIONS[1], [1]).continuations
+    assert extend(VLLM(**{**knobs, "temperature": 0}, **RUNS), QUESTIONS[1], [1]).continuations == plain
+    policy.engine.server.close()
 
 
 # The toy

@@ -19,7 +19,7 @@ from search import Beam, BestOfN, KnobError, Rule, Scored, Selection, Step, solv
 from search.protocols import joined
 from search.tree.cost import NOTHING, Budget
 from tests.engines.stub import Stub
-from tests.models import QUESTIONS, extend
+from tests.models import QUESTIONS, SERVED, extend, vllm
 
 QUESTION = QUESTIONS[0]
 
@@ -140,3 +140,15 @@ def test_on_vllm_it_asks_the_policys_server(server: Stub) -> None:
     assert len(judging) == tree.ledger.scorer_calls > 0 and tree.ledger.scorer_tokens_cached > 0
     yes, no = (policy.tokenizer.encode(word)[-1] for word in ("Yes", "No"))
     assert all(params["logprob_token_ids"][:2] == [yes, no] for params in judging)
+
+
+@vllm
+def test_on_vllm_it_is_what_transformers_says() -> None:
+    policy = VLLM(dtype="float32", temperature=0, **SERVED)
+    try:
+        (steps,) = extend(policy, QUESTION, [1]).continuations
+        here = asyncio.run(SelfJudge().with_policy(HF(temperature=0)).score(QUESTION, steps, 0))
+        there = asyncio.run(SelfJudge().with_policy(policy).score(QUESTION, steps, 0))
+        assert list(there.scores) == pytest.approx(list(here.scores), abs=1e-3)
+    finally:
+        policy.engine.server.close()
