@@ -11,7 +11,7 @@ import struct
 from policies.engines.sandbox.kernel import call
 
 # (number on x86_64, number on aarch64), None where there is none
-_REFUSED = {
+REFUSED = {
     "clone": (56, 220), "fork": (57, None), "vfork": (58, None), "clone3": (435, 435), "execve": (59, 221),
     "execveat": (322, 281), "socket": (41, 198), "socketpair": (53, 199), "unshare": (272, 97), "setns": (308, 268),
     "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51), "open_tree": (428, 428),
@@ -42,7 +42,7 @@ class _Program(ctypes.Structure):
 def instructions(machine: str) -> bytes:
     """The filter, as classic BPF. Raises KeyError for a machine whose numbers it does not know."""
     column, known = _MACHINES[machine]
-    numbers = sorted(numbers[column] for numbers in _REFUSED.values() if numbers[column] is not None)
+    numbers = sorted(numbers[column] for numbers in REFUSED.values() if numbers[column] is not None)
     # A jump counts the instructions that it skips; the last two of all are: allow, refuse.
     length = 4 + len(numbers) + 2
     code = [(_LOAD, 0, 0, _MACHINE), (_IF_EQUAL, 0, length - 3, known), (_LOAD, 0, 0, _NUMBER)]
