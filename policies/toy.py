@@ -3,7 +3,6 @@
 Taking a branch is one generated token, the question one prompt token, and a token one FLOP.
 """
 
-import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from policies.engines.code_blocks import FENCE, output_block, programs
-from policies.engines.sandbox.sandbox import Sandbox, Walls
+from policies.engines.sandbox.sandbox import Sandbox, Walls, in_turn
 from policies.engines.tools import Tool, observed
 from policies.engines.world import Place, random_world
 from search.errors import KnobError, check_knob
@@ -79,7 +78,7 @@ class Toy:
             if step.end is End.DELIMITER:
                 text = f"{FENCE}python\nprint({step.text.strip()!r})\n{FENCE}"
                 before += text
-                outcome = await asyncio.to_thread(Sandbox(self.sandbox).run, programs(before))
+                outcome = await in_turn(Sandbox(self.sandbox).run, programs(before))
                 output = output_block(text, outcome.output)
                 step = observed(replace(step, text=text, end=End.CODE), [0], output)
                 before += output

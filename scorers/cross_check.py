@@ -1,6 +1,5 @@
 """A solution is confirmed by a program of its own: collaborative verification (arXiv 2410.05318)."""
 
-import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +7,7 @@ from typing import Any
 
 from policies.engines.code_blocks import programs
 from policies.engines.prompt import encode_question
-from policies.engines.sandbox.sandbox import Sandbox, Walls
+from policies.engines.sandbox.sandbox import Sandbox, Walls, in_turn
 from scorers.written import as_read, write
 from search.answers.boxes import boxed
 from search.answers.equivalence import equivalent
@@ -119,7 +118,7 @@ class Checking(CrossCheck):
         seeds = [key(self.seed, question, text, sample) for sample in range(self.samples)]
         written = await write(writer, prompt, seeds, self.temperature, self.max_tokens)
         try:
-            agreeing = await asyncio.to_thread(self._agreeing, boxed(text), written.texts)
+            agreeing = await in_turn(self._agreeing, boxed(text), written.texts)
         except BaseException:
             for row in written.rows:
                 writer.meter.abandon(row)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from policies.engines.code_blocks import programs
-from policies.engines.sandbox.sandbox import Sandbox, Walls
+from policies.engines.sandbox.sandbox import Sandbox, Walls, in_turn
 from policies.engines.tools import SHOWN
 from search.errors import check_knob
 from search.protocols import Scored, Stopped
@@ -55,7 +55,7 @@ class Programs:
         """Cancelled, it leaves a thread that ends by itself; no model ran. Raises KnobError as the sandbox does."""
         texts = [step.text for step in steps]
         try:
-            return Scored(await asyncio.to_thread(self._scores, texts, since), NOTHING)
+            return Scored(await in_turn(self._scores, texts, since), NOTHING)
         except asyncio.CancelledError:
             raise Stopped(NOTHING) from None
 

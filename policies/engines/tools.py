@@ -4,7 +4,6 @@ Tool-integrated reasoning as of ToRA (arXiv 2309.17452) and Qwen2.5-Math (arXiv 
 step, and its output follows in a block of its own, as tokens that the policy did not write.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -13,7 +12,7 @@ from typing import Any
 from policies.engines.code_blocks import output_block, programs
 from policies.engines.outside import as_text, encode
 from policies.engines.rows import Row
-from policies.engines.sandbox.sandbox import Sandbox
+from policies.engines.sandbox.sandbox import Sandbox, in_turn
 from policies.engines.token_texts import decode_all
 from search.tree.step import End, Step
 
@@ -44,7 +43,7 @@ class Tools:
         if step is None or step.end is not End.CODE:
             return
         before = (row.path or "") + "".join(each.text for each in row.steps)
-        outcome = await asyncio.to_thread(self.sandbox.run, programs(before))
+        outcome = await in_turn(self.sandbox.run, programs(before))
         ids = encode_inside(self.tokenizer, output_block(before, outcome.output))
         used = len(row.prompt) + sum(each.generated + each.observed for each in row.steps)
         fits = used + len(ids) < self.context

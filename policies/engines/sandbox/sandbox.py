@@ -6,6 +6,7 @@ Without walls (`Walls.NONE`) nothing but the limits holds, and the filter where 
 and write all that you can.
 """
 
+import asyncio
 import json
 import os
 import select
@@ -14,14 +15,14 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, lru_cache
 from pathlib import Path
-from threading import BoundedSemaphore
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from policies.engines.sandbox.request import Ending, Request
 from search.errors import KnobError, check_knob
@@ -36,7 +37,7 @@ _ENVIRONMENT = {"LANG": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0"} | dict.fr
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
 )
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
-_turns = BoundedSemaphore(max(2, os.cpu_count() or 1))
+_pool = ThreadPoolExecutor(max(2, os.cpu_count() or 1), thread_name_prefix="sandbox")
 
 
 class Walls(Enum):
@@ -68,7 +69,7 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Sandbox:
-    """Where programs run. Call `run` from any thread; it blocks."""
+    """Where programs run. `run` blocks; `in_turn(sandbox.run, blocks)` awaits it."""
 
     walls: Walls = Walls.NAMESPACES
     seconds: int = 5
@@ -115,13 +116,21 @@ class Sandbox:
         return _remembered(self, (*kept, blocks[-1]))
 
 
+async def in_turn(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function returns that runs programs; as many run at a time as there are processors.
+
+    Cancelled, it leaves a thread that ends by itself.
+    """
+    return await asyncio.get_running_loop().run_in_executor(_pool, function, *arguments)
+
+
 @lru_cache(maxsize=REMEMBERED)
 def _remembered(sandbox: Sandbox, blocks: tuple[str, ...]) -> Outcome:
     return _execute(sandbox, blocks)
 
 
 def _execute(sandbox: Sandbox, blocks: tuple[str, ...]) -> Outcome:
-    with _turns, tempfile.TemporaryDirectory(prefix="stepsearch-", ignore_cleanup_errors=True) as root:
+    with tempfile.TemporaryDirectory(prefix="stepsearch-", ignore_cleanup_errors=True) as root:
         command = [sys.executable, "-P", "-s", "-S", "-B", "-c", _COMMAND, str(_ROOT)]
         request = Request(
             blocks,
