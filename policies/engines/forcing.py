@@ -80,8 +80,9 @@ async def _write_all(engine: Writer, forced: Sequence[Forced], wait: Sequence[in
     due = [each.rows[-1] for each in forced]
     while due:
         await engine.write(due)
-        for row in due if tools else ():
-            await tools.run(row)
+        if tools is not None:
+            for row in due:
+                await tools.run(row)
         due = [each.rows[-1] for each in forced if each.goes_on(wait)]
 
 

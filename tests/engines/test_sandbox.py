@@ -26,7 +26,10 @@ def run(*blocks: str, sandbox: Sandbox = QUICK) -> Outcome:
 
 @pytest.fixture(params=[pytest.param(Walls.NAMESPACES, marks=walls), pytest.param(Walls.NONE, marks=posix)])
 def sandbox(request: pytest.FixtureRequest) -> Sandbox:
-    return Sandbox(request.param, seconds=1, memory=256)
+    made = Sandbox(request.param, seconds=1, memory=256)
+    if reason := made._reason:  # pyright: ignore[reportPrivateUsage]
+        pytest.skip(reason)
+    return made
 
 
 def test_blocks_are_cells_of_one_notebook(sandbox: Sandbox) -> None:

@@ -10,7 +10,6 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 
 from policies.engines.sandbox import filter, kernel, running
@@ -35,7 +34,7 @@ def _or_refuse(builds: Callable[[], None]) -> None:
     """Ends the process, with the reason, where a wall or limit cannot be had."""
     try:
         builds()
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, AttributeError) as error:
         os.write(1, f"{type(error).__name__}: {error}".encode())
         os._exit(Ending.REFUSED)
 
@@ -67,7 +66,7 @@ def _exit_code(pid: int) -> int:
 
 def _keep(request: Request, silent: int) -> int:
     """Waits for the program, which is its child and, behind walls, ends with it as all other processes there."""
-    if request.walls:
+    if sys.platform == "linux":
         kernel.die_with_parent()
     os.setsid()
     done, finished = os.pipe()
@@ -109,12 +108,13 @@ def _limit_all(request: Request) -> None:
     _limit(resource.RLIMIT_NPROC, 0)
     if sys.platform == "linux":  # macOS takes no limit below what a process has already reserved
         _limit(resource.RLIMIT_AS, request.memory)
-    if request.walls:
+    if sys.platform == "linux" and not request.walls:
+        kernel.die_with_parent()
+    try:
         filter.install()
-    elif sys.platform == "linux":
-        with suppress(OSError, KeyError):  # it was typed that there may be none
-            kernel.die_with_parent()
-            filter.install()
+    except (OSError, KeyError, AttributeError):  # not Linux, or a kernel or machine without such filters
+        if request.walls or os.geteuid() == 0:  # the limit on processes is not for root
+            raise
 
 
 def _limit(which: int, soft: int, hard: int | None = None) -> None:

@@ -85,8 +85,10 @@ class Sandbox:
         check_knob(self, "output", least=1)
 
     def check(self) -> None:
-        """Raises KnobError, with the reason, where the walls cannot be had here."""
+        """Raises KnobError, with the reason, where the walls cannot be had here, or without walls the limits."""
         if (reason := self._reason) is not None:
+            if self.walls is Walls.NONE:
+                raise KnobError(f"no program can be run within limits here, not as root: {reason}")
             raise KnobError(
                 f"no sandbox here ({reason}): run where Linux lets you make user namespaces, or type sandbox=none, "
                 "with which a program that the model wrote reads and writes all that you can"
@@ -94,10 +96,10 @@ class Sandbox:
 
     @cached_property
     def _reason(self) -> str | None:
-        """Why there are no walls; None where they stand."""
-        if self.walls is Walls.NONE:
-            return None if os.name == "posix" else "limits need a POSIX system"
-        if sys.platform != "linux":
+        """Why there are no walls, or no limits; None where they stand."""
+        if os.name != "posix":
+            return "limits need a POSIX system"
+        if self.walls is Walls.NAMESPACES and sys.platform != "linux":
             return f"walls are built of Linux namespaces, and this is {sys.platform}"
         outcome = _execute(self, ("",))
         return None if outcome.fine else outcome.output.partition("\n")[0]
