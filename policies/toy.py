@@ -46,6 +46,7 @@ class Toy:
         check_knob(self, "branch", least=1, most=10)
         check_knob(self, "depth", least=1, most=6)
         check_knob(self, "temperature", least=0, most=10)
+        _ = Tool(self.tools), Walls(self.sandbox)
 
     @property
     def world(self) -> Place:
@@ -64,7 +65,7 @@ class Toy:
         check_knob(ask, "temperature", least=0, most=10)
         place = self.world.after(node.steps())
         walks = [self._walk(place, i, max_steps, seed, ask) for i, seed in enumerate(seeds)]
-        if self.tools is Tool.PYTHON:
+        if self.tools == Tool.PYTHON:
             before = "".join(step.text for step in node.steps())
             walks = await together(*(self._run(before, steps) for steps in walks))
         read = [1 + len(node.token_ids()) + sum(step.observed for step in steps[:-1]) for steps in walks]
@@ -89,7 +90,7 @@ class Toy:
         """Of one continuation: as many steps as the longest way from here has."""
         longest = self.world.after(node.steps()).height
         steps = longest if max_steps is None else min(max_steps, longest)
-        outputs = max(0, steps - 1) if self.tools is Tool.PYTHON else 0
+        outputs = max(0, steps - 1) if self.tools == Tool.PYTHON else 0
         return self._cost(1 + len(node.token_ids()) + outputs, steps, True)
 
     def _cost(self, prompt: int, steps: int, first: bool) -> Cost:

@@ -96,7 +96,7 @@ class Writing:
         check_knob(self, "tool_seconds", least=1, most=3600)
         check_knob(self, "step_confidence", above=0, most=1)
         check_thinking(self.thinking, self.thinking_steps)
-        _ = self.limits, self.prompting
+        _ = self.limits, self.prompting, Tool(self.tools), Walls(self.sandbox)
 
     @classmethod
     def preset(cls, model: str, **knobs: Any) -> Self:
@@ -118,7 +118,7 @@ class Writing:
         """How a question becomes a prompt. Raises KnobError where a file of it cannot be read."""
         wording = None if self.prompt is None else read_wording(self.prompt)
         shots = () if self.shots is None else read_shots(self.shots)
-        default = self.tools is Tool.PYTHON and self.system_prompt == SYSTEM_PROMPT
+        default = self.tools == Tool.PYTHON and self.system_prompt == SYSTEM_PROMPT
         system_prompt = TOOLS_PROMPT if default else self.system_prompt
         return Prompting(system_prompt, self.instruction, wording, shots, self.template, self.chat)
 
@@ -141,7 +141,7 @@ class Writing:
 
         Raises KnobError and ValueError first where a question cannot become a prompt or programs cannot be run.
         """
-        if self.tools is Tool.PYTHON:
+        if self.tools == Tool.PYTHON:
             Sandbox(self.sandbox).check()
         self.prompting.encode(self.tokenizer, "1 + 1 =")
         _ = self.engine
@@ -217,7 +217,7 @@ class Writing:
     def _running(self) -> Tools | None:
         """What runs the model's programs."""
         sandbox = Sandbox(self.sandbox, self.tool_seconds, output=SHOWN)
-        return Tools(sandbox, self.engine.tokenizer, self.engine.context) if self.tools is Tool.PYTHON else None
+        return Tools(sandbox, self.engine.tokenizer, self.engine.context) if self.tools == Tool.PYTHON else None
 
     def _stage(self, node: Node) -> Stage:
         """Where the path stands in its thought."""

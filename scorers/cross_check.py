@@ -65,6 +65,7 @@ class CrossCheck:
         check_knob(self, "temperature", least=0, most=2)
         check_knob(self, "max_tokens", least=1)
         check_knob(self, "seconds", least=1, most=3600)
+        _ = self._sandbox
         if missing := [name for name in ("question", "solution") if f"{{{name}}}" not in self.prompt]:
             raise KnobError(f"scorer.prompt lacks {{{missing[0]}}}; it must hold {{question}} and {{solution}}")
 

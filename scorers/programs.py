@@ -39,6 +39,7 @@ class Programs:
     def __post_init__(self) -> None:
         check_knob(self, "unknown", least=0, most=1)
         check_knob(self, "seconds", least=1, most=3600)
+        _ = self._sandbox
 
     def start_loading(self) -> None:
         """Raises KnobError where there is no sandbox."""

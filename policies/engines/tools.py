@@ -6,7 +6,7 @@ step, and its output follows in a block of its own, as tokens that the policy di
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from policies.engines.code_blocks import output_block, programs
@@ -19,7 +19,7 @@ from search.tree.step import End, Step
 SHOWN = 2_000  # bytes that a policy reads of what a program prints
 
 
-class Tool(Enum):
+class Tool(StrEnum):
     """What a policy may use while it writes."""
 
     NONE = "none"

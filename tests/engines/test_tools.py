@@ -134,6 +134,25 @@ def test_searches_use_it(searcher: Searcher) -> None:
     assert [node.step for node in again.nodes()] == [node.step for node in tree.nodes()]
 
 
+THOUGHT = "<think>\n```python\nx = 6 * 7\n```\nI know x.\n</think>\n\n```python\nprint(x)\n```\nSo \\boxed{42}\n\n"
+
+
+def test_a_thought_may_use_it_and_the_answer_goes_on_with_what_it_defined() -> None:
+    policy = Scripted(text=THOUGHT, thinking="<think> </think>", **RUNS)
+    (steps,) = extend(policy, QUESTION, [1]).continuations
+    assert [step.end for step in steps] == [End.CODE, End.THOUGHT, End.CODE, End.ANSWER]
+    assert [step.thought for step in steps] == [True, True, False, False]
+    assert steps[0].text.endswith("```output\n\n```\n") and steps[2].text.endswith(OUTPUTS[0])
+    assert [step.text for step in by_steps(policy, QUESTION)] == [step.text for step in steps]
+
+
+def test_names_of_tools_are_texts_too() -> None:
+    assert texts(extend(Scripted(tools="python", sandbox="none"), QUESTION, [1]).continuations[0]).count("output") == 2  # type: ignore[arg-type]
+    for knobs in ({"tools": "pyhton"}, {"sandbox": "no"}):
+        with pytest.raises(ValueError, match="is not a valid"):
+            HF(**knobs)  # type: ignore[arg-type]
+
+
 def test_without_tools_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Sandbox, "run", lambda *_: pytest.fail("a program ran"))
     (steps,) = extend(Scripted(), QUESTION, [1]).continuations

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,7 +40,7 @@ _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
 _pool = ThreadPoolExecutor(max(2, os.cpu_count() or 1), thread_name_prefix="sandbox")
 
 
-class Walls(Enum):
+class Walls(StrEnum):
     """What stands between a program and the machine."""
 
     NAMESPACES = "namespaces"
@@ -80,6 +80,7 @@ class Sandbox:
     """bytes that are kept of what it prints"""
 
     def __post_init__(self) -> None:
+        _ = Walls(self.walls)
         check_knob(self, "seconds", least=1, most=3600)
         check_knob(self, "memory", least=64)
         check_knob(self, "output", least=1)
@@ -87,7 +88,7 @@ class Sandbox:
     def check(self) -> None:
         """Raises KnobError, with the reason, where the walls cannot be had here, or without walls the limits."""
         if (reason := self._reason) is not None:
-            if self.walls is Walls.NONE:
+            if self.walls == Walls.NONE:
                 raise KnobError(f"no program can be run within limits here, not as root: {reason}")
             raise KnobError(
                 f"no sandbox here ({reason}): run where Linux lets you make user namespaces, or type sandbox=none, "
@@ -99,7 +100,7 @@ class Sandbox:
         """Why there are no walls, or no limits; None where they stand."""
         if os.name != "posix":
             return "limits need a POSIX system"
-        if self.walls is Walls.NAMESPACES and sys.platform != "linux":
+        if self.walls == Walls.NAMESPACES and sys.platform != "linux":
             return f"walls are built of Linux namespaces, and this is {sys.platform}"
         outcome = _execute(self, ("",))
         return None if outcome.fine else outcome.output.partition("\n")[0]
@@ -137,7 +138,7 @@ def _execute(sandbox: Sandbox, blocks: tuple[str, ...]) -> Outcome:
         request = Request(
             blocks,
             os.getpid(),
-            sandbox.walls is Walls.NAMESPACES,
+            sandbox.walls == Walls.NAMESPACES,
             root,
             _shown(),
             _packages(),
