@@ -3,6 +3,8 @@
 import os
 import struct
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,18 +47,29 @@ def test_blocks_are_cells_of_one_notebook(sandbox: Sandbox) -> None:
 @walls
 def test_the_same_program_prints_the_same() -> None:
     program = "import random; print(random.random(), hash('a'), {*'abcdef'})"
-    module._remembered.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    module._once.cache_clear()  # pyright: ignore[reportPrivateUsage]
     first = run(program).output
-    module._remembered.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    module._once.cache_clear()  # pyright: ignore[reportPrivateUsage]
     assert run(program).output == first and run("import random", program).output == first
 
 
-@walls
-def test_outcomes_are_remembered() -> None:
-    before = module._remembered.cache_info().misses  # pyright: ignore[reportPrivateUsage]
-    for _ in range(3):
-        run("print(5)", "print(6)")
-    assert module._remembered.cache_info().misses == before + 2  # pyright: ignore[reportPrivateUsage]
+@posix
+def test_a_path_is_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where many ask for it at the same time."""
+    ran = list[tuple[str, ...]]()
+
+    def execute(sandbox: Sandbox, blocks: tuple[str, ...]) -> Outcome:
+        time.sleep(0.02)
+        ran.append(blocks)
+        return Outcome(blocks[-1], Ending.FINE)
+
+    monkeypatch.setattr(module, "_execute", execute)
+    sandbox = Sandbox(Walls.NONE, seconds=17)
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(sandbox.run, [("a", "b")] * 8))
+    module._once.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    assert {outcome.output for outcome in outcomes} == {"b"}
+    assert sorted(ran) == [("",), ("a",), ("a", "b")]
 
 
 ATTEMPTS = """
@@ -168,7 +181,7 @@ def test_without_walls_what_cannot_be_had_is_refused(monkeypatch: pytest.MonkeyP
         Sandbox(seconds=2).run(["print(1)"])
     monkeypatch.undo()
     monkeypatch.setattr(module, "_shown", lambda: ("/no/such/folder",))
-    module._remembered.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    module._once.cache_clear()  # pyright: ignore[reportPrivateUsage]
     with pytest.raises(KnobError, match=r"no sandbox here \(\w*Error"):
         Sandbox(seconds=2).run(["print(1)"])
     assert Sandbox(Walls.NONE, seconds=2).run(["print(1)"]).output == "1"

@@ -12,12 +12,14 @@ from policies.conformance import check_policy
 from policies.engines import tools as module
 from policies.engines.boundary import Delimiter
 from policies.engines.prompt import SYSTEM_PROMPT, TOOLS_PROMPT
+from policies.engines.sandbox import sandbox
 from policies.engines.sandbox.sandbox import Sandbox, Walls
 from policies.engines.tools import Tool, encode_inside
 from policies.hf import HF
 from policies.toy import Toy
 from policies.vllm import VLLM
 from policies.writing import Writing
+from scorers.programs import Programs
 from scorers.self_certainty import SelfCertainty
 from search import Beam, BestOfN, End, KnobError, Rule, Selection, Tree, solve
 from search.solve import Searcher
@@ -213,6 +215,7 @@ def test_a_request_that_is_cancelled_while_a_program_runs_is_charged(monkeypatch
     assert stopped.cost == policy.engine.meter.total._replace(calls=1) and stopped.cost.generated > 0
 
 
+@pytest.mark.slow
 def test_a_policy_with_tools_keeps_its_promises(random_policy: str) -> None:
     check_policy(HF(random_policy, delimiter=" + ", max_steps=3, max_step_tokens=8, max_tokens=20, **RUNS))
 
@@ -247,3 +250,11 @@ def test_every_searcher_grows_steps_with_outputs(searcher: Searcher, toy: Toy) -
     steps = [node.step for node in tree.nodes() if node.step]
     assert any(step.end is End.CODE for step in steps) and tree.leaves()
     assert all("```output\n" in step.text for step in steps if step.end is End.CODE)
+
+
+def test_a_scorer_of_programs_runs_nothing_again() -> None:
+    (steps,) = extend(Scripted(**RUNS), QUESTION, [1]).continuations
+    before = sandbox._once.cache_info().misses  # pyright: ignore[reportPrivateUsage]
+    scores = asyncio.run(Programs(sandbox=Walls.NONE).score(QUESTION, steps, 0)).scores
+    assert list(scores) == [0.5, 1.0, 0.5, 0.0, 0.5]
+    assert sandbox._once.cache_info().misses == before  # pyright: ignore[reportPrivateUsage]

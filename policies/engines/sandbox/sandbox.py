@@ -20,8 +20,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 from policies.engines.sandbox.request import Ending, Request
@@ -95,14 +96,14 @@ class Sandbox:
                 "with which a program that the model wrote reads and writes all that you can"
             )
 
-    @cached_property
+    @property
     def _reason(self) -> str | None:
         """Why there are no walls, or no limits; None where they stand."""
         if os.name != "posix":
             return "limits need a POSIX system"
         if self.walls == Walls.NAMESPACES and sys.platform != "linux":
             return f"walls are built of Linux namespaces, and this is {sys.platform}"
-        outcome = _execute(self, ("",))
+        outcome = _remembered(self, ("",))
         return None if outcome.fine else outcome.output.partition("\n")[0]
 
     def run(self, blocks: Sequence[str]) -> Outcome:
@@ -127,9 +128,25 @@ async def in_turn(function: Callable[..., Any], *arguments: Any) -> Any:
     return await asyncio.get_running_loop().run_in_executor(_pool, function, *arguments)
 
 
+class _Once:
+    """The outcome of one path of programs, which is run once whoever asks for it meanwhile."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.outcome: Outcome | None = None
+
+
 @lru_cache(maxsize=REMEMBERED)
+def _once(sandbox: Sandbox, blocks: tuple[str, ...]) -> _Once:
+    return _Once()
+
+
 def _remembered(sandbox: Sandbox, blocks: tuple[str, ...]) -> Outcome:
-    return _execute(sandbox, blocks)
+    once = _once(sandbox, blocks)
+    with once.lock:
+        if once.outcome is None:
+            once.outcome = _execute(sandbox, blocks)
+        return once.outcome
 
 
 def _execute(sandbox: Sandbox, blocks: tuple[str, ...]) -> Outcome:
