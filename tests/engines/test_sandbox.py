@@ -12,7 +12,7 @@ import pytest
 from policies.engines.sandbox import sandbox as module
 from policies.engines.sandbox.filter import REFUSED, instructions
 from policies.engines.sandbox.request import Ending
-from policies.engines.sandbox.sandbox import Outcome, Sandbox, Walls
+from policies.engines.sandbox.sandbox import Outcome, RefusedError, Sandbox, Walls
 from search import KnobError
 
 QUICK = Sandbox(seconds=1, memory=256)
@@ -185,6 +185,17 @@ def test_without_walls_what_cannot_be_had_is_refused(monkeypatch: pytest.MonkeyP
     with pytest.raises(KnobError, match=r"no sandbox here \(\w*Error"):
         Sandbox(seconds=2).run(["print(1)"])
     assert Sandbox(Walls.NONE, seconds=2).run(["print(1)"]).output == "1"
+
+
+@walls
+def test_a_refusal_later_on_is_an_error_and_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = Sandbox(seconds=3)
+    sandbox.check()
+    monkeypatch.setattr(module, "_shown", lambda: ("/no/such/folder",))
+    with pytest.raises(RefusedError, match="mount"):
+        sandbox.run(["print(9)"])
+    monkeypatch.undo()
+    assert sandbox.run(["print(9)"]).output == "9"
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])

@@ -17,6 +17,7 @@ from policies.engines.sandbox.request import Ending, Request
 
 _SLEEP = 3  # a program may take so many times its processor time by the clock
 _FILES = 64
+_DONE, _REFUSED = b".", b"!"  # what the keeper is told of the program
 
 
 def main() -> None:
@@ -30,11 +31,12 @@ def main() -> None:
     os._exit(_exit_code(keeper))
 
 
-def _or_refuse(builds: Callable[[], None]) -> None:
-    """Ends the process, with the reason, where a wall or limit cannot be had."""
+def _or_refuse(builds: Callable[[], None], tells: Callable[[], object] = lambda: None) -> None:
+    """Ends the process, with the reason, where a wall or limit cannot be had; `tells` is called before."""
     try:
         builds()
     except (OSError, KeyError, ValueError, AttributeError) as error:
+        tells()
         os.write(1, f"{type(error).__name__}: {error}".encode())
         os._exit(Ending.REFUSED)
 
@@ -76,9 +78,9 @@ def _keep(request: Request, silent: int) -> int:
     signal.alarm(_SLEEP * request.seconds)
     _, status = os.waitpid(program, 0)
     signal.alarm(0)
-    if not os.read(done, 1):
-        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == Ending.REFUSED:
-            return Ending.REFUSED
+    if (told := os.read(done, 1)) == _REFUSED:
+        return Ending.REFUSED
+    if not told:
         over = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
         return Ending.TIME if over else Ending.ENDED
     return Ending.RAISED if os.waitstatus_to_exitcode(status) == running.RAISED else Ending.FINE
@@ -94,9 +96,9 @@ def _start(request: Request, silent: int, finished: int) -> int:
     os.setsid()  # a signal to its group reaches nothing but itself
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.path += request.paths
-    _or_refuse(lambda: _limit_all(request))
+    _or_refuse(lambda: _limit_all(request), lambda: os.write(finished, _REFUSED))
     code = running.run(request.blocks, silent)
-    os.write(finished, b".")
+    os.write(finished, _DONE)
     return code
 
 

@@ -68,6 +68,10 @@ class Outcome(NamedTuple):
         return self.ending in (Ending.FINE, Ending.RAISED) and not self.cut
 
 
+class RefusedError(RuntimeError):
+    """No program ran, because a wall or limit could not be had; the message has the reason."""
+
+
 @dataclass(frozen=True)
 class Sandbox:
     """Where programs run. `run` blocks; `in_turn(sandbox.run, blocks)` awaits it."""
@@ -103,14 +107,17 @@ class Sandbox:
             return "limits need a POSIX system"
         if self.walls == Walls.NAMESPACES and sys.platform != "linux":
             return f"walls are built of Linux namespaces, and this is {sys.platform}"
-        outcome = _remembered(self, ("",))
-        return None if outcome.fine else outcome.output.partition("\n")[0]
+        try:
+            outcome = _remembered(self, ("",))
+        except RefusedError as error:
+            return str(error)
+        return None if outcome.fine else outcome.output
 
     def run(self, blocks: Sequence[str]) -> Outcome:
         """The outcome of the last block, behind those before it, which run again without being shown.
 
         A block before it that did not come to its end is left out. Outcomes are remembered. Raises KnobError as
-        `check`.
+        `check`, RefusedError where the walls can no longer be had.
         """
         self.check()
         kept = list[str]()
@@ -145,7 +152,10 @@ def _remembered(sandbox: Sandbox, blocks: tuple[str, ...]) -> Outcome:
     once = _once(sandbox, blocks)
     with once.lock:
         if once.outcome is None:
-            once.outcome = _execute(sandbox, blocks)
+            outcome = _execute(sandbox, blocks)
+            if outcome.ending is Ending.REFUSED:
+                raise RefusedError(outcome.output or "its process was not started")
+            once.outcome = outcome
         return once.outcome
 
 
@@ -207,7 +217,7 @@ def _outcome(process: "subprocess.Popen[bytes]", sandbox: Sandbox, seconds: floa
     ending = Ending(code) if code in list(Ending) else Ending.ENDED
     reasons = {
         Ending.TIME: f"TimeoutError: the program took longer than {sandbox.seconds} s",
-        **dict.fromkeys((Ending.ENDED, Ending.REFUSED), "RuntimeError: the program ended its process"),
+        Ending.ENDED: "RuntimeError: the program ended its process",
     }
     return Outcome("\n".join(filter(None, [shown.rstrip("\n"), reasons.get(ending)])), ending)
 
