@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from policies.asking import check_asked, check_path, with_asked
 from policies.engines import forcing
@@ -12,7 +12,9 @@ from policies.engines.models import SHIPPED
 from policies.engines.prompt import encode_given
 from policies.engines.prompts import Prompt, Prompts
 from policies.engines.rows import Row, Sampling
+from policies.engines.sandbox.sandbox import Sandbox
 from policies.engines.thinking import Stage, Thinking, stage_after, tags_of
+from policies.engines.tools import SHOWN, Tool, Tools
 from policies.engines.writer import Writer
 from policies.presets import preset
 from policies.writing_knobs import WritingKnobs
@@ -49,8 +51,10 @@ class Writing(WritingKnobs):
     def start_loading(self) -> None:
         """Begins to load the model; an engine that starts by itself goes on in the background.
 
-        Raises KnobError and ValueError first where a question cannot become a prompt.
+        Raises KnobError and ValueError first where a question cannot become a prompt or programs cannot be run.
         """
+        if self.tools == Tool.PYTHON:
+            Sandbox(self.sandbox).check()
         self.prompting.encode(self.tokenizer, "1 + 1 =")
         _ = self.engine
 
@@ -75,12 +79,7 @@ class Writing(WritingKnobs):
 
         The shipped models were trained without an instruction.
         """
-        if self.model in SHIPPED or not self.prompting.drops_instruction(self.tokenizer):
-            return None
-        return (
-            f"{self.model} is not sent the instruction {self.system_prompt!r}: its chat template has no place for it; "
-            "policy.instruction=user sends it in the user's turn"
-        )
+        return None if self.model in SHIPPED else self.prompting.loss(self.tokenizer, self.model)
 
     async def extend(
         self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON
@@ -100,23 +99,23 @@ class Writing(WritingKnobs):
         limits = replace(self.limits, most=ask.max_tokens, floor=ask.floor, **waits)
         temperature = self.temperature if ask.temperature is None else ask.temperature
         sampling = Sampling(temperature, self.top_p, self.top_k)
-        path = node.depth - node.thoughts, prompt.written
-        before = node.text() if limits.stop else ""
+        path = node.depth - node.thoughts, prompt.written, max_steps, given, node.text() if limits.stop else ""
         thought = self.thoughts, self._stage(node), prompt.thought
-        rows = [
-            Row(ids, seed, sampling, limits, *path, max_steps, given, before, *thought, self.logprobs) for seed in seeds
-        ]
-        forced = await forcing.write(self.engine, rows, self._wait_ids)
+        text = self._running and "".join(step.text for step in node.steps())
+        rows = [Row(ids, seed, sampling, limits, *path, *thought, self.logprobs, text) for seed in seeds]
+        forced = await forcing.write(self.engine, rows, self._wait_ids, self._running)
         costs = tuple(each.cost._replace(calls=int(not place)) for place, each in enumerate(forced))
         written = tuple(each.steps if self.logprobs else each.bare_steps for each in forced)
         at_least = any(row.at_least for each in forced for row in each.rows)
         return Extension(written, sum(costs, NOTHING), prompt.question, costs, at_least)
 
     def worst_case(self, node: Node, max_steps: int | None, ask: Ask = GO_ON) -> Cost:
-        """What one continuation costs at most, if nothing of its prompt is in a cache."""
+        """What one continuation costs at most if nothing of its prompt is cached; with tools, what it writes alone."""
         prompt = self._asked(node, self._hinted(node, max_steps, ask))
         read = len(prompt.ids) + (len(self._wait_ids) if forcing.waited(node.step) else 0)
         tokens, thought = self._most(node, prompt, self.engine.context - read, max_steps)
+        if self._running:
+            return Cost(*cast(tuple[int, int, int], (tokens, None, None)), flops=None)
         waits = forcing.left(self.wait, node) if max_steps is None or max_steps > 1 else 0
         return forcing.worst_case(self.engine, read, tokens, max_steps, thought > 0, waits, self._wait_ids)
 
@@ -146,6 +145,12 @@ class Writing(WritingKnobs):
     @cached_property
     def _wait_ids(self) -> tuple[int, ...]:
         return encode_given(self.tokenizer, self.wait_text, "wait_text") if self.wait else ()
+
+    @cached_property
+    def _running(self) -> Tools | None:
+        """What runs the model's programs."""
+        sandbox = Sandbox(self.sandbox, self.tool_seconds, output=SHOWN)
+        return Tools(sandbox, self.engine.tokenizer, self.engine.context) if self.tools == Tool.PYTHON else None
 
     def has_room(self, node: Node) -> bool:
         """Whether the context holds the path and another token."""

@@ -6,8 +6,10 @@ from typing import Any, ClassVar
 
 from policies.engines.boundary import Boundary, Delimiter, Unsure
 from policies.engines.ends import Limits
-from policies.engines.prompt import SYSTEM_PROMPT
+from policies.engines.prompt import SYSTEM_PROMPT, TOOLS_PROMPT
+from policies.engines.sandbox.sandbox import Walls
 from policies.engines.thinking import check_thinking
+from policies.engines.tools import Tool
 from policies.hints import Hints, read_hints
 from policies.prompting import Instruction, Prompting, read_wording
 from policies.shots import read_shots
@@ -44,12 +46,18 @@ class WritingKnobs:
     """how often a policy must go on that would stop its thought, or a solution without one (s1, arXiv 2501.19393)"""
     wait_text: str = "Wait"
     """the text with which it goes on"""
+    tools: Tool = Tool.NONE
+    """python: programs of the model are run, and it reads what they print (Qwen2.5-Math, arXiv 2409.12122)"""
+    tool_seconds: int = 5
+    """processor time of a program, with all before it on its path; three times as much by the clock"""
+    sandbox: Walls = Walls.NAMESPACES
+    """where programs run; none: without walls, where Linux' namespaces cannot be had"""
     delimiter: str = "\n\n"
     """ends a step"""
     step_confidence: float | None = None
     """in place of the delimiter: a step ends with a token of a probability below this (AdaptiveStep, 2502.13943)"""
     system_prompt: str = SYSTEM_PROMPT
-    """the instruction; dropped, with a word, by chat templates that have no place for it"""
+    """the instruction; dropped, with a word, by chat templates that have no place for it; with tools their own"""
     chat: bool = True
     """the prompt is a conversation in the model's chat template, where it has one; false: a text to complete"""
     instruction: Instruction = Instruction.SYSTEM
@@ -77,9 +85,10 @@ class WritingKnobs:
         check_knob(self, "top_k", least=0)
         check_knob(self, "max_thinking_tokens", least=1)
         check_knob(self, "wait", least=0)
+        check_knob(self, "tool_seconds", least=1, most=3600)
         check_knob(self, "step_confidence", above=0, most=1)
         check_thinking(self.thinking, self.thinking_steps)
-        _ = self.limits, self.prompting, self.examples
+        _ = self.limits, self.prompting, self.examples, Tool(self.tools), Walls(self.sandbox)
 
     @property
     def limits(self) -> Limits:
@@ -95,7 +104,9 @@ class WritingKnobs:
         """How a question becomes a prompt. Raises KnobError where a file of it cannot be read."""
         wording = None if self.prompt is None else read_wording(self.prompt)
         shots = () if self.shots is None else read_shots(self.shots)
-        return Prompting(self.system_prompt, self.instruction, wording, shots, self.template, self.chat)
+        default = self.tools == Tool.PYTHON and self.system_prompt == SYSTEM_PROMPT
+        system_prompt = TOOLS_PROMPT if default else self.system_prompt
+        return Prompting(system_prompt, self.instruction, wording, shots, self.template, self.chat)
 
     @cached_property
     def examples(self) -> Hints | None:

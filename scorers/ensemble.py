@@ -2,7 +2,7 @@
 unsure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from search.errors import KindError, KnobError, check_knob
 from search.parts import Parts, parts
-from search.protocols import Scored, Scorer, reads_logprobs, worst_case
+from search.protocols import Policy, Scored, Scorer, joined, reads_logprobs, worst_case
 from search.tasks import together
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
@@ -80,6 +80,10 @@ class Ensemble:
     @property
     def reads_logprobs(self) -> bool | None:
         return reads_logprobs(*self.of)
+
+    def with_policy(self, policy: Policy) -> "Ensemble":
+        """The same members, of which each is joined to the policy that needs one."""
+        return replace(self, of=tuple(joined(member, policy) for member in self.of))
 
     def start_loading(self) -> None:
         """Begins to load the members' models; vLLM engines go on in the background."""

@@ -16,11 +16,14 @@ from experiments.errors import ConfigError, one_of
 from scorers.back_verify import BackVerify
 from scorers.checks import Checks
 from scorers.critic import Critic
+from scorers.cross_check import CrossCheck
 from scorers.ensemble import Combine, Ensemble
 from scorers.implicit import Implicit
 from scorers.outcome import Outcome
 from scorers.prm import PRM, LMHeadPRM, TokenClassification, ValueHead
+from scorers.programs import Programs
 from scorers.self_certainty import SelfCertainty
+from scorers.self_judge import SelfJudge
 from scorers.toy import Toy
 from search.protocols import Scorer
 
@@ -34,7 +37,10 @@ SCORERS: dict[str, type] = {
     "judge": Critic,
     "back_verify": BackVerify,
     "self": SelfCertainty,
+    "self_judge": SelfJudge,
     "checks": Checks,
+    "programs": Programs,
+    "cross_check": CrossCheck,
     "toy": Toy,
 }
 """The scorers that can be a member by name."""

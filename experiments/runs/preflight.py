@@ -122,7 +122,9 @@ class _FirstRequest(Exception):
 
 
 class _Probe:
-    """A policy that ends a search at its first request."""
+    """A policy that ends a search at its first request; any scorer can be joined to it."""
+
+    engine = prompting = None
 
     async def extend(
         self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON

@@ -12,6 +12,10 @@ from policies.engines.outside import as_text, encode, encode_behind
 from search.errors import KnobError
 
 SYSTEM_PROMPT = "Please reason step by step, and put your final answer within \\boxed{}."
+TOOLS_PROMPT = (  # Qwen2.5-Math's, for tool-integrated reasoning
+    "Please integrate natural language reasoning with programs to solve the problem above, and put your final answer "
+    "within \\boxed{}."
+)
 _DATE = datetime(2024, 7, 26)  # for templates that write today's: the one that Llama's fall back on
 _PARTS_OF_DATES = {f"%{letter}": _DATE.strftime(f"%{letter}") for letter in "aAbBcdHIjmMpSUwWxXyYZ"}
 _FIXED_CLOCK = (  # Transformers passes no functions to a template, but a macro hides its own

@@ -9,13 +9,14 @@ from search.tree.numbers import Integers, Reals
 
 
 class End(StrEnum):
-    """Why a step ended. After the first five the path may go on."""
+    """Why a step ended. After the first six the path may go on."""
 
     DELIMITER = "delimiter"  # where the policy's boundary rule says so: by default, at a delimiter
     STEP_TOKENS = "step_tokens"  # cut at max_step_tokens
     THOUGHT = "thought"  # the thought ends: the step holds its closing tag
     THINKING_TOKENS = "thinking_tokens"  # the thought was closed at max_thinking_tokens
     WAIT = "wait"  # the policy would have stopped here, and is made to go on
+    CODE = "code"  # a program ends here, and what it printed follows it in the step
     ANSWER = "answer"  # finished: the step has a box with an answer
     EOS = "eos"  # finished: an end token of the model, or a stop text
     MAX_STEPS = "max_steps"  # truncated, as are the next two
@@ -25,7 +26,7 @@ class End(StrEnum):
 
 
 _FINISHED = (End.ANSWER, End.EOS)  # tuples: the hash of an enum's member is slow, and a search asks often
-_OPEN = (End.DELIMITER, End.STEP_TOKENS, End.THOUGHT, End.THINKING_TOKENS, End.WAIT)
+_OPEN = (End.DELIMITER, End.STEP_TOKENS, End.THOUGHT, End.THINKING_TOKENS, End.WAIT, End.CODE)
 _set = object.__setattr__  # of a frozen step, at its birth
 
 
