@@ -1,5 +1,6 @@
 """A solution is confirmed by a program of its own: collaborative verification (arXiv 2410.05318)."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from scorers.written import as_read, write
 from search.answers.boxes import boxed
 from search.answers.equivalence import equivalent
 from search.errors import KnobError, check_knob
-from search.protocols import Scored
+from search.protocols import Scored, Stopped
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
 from search.tree.path import PathView
@@ -109,7 +110,10 @@ class Checking(CrossCheck):
         return as_read(sum([each] * self.samples, NOTHING))
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
-        """Raises ValueError where the prompt leaves no room for a program, KnobError as the sandbox does."""
+        """Raises ValueError where the prompt leaves no room for a program, KnobError as the sandbox does.
+
+        Cancelled, it raises Stopped with the cost, also while a program runs, whose thread ends by itself.
+        """
         writer, prompt = self.policy.engine, self._prompt(question, steps)
         if len(prompt) >= writer.context:
             raise ValueError(
@@ -120,6 +124,8 @@ class Checking(CrossCheck):
         written = await write(writer, prompt, seeds, self.temperature, self.max_tokens)
         try:
             agreeing = await in_turn(self._agreeing, boxed(text), written.texts)
+        except asyncio.CancelledError:
+            raise Stopped(written.cost, written.at_least) from None
         except BaseException:
             for row in written.rows:
                 writer.meter.abandon(row)

@@ -21,7 +21,8 @@ class Programs:
     """1 for a step whose programs run, 0 for one with a program that fails, `unknown` for one without any.
 
     A path's programs are cells of one notebook, as with `policy.tools=python`, whose outcomes it shares where `seconds`
-    are the policy's `tool_seconds`. One fails that raises an error, takes too long, prints too much or exits.
+    are the policy's `tool_seconds`. One fails that raises an error, takes too long, prints too much or exits with
+    another code than 0.
     """
 
     unknown: float = 0.5
@@ -31,7 +32,7 @@ class Programs:
     sandbox: Walls = Walls.NAMESPACES
     """where programs run; none: without walls, where Linux' namespaces cannot be had"""
     thoughts: bool = False
-    """reads what the policy thinks before its answer, too"""
+    """reads what the policy thinks before its answer, too; with tools the answer's programs may need those in it"""
 
     kind = Kind.CORRECTNESS
     reads_logprobs = False

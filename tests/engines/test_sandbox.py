@@ -5,6 +5,7 @@ import struct
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,16 @@ def test_without_walls_what_cannot_be_had_is_refused(monkeypatch: pytest.MonkeyP
     with pytest.raises(KnobError, match=r"no sandbox here \(\w*Error"):
         Sandbox(seconds=2).run(["print(1)"])
     assert Sandbox(Walls.NONE, seconds=2).run(["print(1)"]).output == "1"
+
+
+def test_an_asker_with_many_open_files_reads_what_is_printed(sandbox: Sandbox) -> None:
+    resource = pytest.importorskip("resource")
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 1200:
+        pytest.skip("fewer than 1,200 files may be open here")
+    with ExitStack() as files:
+        for _ in range(1024):
+            files.enter_context(open(os.devnull))
+        assert run("print('many')", sandbox=sandbox).output == "many"
 
 
 @walls

@@ -19,6 +19,7 @@ from scorers.cross_check import Checking, CrossCheck
 from scorers.ensemble import Combine, Ensemble
 from scorers.programs import Programs
 from search import BestOfN, Cost, End, KnobError, Rule, Selection, Step, Tree, solve
+from search.protocols import Stopped
 from search.tree.cost import NOTHING, Budget
 from tests.engines.scripts import Script, ScriptedWriter
 
@@ -38,6 +39,7 @@ def test_a_step_is_wrong_whose_program_fails() -> None:
     assert score(good, bad, uses, since=2) == [1.0]
     assert score(uses, good) == [0.0, 1.0], "a step knows nothing of later ones"
     assert score(good + bad, "so", unknown=1) == [0.0, 1.0]
+    assert score(f"{OPEN}raise SystemExit{CLOSE}", f"{OPEN}raise SystemExit('no'){CLOSE}") == [1.0, 0.0]
     assert score("Let\n```python\n", f"x = 2{CLOSE}") == [0.5, 1.0], "a program is judged where it ends"
 
 
@@ -130,6 +132,29 @@ def test_what_it_costs_is_charged_to_the_scorer(policy: Policy) -> None:
     assert checking(policy).worst_case(root, 10) is None and checking(policy).worst_case(root, 0) == NOTHING
     tree = asyncio.run(solve("q", BestOfN(n=2), policy, CrossCheck(sandbox=NONE), Budget(flops=1e6)))
     assert tree.ledger.scorer_calls in (1, 2)
+
+
+def test_a_check_that_is_cancelled_while_a_program_runs_is_charged(
+    policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> Stopped:
+        begun = asyncio.Event()
+
+        async def hangs(*_: Any) -> None:
+            begun.set()
+            await asyncio.sleep(60)
+
+        monkeypatch.setattr("scorers.cross_check.in_turn", hangs)
+        request = asyncio.ensure_future(checking(policy).score("q", [Step("\\boxed{7}")], 0))
+        await begun.wait()
+        request.cancel()
+        with pytest.raises(Stopped) as stopped:
+            await request
+        return stopped.value
+
+    stopped, meter = asyncio.run(run()), policy.engine.meter
+    assert stopped.cost.computed == meter.total.computed + meter.total.generated > 0 and not stopped.at_least
+    assert meter.abandoned == NOTHING
 
 
 def test_what_cannot_be_checked_is_refused(policy: Policy) -> None:

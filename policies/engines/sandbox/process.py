@@ -17,7 +17,7 @@ from policies.engines.sandbox.request import Ending, Request
 
 _SLEEP = 3  # a program may take so many times its processor time by the clock
 _FILES = 64
-_DONE, _REFUSED = b".", b"!"  # what the keeper is told of the program
+_BEGUN, _DONE, _REFUSED = b"+", b".", b"!"  # what the keeper is told of the program, which may write there, too
 
 
 def main() -> None:
@@ -78,9 +78,10 @@ def _keep(request: Request, silent: int) -> int:
     signal.alarm(_SLEEP * request.seconds)
     _, status = os.waitpid(program, 0)
     signal.alarm(0)
-    if (told := os.read(done, 1)) == _REFUSED:
+    told = os.read(done, 2)
+    if told.startswith(_REFUSED):
         return Ending.REFUSED
-    if not told:
+    if told != _BEGUN + _DONE:
         over = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
         return Ending.TIME if over else Ending.ENDED
     return Ending.RAISED if os.waitstatus_to_exitcode(status) == running.RAISED else Ending.FINE
@@ -97,6 +98,7 @@ def _start(request: Request, silent: int, finished: int) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.path += request.paths
     _or_refuse(lambda: _limit_all(request), lambda: os.write(finished, _REFUSED))
+    os.write(finished, _BEGUN)
     code = running.run(request.blocks, silent)
     os.write(finished, _DONE)
     return code

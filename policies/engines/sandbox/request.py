@@ -9,7 +9,7 @@ class Ending(IntEnum):
     """How a program ended, as the exit code of its process."""
 
     FINE = 40
-    RAISED = 41  # an error of Python
+    RAISED = 41  # an error of Python, or an exit with another code than 0
     ENDED = 42  # by itself, or killed by the kernel, before its last line
     TIME = 43
     REFUSED = 44  # a wall could not be built; no program ran, and what was printed is the reason

@@ -13,7 +13,7 @@ FINE, RAISED = 0, 1
 
 
 def run(blocks: Sequence[str], silent: int) -> int:
-    """FINE, or RAISED where the last block raised an error, whose last line is then printed.
+    """FINE, or RAISED where the last block raised an error, whose last line is then printed, or exited with a code.
 
     `silent` is an open file that takes what the blocks before it print. What one of them raises is ignored.
     """
@@ -46,8 +46,8 @@ def _run(block: str, main: ModuleType) -> BaseException | None:
     try:
         code: CodeType = compile(block, "<program>", "exec", dont_inherit=True)
         exec(code, main.__dict__)
-    except SystemExit:
-        return None
+    except SystemExit as end:
+        return None if end.code in (None, 0) else end
     except BaseException as error:
         return error
     return None

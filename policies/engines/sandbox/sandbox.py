@@ -187,8 +187,9 @@ def _execute(sandbox: Sandbox, blocks: tuple[str, ...]) -> Outcome:
         try:
             return _outcome(process, sandbox, 3 * sandbox.seconds + _START)
         finally:
-            with suppress(OSError):
-                os.killpg(process.pid, 9)
+            if process.poll() is None:  # afterwards its number may be another's
+                with suppress(OSError):
+                    os.killpg(process.pid, 9)
             process.wait()
             assert process.stdout is not None
             process.stdout.close()
@@ -198,9 +199,11 @@ def _outcome(process: "subprocess.Popen[bytes]", sandbox: Sandbox, seconds: floa
     """Reads until the process ends, has printed too much or takes too long; whoever holds the pipe then is ignored."""
     assert process.stdout is not None
     pipe, until, text = process.stdout.fileno(), time.monotonic() + seconds, b""
+    poll = select.poll()  # select.select takes no file number above 1023
+    poll.register(pipe)
     while len(text) <= sandbox.output and time.monotonic() < until:
         ended = process.poll() is not None
-        if select.select([pipe], [], [], 0 if ended else 0.05)[0]:
+        if poll.poll(0 if ended else 50):
             if not (more := os.read(pipe, 1 << 16)):
                 break
             text += more
