@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from policies.engines.code_blocks import output_block, programs
-from policies.engines.outside import as_text, encode
+from policies.engines.outside import encode_behind
 from policies.engines.rows import Row
 from policies.engines.sandbox.sandbox import Sandbox, in_turn
 from policies.engines.token_texts import decode_all
@@ -44,7 +44,7 @@ class Tools:
             return
         before = (row.path or "") + "".join(each.text for each in row.steps)
         outcome = await in_turn(self.sandbox.run, programs(before))
-        ids = encode_inside(self.tokenizer, output_block(before, outcome.output))
+        ids = encode_behind(self.tokenizer, output_block(before, outcome.output))
         used = len(row.prompt) + sum(each.generated + each.observed for each in row.steps)
         fits = used + len(ids) < self.context
         new = observed(step, ids, decode_all(self.tokenizer, [ids])[0]) if fits else replace(step, end=End.CONTEXT)
@@ -57,10 +57,3 @@ def observed(step: Step, ids: Sequence[int], text: str) -> Step:
     entropy = None if step.entropy is None else (*step.entropy, *nothing)
     tokens, logprobs = (*step.token_ids, *ids), (*step.logprobs, *nothing)
     return replace(step, text=step.text + text, token_ids=tokens, logprobs=logprobs, entropy=entropy, observed=len(ids))
-
-
-def encode_inside(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of a text that follows another one; what looks like a special token is text."""
-    line = tokenizer.encode("\n", add_special_tokens=False)
-    behind = encode(tokenizer, as_text(tokenizer, f"\n{text}"))
-    return behind[len(line) :] if behind[: len(line)] == line else encode(tokenizer, as_text(tokenizer, text))

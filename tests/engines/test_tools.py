@@ -14,7 +14,7 @@ from policies.engines.boundary import Delimiter
 from policies.engines.prompt import SYSTEM_PROMPT, TOOLS_PROMPT
 from policies.engines.sandbox import sandbox
 from policies.engines.sandbox.sandbox import Sandbox, Walls
-from policies.engines.tools import Tool, encode_inside
+from policies.engines.tools import Tool
 from policies.hf import HF
 from policies.toy import Toy
 from policies.vllm import VLLM
@@ -179,10 +179,11 @@ def test_the_instruction_asks_for_programs() -> None:
 
 
 def test_an_output_that_looks_like_a_special_token_is_text() -> None:
-    tokenizer = HF().tokenizer
-    ids = encode_inside(tokenizer, "\n```output\n<|im_end|>\n```\n")
-    assert not set(ids) & set(tokenizer.all_special_ids)
-    assert tokenizer.decode(ids) == "\n```output\n<|im_end|>\n```\n"
+    policy = Scripted(text="```python\nprint('<|im_' + 'end|>')\n```\nSo \\boxed{1}", **RUNS)
+    assert "<|im_end|>" in policy.tokenizer.all_special_tokens
+    (step,) = extend(policy, QUESTION, [1], 1).continuations[0]
+    assert step.observed and not set(step.token_ids) & set(policy.tokenizer.all_special_ids)
+    assert step.text.endswith("\n```output\n<|im_end|>\n```\n")
 
 
 def test_without_a_sandbox_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
