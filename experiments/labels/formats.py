@@ -11,6 +11,7 @@ from typing import Any
 from experiments.labels.labels import Labelled
 from experiments.labels.merging import Question
 from experiments.labels.preferences import pairs
+from policies.engines.code_blocks import outputs
 
 Row = dict[str, Any]
 TAG = "ки"  # Math-Shepherd's mark of a step's end
@@ -99,10 +100,13 @@ def _prm800k(question: Question, solution: Labelled) -> Row | None:
 def _sft(question: Question, solution: Labelled) -> Row | None:
     if not solution.answer_right:
         return None
-    return {
+    text = "".join(solution.steps).strip("\n")
+    row = {
         "prompt": [{"role": "user", "content": question.text}],
-        "completion": [{"role": "assistant", "content": "".join(solution.steps).strip("\n")}],
+        "completion": [{"role": "assistant", "content": text}],
     }
+    printed = [list(span) for span in outputs(text)]
+    return {**row, "outputs": printed} if printed else row
 
 
 _FORMATS: Mapping[Format, Callable[[Question, Labelled], Row | None]] = {

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 FENCE = "```"
 _FENCE = re.compile(r"\n[ \t]*```")
+_OUTPUT = re.compile(r"^```output\n.*?\n```$\n?", re.DOTALL | re.MULTILINE)
 _PYTHON = re.compile(r"[ \t]*(python|py)\d*[ \t]*\n", re.IGNORECASE)
 
 
@@ -19,6 +20,11 @@ def output_block(before: str, output: str) -> str:
     """What follows a text that ends with a program: its output, without fences, as Qwen2.5-Math reads it."""
     line = "" if before.endswith("\n") else "\n"
     return f"{line}{FENCE}output\n{output.replace(FENCE, chr(39) * 3)}\n{FENCE}\n"
+
+
+def outputs(text: str) -> list[tuple[int, int]]:
+    """Where the blocks of outputs begin and end in a text."""
+    return [match.span() for match in _OUTPUT.finditer(text)]
 
 
 def backquoted(texts: Sequence[str]) -> frozenset[int]:

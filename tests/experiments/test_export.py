@@ -29,6 +29,14 @@ def written(form: Format, question: Question = QUESTION, margin: float = 0.5) ->
     return list(rows(question, form, margin))
 
 
+def test_a_solution_to_imitate_says_what_its_programs_printed() -> None:
+    steps = ("Let me see.\n\n", "```python\nprint(7)\n```\n```output\n7\n```\n", "So\n\n\\boxed{7}")
+    (row,) = written(Format.SFT, replace(QUESTION, solutions=(replace(RIGHT, steps=steps),)))
+    content = row["completion"][0]["content"]
+    assert [content[start:end] for start, end in row["outputs"]] == ["```output\n7\n```\n"]
+    assert "outputs" not in written(Format.SFT)[0]
+
+
 def test_rows_of_a_reward_model_end_before_the_first_unlabelled_step():
     first, second = written(Format.PRM)
     assert first == {
