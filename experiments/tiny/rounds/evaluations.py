@@ -1,0 +1,67 @@
+"""A PRM's evaluation on the held-out problems with one seed, read from its run folders."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from experiments.analysis.step_metrics import FirstErrors, Judged, auc, best_threshold, first_errors, up_to_first_error
+from experiments.runs.results import Result, read_results
+from experiments.runs.tree_files import tree_files, tree_name
+from experiments.tiny.evaluate import judged
+from search import Tree
+
+SAMPLES = "best_of_n"
+
+
+class Evaluation:
+    """The results of searches with a PRM, and what it said of the independent samples; problems are sorted by name."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.results = [result for folder in folders for result in read_results(folder)]
+        self.problems = sorted({result.problem for result in self.results})
+        self._trees = {name: files for folder in folders for name, files in tree_files(folder).items()}
+
+    def correct(self, searcher: str, rule: str) -> np.ndarray:
+        """Correctness of the searcher's answers, [P]."""
+        right = {each.problem: each.correct(rule) for each in self._of(searcher)}
+        return np.array([right[problem] for problem in self.problems], dtype=float)
+
+    def tokens(self, searcher: str) -> float:
+        """Generated tokens for each problem, the mean."""
+        return float(np.mean([each.ledger.generated_tokens for each in self._of(searcher)]))
+
+    @cached_property
+    def samples(self) -> list[list[Judged]]:
+        """Step scores and exact labels of the independent samples, by problem."""
+        of = {each.problem: each for each in self._of(SAMPLES)}
+        return [self._judged(of[problem]) for problem in self.problems]
+
+    def auc(self, chosen: np.ndarray) -> float:
+        """The step AUC on the chosen problems."""
+        return auc(*(np.concatenate(part) for part in zip(*(self._steps[place] for place in chosen), strict=True)))
+
+    def f1(self, chosen: np.ndarray) -> float:
+        """ProcessBench's F1 of the first error on the chosen problems; the threshold of a half of all problems is the
+        best one of the other half.
+        """
+        parts = zip(*(self._first_errors[place] for place in chosen), strict=True)
+        return FirstErrors(*(np.concatenate(part) for part in parts)).f1().f1
+
+    @cached_property
+    def _steps(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [up_to_first_error(same) for same in self.samples]
+
+    @cached_property
+    def _first_errors(self) -> list[FirstErrors]:
+        halves = [[one for same in self.samples[half::2] for one in same] for half in (1, 0)]
+        thresholds = [best_threshold(half) for half in halves]
+        return [first_errors(same, thresholds[place % 2]) for place, same in enumerate(self.samples)]
+
+    def _of(self, searcher: str) -> list[Result]:
+        return [result for result in self.results if result.cell.searcher == searcher]
+
+    def _judged(self, result: Result) -> list[Judged]:
+        texts = [path.read_text("utf-8") for path in self._trees[tree_name(result.key)]]
+        return judged([tree for tree in map(Tree.loads, texts) if tree.question == result.question])

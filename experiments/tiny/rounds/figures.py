@@ -1,0 +1,85 @@
+"""How good the PRMs of the loop are: step AUC, first-error F1, and the accuracy of searches that they judge.
+
+All figures are means over seeds, which search the same problems; intervals are over problems.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments.analysis.cells import Cells
+from experiments.analysis.comparisons import Comparison, comparisons
+from experiments.analysis.differences import paired
+from experiments.analysis.uncertainty import Interval, accuracy_interval, interval_of
+from experiments.runs.axes import Axis
+from experiments.tiny.rounds.evaluations import SAMPLES, Evaluation
+from search import Rule
+
+RULE = Rule.BEST.value
+STEP_AUC, F1, BEST_OF_N, BEAM, MCTS = "step AUC", "first-error F1", "best of n", "beam", "MCTS"
+STATISTICS: dict[str, Callable[[Evaluation, np.ndarray], float]] = {STEP_AUC: Evaluation.auc, F1: Evaluation.f1}
+SEARCHERS = {BEST_OF_N: SAMPLES, BEAM: "beam", MCTS: "mcts"}
+MEASURES = (*STATISTICS, *SEARCHERS)
+RESAMPLES = 500
+
+Seeds = Sequence[Evaluation]
+"""The evaluations of a PRM, one for each seed."""
+
+
+class Figure(NamedTuple):
+    """A mean over seeds with its 95 % interval."""
+
+    mean: float
+    interval: Interval
+
+
+def figure(measure: str, prm: Seeds) -> Figure:
+    """How good a PRM is."""
+    if measure in SEARCHERS:
+        correct = _correct(measure, prm)
+        return Figure(float(correct.mean()), accuracy_interval(correct))
+    return _bootstrap(lambda chosen: _mean(measure, prm, chosen), len(prm[0].problems))
+
+
+def difference(measure: str, prm: Seeds, other: Seeds) -> Figure:
+    """How much better a PRM is than another, paired by problem."""
+    if measure in SEARCHERS:
+        gain = paired(_correct(measure, prm) - _correct(measure, other), len(prm))
+        return Figure(gain.mean, gain.interval)
+    return _bootstrap(lambda chosen: _mean(measure, prm, chosen) - _mean(measure, other, chosen), len(prm[0].problems))
+
+
+def majority(prm: Seeds) -> Figure:
+    """The accuracy of the majority of n samples, which asks no PRM."""
+    correct = np.mean([each.correct(SAMPLES, Rule.MAJORITY.value) for each in prm], axis=0)
+    return Figure(float(correct.mean()), accuracy_interval(correct))
+
+
+def at_equal_tokens(prm: Seeds) -> dict[str, Comparison]:
+    """Beam and MCTS against the best of as many samples as cost the same tokens."""
+    cells = Cells.of([result for each in prm for result in each.results], [RULE]).complete()
+    found = {each.cell.searcher: each for each in comparisons(cells, SAMPLES, Axis.GENERATED_TOKENS, RULE)}
+    return {name: found[searcher] for name, searcher in SEARCHERS.items() if searcher in found}
+
+
+def tokens(prm: Seeds) -> dict[str, float]:
+    """Generated tokens for each problem by searcher."""
+    return {name: float(np.mean([each.tokens(searcher) for each in prm])) for name, searcher in SEARCHERS.items()}
+
+
+def every(prms: Mapping[str, Seeds]) -> dict[str, dict[str, Figure]]:
+    """All measures of all PRMs, by name."""
+    return {name: {measure: figure(measure, prm) for measure in MEASURES} for name, prm in prms.items()}
+
+
+def _correct(measure: str, prm: Seeds) -> np.ndarray:
+    return np.mean([each.correct(SEARCHERS[measure], RULE) for each in prm], axis=0)
+
+
+def _mean(measure: str, prm: Seeds, chosen: np.ndarray) -> float:
+    return float(np.mean([STATISTICS[measure](each, chosen) for each in prm]))
+
+
+def _bootstrap(statistic: Callable[[np.ndarray], float], count: int) -> Figure:
+    return Figure(statistic(np.arange(count)), interval_of(statistic, count, RESAMPLES))

@@ -1,0 +1,69 @@
+"""How large the loop is, and the overrides that all its commands share."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FROZEN = "experiments.benchmarks.frozen"
+NOISY = "experiments.tiny.noisy:Noisy"
+HELD_OUT_SEED = 1_000_003  # of the held-out problems, which training never uses
+LEVELS = ("problems.min_level=2", "problems.max_level=4")
+
+
+@dataclass
+class Knobs:
+    """The knobs of the loop."""
+
+    seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
+    """seeds of training problems, searches, labels and training; each has a folder of its own"""
+    rounds: int = 3
+    """rounds of search, labels and training after round 0"""
+    problems: int = 16
+    """training problems of each round"""
+    solutions: int = 4
+    """solutions of each of them that are labelled at most"""
+    k: int = 4
+    """completions from each step that is labelled"""
+    steps: int = 80
+    """training steps of each PRM, of eight rows each"""
+    learning_rate: float = 1e-3
+    """highest learning rate"""
+    base: str = "tiny"
+    """folder or hub name of the model on which each PRM is built"""
+    unseen: int = 60
+    """held-out problems"""
+    n: int = 16
+    """samples, candidates and simulations with which the searchers are evaluated"""
+    methods: bool = True
+    """also compare the label methods at equal cost"""
+    error: float = 2.0
+    """noise of the critic, a standard deviation of its logit of 2 or -2; 2 makes it err on 16 % of the steps"""
+    threads: int = 1
+    """torch's threads"""
+    work: str = "runs/rounds"
+    """folder of a folder for each seed"""
+    picture: str = "docs/rounds.png"
+    """file of the picture"""
+
+    def folder(self, seed: int) -> Path:
+        """The folder of a seed."""
+        return Path(self.work) / f"seed-{seed}"
+
+    @property
+    def held_out(self) -> Path:
+        """The file of the held-out questions."""
+        return Path(self.work) / "held_out.jsonl"
+
+
+def problem_words(seed: int, count: int) -> list[str]:
+    """So many problems of two to four groups."""
+    return [f"problems.seed={seed}", f"problems.count={2 * count}", *LEVELS, f"problems.limit={count}"]
+
+
+def policy_words(root: Path) -> list[str]:
+    """The small policy, whose distributions are computed once for all stages of a seed."""
+    return ["policy=custom", f"policy.cls={FROZEN}.policy:Frozen", f"policy.args.folder={root.absolute() / 'tries'}"]
+
+
+def scorer_words(prm: Path) -> list[str]:
+    """A PRM of the loop."""
+    return ["scorer=custom", f"scorer.cls={FROZEN}.scorer:Frozen", f"scorer.args.model={prm.absolute()}"]
