@@ -1,14 +1,4 @@
-"""The loop from trees to reward models, closed and measured: python -m experiments.tiny.rounds [rounds=...] [...]
-
-Round 0 labels samples of a few training problems by Monte Carlo estimation and trains a weak PRM on them. Each further
-round searches new training problems with the last PRM (MCTS), labels the solutions in the same way, and trains the next
-PRM from the base on all labels so far. Every PRM is evaluated on the same held-out problems: step AUC and first-error
-F1 against the exact labels of arithmetic, best of n, beam and MCTS. Then PRMs of the same recipe are trained on
-independent samples with the labels of monte_carlo, consensus and binary, which cost the same, and with exact ones.
-
-Each seed has a folder below work=, each stage a file in its folder done/; the same command goes on with what is
-missing. The commands of the stages are those of stepsearch: sweep, label, export and train (extra [train]).
-"""
+"""Runs the stages of the loop and shows what they have measured; what the loop is stands in `knobs`."""
 
 import sys
 from collections.abc import Mapping

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.commands import export, label, sweep, train
+from experiments.runs.results import RESULTS
 from experiments.tiny.rounds.knobs import Knobs
 from experiments.tiny.rounds.stages import Stage
 
@@ -16,7 +17,7 @@ def sweep_stage(root: Path, name: str, words: Sequence[str]) -> Stage:
     words, out = [*words, "trees=true"], root / name
 
     def make() -> int:
-        begun = (out / "config.yaml").exists()
+        begun = (out / RESULTS).exists()
         return sweep.main([f"run={out}"] if begun else [*words, f"out={out}"])
 
     return Stage(name, words, make)
@@ -47,7 +48,7 @@ def train_stage(root: Path, name: str, data: str, knobs: Knobs, seed: int) -> St
     def make() -> int:
         rows = len((root / data).read_text("utf-8").splitlines())
         epochs = knobs.steps / math.ceil(rows / BATCH)
-        words_now = [*words, f"data={root / data}", f"epochs={epochs}", f"save_steps={max(1, knobs.steps // 2)}"]
-        return train.main([*words_now, f"out={root / name}"])
+        length = [f"data={root / data}", f"epochs={epochs}", f"save_steps={max(1, knobs.steps // 2)}"]
+        return train.main([*words, *length, f"out={root / name}"])
 
     return Stage(name, [*words, f"data={data}", f"steps={knobs.steps}"], make)

@@ -1,7 +1,19 @@
-"""How large the loop is, and the overrides that all its commands share."""
+"""The loop from trees to reward models, closed and measured: python -m experiments.tiny.rounds [rounds=...] [...]
+
+Round 0 labels samples of a few training problems by Monte Carlo estimation and trains a weak PRM on them. Each further
+round searches new training problems with the last PRM (MCTS), labels the solutions in the same way, and trains the next
+PRM from the base on all labels so far. Every PRM is evaluated on the same held-out problems: step AUC and first-error
+F1 against the exact labels of arithmetic, best of n, beam and MCTS. Then PRMs of the same recipe are trained on
+independent samples with the labels of monte_carlo, consensus and binary, which cost the same, and with exact ones.
+
+Each seed has a folder below work=, each stage a file in its folder done/; the same command goes on with what is
+missing. The commands of the stages are those of stepsearch: sweep, label, export and train (extra [train]).
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from search.errors import KnobError, check_knob
 
 FROZEN = "experiments.benchmarks.frozen"
 NOISY = "experiments.tiny.noisy:Noisy"
@@ -43,6 +55,15 @@ class Knobs:
     """folder of a folder for each seed"""
     picture: str = "docs/rounds.png"
     """file of the picture"""
+
+    def __post_init__(self) -> None:
+        for knob in ("rounds", "problems", "solutions", "k", "steps", "n", "threads"):
+            check_knob(self, knob, least=1)
+        check_knob(self, "unseen", least=2)
+        check_knob(self, "learning_rate", above=0)
+        check_knob(self, "error", least=0)
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise KnobError(f"Knobs.seeds is {self.seeds}; give at least one seed, and each only once")
 
     def folder(self, seed: int) -> Path:
         """The folder of a seed."""

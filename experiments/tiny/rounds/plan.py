@@ -96,8 +96,9 @@ def searchers_of(knobs: Knobs) -> tuple[list[str], list[str]]:
 
 
 def _samples(knobs: Knobs) -> list[str]:
-    """Independent samples, whose scorer chooses nothing."""
-    return ["searchers=best_of_n", f"budgets=[{2 * knobs.solutions}]", "scorer=custom", "scorer.cls=scorers.self_certainty:SelfCertainty"]
+    """Independent samples, twice as many as are labelled, for many are equal; the scorer chooses nothing."""
+    unjudged = ["scorer=custom", "scorer.cls=scorers.self_certainty:SelfCertainty"]
+    return ["searchers=best_of_n", f"budgets=[{2 * knobs.solutions}]", *unjudged]
 
 
 def _estimation(knobs: Knobs, seed: int, method: Method) -> list[str]:

@@ -35,9 +35,7 @@ def run_stages(folder: Path, stages: Iterable[Stage]) -> None:
         print(f"\n{folder / stage.name}: {' '.join(stage.words)}", flush=True)
         begun = time.monotonic()
         if code := stage.make():
-            raise RunError(
-                f"{folder / stage.name} has ended with exit code {code}; the same command goes on from there"
-            )
+            raise RunError(f"{folder / stage.name} ended with exit code {code}; the same command goes on from there")
         seconds = round(time.monotonic() - begun, 1)
         write_whole(file, json.dumps({"words": list(stage.words), "seconds": seconds}) + "\n")
 
