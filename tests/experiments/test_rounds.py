@@ -88,7 +88,14 @@ def test_what_is_compared_with_what():
 
 
 def test_knobs_that_make_no_loop_are_refused():
-    for wrong in ({"rounds": 0}, {"unseen": 1}, {"seeds": []}, {"seeds": [1, 1]}, {"learning_rate": 0.0}):
+    mistakes: list[dict[str, Any]] = [
+        {"rounds": 0},
+        {"unseen": 1},
+        {"seeds": []},
+        {"seeds": [1, 1]},
+        {"learning_rate": 0.0},
+    ]
+    for wrong in mistakes:
         with pytest.raises(KnobError):
             Knobs(**wrong)
 

@@ -50,9 +50,9 @@ def difference(measure: str, prm: Seeds, other: Seeds) -> Figure:
     return _bootstrap(lambda chosen: _mean(measure, prm, chosen) - _mean(measure, other, chosen), len(prm[0].problems))
 
 
-def majority(prm: Seeds) -> Figure:
-    """The accuracy of the majority of n samples, which asks no PRM."""
-    correct = np.mean([each.correct(SAMPLES, Rule.MAJORITY.value) for each in prm], axis=0)
+def without_prm(rule: str, prm: Seeds) -> Figure:
+    """The accuracy of n samples by a rule that asks no PRM: their majority, or whether any is right."""
+    correct = np.mean([each.correct(SAMPLES, rule) for each in prm], axis=0)
     return Figure(float(correct.mean()), accuracy_interval(correct))
 
 

@@ -7,35 +7,38 @@ from pathlib import Path
 import numpy as np
 
 from experiments.runs.atomic import write_whole
+from experiments.runs.results import ORACLE
 from experiments.tiny.rounds.figures import (
-    F1,
     MEASURES,
     SEARCHERS,
-    STEP_AUC,
     Figure,
     Seeds,
     at_equal_tokens,
     difference,
     every,
-    majority,
+    figure,
     tokens,
+    without_prm,
 )
 from experiments.tiny.rounds.knobs import Knobs
 from experiments.tiny.rounds.plan import METHODS, baseline_of
 from experiments.tiny.rounds.training_data import Data
+from search import Rule
 
 FILE = "figures.json"
 
 
 def show(prms: Mapping[str, Seeds], trained: Mapping[str, Data], knobs: Knobs) -> None:
     """Prints the tables, in Markdown, and writes the figures and the picture."""
-    found = every(prms)
+    found, first = every(prms), next(iter(prms.values()))
+    print(f"\n{len(first)} seeds, {len(first[0].problems)} held-out problems")
     for lines in (quality(found, trained), changes(prms), equal_tokens(prms)):
         print("", *lines, sep="\n")
-    vote = majority(next(iter(prms.values())))
-    print(f"\nmajority of {knobs.n}, without a PRM: {in_brackets(vote)}")
-    write_whole(Path(knobs.work) / FILE, json.dumps({"majority": vote, **found}, indent=1) + "\n")
-    picture(found, vote, Path(knobs.picture))
+    others = {rule: without_prm(rule, first) for rule in (Rule.MAJORITY.value, ORACLE)}
+    majority, oracle = map(in_brackets, others.values())
+    print(f"\nwithout a PRM: majority of {knobs.n} samples {majority}; some sample is right {oracle}")
+    write_whole(Path(knobs.work) / FILE, json.dumps({**others, **found}, indent=1) + "\n")
+    picture(found, finding(prms), others[Rule.MAJORITY.value].mean, Path(knobs.picture))
 
 
 def quality(found: Mapping[str, Mapping[str, Figure]], trained: Mapping[str, Data]) -> Iterator[str]:
@@ -85,15 +88,20 @@ def in_brackets(figure: Figure, sign: str = "") -> str:
 # the picture
 
 
-def finding(found: Mapping[str, Mapping[str, Figure]]) -> str:
-    """What the rounds have changed, in a sentence."""
-    rounds = [name for name in found if name not in METHODS]
-    first, last = found[rounds[0]], found[rounds[-1]]
-    parts = [f"{name} from {first[name].mean:.2f} to {last[name].mean:.2f}" for name in (STEP_AUC, F1, *SEARCHERS)]
-    return f"{len(rounds) - 1} rounds take {', '.join(parts)}"
+def finding(prms: Mapping[str, Seeds]) -> str:
+    """What the rounds have changed, by whether the interval of the difference is above zero, below it, or around it."""
+    rounds = [name for name in prms if name not in METHODS]
+    first, last = prms[rounds[0]], prms[rounds[-1]]
+    said: dict[str, list[str]] = {"higher": [], "lower": [], "cannot tell": []}
+    for name in MEASURES:
+        low, high = difference(name, last, first).interval
+        verdict = "higher" if low > 0 else "lower" if high < 0 else "cannot tell"
+        said[verdict].append(f"{name} {figure(name, first).mean:.2f} to {figure(name, last).mean:.2f}")
+    parts = [f"{verdict}: {', '.join(names)}" for verdict, names in said.items() if names]
+    return f"{rounds[0]} to {rounds[-1]}: {'; '.join(parts)}"
 
 
-def picture(found: Mapping[str, Mapping[str, Figure]], vote: Figure, path: Path) -> None:
+def picture(found: Mapping[str, Mapping[str, Figure]], title: str, majority: float, path: Path) -> None:
     """A panel a measure, a row a PRM; the dashed line is the majority of n samples."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
@@ -102,18 +110,17 @@ def picture(found: Mapping[str, Mapping[str, Figure]], vote: Figure, path: Path)
     FigureCanvasAgg(canvas)
     axes = canvas.subplots(1, len(MEASURES), sharey=True)
     places = np.arange(len(found))[::-1]
-    colours = ["#D55E00" if name in METHODS else "#0072B2" for name in found]
     for panel, measure in zip(axes, MEASURES, strict=True):
-        for place, colour, measures in zip(places, colours, found.values(), strict=True):
-            each = measures[measure]
-            ends = [[each.mean - each.interval.low], [each.interval.high - each.mean]]
-            panel.errorbar([each.mean], [place], xerr=ends, fmt="o", color=colour, capsize=3)
+        for place, (name, measures) in zip(places, found.items(), strict=True):
+            mean, (low, high) = measures[measure]
+            colour = "#D55E00" if name in METHODS else "#0072B2"
+            panel.errorbar([mean], [place], xerr=[[mean - low], [high - mean]], fmt="o", color=colour, capsize=3)
         if measure in SEARCHERS:
-            panel.axvline(vote.mean, color="#888888", linestyle="--", linewidth=1)
+            panel.axvline(majority, color="#888888", linestyle="--", linewidth=1)
         panel.set_title(measure, fontsize=10)
         panel.grid(axis="x", color="#e4e4e4")
         panel.spines[["top", "right"]].set_visible(False)
     axes[0].set_yticks(places, list(found))
-    canvas.suptitle(finding(found), fontsize=11)
+    canvas.suptitle(title, fontsize=11)
     path.parent.mkdir(parents=True, exist_ok=True)
     canvas.savefig(path, dpi=130)
