@@ -37,8 +37,7 @@ class Figure(NamedTuple):
 def figure(measure: str, prm: Seeds) -> Figure:
     """How good a PRM is."""
     if measure in SEARCHERS:
-        correct = _correct(measure, prm)
-        return Figure(float(correct.mean()), accuracy_interval(correct))
+        return accuracy(SEARCHERS[measure], RULE, prm)
     return _bootstrap(lambda chosen: _mean(measure, prm, chosen), len(prm[0].problems))
 
 
@@ -50,9 +49,9 @@ def difference(measure: str, prm: Seeds, other: Seeds) -> Figure:
     return _bootstrap(lambda chosen: _mean(measure, prm, chosen) - _mean(measure, other, chosen), len(prm[0].problems))
 
 
-def without_prm(rule: str, prm: Seeds) -> Figure:
-    """The accuracy of n samples by a rule that asks no PRM: their majority, or whether any is right."""
-    correct = np.mean([each.correct(SAMPLES, rule) for each in prm], axis=0)
+def accuracy(searcher: str, rule: str, prm: Seeds) -> Figure:
+    """The accuracy of a searcher's answers that a rule chooses."""
+    correct = np.mean([each.correct(searcher, rule) for each in prm], axis=0)
     return Figure(float(correct.mean()), accuracy_interval(correct))
 
 

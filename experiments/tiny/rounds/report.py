@@ -8,17 +8,18 @@ import numpy as np
 
 from experiments.runs.atomic import write_whole
 from experiments.runs.results import ORACLE
+from experiments.tiny.rounds.evaluations import SAMPLES
 from experiments.tiny.rounds.figures import (
     MEASURES,
     SEARCHERS,
     Figure,
     Seeds,
+    accuracy,
     at_equal_tokens,
     difference,
     every,
     figure,
     tokens,
-    without_prm,
 )
 from experiments.tiny.rounds.knobs import Knobs
 from experiments.tiny.rounds.plan import METHODS, baseline_of
@@ -32,9 +33,9 @@ def show(prms: Mapping[str, Seeds], trained: Mapping[str, Data], knobs: Knobs) -
     """Prints the tables, in Markdown, and writes the figures and the picture."""
     found, first = every(prms), next(iter(prms.values()))
     print(f"\n{len(first)} seeds, {len(first[0].problems)} held-out problems")
-    for lines in (quality(found, trained), changes(prms), equal_tokens(prms)):
+    for lines in (quality(found, trained), changes(prms), votes(prms), equal_tokens(prms)):
         print("", *lines, sep="\n")
-    others = {rule: without_prm(rule, first) for rule in (Rule.MAJORITY.value, ORACLE)}
+    others = {rule: accuracy(SAMPLES, rule, first) for rule in (Rule.MAJORITY.value, ORACLE)}
     majority, oracle = map(in_brackets, others.values())
     print(f"\nwithout a PRM: majority of {knobs.n} samples {majority}; some sample is right {oracle}")
     write_whole(Path(knobs.work) / FILE, json.dumps({**others, **found}, indent=1) + "\n")
@@ -56,6 +57,13 @@ def changes(prms: Mapping[str, Seeds]) -> Iterator[str]:
     for name, prm in prms.items():
         for base in baseline_of(name, prms):
             yield row(name, base, *(in_brackets(difference(each, prm, prms[base]), "+") for each in MEASURES))
+
+
+def votes(prms: Mapping[str, Seeds]) -> Iterator[str]:
+    """A row for each PRM: the searches' answers by the vote that the scores weigh, in place of the highest score."""
+    yield from heading("PRM", *(f"vote of {name}" for name in SEARCHERS))
+    for name, prm in prms.items():
+        yield row(name, *(in_brackets(accuracy(each, Rule.WEIGHTED.value, prm)) for each in SEARCHERS.values()))
 
 
 def equal_tokens(prms: Mapping[str, Seeds]) -> Iterator[str]:
