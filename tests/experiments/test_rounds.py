@@ -165,7 +165,18 @@ def test_a_prm_that_is_right_always_wrong_or_knows_nothing():
     chosen = np.arange(4)
     best, worst, nothing = (evaluation(scores, [1] * 4) for scores in ((0.9, 0.1), (0.1, 0.9), (0.5, 0.5)))
     assert [each.auc(chosen) for each in (best, worst, nothing)] == [1, 0, 0.5]
+    assert [each.solution_auc(chosen) for each in (best, worst, nothing)] == [1, 0.5, 0.5]
     assert best.f1(chosen) == 1 and nothing.f1(chosen) == 0
+
+
+def test_solutions_are_compared_within_their_problem():
+    """Problem 0's scores are all higher than problem 1's; problem 2 has no wrong solution and does not count."""
+    made = evaluation((0.9, 0.1), [1, 1, 1])
+    high = [Judged([0.9, 0.8], [True, True]), Judged([0.9, 0.7], [True, False])]
+    low = [Judged([0.1, 0.2], [True, True]), Judged([0.3, 0.2], [True, False])]
+    made.__dict__["samples"] = [high, low, [Judged([0.5], [True])]]
+    assert [made.solution_auc(np.array([place])) for place in (0, 1)] == [1, 0]
+    assert made.solution_auc(np.arange(3)) == 0.5 and np.isnan(made.solution_auc(np.array([2])))
 
 
 def test_figures_are_means_over_seeds_and_differences_are_paired():

@@ -42,6 +42,13 @@ class Evaluation:
         """The step AUC on the chosen problems."""
         return auc(*(np.concatenate(part) for part in zip(*(self._steps[place] for place in chosen), strict=True)))
 
+    def solution_auc(self, chosen: np.ndarray) -> float:
+        """Probability that a right solution of a problem scores above a wrong one of the same problem, by the lowest of
+        its steps' scores: the mean over the chosen problems that have both. NaN where none has.
+        """
+        known = [value for place in chosen if not np.isnan(value := self._solution_aucs[place])]
+        return float(np.mean(known)) if known else float("nan")
+
     def f1(self, chosen: np.ndarray) -> float:
         """ProcessBench's F1 of the first error on the chosen problems; the threshold of a half of all problems is the
         best one of the other half.
@@ -52,6 +59,13 @@ class Evaluation:
     @cached_property
     def _steps(self) -> list[tuple[np.ndarray, np.ndarray]]:
         return [up_to_first_error(same) for same in self.samples]
+
+    @cached_property
+    def _solution_aucs(self) -> list[float]:
+        return [
+            auc(np.array([min(one.scores) for one in same]), np.array([all(one.right) for one in same]))
+            for same in self.samples
+        ]
 
     @cached_property
     def _first_errors(self) -> list[FirstErrors]:

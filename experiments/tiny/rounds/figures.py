@@ -1,4 +1,4 @@
-"""How good the PRMs of the loop are: step AUC, first-error F1, and the accuracy of searches that they judge.
+"""How good the PRMs of the loop are: at steps, at whole solutions, and in searches that they judge.
 
 All figures are means over seeds, which search the same problems; intervals are over problems.
 """
@@ -17,8 +17,13 @@ from experiments.tiny.rounds.evaluations import SAMPLES, Evaluation
 from search import Rule
 
 RULE = Rule.BEST.value
-STEP_AUC, F1, BEST_OF_N, BEAM, MCTS = "step AUC", "first-error F1", "best of n", "beam", "MCTS"
-STATISTICS: dict[str, Callable[[Evaluation, np.ndarray], float]] = {STEP_AUC: Evaluation.auc, F1: Evaluation.f1}
+STEP_AUC, F1, SOLUTION_AUC = "step AUC", "first-error F1", "solution AUC"
+BEST_OF_N, BEAM, MCTS = "best of n", "beam", "MCTS"
+STATISTICS: dict[str, Callable[[Evaluation, np.ndarray], float]] = {
+    STEP_AUC: Evaluation.auc,
+    F1: Evaluation.f1,
+    SOLUTION_AUC: Evaluation.solution_auc,
+}
 SEARCHERS = {BEST_OF_N: SAMPLES, BEAM: "beam", MCTS: "mcts"}
 MEASURES = (*STATISTICS, *SEARCHERS)
 RESAMPLES = 500
