@@ -93,6 +93,8 @@ def test_knobs_that_make_no_loop_are_refused():
         {"unseen": 1},
         {"seeds": []},
         {"seeds": [1, 1]},
+        {"seeds": [900]},
+        {"rounds": 100},
         {"learning_rate": 0.0},
     ]
     for wrong in mistakes:

@@ -18,6 +18,7 @@ from search.errors import KnobError, check_knob
 FROZEN = "experiments.benchmarks.frozen"
 NOISY = "experiments.tiny.noisy:Noisy"
 HELD_OUT_SEED = 1_000_003  # of the held-out problems, which training never uses
+MOST_SEEDS, MOST_ROUNDS = 900, 99  # more would train on the problems of another part
 LEVELS = ("problems.min_level=2", "problems.max_level=4")
 
 
@@ -62,8 +63,11 @@ class Knobs:
         check_knob(self, "unseen", least=2)
         check_knob(self, "learning_rate", above=0)
         check_knob(self, "error", least=0)
+        check_knob(self, "rounds", most=MOST_ROUNDS)
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise KnobError(f"Knobs.seeds is {self.seeds}; give at least one seed, and each only once")
+        if not all(0 <= seed < MOST_SEEDS for seed in self.seeds):
+            raise KnobError(f"Knobs.seeds is {self.seeds}; a seed is from 0 to {MOST_SEEDS - 1}")
 
     def folder(self, seed: int) -> Path:
         """The folder of a seed."""
