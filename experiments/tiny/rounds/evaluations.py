@@ -28,6 +28,11 @@ class Evaluation:
         right = {each.problem: each.correct(rule) for each in self._of(searcher)}
         return np.array([right[problem] for problem in self.problems], dtype=float)
 
+    def one_sample(self) -> np.ndarray:
+        """The share of the independent samples that are right, [P]."""
+        of = {each.problem: each.samples or () for each in self._of(SAMPLES)}
+        return np.array([np.mean([bool(one.right) for one in of[problem]]) for problem in self.problems])
+
     def tokens(self, searcher: str) -> float:
         """Generated tokens for each problem, the mean."""
         return float(np.mean([each.ledger.generated_tokens for each in self._of(searcher)]))

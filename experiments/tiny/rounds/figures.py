@@ -56,8 +56,12 @@ def difference(measure: str, prm: Seeds, other: Seeds) -> Figure:
 
 def accuracy(searcher: str, rule: str, prm: Seeds) -> Figure:
     """The accuracy of a searcher's answers that a rule chooses."""
-    correct = np.mean([each.correct(searcher, rule) for each in prm], axis=0)
-    return Figure(float(correct.mean()), accuracy_interval(correct))
+    return _over_problems([each.correct(searcher, rule) for each in prm])
+
+
+def one_sample(prm: Seeds) -> Figure:
+    """The accuracy of a single sample."""
+    return _over_problems([each.one_sample() for each in prm])
 
 
 def at_equal_tokens(prm: Seeds) -> dict[str, Comparison]:
@@ -75,6 +79,11 @@ def tokens(prm: Seeds) -> dict[str, float]:
 def every(prms: Mapping[str, Seeds]) -> dict[str, dict[str, Figure]]:
     """All measures of all PRMs, by name."""
     return {name: {measure: figure(measure, prm) for measure in MEASURES} for name, prm in prms.items()}
+
+
+def _over_problems(correct_by_seed: Sequence[np.ndarray]) -> Figure:
+    correct = np.mean(correct_by_seed, axis=0)
+    return Figure(float(correct.mean()), accuracy_interval(correct))
 
 
 def _correct(measure: str, prm: Seeds) -> np.ndarray:

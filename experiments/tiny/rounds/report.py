@@ -19,6 +19,7 @@ from experiments.tiny.rounds.figures import (
     difference,
     every,
     figure,
+    one_sample,
     tokens,
 )
 from experiments.tiny.rounds.knobs import Knobs
@@ -35,11 +36,11 @@ def show(prms: Mapping[str, Seeds], trained: Mapping[str, Data], knobs: Knobs) -
     print(f"\n{len(first)} seeds, {len(first[0].problems)} held-out problems")
     for lines in (quality(found, trained), changes(prms), votes(prms), equal_tokens(prms)):
         print("", *lines, sep="\n")
-    others = {rule: accuracy(SAMPLES, rule, first) for rule in (Rule.MAJORITY.value, ORACLE)}
-    majority, oracle = map(in_brackets, others.values())
-    print(f"\nwithout a PRM: majority of {knobs.n} samples {majority}; some sample is right {oracle}")
+    majority, oracle = (accuracy(SAMPLES, rule, first) for rule in (Rule.MAJORITY.value, ORACLE))
+    others = {"one sample": one_sample(first), "majority of n": majority, "some sample is right": oracle}
+    print("\nwithout a PRM:", ", ".join(f"{name} {in_brackets(value)}" for name, value in others.items()))
     write_whole(Path(knobs.work) / FILE, json.dumps({**others, **found}, indent=1) + "\n")
-    picture(found, finding(prms), others[Rule.MAJORITY.value].mean, Path(knobs.picture))
+    picture(found, finding(prms), majority.mean, Path(knobs.picture))
 
 
 def quality(found: Mapping[str, Mapping[str, Figure]], trained: Mapping[str, Data]) -> Iterator[str]:
@@ -100,13 +101,13 @@ def finding(prms: Mapping[str, Seeds]) -> str:
     """What the rounds have changed, by whether the interval of the difference is above zero, below it, or around it."""
     rounds = [name for name in prms if name not in METHODS]
     first, last = prms[rounds[0]], prms[rounds[-1]]
-    said: dict[str, list[str]] = {"higher": [], "lower": [], "cannot tell": []}
+    said: dict[str, list[str]] = {"higher": [], "lower": [], "no change that could be told": []}
     for name in MEASURES:
         low, high = difference(name, last, first).interval
-        verdict = "higher" if low > 0 else "lower" if high < 0 else "cannot tell"
+        verdict = list(said)[0 if low > 0 else 1 if high < 0 else 2]
         said[verdict].append(f"{name} {figure(name, first).mean:.2f} to {figure(name, last).mean:.2f}")
     parts = [f"{verdict}: {', '.join(names)}" for verdict, names in said.items() if names]
-    return f"{rounds[0]} to {rounds[-1]}: {'; '.join(parts)}"
+    return f"From {rounds[0]} to {rounds[-1]}\n" + "\n".join(parts)
 
 
 def picture(found: Mapping[str, Mapping[str, Figure]], title: str, majority: float, path: Path) -> None:
@@ -114,7 +115,7 @@ def picture(found: Mapping[str, Mapping[str, Figure]], title: str, majority: flo
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
 
-    canvas = Canvas(figsize=(13, 1.3 + 0.32 * len(found)), layout="constrained")
+    canvas = Canvas(figsize=(13, 1.9 + 0.3 * len(found)), layout="constrained")
     FigureCanvasAgg(canvas)
     axes = canvas.subplots(1, len(MEASURES), sharey=True)
     places = np.arange(len(found))[::-1]
@@ -129,6 +130,6 @@ def picture(found: Mapping[str, Mapping[str, Figure]], title: str, majority: flo
         panel.grid(axis="x", color="#e4e4e4")
         panel.spines[["top", "right"]].set_visible(False)
     axes[0].set_yticks(places, list(found))
-    canvas.suptitle(title, fontsize=11)
+    canvas.suptitle(title, fontsize=11, x=0.01, ha="left")
     path.parent.mkdir(parents=True, exist_ok=True)
     canvas.savefig(path, dpi=130)
