@@ -106,7 +106,7 @@ format: $(INSTALLED) ## mend what ruff can mend
 bench-local: $(INSTALLED) ## tokens a second against Transformers' own generate
 	$(BIN)/python -m experiments.benchmarks.local $(ARGS)
 
-bench-search: $(INSTALLED) ## the search's own code, without a model: time and memory a step, within bounds; ARGS=full
+bench-search: $(INSTALLED) ## the search's own code, without a model: time and memory a step, within bounds; ARGS=nodes=null
 	$(BIN)/python -m experiments.benchmarks.search $(ARGS)
 
 bench-remote: $(INSTALLED) ## what a request to a server costs its client, and whether one fails; ARGS="requests=2000"

@@ -21,6 +21,7 @@ stepsearch list scorers
 """
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ from experiments.terminal import failure, set_quiet
 
 HELP = ("-h", "--help")
 CFG, QUIET, VERSION = "--cfg", "--quiet", "--version"
+_KNOB = re.compile(r"[-+~]*[\w.@/]+=")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,7 +71,7 @@ def _dispatch(arguments: Sequence[str]) -> int:
     from experiments.config.files import with_files
 
     if CFG in rest:
-        _print_config(knobs, with_files(knobs, _without_cfg(rest)))
+        _print_config(knobs, with_files(knobs, _without_cfg(rest, command.question)))
         return 0
     return module.main(*question, overrides=with_files(knobs, rest))
 
@@ -82,10 +84,11 @@ def version() -> str:
         return "(not installed)"
 
 
-def _without_cfg(words: Sequence[str]) -> list[str]:
-    """The words without `--cfg` and, where it follows, `job`, as Hydra has it."""
+def _without_cfg(words: Sequence[str], question: bool) -> list[str]:
+    """The words without `--cfg` and, where they follow, `job`, as Hydra has it, and a `question`."""
     at = list(words).index(CFG)
-    return [*words[:at], *words[at + 1 + (words[at + 1 : at + 2] == ["job"]) :]]
+    after = words[at + 1 + (words[at + 1 : at + 2] == ["job"]) :]
+    return [*words[:at], *after[1 if question and after and not _KNOB.match(after[0]) else 0 :]]
 
 
 def _print_config(knobs: type, overrides: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
@@ -37,6 +38,12 @@ def check_output(path: Path) -> None:
         raise RunError(f"{path}: its folder does not exist")
     if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
         raise RunError(f"{path} cannot be written: Permission denied")
+
+
+def check_installed(what: str, *packages: str) -> None:
+    """Raises ConfigError where a package of the extra `serve` is missing, which `what` needs."""
+    if missing := [name for name in packages if find_spec(name) is None]:
+        raise ConfigError(f"{what} needs {' and '.join(missing)}: pip install 'stepsearch[serve]'")
 
 
 def is_message(error: BaseException) -> bool:

@@ -46,6 +46,15 @@ def plural(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
+def duration(seconds: float) -> str:
+    """A time in its largest unit: 40 s, 12 min, 3.5 h, 2.5 days."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
+
+
 def failure(text: str, stderr: bool = False) -> None:
     """Prints a line about what failed on standard output, or standard error; in red on a terminal."""
     Console(stderr=stderr).print(Text(text, style="red"), soft_wrap=True)

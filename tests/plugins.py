@@ -69,6 +69,19 @@ class Mortal:
         return [0.5 for _ in steps]
 
 
+class Waits:
+    """A scorer that takes `seconds` for each request."""
+
+    kind = Kind.CORRECTNESS
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    async def score(self, question: str, steps: Sequence[Step]) -> list[float]:
+        await asyncio.sleep(self.seconds)
+        return [0.5 for _ in steps]
+
+
 class Picky:
     """A scorer that cannot stand one question."""
 

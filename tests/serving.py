@@ -50,7 +50,7 @@ def _built(*words: str) -> Server:
 def served(*words: str, running: int = 8, waiting: int = 32, key: str | None = None, heartbeat: float = 10.0) -> Server:
     """A server with places of its own: those of another test belong to that one's event loop."""
     parts = _built(*words)
-    gate = Gate(running, waiting, parts.engines.budget.seconds or 1.0)
+    gate = Gate(running, waiting, parts.engines.deadline)
     return Server(parts.engines, parts.models, gate, Door(key, "127.0.0.1"), heartbeat)
 
 

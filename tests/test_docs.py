@@ -4,7 +4,9 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from omegaconf import OmegaConf
 from experiments.cli import COMMANDS
 from experiments.config.compose import compose
 from experiments.config.files import with_files
+from experiments.config.overrides import apply, parse
+from experiments.config.schema import schema
 from tests.command_line import ROOT, knobs_of
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -60,6 +64,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("runs/mine/config.yaml").write_text(OmegaConf.to_yaml(compose(knobs_of("sweep"), [])))
 
 
+@pytest.mark.slow
 def test_every_command_of_the_documents_can_be_typed(files: None):
     """Each different one once; the values are read when a command runs."""
     lines = {tuple(words): path.name for path in DOCUMENTS for words in map(typed, shown(path.read_text())) if words}
@@ -92,6 +97,32 @@ def test_every_target_and_module_of_a_document_is_there(path: Path):
     named = re.findall(r"(?:^ {4}|`)make (?:[A-Z_]+=\S* )*([a-z.][a-z.-]*)", text, re.MULTILINE)
     assert set(named) <= targets
     assert all(find_spec(module) for module in re.findall(r"python -m (experiments[\w.]*\w)", text))
+
+
+def module_calls(text: str) -> Iterator[tuple[str, list[str]]]:
+    """The modules that a text's `python -m experiments...` and `make TARGET ARGS=...` run, and the words they get."""
+    of_target = dict(re.findall(r"^([a-z-]+):.*\n\t\S+ -m (experiments\S+) \$\(ARGS\)", MAKEFILE, re.MULTILINE))
+    for module, words in re.findall(r"python -m (experiments[\w.]*\w)\b(?![\w. ]*\$)([^#`\n]*)", text):
+        yield module, shlex.split(words)
+    for target, words in re.findall(r"\b(?:make )?([a-z-]+):?\b[^\n]*?\bARGS=(\"[^\"]*\"|[^\s,;.`]+)", text):
+        if target in of_target:
+            yield of_target[target], shlex.split(words.strip('"'))
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, ROOT / "Makefile"], ids=lambda path: path.name)
+def test_every_module_takes_the_words_that_are_shown_with_it(path: Path):
+    for module, words in module_calls(path.read_text()):
+        is_package = (ROOT / module.replace(".", "/")).is_dir()
+        knobs = import_module(f"{module}.__main__" if is_package else module).Knobs
+        config = OmegaConf.structured(schema(knobs))
+        for word in words:
+            apply(config, parse(word))
+
+
+def test_every_extra_and_group_that_a_document_installs_is_there():
+    extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+    named = [name for path in DOCUMENTS for name in re.findall(r"pip install [^\n]*?\[(\w+)\]'", path.read_text())]
+    assert set(named) <= extras and len(named) > 4
 
 
 # the site

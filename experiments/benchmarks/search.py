@@ -4,7 +4,7 @@ A policy and a scorer that answer at once; what is left is the tree, the algorit
 own, divided by the nodes of the tree, the best of several searches. Since machines differ, and one machine from minute
 to minute, bounds are held against that time divided by how much longer bare tasks take than on the machine of the
 bound. Memory is the most that a search holds, divided by its nodes; steps share their tokens, which do not count.
-Cells beyond `nodes` nodes are skipped; `full` runs them too. Then trees are read: votes, a curve, JSON. The exit code
+Cells beyond `nodes` nodes are skipped. Then trees are read: votes, a curve, JSON. The exit code
 is 1 where a figure is out of its bound, also after further tries.
 """
 
@@ -52,8 +52,8 @@ class Knobs:
     """steps of a solution"""
     tokens: int = 100
     """of a step"""
-    nodes: int = 102_400
-    """of the largest trees, unless `full` is given"""
+    nodes: int | None = 102_400
+    """of the largest trees that are measured; null measures all"""
     searchers: list[str] = field(default_factory=lambda: list(SEARCHERS))
     """which of them"""
     readings: int = 100_000
@@ -132,7 +132,7 @@ def cells(knobs: Knobs) -> Iterator[Cell]:
         for n in knobs.n:
             for depth in knobs.depth:
                 cell = Cell(searcher, n, depth, knobs.tokens)
-                if cell.nodes <= knobs.nodes:
+                if knobs.nodes is None or cell.nodes <= knobs.nodes:
                     yield cell
 
 
@@ -184,11 +184,7 @@ def table(measures: Measures) -> str:
 
 
 def main() -> None:
-    full = "full" in sys.argv[1:]
-    sys.argv[1:] = [word for word in sys.argv[1:] if word != "full"]
     knobs = from_overrides(Knobs)
-    if full:
-        knobs.nodes = sys.maxsize
     collect_rarely()
     print(f"{knobs.tokens} tokens a step; this machine takes {slowness():.1f} times as long as that of the bound\n")
     measures: Measures = {cell: measure(cell) for cell in cells(knobs)}

@@ -16,7 +16,6 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from typing import Any
 
 from omegaconf import DictConfig
@@ -24,12 +23,15 @@ from omegaconf import DictConfig
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.config.settings import setting_of
-from experiments.errors import ConfigError, one_of
+from experiments.errors import ConfigError, check_installed, one_of
 from experiments.runs.preflight import load_engines, with_ends
 from experiments.terminal import note
 from search.answers.answers import Answers
 from search.errors import KnobError, check_knob
 from search.tree.cost import Budget
+
+SEARCHING = 0.9
+"""of the deadline, where a second scorer judges in what is left of it"""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Serve:
     port: int = 8000
     """port to listen on"""
     deadline: float = 240.0
-    """seconds that a search may take, and may wait for its turn before; it then answers with what it has"""
+    """seconds that a search may take, and may wait for its turn before; it then answers with what it has; a second
+    scorer has at least the last tenth of them"""
     running: int = 8
     """searches at once; others wait"""
     waiting: int = 32
@@ -68,7 +71,7 @@ class Serve:
 
 
 def main(overrides: Sequence[str] = ()) -> int:
-    check_installed()
+    check_installed("stepsearch serve", "fastapi", "uvicorn", "prometheus_client")
     from experiments.serving.app import app_of
     from experiments.serving.door import KEY, is_local
     from experiments.serving.listening import Listening, bound
@@ -85,12 +88,6 @@ def main(overrides: Sequence[str] = ()) -> int:
     return 0
 
 
-def check_installed() -> None:
-    """Raises ConfigError where a package of the extra is missing."""
-    if missing := [name for name in ("fastapi", "uvicorn", "prometheus_client") if find_spec(name) is None]:
-        raise ConfigError(f"stepsearch serve needs {' and '.join(missing)}: pip install 'stepsearch[serve]'")
-
-
 def server_of(run: Serve, key: str | None) -> Any:
     """The server that the knobs describe; no model is loaded. Raises KindError and KnobError where parts do not fit."""
     from experiments.serving.door import Door
@@ -100,7 +97,8 @@ def server_of(run: Serve, key: str | None) -> Any:
     from experiments.serving.server import Server
 
     seconds = min(run.deadline, run.budget.seconds or run.deadline)
-    budget = replace(run.budget, seconds=seconds)
+    searching = seconds if run.second is None else SEARCHING * seconds
+    budget = replace(run.budget, seconds=searching)
     policy = with_ends(run.policy, run.answer)
     answers = Answers(run.answer, run.grader)
     fit, unfit = fitting(run.search, policy, run.scorer, run.selection, run.second)
@@ -108,7 +106,7 @@ def server_of(run: Serve, key: str | None) -> Any:
         if run.searchers is not None or not fit:
             raise KnobError(f"searchers: {name} does not fit: {why}")
         note(f"note: without {name}: {why}")
-    engines = Engines(policy, run.scorer, run.second, run.selection, answers, budget)
+    engines = Engines(policy, run.scorer, run.second, run.selection, answers, budget, seconds)
     models = Models(fit, run.largest, int(time.time()))
     gate = Gate(run.running, run.waiting, seconds)
     return Server(engines, models, gate, Door(key, run.host))

@@ -169,4 +169,6 @@ def _doubts(solution: Solution, run: Solve) -> list[str]:
 
 def _shipped(solution: Solution, run: Solve) -> str | None:
     """What the shipped models know, where they gave no answer or one that they do not trust."""
-    return None if solution.trusted and solution.answer is not None else shipped_line(run.policy, run.scorer)
+    if solution.trusted and solution.answer is not None:
+        return None
+    return shipped_line(run.policy, run.scorer, solution.tree.question)

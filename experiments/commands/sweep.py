@@ -26,11 +26,10 @@ searchers where they are given. The exit code is 1 where a search has failed; `r
     stepsearch sweep policy=toy scorer=toy searchers=custom search.custom.cls=mine:MySearcher search.custom.args.n=3
 """
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ from experiments.analysis.cells import Cells
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from experiments.config.settings import setting_of
-from experiments.errors import INTERRUPTED, ConfigError, one_of
+from experiments.errors import ConfigError, one_of
 from experiments.problems.sets import Problem
 from experiments.reports.sweep import draw, report
 from experiments.reports.trackers import Tracking, check_tracker, track
@@ -48,16 +47,21 @@ from experiments.runs.appending import appending
 from experiments.runs.fingerprints import part_fingerprints, problems_fingerprint
 from experiments.runs.folder import DRAWS_INPUT, OPEN_SCALE, Invocation, invocation
 from experiments.runs.grid import GREEDY, Budgets, Cell, Name, cells, names
+from experiments.runs.knobs import Changed, Metrics, Retry
 from experiments.runs.preflight import check_kinds, with_ends, with_logprobs
 from experiments.runs.progress import SweepProgress
 from experiments.runs.recorder import Recorder
 from experiments.runs.remaining import check_rule, remaining, renewed, results_so_far
 from experiments.runs.results import RESULTS
 from experiments.runs.resuming import Allowed
+from experiments.runs.searching import Searching, Watcher
 from experiments.runs.shards import check_not_empty, parse_shard
-from experiments.runs.stopping import Stop, until_stopped
+from experiments.runs.status import announced
+from experiments.runs.stopping import Stop
+from experiments.runs.tally import Tally
 from experiments.runs.tree_files import TREES
 from experiments.runs.where import Here, OnRay, Parts, Rebuilt, Terms, Where, terms_of
+from experiments.serving.sweep_port import figures_of
 from experiments.terminal import failure, notes
 from experiments.workers.gpus import gpus_of
 from experiments.workers.knobs import Ray, Workers
@@ -65,20 +69,8 @@ from search.answers.answers import Answers
 from search.errors import KnobError, check_knob
 from search.protocols import check_logprobs
 
-CHANGEABLE = ("concurrency", "workers", "ray", "max_errors", "tracker", "retry", "changed")
+CHANGEABLE = ("concurrency", "workers", "ray", "max_errors", "confirm", "metrics", "tracker", "retry", "changed")
 """Knobs that a resumed run may change."""
-
-
-class Retry(Enum):
-    """Which searches a resumed run makes again."""
-
-    ERRORS = "errors"
-
-
-class Changed(Enum):
-    """Whether a run goes on with files of the user's own that have changed."""
-
-    OK = "ok"
 
 
 @dataclass(frozen=True)
@@ -107,6 +99,9 @@ class Sweep:
     ray: Ray = field(default_factory=Ray)
     max_errors: int | None = None
     """stop when more searches than this have failed; null: only where the first 20 all fail"""
+    confirm: float | None = 60.0
+    """on a terminal: ask whether to go on where more than so many minutes are expected to be left; null: never"""
+    metrics: Metrics = field(default_factory=Metrics)
     trees: bool = False
     """save the tree of every search as JSON in the folder trees/"""
     tracker: Tracking | None = None
@@ -125,6 +120,7 @@ class Sweep:
     def __post_init__(self) -> None:
         check_knob(self, "concurrency", least=1)
         check_knob(self, "max_errors", least=0)
+        check_knob(self, "confirm", least=0)
         if self.budgets == []:
             raise KnobError("Sweep.budgets is []; give at least one budget, or null for 1,4,16")
         if len(set(self.seeds)) < len(self.seeds) or not self.seeds:
@@ -153,9 +149,11 @@ def main(overrides: Sequence[str] = ()) -> int:
     allowed = Allowed(CHANGEABLE, grows=True, edited=run.changed is Changed.OK, part=part)
     inputs = _inputs(run, command, problems)
     parts = _parts(run)
-    with _where(run, parts, command, grid, problems) as where:
-        folder = command.folder("sweep", run.out, inputs, allowed, where.load, parts.engines)
-        stop = _search(run, grid, shard.searches(list(names(problems, grid, run.seeds))), folder, where)
+    with figures_of(run.metrics) as figures, _where(run, parts, command, grid, problems) as where:
+        load = partial(announced, command.resumed, where.load)
+        folder = command.folder("sweep", run.out, inputs, allowed, load, parts.engines)
+        every = shard.searches(list(names(problems, grid, run.seeds)))
+        stop = _search(run, grid, every, folder, where, figures)
     results = results_so_far(folder)
     ended = Cells.of(results)
     if results:
@@ -208,7 +206,9 @@ def _inputs(run: Sweep, command: Invocation, problems: Sequence[Problem]) -> dic
     return {"problems": problems_fingerprint(problems), **models, **draws, **opens}
 
 
-def _search(run: Sweep, grid: Sequence[Cell], every: Sequence[Name], folder: Path, where: Where) -> Stop | None:
+def _search(
+    run: Sweep, grid: Sequence[Cell], every: Sequence[Name], folder: Path, where: Where, figures: Watcher | None
+) -> Stop | None:
     """Runs the searches that have no result yet and writes a line for each; prints why where it is stopped."""
     with appending(folder / RESULTS) as lines:
         before = results_so_far(folder)
@@ -221,11 +221,9 @@ def _search(run: Sweep, grid: Sequence[Cell], every: Sequence[Name], folder: Pat
         trees = folder / TREES if run.trees else None
         if trees and len(kept) > len(list(trees.glob("*.json"))):
             print("trees=true: searches that ended before have none; theirs stay as they are", file=sys.stderr)
-        recorder = Recorder(lines, trees, run.selection, progress, run.max_errors, errors)
-        with progress:
-            stop = until_stopped(where.run(todo, recorder))
-            if stop and stop.code == INTERRUPTED:
-                asyncio.run(recorder.write_rest())
+        searching = Searching(where, folder, Tally(todo, kept, where.at_once), progress, figures)
+        recorder = Recorder(lines, trees, run.selection, progress, run.max_errors, errors, searching.ended)
+        stop = searching.run(todo, recorder, run.confirm)
     if stop:
         ended = f"{progress.done + len(kept)} of {progress.total + len(kept)} searches had ended and are saved"
         resume = f"resume with run={folder}" + ", retry=errors for those that failed" * bool(progress.errors + errors)

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from experiments.config.hints import of_choice
 from experiments.config.overrides import apply, listed, parse
 from experiments.config.presets import fill_preset
-from experiments.config.registry import GROUPS, configured, register, register_command
+from experiments.config.registry import ALL, GROUPS, configured, register, register_command, side_by_side
 from experiments.config.schema import open_args
 from experiments.config.settings import settings
 from experiments.errors import ConfigError, one_of
@@ -45,13 +45,12 @@ def _chosen(knobs: type, chosen: tuple[tuple[str, str], ...]) -> DictConfig:
     Shared: who writes to it copies it.
     """
     command, choices = knobs.__name__.lower(), dict(chosen)
-    defaults = dict(default_choices(command))
     register_command(knobs)
-    for place, choice in (defaults | choices).items():
-        register(place.partition("@")[0], choice)
+    for group, choice in (_defaults_list(command) | choices).items():
+        register(group, choice)
     with initialize_config_module("experiments.config.defaults", version_base="1.3"):
         config = hydra_compose(command, [f"{place}={choice}" for place, choice in choices.items()])
-    for place in defaults:
+    for place, _ in default_choices(command):
         open_args(OmegaConf.select(config, place.rpartition("@")[2]))
     return config
 
@@ -77,10 +76,22 @@ def joined(knobs: type, before: Sequence[str], now: Sequence[str]) -> list[str]:
 
 @cache
 def default_choices(command: str) -> tuple[tuple[str, str], ...]:
-    """The groups of a command's YAML file with their default choices: ("search@search.beam", "beam"), ..."""
+    """The groups of a command with their default choices, and each choice that has a place of its own.
+
+    ("policy", "hf"), ...; ("search@search.beam", "beam"), ...
+    """
+    return tuple(
+        (f"{group}@{group}.{name}" if choice == ALL else group, name)
+        for group, choice in _defaults_list(command).items()
+        for name in (side_by_side(group) if choice == ALL else [choice])
+    )
+
+
+def _defaults_list(command: str) -> dict[str, str]:
+    """The groups of a command's YAML file, each with its choice."""
     text = files("experiments.config.defaults").joinpath(f"{command}.yaml").read_text("utf-8")
     entries = OmegaConf.to_container(OmegaConf.create(text))["defaults"]  # pyright: ignore
-    return tuple(choice for entry in entries if isinstance(entry, dict) for choice in entry.items())
+    return {group: choice for entry in entries if isinstance(entry, dict) for group, choice in entry.items()}
 
 
 def _choice(override: Override) -> str:

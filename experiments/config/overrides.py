@@ -14,6 +14,7 @@ from omegaconf import AnyNode, DictConfig, ListConfig, OmegaConf, StringNode
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from experiments.config.hints import alike, of_key, of_knob, of_option, of_place
+from experiments.config.registry import of_group
 from experiments.errors import ConfigError, one_of
 from search.answers.escapes import unescaped
 
@@ -149,7 +150,7 @@ def _unknown(key: str, parent: DictConfig) -> ConfigError:
     groups = [] if above else valid
     elsewhere = [f"{group}.{knob}" for group in groups for knob in _below(parent, group) if alike(name, knob)]
     shown = one_of(valid, name) or "none"
-    hint = "" if "Did you mean" in shown else of_knob(above, name, valid, elsewhere)
+    hint = "" if "Did you mean" in shown else of_knob(above, name, valid, elsewhere) or of_group(above, name)
     return ConfigError(f"{key}: no such knob; {above or 'this command'} has {shown}{hint}")
 
 

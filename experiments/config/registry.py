@@ -4,6 +4,7 @@ The modules of these classes import no model library; an engine loads its own wh
 """
 
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -77,10 +78,21 @@ GROUPS: dict[str, dict[str, type]] = {
 """group -> choice -> dataclass of its knobs"""
 
 
+ALL = "all"
+"""Stands for all choices of a group side by side, each at a place of its own: search.beam, search.mcts, ..."""
+_ALONE = ("auto",)  # choices that have no place beside the others
+
+
 @cache
 def register(group: str, choice: str) -> None:
-    """Puts one choice into Hydra's ConfigStore, its dataclass as its schema."""
-    ConfigStore.instance().store(group=group, name=choice, node=_schema(group, choice))
+    """Puts one choice into Hydra's ConfigStore, its dataclass as its schema; or all of them, by their names."""
+    node = {name: _schema(group, name) for name in side_by_side(group)} if choice == ALL else _schema(group, choice)
+    ConfigStore.instance().store(group=group, name=choice, node=node)
+
+
+def side_by_side(group: str) -> list[str]:
+    """The choices of a group that `all` stands for."""
+    return [choice for choice in GROUPS[group] if choice not in _ALONE]
 
 
 def configured(group: str, choice: str) -> DictConfig:
@@ -110,6 +122,15 @@ def choice_of(group: str, target: str) -> str:
     """The choice that `target`, a class or function without its module, builds; `target` itself where none is known."""
     named = (choice for choice in GROUPS.get(group, {}) if _target(group, choice).rpartition(".")[2] == target)
     return next(named, target)
+
+
+def of_group(group: str, knob: str) -> str:
+    """Where the group has what stands as its knob: as a choice, or as a knob of other choices. Empty where nowhere."""
+    choices = GROUPS.get(group, {})
+    if knob in choices:
+        return f"; write {group}={knob}, and its knobs as {group}.KNOB"
+    having = [f"{group}={choice}" for choice, cls in choices.items() if knob in {each.name for each in fields(cls)}]
+    return f"; it is a knob of {', '.join(having)}" if having else ""
 
 
 def stored(group: str, knobs: Mapping[str, Any]) -> Any:

@@ -68,7 +68,7 @@ def draw(drawn: Chart) -> Canvas:
         draw_panel(panel, drawn, axis)
     panels[0].set_ylabel("accuracy")
     panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    panels[0].set_ylim(*_accuracies(drawn))
+    panels[0].set_ylim(*accuracies(drawn))
     canvas.suptitle(fill(drawn.finding, round(10 * width)), fontsize=11)
     handles, labels = panels[0].get_legend_handles_labels()
     first = len(labels) - len(drawn.lines)  # searchers stand before the references
@@ -80,7 +80,7 @@ def draw(drawn: Chart) -> Canvas:
     return canvas
 
 
-def _accuracies(drawn: Chart) -> tuple[float, float]:
+def accuracies(drawn: Chart) -> tuple[float, float]:
     """The ends of the vertical axis, which begins at zero unless all accuracies are above 40 %."""
     points = [p for line in [*drawn.lines, *drawn.references, *drawn.earlier] for p in line.points]
     greedy = [] if drawn.greedy is None else [drawn.greedy]

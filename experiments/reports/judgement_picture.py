@@ -57,10 +57,19 @@ def _draw_groups(axes: Any, judgement: Judgement) -> None:
     axes.set_ylim(0, 1.14)  # room for the legend
     axes.set_yticks(np.linspace(0, 1, 6))
     axes.set_ylabel("accuracy" if has_f1 else "PRMScore")
-    what = "first wrong step" if has_f1 else "right and wrong steps"
-    axes.set_title(f"{what}, threshold {judgement.threshold.value:.2f} ({judgement.threshold.source})", fontsize=9)
+    axes.set_title(f"{_finding(judgement)}, threshold {judgement.threshold.value:.2f}", fontsize=9)
     if has_f1:
         axes.legend(fontsize=7, ncols=3, loc="upper center", frameon=False)
+
+
+def _finding(judgement: Judgement) -> str:
+    """What the bars come to: the mean F1 of the groups, or PRMScores from the lowest to the highest."""
+    if judgement.average_f1 is not None:
+        mean = "mean " if len(judgement.groups) > 1 else ""
+        return f"first wrong step: {mean}F1 {judgement.average_f1:.2f}"
+    scores = [group.prm_score for group in judgement.groups]
+    span = f"{min(scores):.2f}" + (f" to {max(scores):.2f}" if len(scores) > 1 else "")
+    return f"right and wrong steps: PRMScore {span}"
 
 
 def _draw_calibration(axes: Any, judgement: Judgement) -> None:

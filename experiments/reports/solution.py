@@ -6,6 +6,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from experiments.analysis.solution import ScoredStep, Solution
+from experiments.problems.arithmetic import read
 from experiments.reports.trees import cost_table, draw, votes_table
 from experiments.terminal import number, plain, plain_lines, plural
 from policies.engines.models import SHIPPED
@@ -59,8 +60,10 @@ def trust_line(solution: Solution) -> str:
     return agreeing if trust is None else f"{who} gives this solution {trust:.3f}; {agreeing}"
 
 
-def shipped_line(policy: object, scorer: object) -> str | None:
-    """What the shipped pair of models knows; None for any other policy or scorer."""
+def shipped_line(policy: object, scorer: object, question: str = "") -> str | None:
+    """What the shipped pair of models knows; None for any other policy or scorer, and for a question that is such."""
+    if read(question) is not None:
+        return None
     if getattr(policy, "model", None) in SHIPPED and getattr(scorer, "model", None) in SHIPPED:
         return (
             f"the shipped models know arithmetic like '{EXAMPLE}' and nothing else; "

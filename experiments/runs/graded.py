@@ -6,6 +6,7 @@ from experiments.runs.grading import failed, judge
 from experiments.runs.grid import Name
 from search.answers.selection import Selection
 from search.solve import Solved
+from search.tree.cost import Ledger
 
 
 class Graded(NamedTuple):
@@ -16,7 +17,8 @@ class Graded(NamedTuple):
     """as JSON; None where trees are not kept"""
     problem: str
     error: str | None
-    tokens: int | None
+    stopped: str | None
+    ledger: Ledger
     correct: float | None
 
 
@@ -28,5 +30,5 @@ def graded(solved: Solved, name: Name, selection: Selection, trees: bool) -> Gra
     except ValueError as error:  # a cost or a score is NaN or infinite
         result = failed(result, error)
         tree, line = None, result.dumps()
-    tokens, correct = solved.tree.ledger.generated_tokens, result.correct(selection.rule.value)
-    return Graded(line, tree, result.problem, result.error, tokens, correct)
+    correct = result.correct(selection.rule.value)
+    return Graded(line, tree, result.problem, result.error, result.stopped, solved.tree.ledger, correct)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TypeVar
 
@@ -33,6 +33,9 @@ class SweepProgress:
         self._judged, self._right = 0, 0.0
         self._console, self._things, self._started = console, things, time.monotonic()
         self._last_line = self._last_end = self._started
+        self._left: float | None = None  # when it was last stopped
+        self.beat: Callable[[], None] = lambda: None
+        """called every few seconds while it is watched"""
         self._bar = Progress(
             TextColumn(things),
             BarColumn(),
@@ -46,6 +49,10 @@ class SweepProgress:
         self._task = self._bar.add_task(things, total=total, rate="")
 
     def __enter__(self) -> "SweepProgress":
+        """Also again: what lay between does not count as time."""
+        if self._left is not None:
+            self._started += time.monotonic() - self._left
+            self._last_line = self._last_end = time.monotonic()
         self._bar.start()
         return self
 
@@ -53,12 +60,14 @@ class SweepProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
+        self._left = time.monotonic()
 
     async def watch(self, waiting: Waiting = WAITING) -> None:
         """Says what is waited for, whenever nothing has ended for a minute. Runs until it is cancelled."""
         said = time.monotonic()
         while True:
             await asyncio.sleep(_SILENT_SECONDS / 20)
+            self.beat()
             now = time.monotonic()
             if now - max(self._last_end, said) >= _SILENT_SECONDS:
                 said = now
@@ -67,7 +76,11 @@ class SweepProgress:
                     for who, wait in waiting.now().items()
                 ]
                 silent = f"nothing has ended for {now - self._last_end:.0f} s"
-                self._console.print(f"{silent}; waiting for {' and '.join(waits) or 'the searchers'}", highlight=False)
+                self.say(f"{silent}; waiting for {' and '.join(waits) or 'the searchers'}")
+
+    def say(self, text: str) -> None:
+        """A line above the bar."""
+        self._console.print(text, highlight=False)
 
     def ended(self, tokens: int | None, failed: bool, correct: float | None = None) -> None:
         """Counts one more item that ended. `tokens` is the number it generated; None where it is unknown or unused."""

@@ -23,7 +23,7 @@ class Recorder:
     """Writes a line of results for each search, and its tree where `trees` names a folder; keeps none in memory.
 
     The run ends once more than `max_errors` searches have failed, including the `errors` of the resumed run; where
-    that is None, once the first FIRST have all failed.
+    that is None, once the first FIRST have all failed. `ended` is told of each search that was written.
     """
 
     def __init__(
@@ -34,9 +34,10 @@ class Recorder:
         progress: SweepProgress,
         max_errors: int | None = None,
         errors: int = 0,
+        ended: Callable[[Name, Graded], None] = lambda name, kept: None,
     ) -> None:
         self._lines, self._trees, self._selection, self._progress = lines, trees, selection, progress
-        self._max_errors, self._errors = max_errors, errors
+        self._max_errors, self._errors, self._also = max_errors, errors, ended
         self._failing: set[str] | None = set()  # the problems on which searches have failed; None once one has not
         self._ended, self._last_error = 0, ""
         self._writing: dict[int, Solved] = {}  # those that ended and are not written, by id
@@ -121,7 +122,8 @@ class Recorder:
         elif self._failing is not None:
             self._failing.add(kept.problem)
             self._last_error = kept.error
-        self._progress.ended(kept.tokens, kept.error is not None, kept.correct)
+        self._also(name, kept)
+        self._progress.ended(kept.ledger.generated_tokens, kept.error is not None, kept.correct)
 
 
 def _loop_runs() -> bool:

@@ -203,7 +203,7 @@ def read_results(folder: Path) -> list[Result]:
     path = folder / RESULTS
     try:
         with path.open(encoding="utf-8") as lines:
-            results = list({result.key: result for result in _parsed(path, lines)}.values())
+            results = list({result.key: result for result in parsed(path, lines, Shared())}.values())
     except FileNotFoundError:
         raise RunError(f"{path}: no such file; run=DIR names the folder of a sweep") from None
     except OSError as error:
@@ -213,9 +213,9 @@ def read_results(folder: Path) -> list[Result]:
     return results
 
 
-def _parsed(path: Path, lines: Iterable[str]) -> Iterator[Result]:
-    shared = Shared()
-    for number, line in enumerate(lines, 1):
+def parsed(path: Path, lines: Iterable[str], shared: Shared, first: int = 1) -> Iterator[Result]:
+    """The results in lines of a file, the first of which has that number. Raises RunError that names file and line."""
+    for number, line in enumerate(lines, first):
         try:
             yield Result.loads(line, shared)
         except (ValueError, TypeError, AttributeError, LookupError) as error:

@@ -1,7 +1,7 @@
 """Where the searches of a sweep run: in this process, or in workers that build the same sweep from its command line."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
@@ -15,6 +15,7 @@ from experiments.runs.graded import Graded, graded
 from experiments.runs.grid import Cell, Name, jobs
 from experiments.runs.preflight import context_notes, load_engines, loaded, warn_of_context
 from experiments.runs.recorder import Recorder
+from experiments.runs.results import CellKey
 from experiments.runs.resuming import own_fingerprints
 from experiments.terminal import note, plural
 from experiments.workers.cluster import Cluster
@@ -51,6 +52,11 @@ class Where(Protocol):
         """Loads the engines and says what a user should know of them. Raises an error where it cannot."""
         ...
 
+    @property
+    def at_once(self) -> int:
+        """How many searches run beside each other, once the engines are loaded."""
+        ...
+
     async def run(self, todo: Sequence[Name], recorder: Recorder) -> None:
         """Runs the searches and records each as it ends. Raises as `Recorder.run`."""
         ...
@@ -72,6 +78,10 @@ class Here:
         policy, *scorers = self._parts.engines
         load_engines(policy, *scorers)
         warn_of_context(policy, scorers, self._questions)
+
+    @property
+    def at_once(self) -> int:
+        return self._concurrency
 
     async def run(self, todo: Sequence[Name], recorder: Recorder) -> None:
         parts = self._parts
@@ -136,6 +146,20 @@ class Task(NamedTuple):
     seed: int
 
 
+class _Tasks(Sized):
+    """The searches as tasks, each made when it is handed out; `cells` are the places of the cells."""
+
+    def __init__(self, names: Sequence[Name], cells: Mapping[CellKey, int]) -> None:
+        self._names, self._cells = names, cells
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[Task]:
+        for number, name in enumerate(self._names):
+            yield Task(number, name.place, name.problem, self._cells[name.cell.key], name.seed)
+
+
 class SweepRunner:
     """Runs and grades the searches of a sweep in a worker."""
 
@@ -197,8 +221,12 @@ class OnRay:
         ]:
             note(line)
 
+    @property
+    def at_once(self) -> int:
+        return self._concurrency * max(1, len(self.cluster.workers))
+
     async def run(self, todo: Sequence[Name], recorder: Recorder) -> None:
-        tasks = [Task(number, n.place, n.problem, self._places[n.cell.key], n.seed) for number, n in enumerate(todo)]
+        tasks = _Tasks(todo, self._places)
 
         async def hand(record: Callable[[Name, Graded], None]) -> None:
             handing = Handing(tasks, self._concurrency, lambda task, kept: record(todo[task.number], kept), note)

@@ -137,7 +137,7 @@ def page_of(server: Server) -> str:
         scorer=_model(engines.scorer),
         known=known if known is None else known.partition(";")[0],
         locked=server.door.locked,
-        deadline=engines.budget.seconds,
+        deadline=engines.deadline,
     )
 
 

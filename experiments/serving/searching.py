@@ -24,7 +24,7 @@ from search.tree.cost import Budget
 
 @dataclass(frozen=True)
 class Engines:
-    """What all searches of a server share. `budget` is the most of each search, its seconds the deadline."""
+    """What all searches of a server share. `budget` is the most of each search before the second scorer judges it."""
 
     policy: Policy
     scorer: Scorer
@@ -32,6 +32,8 @@ class Engines:
     selection: Selection
     answers: Answers
     budget: Budget
+    deadline: float
+    """seconds after which a search answers with what it has, judged by the second scorer or not"""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Search:
         self.waited: float | None = None
         """seconds until its turn; None while it waits"""
         self._engines, self._gate, self._metrics = engines, gate, metrics
-        self._stopped = self._searched = False
+        self._stopped = self._searched = self._judged = False
         self.task: asyncio.Task[Answer] = asyncio.create_task(self._run())
         self.task.add_done_callback(lambda _: gate.leave())  # also of a task that was cancelled before it began
 
@@ -135,18 +137,27 @@ class Search:
         finally:
             self._searched = True
             if began:
-                self._metrics.ended(self.plan.name, self.tree)
+                self._metrics.searches.ended(self.plan.name, self.tree.stopped or "error", self.tree.ledger)
         return await asyncio.to_thread(self._answer)
 
     async def _solve(self) -> None:
+        """The search, and what the second scorer can judge of it until the deadline."""
         plan, parts = self.plan, self._engines
         searched = (plan.question, plan.searcher, plan.policy, parts.scorer, plan.budget)
-        await solve(*searched, tree=self.tree, second=parts.second, answers=parts.answers)
+        clock = asyncio.timeout(None if parts.second is None else parts.deadline)
+        try:
+            async with clock:
+                await solve(*searched, tree=self.tree, second=parts.second, answers=parts.answers)
+                self._judged = True
+        except TimeoutError:
+            if not clock.expired():
+                raise
+            self.tree.stopped = "budget"
 
     def _answer(self) -> Answer:
-        """Of a search that was stopped, and that the second scorer has thus not judged, the majority's."""
-        cancelled = self.tree.stopped == "cancelled" and self._engines.second is not None
-        selection = Selection(Rule.MAJORITY) if cancelled else self.plan.selection
+        """By majority where the second scorer has not judged the search: it was stopped, or the deadline came first."""
+        unjudged = self._engines.second is not None and not self._judged
+        selection = Selection(Rule.MAJORITY) if unjudged else self.plan.selection
         return answer_of(Solution.of(self.tree, selection))
 
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from policies.engines.connection import Answer, Connection, Lost
+from policies.engines.health import HEALTH
 from policies.engines.loop import background_loop
 from policies.engines.models import ModelError
 from policies.engines.urls import base
@@ -60,16 +61,19 @@ class Endpoint:
                 await asyncio.sleep(max(0.0, self._not_before - loop.time()))
                 try:
                     answer = await self._connection.post(PATH, body)
+                    HEALTH.is_up(self._url, answer.status < 500)
                     if answer.status == 200:
                         return self._read(answer, lost)
                     self._check(answer)
                     why, after = f"status {answer.status}: {answer.message()}", answer.after
                     lost |= answer.status not in _NO_COST
                 except Lost as error:
+                    HEALTH.is_up(self._url, False)
                     why, after, lost = str(error), None, lost or error.sent
                 wait = seconds if after is None else after
                 if loop.time() + wait > until:
                     raise Failed(f"{self._url} has failed for {self._patience:g} s: {why}")
+                HEALTH.again(self._url)
                 if after is not None:  # a limit of the account, which all requests would meet
                     self._not_before = max(self._not_before, loop.time() + after)
                 await asyncio.sleep(wait)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from policies.engines.adapters import adapter_of
 from policies.engines.connection import library
+from policies.engines.health import HEALTH
 from policies.engines.hf import context_length, load_config
 from policies.engines.look import Wanted
 from policies.engines.loop import background_loop
@@ -43,6 +44,8 @@ class Fleet:
         wanted = Wanted(adapter or model, share.served, runner, config.get_text_config().vocab_size)
         most = 2 * share.max_num_seqs
         self.servers = [Remote(url, wanted, most, share.patience, self._changed) for url in share.url]
+        for url in share.url:
+            HEALTH.is_up(url, False)
         self._any_up, self._any_change = asyncio.Event(), asyncio.Event()
         self._closed = False
         self._first: Remote | None = None
@@ -145,6 +148,7 @@ class Fleet:
                     failures += gone.status == 500
                     if failures >= _FAILURES:
                         raise RuntimeError(f"{server.url} fails at this request, {failures} times: {gone}") from gone
+                    HEALTH.again(server.url)
         except asyncio.CancelledError:
             raise Aborted(None) from None
 
@@ -186,6 +190,7 @@ class Fleet:
             assert self._first.seen is not None and server.seen is not None
             if how := self._first.seen.probe.differs(server.seen.probe):
                 server.up, server.wrong = False, ModelError(f"{server.url} is not as {self._first.url}: {how}")
+        HEALTH.is_up(server.url, server.up)
         if server.wrong is not None and self._opened.done():
             print(f"{server.wrong}; it is not used", file=sys.stderr, flush=True)
         (self._any_up.set if any(server.up or not self.alive for server in self.servers) else self._any_up.clear)()
@@ -200,6 +205,8 @@ class Fleet:
             return
         self._closed = True
         atexit.unregister(self.close)
+        for server in self.servers:
+            HEALTH.forget(server.url)
         self._opened.cancel()
         with suppress(Exception):
             asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(5)

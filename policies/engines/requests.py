@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from policies.engines.connection import Answer, Connection, Lost
+from policies.engines.health import HEALTH
 from policies.engines.models import ModelError
 from policies.engines.routes import POOLING, Route, reading_body, rows_of
 from policies.engines.server import Draw, Read, Rows, Written
@@ -78,6 +79,7 @@ class Requests:
                 if again or not lost.sent:
                     raise Gone(str(lost), again or lost.sent) from lost
                 again = True
+                HEALTH.again(self.url)
                 if check is not None:
                     await check()
                 continue
@@ -86,6 +88,7 @@ class Requests:
             self._refuse(answer)
             if asyncio.get_running_loop().time() > until:
                 raise Busy(f"{self.url} has been busy for {self._patience:g} s: {answer.message()}")
+            HEALTH.again(self.url)
             await asyncio.sleep(seconds if answer.after is None else answer.after)
         raise AssertionError("waits() ended")
 

@@ -48,6 +48,7 @@ class Unsure:
         return ends
 
 
+@pytest.mark.slow
 def test_the_rule_of_the_docs_runs_as_it_stands_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     page = (ROOT / "docs" / "policies.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)

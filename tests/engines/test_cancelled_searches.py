@@ -22,7 +22,9 @@ QUESTION = "((5 + 2) * (3 - -4)) ="
 SEARCHERS: list[Searcher] = [BestOfN(6), Beam(6, 2), MCTS(simulations=20, in_flight=2), ParticleFilter(6)]
 
 
-@pytest.fixture(params=[True, False], ids=["one by one", "in batches"])
+@pytest.fixture(
+    params=[pytest.param(True, marks=pytest.mark.slow, id="one by one"), pytest.param(False, id="in batches")]
+)
 def policy(request: pytest.FixtureRequest, random_policy: str) -> HF:
     return HF(
         random_policy, delimiter=" + ", max_tokens=60, max_step_tokens=12, deterministic=request.param, batch_size=4

@@ -30,7 +30,7 @@ def test_policies_without_a_model_keep_their_promises(policy: Policy) -> None:
     check_policy(policy)
 
 
-@pytest.mark.parametrize("delimiter", [" + ", "\n\n"])
+@pytest.mark.parametrize("delimiter", [pytest.param(" + ", marks=pytest.mark.slow), "\n\n"])
 def test_a_language_model_keeps_them(delimiter: str, random_policy: str) -> None:
     check_policy(HF(random_policy, delimiter=delimiter, max_steps=3, max_step_tokens=8, max_tokens=20))
 

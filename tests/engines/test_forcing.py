@@ -305,6 +305,7 @@ def test_the_small_models_go_on(engine: str, model: str) -> None:
             policy.engine.server.close()
 
 
+@pytest.mark.slow
 def test_a_policy_that_waits_keeps_its_promises(random_policy: str) -> None:
     check_policy(HF(random_policy, delimiter=" + ", max_steps=4, max_step_tokens=8, max_tokens=20, wait=1))
 

@@ -148,6 +148,7 @@ asyncio.run(solve("1", BestOfN(64), policy, SelfCertainty()))
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_process_within_a_token(random_policy: str):
     """At the fifth token; a slow machine may draw a few more before the main thread gets the signal."""
     command = [sys.executable, "-c", INTERRUPTED, random_policy]

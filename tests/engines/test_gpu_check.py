@@ -37,6 +37,7 @@ def test_without_a_gpu_it_says_so_and_fails(monkeypatch: pytest.MonkeyPatch, cap
     assert "needs an NVIDIA GPU that torch can use; there is none here, and nothing was run" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_shapes_are_those_of_the_published_models(tmp_path: Path):
     """Their cards say 1.54 billion parameters, 7.61 with the head of a language model; a reward model has none."""
     policy = make(tmp_path / "policy", "Qwen2ForCausalLM", **SHAPES["Qwen2.5-Math-1.5B"])
@@ -48,6 +49,7 @@ def test_the_shapes_are_those_of_the_published_models(tmp_path: Path):
     assert tokenizer.decode(tokenizer.encode("(1 + 2) =\n\n7")) == "(1 + 2) =\n\n7"
 
 
+@pytest.mark.slow
 def test_it_ends_by_its_own_limit():
     code = "import time\nfrom experiments.benchmarks.gpu_check import limit\nwith limit(0.5): time.sleep(60)"
     start = time.monotonic()

@@ -66,6 +66,7 @@ def test_deterministic_is_bit_equal_whatever_else_is_in_flight(random_policy: st
     )
 
 
+@pytest.mark.slow
 def test_a_rows_tokens_hardly_depend_on_its_batch(random_policy: str):
     """Rounding moves logits by 1e-6 in single precision: of 32 rows of 25 tokens at least 30 are equal."""
     asked = [(question, seed) for question in QUESTIONS for seed in range(8)]

@@ -89,6 +89,7 @@ def test_no_request_goes_through_the_vocabulary(folders: dict[str, str], touched
     assert not +touched, f"a request goes through the vocabulary: {dict(+touched)}"
 
 
+@pytest.mark.slow
 def test_its_texts_are_decoded_once_for_a_file(folders: dict[str, str]):
     tokenizer, other = (load_tokenizer(folders["policy"]) for _ in range(2))
     start = time.process_time()
@@ -103,6 +104,7 @@ def test_its_texts_are_decoded_once_for_a_file(folders: dict[str, str]):
     assert Delimiter().stops(texts) == {newlines}
 
 
+@pytest.mark.slow
 def test_a_decoder_that_the_core_does_not_have_is_used(folders: dict[str, str], monkeypatch: pytest.MonkeyPatch):
     tokenizer: Any = load_tokenizer(folders["policy"])
     plain = type(tokenizer).batch_decode

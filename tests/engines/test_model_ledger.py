@@ -105,6 +105,7 @@ def test_no_prefix_is_judged_twice_in_one_search(searcher: Searcher, policy: HF,
     assert sum(node.score is not None for node in tree.nodes()) >= len(judged)
 
 
+@pytest.mark.slow
 def test_searches_share_batches_and_each_pays_for_itself(policy: HF, prm: PRM, counts: tuple[Count, Count]):
     """All searchers on two problems at once: the ledgers add up to what the models computed."""
     before = policy.engine.meter.total

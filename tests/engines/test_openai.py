@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from policies.engines.health import HEALTH
 from policies.engines.text_steps import Rule, cut
 from policies.openai import OpenAI
 from scorers.checks import Checks
@@ -164,9 +165,11 @@ def test_an_endpoint_that_fails_is_asked_again(chat: Chat, monkeypatch: pytest.M
     chat.failures = [(502, {})] * 2
     tree = asyncio.run(solve(QUESTION, BestOfN(2), policy_on(chat), Checks()))
     assert tree.ledger.samples == 2 and tree.ledger.at_least, "what the failed requests had cost is not known"
+    assert HEALTH.now()[f"{chat.url}/v1"] == (True, 2)
     chat.failures = [(500, {})] * 1000
     with pytest.raises(RuntimeError, match=r"has failed for 0.05 s: status 500: EngineCore"):
         asyncio.run(solve(QUESTION, BestOfN(1), policy_on(chat, patience=0.05), Checks()))
+    assert not HEALTH.now()[f"{chat.url}/v1"].up
 
 
 @pytest.mark.parametrize(

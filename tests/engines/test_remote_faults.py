@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from policies.engines.health import HEALTH
 from policies.engines.models import ModelError
 from policies.engines.requests import Busy
 from policies.engines.server import EngineDied
@@ -58,6 +59,25 @@ def test_a_full_queue_is_waited_for(stub: Any):
     one.failures = [(503, {"Retry-After": "0.01"})] * 10_000
     with pytest.raises(Busy, match=r"has been busy for 0.1 s: EngineCore"):
         grown_or_raise(policy_on(one, patience=0.1))
+
+
+def test_who_watches_sees_servers_and_requests_made_again(stub: Any):
+    one, other = stub(), stub()
+    policy = policy_on(one, other)
+    policy.load()
+    until(lambda: all(HEALTH.now()[each.url] == (True, 0) for each in (one, other)))
+    one.failures = [(503, {"Retry-After": "0.01"})] * 2
+    grown(policy)
+    assert [HEALTH.now()[each.url].retries for each in (one, other)] == [2, 0]
+    other.failures = [(500, {})]
+    grown(policy)
+    assert HEALTH.now()[other.url].retries == 1
+    other.die()
+    for _ in range(3):  # the trees of some search are given to it
+        grown(policy)
+    assert HEALTH.now()[one.url].up and not HEALTH.now()[other.url].up
+    policy.engine.server.close()
+    assert not HEALTH.now().keys() & {one.url, other.url}
 
 
 def test_no_more_requests_are_under_way_than_allowed(stub: Any):

@@ -89,6 +89,7 @@ def test_one_that_never_starts_is_an_error_with_its_log(tmp_path: Path, monkeypa
             pass
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the guard needs /proc")
 def test_servers_end_with_a_watch_that_is_killed(tmp_path: Path):
     server = stand_in()

@@ -43,8 +43,8 @@ def auto(*words: str) -> Searcher:
 @pytest.mark.parametrize(
     ("budget", "expected"),
     [
-        (100, BestOfN(4)),
-        (299, Beam(8, branch=2, reduction=Reduction.LAST)),
+        pytest.param(100, BestOfN(4), marks=pytest.mark.slow),
+        pytest.param(299, Beam(8, branch=2, reduction=Reduction.LAST), marks=pytest.mark.slow),
         (300, MCTS(16, prior=Prior.LOGPROB)),
         (None, Again(ParticleFilter(8, temperature=2.0), times=3)),
     ],

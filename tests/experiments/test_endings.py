@@ -140,6 +140,7 @@ def test_a_policy_without_boxes_is_warned_of_in_table_page_and_after_the_sweep(
     assert "Warning: best_of_n: 100.0 % of 20 solutions" in Path("page.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_prompt_that_lost_its_instruction_is_warned_of_after_the_sweep_and_on_the_page(
     folder: Path, random_policy: str, capsys: pytest.CaptureFixture[str]
 ):

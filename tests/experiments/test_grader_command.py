@@ -97,6 +97,7 @@ def test_a_run_is_not_resumed_with_another_grader_or_extraction(capsys: pytest.C
         assert refused(capsys, "run", *words) == [difference]
 
 
+@pytest.mark.slow
 def test_a_run_with_knobs_of_a_grader_is_not_resumed_with_another(capsys: pytest.CaptureFixture[str]) -> None:
     own = ("grader=custom", "grader.cls=mine:Same", "grader.args.shift=1")
     assert sweep(*SWEEP, *own, "answer=after", "answer.mark=A:") == 0

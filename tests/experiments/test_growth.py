@@ -43,10 +43,10 @@ def keys(out: str = "run") -> list[tuple[str, str, int, int]]:
     [
         ["budgets=[1,4,8]"],
         ["seeds=[0,1]"],
-        ["seeds=[1,0]"],
+        pytest.param(["seeds=[1,0]"], marks=pytest.mark.slow),
         ["problems.limit=5"],
-        ["problems.limit=null"],
-        ["searchers=[beam,mcts]"],
+        pytest.param(["problems.limit=null"], marks=pytest.mark.slow),
+        pytest.param(["searchers=[beam,mcts]"], marks=pytest.mark.slow),
         ["searchers=[mcts,beam]", "search.mcts.c_puct=2"],
         ["selection=best"],
         ["budgets=[4,1,16]", "seeds=[0,2]", "problems.limit=4", "searchers=[beam,best_of_n]", "selection=majority"],

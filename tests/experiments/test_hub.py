@@ -132,6 +132,7 @@ def test_the_library_itself_is_asked_as_it_wants_to_be(tmp_path: Path, monkeypat
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not importlib.util.find_spec("datasets"), reason="the extra [datasets] is not installed")
 def test_offline_the_set_is_named_and_the_way_out(tmp_path: Path):
     words = ["policy=toy", "scorer=toy", "problems=aime24"]

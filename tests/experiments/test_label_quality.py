@@ -72,6 +72,7 @@ def test_completions_that_are_there_are_not_made_again(tmp_path: Path):
     assert {share * 2 % 1 for solution in solutions for share in solution.shares} == {0}
 
 
+@pytest.mark.slow
 def test_it_runs_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     knobs = ["samples=2", "completions=2", "steps=2", "rows=1", "row_tokens=256", "unseen=4", "max_level=1", "n=2"]
     knobs += ["base=tiny", "choosing=4"]

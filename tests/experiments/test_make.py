@@ -37,6 +37,7 @@ def test_every_module_is_tested_here():
     } == MODULES
 
 
+@pytest.mark.slow
 def test_bench_local_measures_both_sides(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     words = ("problems=2", "n=2", "runs=1", "max_tokens=40", "batch_size=4")
     with pytest.raises(SystemExit) as ended:
@@ -48,6 +49,7 @@ def test_bench_local_measures_both_sides(monkeypatch: pytest.MonkeyPatch, capsys
     assert bool(ended.value.code) == (float(ratio) < 0.8) or ratio == "0.80"
 
 
+@pytest.mark.slow
 def test_bench_remote_counts_failures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     pytest.importorskip("aiohttp", reason="aiohttp is not installed here: pip install 'stepsearch[remote]'")
     words = ("requests=40", "at_once=8", "pauses=1", "pause=0.1")
@@ -116,6 +118,7 @@ def test_the_demo_says_what_its_own_run_shows_and_what_to_do_next(
     assert run("compare", "run=runs/demo", "n=1") == 0
 
 
+@pytest.mark.slow
 def test_the_demo_leaves_a_folder_of_yours_as_it_is_and_goes_on_with_its_own(
     here: Path, capsys: pytest.CaptureFixture[str]
 ):

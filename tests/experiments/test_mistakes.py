@@ -34,6 +34,8 @@ MISTAKES = {
             "search.simulatons: no such knob; search has simulations, widening,",
         ),
         ("solve q policy=toy search.simulatons=2", "Did you mean simulations?"),
+        ("solve q policy=toy search.beam.every=2", "; write search=beam, and its knobs as search.KNOB"),
+        ("solve q policy=toy policy.wait=1", "; it is a knob of policy=hf, policy=vllm"),
         ("solve q policy=toy bugdet.samples=2", "bugdet: no such knob; this command has search, policy,"),
         ("solve q policy=toy scorer=toy budget.tokens=2", "budget has samples, generated_tokens, flops, seconds"),
         ("solve q policy=toy scorer=toy +depth=2", "depth: no such knob"),

@@ -62,7 +62,7 @@ MODELS += ["policy.deterministic=true", "scorer.deterministic=true", "out=run"]
 @pytest.mark.parametrize(
     ("words", "total", "kills"),
     [
-        pytest.param(WORDS, 12 * CELLS, (5, 20, 40), id="toy"),
+        pytest.param(WORDS, 12 * CELLS, (5, 20, 40), id="toy", marks=pytest.mark.slow),
         pytest.param(
             MODELS, 2 * (1 + 2 * 7), (4, 12, 20), id="models", marks=[pytest.mark.slow, pytest.mark.timeout(1200)]
         ),
@@ -100,6 +100,7 @@ def test_sigterm_is_as_gentle_as_ctrl_c(interrupts: signal.Handlers, here: Path)
     assert Path("run/summary.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_sweep_and_loses_no_line(here: Path):
     """No file may grow beyond 20 kB, as a full disk would have it; what is written is whole, and the sweep goes on."""
 

@@ -38,6 +38,8 @@ def test_the_version(capsys: pytest.CaptureFixture[str]):
 @pytest.mark.parametrize("option", [["--cfg"], ["--cfg", "job"]])
 def test_the_config_is_printed_as_hydra_users_ask_for_it(option: list[str], capsys: pytest.CaptureFixture[str]):
     assert OmegaConf.create(shown(capsys, "sweep", "seeds=3", *option)).seeds == [3]
+    for words in (["1+1", *option], [*option, "1+1"], option):
+        assert OmegaConf.create(shown(capsys, "solve", *words, "seed=3")).seed == 3
 
 
 def test_quiet_prints_no_progress_and_no_notes(capsys: pytest.CaptureFixture[str]):

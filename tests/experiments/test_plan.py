@@ -52,6 +52,7 @@ def test_equals_go_to_the_cheapest_and_the_budget_holds():
     assert choose(world, everyone, 5) is None and choose(world, ~everyone, 1000) is None
 
 
+@pytest.mark.slow
 def test_luck_is_not_rewarded():
     """200 settings that are all right on a half, by chance: the best of them seems to be above 0.6, and is not.
 

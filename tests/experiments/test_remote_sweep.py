@@ -24,6 +24,7 @@ def stubs() -> Iterator[list[Stub]]:
         each.close()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_the_servers_are_now_and_not_on_other_weights(
     stubs: list[Stub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

@@ -1,6 +1,7 @@
 """The server in front of search, on toy engines and without a port: what it answers."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from experiments.config.compose import compose
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
 from search import Beam, Selection, Tree, solve
+from tests.patience import patience
 from tests.serving import SLOW, answer, asked, body, chunks_of, got, served
 
 
@@ -97,6 +99,25 @@ def test_a_search_ends_at_the_deadline_with_what_it_has():
     found = answer(served(*SLOW, "policy.args.seconds=0.05", "deadline=0.6"), model="stepsearch/mcts-64")
     assert found["stepsearch"]["stopped"] == "budget" and found["choices"][0]["message"]["content"]
     assert found["stepsearch"]["cost"]["seconds"] < 5
+
+
+@pytest.mark.parametrize("searcher", ["best_of_n-2", "mcts-64"])
+def test_a_second_scorer_that_is_late_does_not_hold_the_answer_back(searcher: str):
+    """Whether the search ends by itself or shortly before the deadline; the majority then chooses."""
+    late = ("second=custom", "second.cls=tests.plugins:Waits", "second.args.seconds=100", "selection.by=second")
+    began = time.monotonic()
+    found = answer(served(*SLOW, "policy.args.seconds=0.02", *late, "deadline=0.5"), model=f"stepsearch/{searcher}")
+    assert time.monotonic() - began < patience(10)
+    assert found["stepsearch"]["rule"] == "majority" and found["choices"][0]["message"]["content"]
+    assert found["stepsearch"]["stopped"] == "budget" and found["stepsearch"]["cost"]["seconds"] >= 0.4
+
+
+def test_a_second_scorer_has_the_rest_of_the_deadline():
+    quick = ("second=custom", "second.cls=tests.plugins:Waits", "second.args.seconds=0.01", "selection.by=second")
+    server = served(*SLOW, "policy.args.seconds=0.02", *quick, "deadline=4", "budget.seconds=1")
+    assert server.engines.budget.seconds == 0.9 and server.engines.deadline == 1
+    found = answer(served(*SLOW, "policy.args.seconds=0.02", *quick, "deadline=60"), model="stepsearch/beam-2")
+    assert found["stepsearch"]["rule"] == "weighted" and found["stepsearch"]["stopped"] == "done"
 
 
 def test_nothing_written_is_no_empty_answer():

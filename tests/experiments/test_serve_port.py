@@ -5,13 +5,16 @@ import json
 import os
 import re
 import runpy
+import shlex
 import signal
+import subprocess
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
@@ -108,6 +111,14 @@ def test_the_example_of_the_docs_runs(port: int, tmp_path: Path, capsys: pytest.
     mine.write_text(code.replace(":8000", f":{port}").replace('"none"', '"right"'))
     runpy.run_path(str(mine))
     assert "\\boxed{" in (out := capsys.readouterr().out) and "'solutions': " in out
+
+
+@pytest.mark.skipif(which("curl") is None, reason="curl is not installed here")
+def test_the_curl_command_of_the_docs_runs(port: int):
+    (command,) = re.findall(r"^    (curl .*?\}'\n)", (ROOT / "docs" / "serve.md").read_text(), re.DOTALL | re.MULTILINE)
+    words = shlex.split(command.replace(":8000", f":{port}"))
+    answer = subprocess.run([*words, "-s", "-H", "Authorization: Bearer right"], capture_output=True, check=True)
+    assert "\\boxed{" in json.loads(answer.stdout)["choices"][0]["message"]["content"]
 
 
 # the command

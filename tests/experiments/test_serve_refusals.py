@@ -91,7 +91,7 @@ def test_an_engine_that_has_ended_is_told_and_health_too():
         assert int(response.headers["retry-after"]) > 0
     health = got(server, "/health")
     assert (health.status_code, health.json()) == (503, {"status": "engine ended"})
-    assert "stepsearch_engine_up 0.0" in got(server, "/metrics").text
+    assert 'stepsearch_engine_up{engine="all"} 0.0' in got(server, "/metrics").text
 
 
 # the door

@@ -5,11 +5,12 @@ import json
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import networkx as nx
 import pytest
 
-from experiments.reports.solution import EXAMPLE
+from experiments.reports.solution import EXAMPLE, shipped_line
 from experiments.reports.trees import draw
 from experiments.terminal import plain
 from policies.toy import Toy
@@ -112,6 +113,8 @@ def test_the_shipped_models_say_what_they_know(capsys: pytest.CaptureFixture[str
     assert run("solve", EXAMPLE, "search=beam", "show=solution") == 0
     shown = capsys.readouterr().out
     assert shown.startswith("answer: -21\n") and "know arithmetic" not in shown
+    pair = SimpleNamespace(model="tiny"), SimpleNamespace(model="tiny-prm")
+    assert shipped_line(*pair, "(2 + 3)") is None and shipped_line(*pair, "(2 + 3) apples")
 
 
 def test_a_thought_is_left_out_with_a_word(capsys: pytest.CaptureFixture[str]):

@@ -28,7 +28,7 @@ def test_a_sweep_writes_a_line_for_each_problem_and_cell(read_only: Path):
     assert first["ledger"]["generated_tokens"] == 16 and first["stopped"] == "done"
     assert {path.name for path in Path("run").iterdir()} == {
         "command.json", "config.yaml", "inputs.json", "versions.json",
-        "results.jsonl", "summary.csv", "trees", "curves.png", "curves.svg",
+        "results.jsonl", "summary.csv", "trees", "curves.png", "curves.svg", "progress.json",
     }  # fmt: skip
     assert len(list(Path("run/trees").iterdir())) == 40
     assert Tree.loads(next(Path("run/trees").glob("00002-*.beam-4.seed-0.json")).read_text()).question == "hated q2"

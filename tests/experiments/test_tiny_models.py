@@ -1,6 +1,6 @@
 """The shipped models: their form, and their figures as bounds on a fixed set of unseen problems.
 
-Problems of one and two groups, seed 1000003: 100 of them with 8 samples each, and among the slow tests 200 with 16.
+Problems of one and two groups, seed 1000003: 100 of them with 8 samples each, and 200 with 16.
 Figures move by a few samples between machines, because bf16 rounds differently, so the bounds stand well below what
 the model cards report.
 """
@@ -20,7 +20,7 @@ from search import Tree
 MEGABYTE = 1_000_000
 
 
-@pytest.fixture(scope="module", params=[(100, 8), pytest.param((200, 16), marks=pytest.mark.slow)], ids=["100", "200"])
+@pytest.fixture(scope="module", params=[(100, 8), (200, 16)], ids=["100", "200"])
 def trees(request: pytest.FixtureRequest) -> list[Tree]:
     problems, n = request.param
     return asyncio.run(best_of_n(Knobs(problems=problems, n=n)))
@@ -40,16 +40,19 @@ def test_form(name: str, architecture: str):
     assert not list(folder.glob("*.bin")), "safetensors only"
 
 
+@pytest.mark.slow
 def test_the_policy_is_right_often_but_not_always(trees: list[Tree]):
     assert 0.5 <= accuracies(trees)["one sample"].mean() <= 0.95
 
 
+@pytest.mark.slow
 def test_the_prm_tells_right_steps_from_wrong_ones(trees: list[Tree]):
     scores, right = up_to_first_error(judged(trees))
     assert (~right).sum() >= 30, "too few wrong steps to judge by"
     assert auc(scores, right) >= 0.95
 
 
+@pytest.mark.slow
 def test_the_prm_repairs_what_one_sample_gets_wrong(trees: list[Tree]):
     rows = accuracies(trees)
     for other in ("one sample", "majority") if len(trees) >= 200 else ("one sample",):  # 100 are too few for the other

@@ -44,6 +44,7 @@ def scores(scorer: PRM | TokenClassification) -> list[float]:
     return asyncio.run(both())
 
 
+@pytest.mark.slow
 def test_a_trained_model_is_read_by_its_scorer_and_knows_its_data(data: Path, capsys: pytest.CaptureFixture[str]):
     assert train("out=prm", "epochs=25") == 0
     good, bad = scores(PRM(model="./prm", dtype="float32"))
@@ -65,6 +66,7 @@ def test_an_adapter_is_merged_and_token_classification_takes_soft_targets(data: 
     assert not list(Path("tokens").glob("adapter*"))
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_and_ends_as_if_it_had_not_been(data: Path, monkeypatch: pytest.MonkeyPatch):
     Path("prm.validation.jsonl").unlink()
     assert train("out=whole", "epochs=3", "save_steps=2") == 0

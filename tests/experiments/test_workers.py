@@ -10,7 +10,7 @@ import pytest
 
 from experiments.commands.sweep import rebuilt
 from experiments.errors import RunError
-from experiments.runs import where
+from experiments.runs import searching, where
 from experiments.runs.where import SweepRunner, Terms
 from experiments.workers.cluster import layout
 from experiments.workers.gpus import gpus_of
@@ -78,6 +78,19 @@ def test_a_sweep_in_workers_is_the_sweep_of_one_process(
     names = [sorted(path.name for path in Path(out, "trees").iterdir()) for out in ("many", "run")]
     assert names[0] == names[1]
     assert run("sweep", "run=many", "workers=null", "seeds=0,1") == 0, "it goes on in one process"
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_a_sweep_in_workers_asks_as_well(
+    answer: str, local: None, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("experiments.commands.sweep.draw", lambda *_: None)
+    monkeypatch.setattr(searching, "is_terminal", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda prompt: answer)
+    words = ["searchers=beam", "budgets=1", "seeds=0,1,2,3,4", "concurrency=1", "confirm=0", "workers=ray"]
+    assert sweep(*words) == (0 if answer == "y" else 130)
+    assert "searches that are left will take about" in capsys.readouterr().out
+    assert len(lines()) == 30 if answer == "y" else 2 <= len(lines()) < 15
 
 
 def test_a_worker_refuses_to_be_another_sweep(here: Path, monkeypatch: pytest.MonkeyPatch):

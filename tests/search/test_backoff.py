@@ -51,6 +51,7 @@ def test_it_finds_the_right_solution_as_often_as_it_must() -> None:
     assert not within(without, exact)
 
 
+@pytest.mark.slow
 def test_searches_are_independent() -> None:
     q = 1 - (1 - RIGHT) ** 2
     alone = 0.5 * q + 0.25 * (1 - (1 - q) ** 2)

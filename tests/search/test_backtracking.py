@@ -24,6 +24,7 @@ def test_with_a_share_of_one_the_best_of_the_pool_go_on(seed: int) -> None:
     assert sum(leaf.finished for leaf in tree.leaves()) >= 8
 
 
+@pytest.mark.slow
 def test_the_best_of_a_random_part_goes_on() -> None:
     """Of 40 first steps, alike in number, the one that goes on is the better of two: `a` in 7 of 16 searches."""
     root = world(*(place(name, leaf(1), probability=0.25) for name in "abcd"))

@@ -20,7 +20,7 @@ def test_it_asks_for_whole_solutions_and_scores_each() -> None:
     assert tree.ledger.samples == 5 and tree.stopped == "done"
 
 
-@pytest.mark.parametrize("n", [1, 3, 8])
+@pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.slow), 3, pytest.param(8, marks=pytest.mark.slow)])
 def test_under_exact_scores_it_errs_as_often_as_n_samples_do(n: int) -> None:
     """1 - (1 - p)^n. N = 400 runs; the tolerance is 4 binomial standard errors."""
     p, runs = 0.3, 400

@@ -35,7 +35,7 @@ def grown(searcher: Searcher, scorer: Any = None, policy: Any = None, seed: int 
     return [(node.path, node.score, node.text()) for node in tree.nodes()]
 
 
-@pytest.mark.parametrize("groups", [2, 3])
+@pytest.mark.parametrize("groups", [pytest.param(2, marks=pytest.mark.slow), 3])
 def test_it_finds_the_right_step_as_often_as_it_must(groups: int) -> None:
     """Each beam keeps one of two candidates: `dull` where both are, or where one is and an earlier beam has `fine` more
     often than `dull`. Without diversity it keeps `dull` where both are.

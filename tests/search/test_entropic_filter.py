@@ -71,6 +71,7 @@ def test_the_lots_are_the_annealed_weights(seed: int) -> None:
 # what it is for
 
 
+@pytest.mark.slow
 def test_a_scorer_that_is_sure_too_early_does_not_take_all_particles() -> None:
     """16 particles, log-odds 5.9 apart after the first step: a plain filter keeps a alone, to within a particle."""
 
@@ -89,7 +90,9 @@ def test_a_scorer_that_is_sure_too_early_does_not_take_all_particles() -> None:
 OTHERS = [*(f"{name}{depth}" for name in "abcdefgh" for depth in (1, 2)), *(f"\\boxed{{{i}}}" for i in range(8))]
 
 
-@pytest.mark.parametrize(("scheme", "threshold"), [(Scheme.SYSTEMATIC, 0.9), (Scheme.MULTINOMIAL, 1.0)])
+@pytest.mark.parametrize(
+    ("scheme", "threshold"), [(Scheme.SYSTEMATIC, 0.9), pytest.param(Scheme.MULTINOMIAL, 1.0, marks=pytest.mark.slow)]
+)
 def test_the_evidence_estimate_stays_unbiased(
     scheme: Scheme, threshold: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -162,6 +162,7 @@ def test_a_process_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch) -> None
     assert not worker.alive
 
 
+@pytest.mark.slow
 def test_it_may_be_called_from_several_threads() -> None:
     pairs = [(f"{n}/{n + 1}", f"{2 * n}/{2 * (n + right)}") for n in range(1, 9) for right in (1, 2)]
     with closing(Equivalence(workers=2)) as same, ThreadPoolExecutor(8) as pool:
@@ -194,6 +195,7 @@ os.kill(os.getpid(), 9)
 """
 
 
+@pytest.mark.slow
 def test_a_bare_script_in_a_hostile_folder_leaves_no_process_behind(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)  # without a __main__ guard
     (tmp_path / "sympy.py").write_text("raise SystemExit('this is not sympy')")

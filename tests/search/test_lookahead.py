@@ -38,7 +38,7 @@ def within(measured: float, exact: float, runs: int = 250) -> bool:
     return abs(measured - exact) < 4 * math.sqrt(exact * (1 - exact) / runs)
 
 
-@pytest.mark.parametrize("n", [2, 4])
+@pytest.mark.parametrize("n", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_it_finds_the_right_solution_as_often_as_it_must(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """It goes on from `dull` unless none of n is; then n solutions of it. Without the look-ahead, from `fine` unless
     none is.

@@ -120,6 +120,7 @@ def test_many_in_flight_find_what_one_finds() -> None:
     assert np.mean(shares[1]) > 0.7 and np.mean(shares[16]) > np.mean(shares[1]) - 0.05
 
 
+@pytest.mark.slow
 def test_a_search_of_free_simulations_keeps_no_other_waiting() -> None:
     """A thousand million simulations, of which nearly all draw nothing: the clock stops them, and others go on."""
 

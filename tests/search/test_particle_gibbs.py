@@ -52,6 +52,7 @@ def retained(tree: Tree) -> list[Any]:
     return [event.data["node"] for event in tree.events("retained")]
 
 
+@pytest.mark.slow
 def test_the_votes_approach_the_exact_posterior() -> None:
     """Two particles, 40 iterations, mean of 20 runs: each share within 0.1.
 

@@ -68,7 +68,7 @@ def test_the_best_are_the_highest_and_of_equals_the_earlier() -> None:
 # REBASE
 
 
-@pytest.mark.parametrize(("n", "runs"), [(2, 600), (4, 300)])
+@pytest.mark.parametrize(("n", "runs"), [pytest.param(2, 600, marks=pytest.mark.slow), (4, 300)])
 def test_rebase_finds_the_right_path_as_often_as_it_must(n: int, runs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a low temperature all width goes to right steps, so that each of 3 levels fails with probability 0.7^n.
 
@@ -123,7 +123,7 @@ def test_an_outcome_scorer_judges_no_steps(searcher: Searcher) -> None:
 # DVTS
 
 
-@pytest.mark.parametrize(("n", "branch"), [(4, 2), (6, 2), (4, 4)])
+@pytest.mark.parametrize(("n", "branch"), [(4, 2), pytest.param(6, 2, marks=pytest.mark.slow), (4, 4)])
 def test_dvts_finds_the_right_path_as_often_as_it_must(n: int, branch: int) -> None:
     """n / branch independent chains, each of 3 levels that fail with probability 0.7^branch. 300 runs, 4 errors."""
     chain = (1 - (1 - RIGHT) ** branch) ** 3
@@ -131,6 +131,7 @@ def test_dvts_finds_the_right_path_as_often_as_it_must(n: int, branch: int) -> N
     assert abs(successes(DVTS(n, branch), 300) - exact) < 4 * math.sqrt(exact * (1 - exact) / 300)
 
 
+@pytest.mark.slow
 def test_dvts_fails_oftener_without_its_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a subtree follows its first continuation instead of its best."""
     monkeypatch.setattr(dvts, "best", lambda values, count: [0])

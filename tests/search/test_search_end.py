@@ -50,7 +50,7 @@ def test_also_where_the_search_fails_and_where_it_is_cancelled():
     assert len(policy.ended) == 1
 
     async def cancelled() -> None:
-        task = asyncio.ensure_future(solve("a", BestOfN(10_000), Asking(ended=policy.ended), ToyScorer()))
+        task = asyncio.ensure_future(solve("a", BestOfN(500), Asking(ended=policy.ended), ToyScorer()))
         await asyncio.sleep(0.01)
         task.cancel()
         await asyncio.wait([task])

@@ -124,6 +124,7 @@ def test_the_anytime_rule_in_ten_thousand_worlds(name: str, alpha: float) -> Non
     assert wrong_at_the_end(WORLDS[name], Sure.ANYTIME, 1 - alpha, 10_000, seed=1) <= alpha
 
 
+@pytest.mark.slow
 def test_the_posterior_is_wrong_more_often_than_it_says() -> None:
     """At 55/45, asked for 5 %, it settles on the wrong answer in more than 10 % of 2,000 worlds."""
     assert wrong_at_the_end(WORLDS["55/45"], Sure.COUNT, 0.95, 2_000) > 0.1

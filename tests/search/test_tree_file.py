@@ -86,6 +86,7 @@ def test_steps_that_are_not_all_the_policys_are_kept() -> None:
     assert Tree.loads(tree.dumps())[0,].step == step
 
 
+@pytest.mark.slow
 def test_a_large_file_is_small_and_written_and_read_fast() -> None:
     tree = chain_of(20_000, 100)
     start = time.process_time()

@@ -48,7 +48,7 @@ def page(folder: Path, results: Sequence[Result], baseline: str, trees: bool) ->
     cells = Cells.of(results)
     known = {rule for rules in cells.rules.values() for rule in rules}
     rules = [rule for rule in RULES if rule in known]
-    selection = _selection(folder)
+    selection = selection_of(folder)
     knob = knob_of(cells)
     complete, nothing = _complete(cells)
     drawn = curves(complete, rules) if complete.results else {}
@@ -92,7 +92,7 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _selection(folder: Path) -> Selection:
+def selection_of(folder: Path) -> Selection:
     """The selection of the run's config; the default one where the config is unknown."""
     knobs = config_of(folder).get("selection")
     try:

@@ -8,7 +8,8 @@ scripts by their hashes, so no other script runs, and forbids every request.
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -38,21 +39,32 @@ def render(data: Mapping[str, Any], blobs: list[str], **context: Any) -> str:
     """The page. Its scripts read `data` at once; `blobs` has a packed text a problem; `context` fills the templates."""
     from plotly.offline import get_plotlyjs
 
-    scripts = [get_plotlyjs(), *(_static(name) for name in SCRIPTS)]
+    scripts = [get_plotlyjs(), *map(static, SCRIPTS)]
+    return filled("report.html.jinja", STYLES, scripts, data=Markup(inert_json(data)), blobs=blobs, **context)
+
+
+def filled(template: str, styles: Sequence[str], scripts: Sequence[str], **context: Any) -> str:
+    """A page of a template, with these styles by name and scripts by text, which alone may run."""
     if any("</script" in script.lower() or "<!--" in script for script in scripts):
         raise ValueError("a script of the page would end too early")
-    environment = Environment(
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            policy=_policy(scripts),
+            styles=Markup("\n".join(map(static, styles))),
+            scripts=[Markup(script) for script in scripts],
+            **context,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
         loader=PackageLoader("experiments.reports.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    return environment.get_template("report.html.jinja").render(
-        policy=_policy(scripts),
-        styles=Markup("\n".join(_static(name) for name in STYLES)),
-        scripts=[Markup(script) for script in scripts],
-        data=Markup(inert_json(data)),
-        blobs=blobs,
-        **context,
-    )
 
 
 def inert_json(data: Any) -> str:
@@ -60,11 +72,12 @@ def inert_json(data: Any) -> str:
     return json.dumps(data, separators=(",", ":"), allow_nan=False).translate(_ESCAPES)
 
 
-def _static(name: str) -> str:
+def static(name: str) -> str:
+    """The text of one of the page's own styles or scripts."""
     return (files("experiments.reports.page") / "static" / name).read_text("utf-8")
 
 
-def _policy(scripts: list[str]) -> str:
+def _policy(scripts: Sequence[str]) -> str:
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
