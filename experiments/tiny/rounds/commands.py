@@ -18,7 +18,7 @@ def sweep_stage(root: Path, name: str, words: Sequence[str]) -> Stage:
 
     def make() -> int:
         begun = (out / RESULTS).exists()
-        return sweep.main([f"run={out}"] if begun else [*words, f"out={out}"])
+        return sweep.main([*([f"run={out}"] if begun else [*words, f"out={out}"]), "confirm=null"])
 
     return Stage(name, words, make)
 
