@@ -1,18 +1,27 @@
 """A PRM's evaluation on the held-out problems with one seed, read from its run folders."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from experiments.analysis.step_metrics import FirstErrors, Judged, auc, best_threshold, first_errors, up_to_first_error
 from experiments.runs.results import Result, read_results
 from experiments.runs.tree_files import tree_files, tree_name
-from experiments.tiny.evaluate import judged
+from experiments.tiny.evaluate import correct, judged
 from search import Tree
+from search.answers.boxes import boxed
 
 SAMPLES = "best_of_n"
+
+
+class Texts(NamedTuple):
+    """How many different right and wrong solutions are among the samples of a problem."""
+
+    right: int
+    wrong: int
 
 
 class Evaluation:
@@ -40,8 +49,14 @@ class Evaluation:
     @cached_property
     def samples(self) -> list[list[Judged]]:
         """Step scores and exact labels of the independent samples, by problem."""
-        of = {each.problem: each for each in self._of(SAMPLES)}
-        return [self._judged(of[problem]) for problem in self.problems]
+        return [judged([tree]) for tree in self._sampled()]
+
+    def different(self) -> list[Texts]:
+        """The different solutions among the samples, by problem."""
+        texts = [
+            {(leaf.text(), correct(tree, boxed(leaf.text()))) for leaf in tree.leaves()} for tree in self._sampled()
+        ]
+        return [Texts(sum(right for _, right in each), sum(not right for _, right in each)) for each in texts]
 
     def auc(self, chosen: np.ndarray) -> float:
         """The step AUC on the chosen problems."""
@@ -81,6 +96,9 @@ class Evaluation:
     def _of(self, searcher: str) -> list[Result]:
         return [result for result in self.results if result.cell.searcher == searcher]
 
-    def _judged(self, result: Result) -> list[Judged]:
-        texts = [path.read_text("utf-8") for path in self._trees[tree_name(result.key)]]
-        return judged([tree for tree in map(Tree.loads, texts) if tree.question == result.question])
+    def _sampled(self) -> Iterator[Tree]:
+        """The tree of the independent samples of each problem, in their order."""
+        of = {each.problem: each for each in self._of(SAMPLES)}
+        for result in map(of.__getitem__, self.problems):
+            trees = (Tree.loads(path.read_text("utf-8")) for path in self._trees[tree_name(result.key)])
+            yield next(tree for tree in trees if tree.question == result.question)

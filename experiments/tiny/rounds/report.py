@@ -38,6 +38,9 @@ def show(prms: Mapping[str, Seeds], trained: Mapping[str, Data], knobs: Knobs) -
         print("", *lines, sep="\n")
     majority, oracle = (accuracy(SAMPLES, rule, first) for rule in (Rule.MAJORITY.value, ORACLE))
     others = {"one sample": one_sample(first), "majority of n": majority, "some sample is right": oracle}
+    both = [texts for each in first for texts in each.different() if texts.right and texts.wrong]
+    right, wrong = np.mean(both, axis=0) if both else (np.nan, np.nan)
+    print(f"\nsamples where some are right and some wrong: {right:.1f} different right ones, {wrong:.1f} wrong ones")
     print("\nwithout a PRM:", ", ".join(f"{name} {in_brackets(value)}" for name, value in others.items()))
     write_whole(Path(knobs.work) / FILE, json.dumps({**others, **found}, indent=1) + "\n")
     picture(found, finding(prms), majority.mean, Path(knobs.picture))
