@@ -23,7 +23,9 @@ from experiments.tiny.rounds.report import in_brackets
 from experiments.tiny.rounds.stages import Stage, run_stages
 from experiments.tiny.rounds.training_data import data
 from search.errors import KnobError
+from search.tree import Tree
 from search.tree.cost import Ledger
+from tests.command_line import TOY, run
 
 QUESTION = "((1 + 2) * (3 + 4)) ="
 RIGHT, WRONG = "1 + 2 = 3\n(3 * (3 + 4))", "1 + 2 = 4\n(4 * (3 + 4))"
@@ -113,8 +115,8 @@ def test_labels_are_kept_up_to_a_cost(tmp_path: Path):
     every = [labelled(name, tokens) for name, tokens in zip("abc", (50, 40, 30), strict=True)]
     assert [each.problem for each in within(every, 90)] == ["a", "b"]
     assert [each.problem for each in within(every, 89)] == ["a"] and len(within(every, 120)) == 3
-    for run, part in (("few", every[:1]), ("more", every[1:])):
-        file = labels_file(tmp_path / run, Method.BINARY)
+    for name, part in (("few", every[:1]), ("more", every[1:])):
+        file = labels_file(tmp_path / name, Method.BINARY)
         file.parent.mkdir(parents=True)
         file.write_text("".join(each.dumps() + "\n" for each in part))
     (tmp_path / "paid.jsonl").write_text(labelled("x", 95).dumps() + "\n")
@@ -190,6 +192,18 @@ def test_figures_are_means_over_seeds_and_differences_are_paired():
     gain = difference(BEAM, good, bad)
     assert gain.mean == 0.5 and gain.interval.low < 0.5 < gain.interval.high
     assert in_brackets(gain, "+").startswith("+0.500 (")
+
+
+def test_an_evaluation_is_read_from_its_run_folders(tmp_path: Path, undrawn: None):
+    """Samples of the toy policy, whose answers 0 and 1 are the values of no expression: all are wrong."""
+    words = [*TOY, "problems.max_level=1", "problems.limit=2", "budgets=4", "trees=true", f"out={tmp_path}"]
+    assert run("sweep", *words, "searchers=best_of_n,beam") == 0
+    made = Evaluation([tmp_path])
+    assert len(made.problems) == 2 and [len(same) for same in made.samples] == [4, 4]
+    trees = [Tree.loads(path.read_text()) for path in sorted((tmp_path / "trees").glob("*best_of_n-4*"))]
+    assert sorted(made.different()) == sorted((0, len({leaf.text() for leaf in tree.leaves()})) for tree in trees)
+    assert made.tokens("best_of_n") == np.mean([tree.ledger.generated_tokens for tree in trees])
+    assert made.correct("beam", "best").shape == made.one_sample().shape == (2,)
 
 
 # from end to end
