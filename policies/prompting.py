@@ -19,7 +19,7 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from policies.engines.outside import MARK, as_text, encode
-from policies.engines.prompt import SYSTEM_PROMPT, chat, with_instruction
+from policies.engines.prompt import SYSTEM_PROMPT, TOOLS_PROMPT, chat, with_instruction
 from policies.shots import Shot
 from search.errors import KnobError
 
@@ -64,6 +64,15 @@ class Prompting:
     def text(self, tokenizer: Any, question: str) -> str:
         """The prompt as text, without the tokens that the tokenizer puts before every text."""
         return self.marked(tokenizer, question).replace(MARK, "")
+
+    def loss(self, tokenizer: Any, model: str) -> str | None:
+        """What was meant for the prompt and is not in it, in words; None where nothing is lost."""
+        if not self.drops_instruction(tokenizer):
+            return None
+        return (
+            f"{model} is not sent the instruction {self.system_prompt!r}: its chat template has no place for it; "
+            "policy.instruction=user sends it in the user's turn"
+        )
 
     def drops_instruction(self, tokenizer: Any) -> bool:
         """Whether the prompt lacks the instruction. A base model's wording of one's own is all that it is sent."""
@@ -113,7 +122,7 @@ class Prompting:
                 f"policy.instruction=user: {why}, so the instruction stands before the text to complete; leave it out, "
                 "policy.instruction=system"
             )
-        own = self.system_prompt not in ("", SYSTEM_PROMPT)
+        own = self.system_prompt not in ("", SYSTEM_PROMPT, TOOLS_PROMPT)
         if own and self.wording is not None and "instruction" not in _variables(self.wording):
             raise KnobError(
                 f"policy.system_prompt: {why}, so policy.prompt is all that it is sent; put {{{{ instruction }}}} "

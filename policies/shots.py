@@ -15,16 +15,16 @@ class Shot(NamedTuple):
     solution: str
 
 
-def read_shots(path: str) -> tuple[Shot, ...]:
-    """The examples of a file, in order. Raises KnobError, with file and line, for anything else."""
+def read_shots(path: str, knob: str = "policy.shots") -> tuple[Shot, ...]:
+    """The examples of a file that the knob names, in order. Raises KnobError, with file and line, for anything else."""
     try:
         lines = Path(path).expanduser().read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise KnobError(f"policy.shots={path}: {reason}; give a file of JSON lines") from error
+        raise KnobError(f"{knob}={path}: {reason}; give a file of JSON lines") from error
     shots = tuple(_shot(f"{path}, line {number}", line) for number, line in enumerate(lines, 1) if line.strip())
     if not shots:
-        raise KnobError(f"policy.shots={path}: no example in it; write one JSON object a line")
+        raise KnobError(f"{knob}={path}: no example in it; write one JSON object a line")
     return shots
 
 

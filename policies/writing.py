@@ -1,114 +1,38 @@
-"""A policy that a language model writes: the knobs and the method that all engines share."""
+"""A policy that a language model writes: the method that all engines share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any, Self, cast
 
+from policies.asking import check_asked, check_path, with_asked
 from policies.engines import forcing
-from policies.engines.boundary import Boundary, Delimiter, Unsure
-from policies.engines.ends import Limits, most_tokens
+from policies.engines.ends import most_tokens
 from policies.engines.models import SHIPPED
-from policies.engines.prompt import SYSTEM_PROMPT, encode_given, with_sources
+from policies.engines.prompt import encode_given
 from policies.engines.prompts import Prompt, Prompts
 from policies.engines.rows import Row, Sampling
-from policies.engines.thinking import Stage, Thinking, check_thinking, stage_after, tags_of
+from policies.engines.sandbox.sandbox import Sandbox
+from policies.engines.thinking import Stage, Thinking, stage_after, tags_of
+from policies.engines.tools import SHOWN, Tool, Tools
 from policies.engines.writer import Writer
 from policies.presets import preset
-from policies.prompting import Instruction, Prompting, read_wording
-from policies.shots import read_shots
-from search.errors import KnobError, check_knob
+from policies.writing_knobs import WritingKnobs
+from search.errors import check_knob
 from search.protocols import ANSWER, GO_ON, Ask, Extension
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
 
 
 @dataclass(frozen=True)
-class Writing:
+class Writing(WritingKnobs):
     """Any causal language model, from a local folder or the hub."""
-
-    model: str = "tiny"
-    """tiny and tiny-thinking (the shipped ones), a folder, or a hub name"""
-    adapter: str | None = None
-    """a LoRA adapter on the model: a folder that peft saved, or a hub name"""
-    temperature: float = 1.0
-    """0 is greedy"""
-    top_p: float = 1.0
-    """nucleus; 1 is off"""
-    top_k: int = 0
-    """most likely tokens; 0 is off"""
-    max_steps: int = 40
-    """steps of a solution"""
-    max_step_tokens: int = 512
-    """tokens of a step; a longer one is cut there and may go on"""
-    max_tokens: int = 2048
-    """generated tokens of a solution, its thought not counted"""
-    thinking: str = "auto"
-    """the two tags around what a model thinks before it answers, with a space between; none; auto: those it knows"""
-    max_thinking_tokens: int = 16_384
-    """generated tokens of a thought, which is closed there, or earlier where the context needs room for the answer"""
-    thinking_steps: str = "one"
-    """a thought is one step, or has steps that end at the delimiter, or after a number of tokens"""
-    wait: int = 0
-    """how often a policy must go on that would stop its thought, or a solution without one (s1, arXiv 2501.19393)"""
-    wait_text: str = "Wait"
-    """the text with which it goes on"""
-    delimiter: str = "\n\n"
-    """ends a step"""
-    step_confidence: float | None = None
-    """in place of the delimiter: a step ends with a token of a probability below this (AdaptiveStep, 2502.13943)"""
-    system_prompt: str = SYSTEM_PROMPT
-    """the instruction; dropped, with a word, by chat templates that have no place for it"""
-    chat: bool = True
-    """the prompt is a conversation in the model's chat template, where it has one; false: a text to complete"""
-    instruction: Instruction = Instruction.SYSTEM
-    """of a chat template. system: a message of its own; user: at the beginning of the user's first message"""
-    prompt: str | None = None
-    """the user's message, or all that a base model gets: a Jinja text with {{ question }}, or a file of one"""
-    shots: str | None = None
-    """worked examples, shown before the question: a file of JSON lines, each with problem and solution"""
-    template: dict[str, Any] = field(default_factory=dict)
-    """arguments of the chat template, policy.template.enable_thinking=false"""
-    ends_at_box: bool = True
-    """a solution ends with the step that has a \\boxed{} with an answer; false under another answer= than boxed"""
-    stop: list[str] = field(default_factory=list[str])
-    """texts, or special tokens, that end a solution, as the model's own end tokens do"""
-    logprobs: bool = True
-    """keep the tokens' log-probabilities where something reads them, as scorer=self or a saved tree; false: never"""
-
-    hottest: ClassVar[float] = 10  # the highest temperature that the engine takes
-
-    def __post_init__(self) -> None:
-        check_knob(self, "temperature", least=0, most=self.hottest)
-        check_knob(self, "top_p", above=0, most=1)
-        check_knob(self, "top_k", least=0)
-        check_knob(self, "max_thinking_tokens", least=1)
-        check_knob(self, "wait", least=0)
-        check_knob(self, "step_confidence", above=0, most=1)
-        check_thinking(self.thinking, self.thinking_steps)
-        _ = self.limits, self.prompting
 
     @classmethod
     def preset(cls, model: str, **knobs: Any) -> Self:
         """The model with the knobs of `policies.presets`, where its name is known, but for those given."""
         known = preset(model)
         return cls(**{"model": model, **(known.knobs_with(knobs.get("template", {})) if known else {}), **knobs})
-
-    @property
-    def limits(self) -> Limits:
-        return Limits(self.max_steps, self.max_step_tokens, self.max_tokens, self.ends_at_box, tuple(self.stop))
-
-    @property
-    def boundary(self) -> Boundary:
-        """Where steps end; a subclass may have another rule."""
-        return Delimiter(self.delimiter) if self.step_confidence is None else Unsure(self.step_confidence)
-
-    @cached_property
-    def prompting(self) -> Prompting:
-        """How a question becomes a prompt. Raises KnobError where a file of it cannot be read."""
-        wording = None if self.prompt is None else read_wording(self.prompt)
-        shots = () if self.shots is None else read_shots(self.shots)
-        return Prompting(self.system_prompt, self.instruction, wording, shots, self.template, self.chat)
 
     @cached_property
     def thoughts(self) -> Thinking | None:
@@ -127,8 +51,10 @@ class Writing:
     def start_loading(self) -> None:
         """Begins to load the model; an engine that starts by itself goes on in the background.
 
-        Raises KnobError and ValueError first where a question cannot become a prompt.
+        Raises KnobError and ValueError first where a question cannot become a prompt or programs cannot be run.
         """
+        if self.tools == Tool.PYTHON:
+            Sandbox(self.sandbox).check()
         self.prompting.encode(self.tokenizer, "1 + 1 =")
         _ = self.engine
 
@@ -153,12 +79,7 @@ class Writing:
 
         The shipped models were trained without an instruction.
         """
-        if self.model in SHIPPED or not self.prompting.drops_instruction(self.tokenizer):
-            return None
-        return (
-            f"{self.model} is not sent the instruction {self.system_prompt!r}: its chat template has no place for it; "
-            "policy.instruction=user sends it in the user's turn"
-        )
+        return None if self.model in SHIPPED else self.prompting.loss(self.tokenizer, self.model)
 
     async def extend(
         self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON
@@ -171,39 +92,69 @@ class Writing:
         """
         check_knob(ask, "temperature", least=0, most=self.hottest)
         check_knob(ask, "max_tokens", least=1)
+        ask = self._hinted(node, max_steps, ask)
         prompt, given = self._prompt(node, ask)
         ids = (*prompt.ids, *given) if given else prompt.ids
         waits = {"waits": forcing.left(self.wait, node), "wait_room": len(self._wait_ids)}
         limits = replace(self.limits, most=ask.max_tokens, floor=ask.floor, **waits)
         temperature = self.temperature if ask.temperature is None else ask.temperature
         sampling = Sampling(temperature, self.top_p, self.top_k)
-        path = node.depth - node.thoughts, prompt.written
-        before = node.text() if limits.stop else ""
+        path = node.depth - node.thoughts, prompt.written, max_steps, given, node.text() if limits.stop else ""
         thought = self.thoughts, self._stage(node), prompt.thought
-        rows = [
-            Row(ids, seed, sampling, limits, *path, max_steps, given, before, *thought, self.logprobs) for seed in seeds
-        ]
-        forced = await forcing.write(self.engine, rows, self._wait_ids)
+        text = self._running and "".join(step.text for step in node.steps())
+        rows = [Row(ids, seed, sampling, limits, *path, *thought, self.logprobs, text) for seed in seeds]
+        forced = await forcing.write(self.engine, rows, self._wait_ids, self._running)
         costs = tuple(each.cost._replace(calls=int(not place)) for place, each in enumerate(forced))
         written = tuple(each.steps if self.logprobs else each.bare_steps for each in forced)
         at_least = any(row.at_least for each in forced for row in each.rows)
         return Extension(written, sum(costs, NOTHING), prompt.question, costs, at_least)
 
-    def worst_case(self, node: Node, max_steps: int | None) -> Cost:
-        """What one continuation costs at most, if nothing of its prompt is in a cache."""
-        prompt = self._path(node)
+    def worst_case(self, node: Node, max_steps: int | None, ask: Ask = GO_ON) -> Cost:
+        """What one continuation costs at most if nothing of its prompt is cached; with tools, what it writes alone."""
+        prompt = self._asked(node, self._hinted(node, max_steps, ask))
         read = len(prompt.ids) + (len(self._wait_ids) if forcing.waited(node.step) else 0)
-        room = self.engine.context - read
+        tokens, thought = self._most(node, prompt, self.engine.context - read, max_steps)
+        if self._running:
+            return Cost(*cast(tuple[int, int, int], (tokens, None, None)), flops=None)
+        waits = forcing.left(self.wait, node) if max_steps is None or max_steps > 1 else 0
+        return forcing.worst_case(self.engine, read, tokens, max_steps, thought > 0, waits, self._wait_ids)
+
+    def _most(self, node: Node, prompt: Prompt, room: int, max_steps: int | None) -> tuple[int, int]:
+        """The most tokens of one continuation in so much room, and of a thought in it."""
         thought = 0
         if self.thoughts and self._stage(node) is not Stage.OVER:
             thought = max(0, self.max_thinking_tokens - prompt.thought)
-        tokens = most_tokens(self.limits, node.depth - node.thoughts, prompt.written, room, max_steps, thought)
-        waits = forcing.left(self.wait, node) if max_steps is None or max_steps > 1 else 0
-        return forcing.worst_case(self.engine, read, tokens, max_steps, thought > 0, waits, self._wait_ids)
+        steps = node.depth - node.thoughts
+        return most_tokens(self.limits, steps, prompt.written, room, max_steps, thought), thought
+
+    def _hinted(self, node: Node, max_steps: int | None, ask: Ask) -> Ask:
+        """The request with the example for its first step, where there is room.
+
+        It leaves as much as the continuation may take, or half of what there was.
+        """
+        if self.examples is None or ask.sources:
+            return ask
+        if not (hint := self.examples.fetch(node.tree.question, node.step.text if node.step else "")):
+            return ask
+        hinted = ask._replace(hint="\n\n".join(filter(None, [hint, ask.hint])))
+        bare = self._asked(node, ask)
+        room = self.engine.context - len(bare.ids)
+        wanted, _ = self._most(node, bare, room // 2, max_steps)
+        return hinted if self.engine.context - len(self._asked(node, hinted).ids) >= wanted else ask
 
     @cached_property
     def _wait_ids(self) -> tuple[int, ...]:
         return encode_given(self.tokenizer, self.wait_text, "wait_text") if self.wait else ()
+
+    @cached_property
+    def _running(self) -> Tools | None:
+        """What runs the model's programs."""
+        sandbox = Sandbox(self.sandbox, self.tool_seconds, output=SHOWN)
+        return Tools(sandbox, self.engine.tokenizer, self.engine.context) if self.tools == Tool.PYTHON else None
+
+    def has_room(self, node: Node) -> bool:
+        """Whether the context holds the path and another token."""
+        return len(self._path(node).ids) < self.engine.context
 
     def _stage(self, node: Node) -> Stage:
         """Where the path stands in its thought."""
@@ -217,34 +168,23 @@ class Writing:
         question = node.tree.question
         return self._prompts.of(node, lambda: self.prompting.encode(self.engine.tokenizer, question))
 
+    def _asked(self, node: Node, ask: Ask) -> Prompt:
+        """The path's prompt with what the request puts behind the question."""
+        encode = partial(self.prompting.encode, self.engine.tokenizer)
+        return with_asked(self._path(node), node.tree.question, ask, encode)
+
     def _prompt(self, node: Node, ask: Ask) -> tuple[Prompt, Sequence[int]]:
         """The prompt of a request, and the tokens that its continuations begin with.
 
         Raises KnobError or ValueError where they fill the context.
         """
         engine, prompt = self.engine, self._path(node)
-        if len(prompt.ids) >= engine.context:
-            raise ValueError(
-                f"the question takes {prompt.question} tokens and its path {len(prompt.ids) - prompt.question}, "
-                f"but the context of {self.model} holds {engine.context}: shorten the question"
-            )
-        if ask.hint or ask.sources:
-            texts = [source.text() for source in ask.sources]
-            if "" in texts:
-                raise KnobError(f"Ask.sources[{texts.index('')}] is a node without text: name solutions")
-            message = with_sources(node.tree.question, ask.hint, texts)
-            question = self.prompting.encode(engine.tokenizer, message)
-            ids = (*question, *prompt.ids[prompt.question :])
-            prompt = prompt._replace(ids=ids, question=len(question))
+        check_path(prompt, engine.context, self.model)
+        prompt = self._asked(node, ask)
         given = encode_given(engine.tokenizer, ask.given) if ask.given else ()
         if ask.action == ANSWER and self.thoughts and self._stage(node) is Stage.WITHIN:
             given = (*self.thoughts.closing, *given)
         elif forcing.waited(node.step):
             given = (*self._wait_ids, *given)
-        if len(prompt.ids) + len(given) >= engine.context:
-            fields = ask._replace(action="", temperature=None, max_tokens=None).named()
-            raise KnobError(
-                f"with Ask's {fields} the prompt takes {len(prompt.ids) + len(given)} tokens, "
-                f"but the context of {self.model} holds {engine.context}: give less of them"
-            )
+        check_asked(len(prompt.ids) + len(given), ask, engine.context, self.model)
         return prompt, given

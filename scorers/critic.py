@@ -1,24 +1,22 @@
 """A language model that criticises each step in words before it says right or wrong."""
 
-import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from policies.engines.boundary import Delimiter
-from policies.engines.ends import Limits
 from policies.engines.precision import Embedded
 from policies.engines.probe import Probe
 from policies.engines.prompt import encode_question
-from policies.engines.rows import Row, Sampling
 from policies.engines.share import Engine, Share
 from scorers.model_scorer import ModelScorer
-from scorers.parts import parts
+from scorers.written import as_read, judged, write
 from search.answers.boxes import boxed
 from search.errors import KnobError, ScoreError, check_knob
-from search.protocols import Scored, Stopped
+from search.parts import parts
+from search.protocols import Scored
 from search.tasks import together
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
@@ -72,17 +70,16 @@ class Critic(Share, Embedded, ModelScorer):
     batch_size: int = 64
 
     kind = Kind.CORRECTNESS
+    holds: ClassVar[tuple[str, ...]] = ("question", "earlier", "step")  # what a prompt must have a place for
 
     def __post_init__(self) -> None:
         for knob in ("samples", "max_tokens", "batch_size"):
             check_knob(self, knob, least=1)
         check_knob(self, "temperature", least=0, most=2)
         self.check_share()
-        missing = [name for name in ("question", "earlier", "step") if f"{{{name}}}" not in self.prompt]
-        if missing:
-            raise KnobError(
-                f"scorer.prompt lacks {{{missing[0]}}}; it must hold {{question}}, {{earlier}} and {{step}}"
-            )
+        *first, last = (f"{{{name}}}" for name in self.holds)
+        if missing := [name for name in (*first, last) if name not in self.prompt]:
+            raise KnobError(f"scorer.prompt lacks {missing[0]}; it must hold {', '.join(first)} and {last}")
 
     @cached_property
     def writer(self) -> Any:
@@ -116,11 +113,11 @@ class Critic(Share, Embedded, ModelScorer):
         if tokens:
             return None
         texts, cost = self._texts(PathView(node, self.thoughts)), NOTHING
-        for depth in range(1 + _judged(node, self.thoughts), len(texts) + 1):
+        for depth in range(1 + judged(node, self.thoughts), len(texts) + 1):
             prompt = len(self._prompt(node.tree.question, texts[:depth]))
             written = max(min(self.max_tokens, self.writer.context - prompt), 0)
             each = self.writer.worst_case(prompt, written, None)
-            cost += _as_read(sum([each] * self.samples, NOTHING))
+            cost += as_read(sum([each] * self.samples, NOTHING))
         return cost
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
@@ -136,45 +133,29 @@ class Critic(Share, Embedded, ModelScorer):
 
     def _prompt(self, question: str, texts: Sequence[str]) -> list[int]:
         """The token ids that ask about the last of these steps."""
-        values = {"question": question, "earlier": "\n\n".join(texts[:-1]) or "(none)", "step": texts[-1]}
-        request = re.sub(r"\{(question|earlier|step)\}", lambda match: values[match[1]], self.prompt)
+        values = self._values(question, texts)
+        request = re.sub(rf"\{{({'|'.join(self.holds)})\}}", lambda match: values[match[1]], self.prompt)
         return list(encode_question(self.writer.tokenizer, request, self.system_prompt))
+
+    def _values(self, question: str, texts: Sequence[str]) -> dict[str, str]:
+        """What stands in the places of the prompt."""
+        return {"question": question, "earlier": "\n\n".join(texts[:-1]) or "(none)", "step": texts[-1]}
 
     async def _judge(self, question: str, texts: Sequence[str]) -> Scored:
         """The share of critiques that call the last of these steps right."""
         prompt = self._prompt(question, texts)
         if len(prompt) >= self.writer.context:
             raise ValueError(f"a step to judge takes {len(prompt)} tokens; {self.model} holds {self.writer.context}")
-        limits = Limits(max_steps=self.max_tokens, max_step_tokens=self.max_tokens, max_tokens=self.max_tokens)
         seeds = [key(self.seed, question, tuple(texts), sample) for sample in range(self.samples)]
-        rows = [Row(prompt, seed, Sampling(self.temperature), limits, 0, 0, None, logprobs=False) for seed in seeds]
-        try:
-            await self.writer.write(rows)
-        except asyncio.CancelledError:
-            stopped = self.writer.meter.reclaim(rows)
-            raise Stopped(_as_read(stopped.cost), stopped.at_least) from None
-        verdicts = [verdict for row in rows if (verdict := read("".join(s.text for s in row.steps))) is not None]
+        written = await write(self.writer, prompt, seeds, self.temperature, self.max_tokens)
+        verdicts = [verdict for text in written.texts if (verdict := read(text)) is not None]
         if not verdicts:
-            for row in rows:
+            for row in written.rows:
                 self.writer.meter.abandon(row)
             raise ScoreError(
                 f"none of {self.samples} critiques of step {len(texts)} ends with a verdict; raise max_tokens"
             )
-        cost = sum((row.cost or NOTHING for row in rows), NOTHING)
-        return Scored([sum(verdicts) / len(verdicts)], _as_read(cost), any(row.at_least for row in rows))
-
-
-def _as_read(cost: Cost) -> Cost:
-    """A scorer's cost: what it wrote counts as computed, and all critiques of a step as one call."""
-    return Cost(computed=cost.computed + cost.generated, cached=cost.cached, calls=1, flops=cost.flops)
-
-
-def _judged(node: Node, thoughts: bool) -> int:
-    """How many steps of a node's path are judged, those of its thought included or not."""
-    above: Node | None = node
-    while above is not None and above.parent is not None and above.birth is None:
-        above = above.parent
-    return 0 if above is None else len(PathView(above, thoughts))
+        return Scored([sum(verdicts) / len(verdicts)], written.cost, written.at_least)
 
 
 def read(critique: str) -> float | None:

@@ -52,7 +52,9 @@ def adapt(scorer: object, timeout: float | None = None) -> Scorer:
     if score is None:
         raise ScorerError(f"{name} has no method `score`: write `def score(self, question, steps)`")
     if inspect.iscoroutinefunction(score) and _takes(score, "", [], 0):
-        return Full(name, kind, score, getattr(scorer, "worst_case", None), *reads)
+        return Full(
+            name, kind, score, getattr(scorer, "worst_case", None), *reads, getattr(scorer, "with_policy", None)
+        )
     expected = "(question, steps), or a coroutine of (question, steps, since)"
     _check(f"{name}.score", score, expected, False, ["", []])
     if inspect.iscoroutinefunction(score):
@@ -71,6 +73,11 @@ class Full:
     timeout: float | None = None
     thoughts: bool = False
     reads_logprobs: bool | None = None
+    join: Callable[[Any], object] | None = None
+
+    def with_policy(self, policy: Any) -> Scorer:
+        """What the scorer's own method returns; itself where it has none."""
+        return self if self.join is None else adapt(self.join(policy), self.timeout)
 
     def worst_case(self, node: Node, tokens: int) -> Cost | None:
         """The scorer's own; None where it has none."""

@@ -2,18 +2,18 @@
 unsure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scorers.parts import Parts, parts, worst_case_of
 from search.errors import KindError, KnobError, check_knob
-from search.protocols import Scored, Scorer, reads_logprobs
+from search.parts import Parts, parts
+from search.protocols import Policy, Scored, Scorer, joined, reads_logprobs, worst_case
 from search.tasks import together
 from search.tree import Node
-from search.tree.cost import Cost
+from search.tree.cost import NOTHING, Cost
 from search.tree.scores import Kind, check_scores
 from search.tree.step import Step
 
@@ -81,6 +81,10 @@ class Ensemble:
     def reads_logprobs(self) -> bool | None:
         return reads_logprobs(*self.of)
 
+    def with_policy(self, policy: Policy) -> "Ensemble":
+        """The same members, of which each is joined to the policy that needs one."""
+        return replace(self, of=tuple(joined(member, policy) for member in self.of))
+
     def start_loading(self) -> None:
         """Begins to load the members' models; vLLM engines go on in the background."""
         self._all("start_loading")
@@ -96,7 +100,8 @@ class Ensemble:
 
     def worst_case(self, node: Node, tokens: int) -> Cost | None:
         """Of all members, also where only some of them are asked; None where one does not tell it."""
-        return worst_case_of(self.of, node, tokens)
+        costs = [worst_case(member, node, tokens) for member in self.of]
+        return None if None in costs else sum((cost for cost in costs if cost is not None), NOTHING)
 
     async def score(self, question: str, steps: Sequence[Step], since: int) -> Scored:
         with parts() as asked:

@@ -12,8 +12,8 @@ from scorers.checkpoints.heads import Head
 from scorers.checkpoints.presets import check_preset
 from scorers.checkpoints.step_reader import StepReader
 from scorers.model_scorer import ModelScorer
-from scorers.parts import parts
 from search.errors import KnobError, check_knob
+from search.parts import parts
 from search.protocols import Scored
 from search.tasks import together
 from search.tree import Node

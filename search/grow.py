@@ -105,8 +105,8 @@ class Grower:
     ) -> list[Node]:
         """n continuations of `node`, written into the tree but not yet judged: the last node of each.
 
-        With `merge`, a continuation equal to an earlier child of `node` becomes that child; `stats["count"]` says how
-        many each one stands for, and each child is returned once. Raises KnobError where the policy takes no `ask`, and
+        With `merge`, one equal to an earlier child (text, end, action) becomes that child; `stats["count"]` says how
+        many each one stands for, and each is returned once. Raises KnobError where the policy takes no `ask`, and
         ValueError for `sources` of another tree.
         """
         if merge and max_steps != 1:
@@ -192,7 +192,7 @@ class Grower:
         ends, known = list[Node](), extension.question_tokens is not None
         question = 0 if self.tree.ledger.unique_tokens else extension.question_tokens or 0
         for index, steps, cost in zip(indices, extension.continuations, extension.each_cost(), strict=True):
-            end = _equal_child(node, steps[0]) if merge else None
+            end = _equal_child(node, steps[0], ask.action) if merge else None
             if end is None:
                 steps = cut(steps, DEEPEST - node.depth)
                 unique = sum([len(step.token_ids) for step in steps])
@@ -242,9 +242,7 @@ class Grower:
         raise BudgetSpent
 
 
-def _equal_child(node: Node, step: Step) -> Node | None:
-    """The first child whose step has the same text and end."""
-    for child in node.children.values():
-        if child.step is not None and child.step.text == step.text and child.step.end == step.end:
-            return child
-    return None
+def _equal_child(node: Node, step: Step, action: str) -> Node | None:
+    """The first child whose step has the same text, end and action."""
+    same, steps = (step.text, step.end, step.action or action), ((each, each.step) for each in node.children.values())
+    return next((each for each, its in steps if its and (its.text, its.end, its.action) == same), None)

@@ -103,7 +103,8 @@ class Policy(Protocol):
 
     Two things are optional. A parameter `ask: Ask = GO_ON` of `extend` takes what a request asks besides going on; a
     policy that cannot do what is asked raises KnobError. A method `worst_case(node, max_steps) -> Cost` says what one
-    such continuation costs at most; with it a search under a budget keeps many requests in flight.
+    such continuation costs at most; with it a search under a budget keeps many requests in flight. It may have a
+    parameter `ask`, too, where what is asked costs something.
     """
 
     async def extend(self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int]) -> Extension:
@@ -119,6 +120,9 @@ class Scorer(Protocol):
 
     A method `worst_case(node, tokens) -> Cost` is optional: what judging a path costs at most that goes on from `node`
     by so many of the policy's tokens. A scorer of kind `ranking` may be a `Ranker`.
+
+    A scorer that uses the search's policy has a method `with_policy(policy)`, which returns the scorer for that search,
+    or raises KnobError; it is cheap, and loads nothing.
 
     A scorer reads what follows a model's thought; one with the attribute `thoughts = True` reads the thought, too. One
     with `reads_logprobs = False` reads no log-probabilities, so that a policy need not keep them.
@@ -159,10 +163,13 @@ def takes_ask(policy: Policy) -> bool:
     return "ask" in inspect.signature(policy.extend).parameters
 
 
-def worst_case(of: Policy | Scorer, node: Node, length: int | None) -> Cost | None:
+def worst_case(of: Policy | Scorer, node: Node, length: int | None, ask: Ask = GO_ON) -> Cost | None:
     """What `of` says that a request may cost at most; None where it does not say."""
     told: Any = getattr(of, "worst_case", None)
-    return None if told is None else told(node, length)
+    if told is None:
+        return None
+    more = {"ask": ask} if ask != GO_ON and "ask" in inspect.signature(told).parameters else {}
+    return told(node, length, **more)
 
 
 def check_ask(ask: Ask, policy: Policy, node: Node) -> None:
@@ -210,6 +217,12 @@ def _wrong(steps: Sequence[Step], max_steps: int | None) -> str:
     return ""
 
 
+def joined(scorer: Any, policy: Policy) -> Any:
+    """The scorer of a search with this policy: what its method `with_policy` returns, where it has one, or itself."""
+    join: Any = getattr(scorer, "with_policy", None)
+    return scorer if join is None else join(policy)
+
+
 def reads_logprobs(*readers: Any) -> bool | None:
     """Whether a searcher or scorer among `readers` reads log-probabilities.
 
@@ -222,9 +235,11 @@ def reads_logprobs(*readers: Any) -> bool | None:
 def check_logprobs(policy: Any, *readers: Any) -> None:
     """Raises KnobError where the policy keeps no log-probabilities and a searcher or scorer says that it reads them.
 
-    The policy says so by `logprobs = False`, the others by `reads_logprobs = True`.
+    The policy says so by `logprobs = False`, the others by `reads_logprobs = True`. Raises KnobError, too, where a
+    scorer's `with_policy` refuses the policy.
     """
     for reader in readers:
+        joined(reader, policy)
         if not getattr(policy, "logprobs", True) and getattr(reader, "reads_logprobs", False):
             name = type(reader).__name__
             if "logprobs" not in getattr(policy, "__dict__", {}):

@@ -14,7 +14,7 @@ from search.door import check_arguments
 from search.errors import KnobError
 from search.grow import Grower
 from search.judge import Judge
-from search.protocols import Policy, Scorer, check_logprobs
+from search.protocols import Policy, Scorer, check_logprobs, joined
 from search.tasks import first_error, pool
 from search.tree import Node, Tree
 from search.tree.cost import Budget, BudgetSpent
@@ -76,6 +76,7 @@ async def solve(
     """
     check_arguments(question, searcher, policy, scorer, budget, second)
     check_logprobs(policy, searcher, scorer, second)
+    scorer, second = joined(scorer, policy), joined(second, policy)
     tree = tree or Tree(question, seed or 0)
     if tree.question != question or seed not in (None, tree.seed):
         raise ValueError(f"the tree is of {tree.question!r} with seed {tree.seed}, not of {question!r} with {seed}")

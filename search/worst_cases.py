@@ -17,7 +17,7 @@ class WorstCases:
 
     def continuation(self, node: Node, max_steps: int | None, ask: Ask) -> Amount | None:
         """Of writing and judging one continuation; None where the policy, or under FLOPs the scorer, does not tell."""
-        cost = worst_case(self._policy, node, max_steps)
+        cost = worst_case(self._policy, node, max_steps, ask)
         if cost is None:
             return None
         tokens = cost.generated if ask.max_tokens is None else min(cost.generated, ask.max_tokens)

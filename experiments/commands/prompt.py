@@ -27,6 +27,7 @@ from experiments.commands.question import read_question
 from experiments.config.compose import compose
 from experiments.config.schema import build
 from policies.engines.outside import live_tokens
+from policies.several import Several
 from policies.writing import Writing
 from scorers.reward_model import RewardModel
 from search.errors import KnobError
@@ -99,6 +100,8 @@ def main(question: str | None = None, overrides: Sequence[str] = ()) -> int:
 
 
 def _of_policy(question: str, run: Prompt) -> Reading:
+    if isinstance(run.policy, Several):
+        raise KnobError("policy=several has a prompt for each member; give the knobs of one member, as policy=hf")
     if not isinstance(run.policy, Writing):
         raise KnobError("policy: a policy without a language model is sent no prompt; choose policy=hf or policy=vllm")
     tokenizer = run.policy.tokenizer

@@ -204,17 +204,17 @@ _OWN_CLASS = re.compile(
 def sources(config: DictConfig) -> dict[str, Path]:
     """The files that the user's own classes are written in: {"scorer.cls": mine.py}, an ensemble's members too."""
     paths: dict[str, Path] = {}
-    for name, value in _values("", OmegaConf.to_container(config)):
+    for name, value in named_values("", OmegaConf.to_container(config)):
         knob = _OWN_CLASS.fullmatch(name)
         if knob and ":" in str(value) and (file := source(knob[1], value.partition("@")[0])):
             paths[name] = file
     return paths
 
 
-def _values(name: str, node: Any) -> Iterator[tuple[str, Any]]:
+def named_values(name: str, node: Any) -> Iterator[tuple[str, Any]]:
     """Every value of a config below a node, with its full name."""
     if not isinstance(node, dict | list):
         yield name, node
         return
     for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-        yield from _values(f"{name}.{key}" if name else str(key), value)
+        yield from named_values(f"{name}.{key}" if name else str(key), value)

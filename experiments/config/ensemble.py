@@ -10,15 +10,20 @@ from functools import partial
 from typing import Any, ClassVar
 
 from experiments.config import custom
+from experiments.config.members import named_members
 from experiments.config.schema import build_named
 from experiments.errors import ConfigError, one_of
+from scorers.back_verify import BackVerify
 from scorers.checks import Checks
 from scorers.critic import Critic
+from scorers.cross_check import CrossCheck
 from scorers.ensemble import Combine, Ensemble
 from scorers.implicit import Implicit
 from scorers.outcome import Outcome
 from scorers.prm import PRM, LMHeadPRM, TokenClassification, ValueHead
+from scorers.programs import Programs
 from scorers.self_certainty import SelfCertainty
+from scorers.self_judge import SelfJudge
 from scorers.toy import Toy
 from search.protocols import Scorer
 
@@ -30,8 +35,12 @@ SCORERS: dict[str, type] = {
     "outcome": Outcome,
     "implicit": Implicit,
     "judge": Critic,
+    "back_verify": BackVerify,
     "self": SelfCertainty,
+    "self_judge": SelfJudge,
     "checks": Checks,
+    "programs": Programs,
+    "cross_check": CrossCheck,
     "toy": Toy,
 }
 """The scorers that can be a member by name."""
@@ -67,14 +76,8 @@ def ensemble(
     group: str = "scorer",
 ) -> Ensemble:
     """Builds the members and joins them. Raises ConfigError for an unknown member or knob, and for a repeated name."""
-    short = [name.rpartition("@" if "@" in name else ":")[2] for name in members]
-    if twice := next((name for name in short if short.count(name) > 1), None):
-        raise ConfigError(f"{group}.members: two are called {twice}; tell them apart as {twice}@one, {twice}@two")
-    for name in args:
-        if name not in short:
-            raise ConfigError(f"{group}.args.{name}: no such member; there are {one_of(short, name) or 'none'}")
-    named = zip(members, short, strict=True)
-    built = tuple(_member(name.partition("@")[0], dict(args.get(knobs) or {}), group) for name, knobs in named)
+    named = named_members(members, args, group)
+    built = tuple(_member(name, short, knobs, group) for name, short, knobs in named)
     return Ensemble(built, rule, low, high, unit)
 
 
@@ -82,10 +85,10 @@ second = partial(ensemble, group="second")
 """The same as a second scorer."""
 
 
-def _member(name: str, knobs: dict[str, Any], group: str) -> Scorer:
+def _member(name: str, short: str, knobs: dict[str, Any], group: str) -> Scorer:
     if ":" in name:
         return getattr(custom, group)(name, knobs)
     if name not in SCORERS:
         valid = one_of([*SCORERS, "module:Class"], name)
         raise ConfigError(f"{group}.members: no such scorer {name!r}; choose from {valid}")
-    return build_named(SCORERS[name], name, knobs, f"{group}.args.{name}")
+    return build_named(SCORERS[name], name, knobs, f"{group}.args.{short}")

@@ -18,12 +18,9 @@ from experiments.config.ensemble import SCORERS, Members
 from experiments.config.rounds import SEARCHERS, Rounds
 from experiments.config.schema import open_args, schema
 from experiments.config.second import NoSecond
+from experiments.config.several import POLICIES, SeveralPolicies
 from experiments.errors import ConfigError
 from experiments.problems import completions, labelled, published, sets, tables
-from policies.hf import HF
-from policies.openai import OpenAI
-from policies.toy import Toy
-from policies.vllm import VLLM
 from search.answers import extraction, graders
 from search.answers.selection import Rule, Selection
 
@@ -34,7 +31,7 @@ GROUPS: dict[str, dict[str, type]] = {
         "auto": Auto,
         "custom": Custom,
     },
-    "policy": {"hf": HF, "vllm": VLLM, "openai": OpenAI, "toy": Toy, "custom": Custom},
+    "policy": {**POLICIES, "several": SeveralPolicies, "custom": Custom},
     "scorer": {**SCORERS, "ensemble": Members, "custom": CustomScorer},
     "second": {"none": NoSecond, **SCORERS, "ensemble": Members, "custom": CustomScorer},
     "problems": {

@@ -96,11 +96,11 @@ def _known_axes(drawn: Chart) -> list[int]:
 
 
 def caption(drawn: Chart) -> str:
-    seeds = ", ".join(map(str, drawn.seeds))
+    seeds = f"seed{'s' * (len(drawn.seeds) > 1)} {', '.join(map(str, drawn.seeds))}"
     problems = f"{drawn.problems} problem{'s' * (drawn.problems != 1)}"
     hidden = [panel.label for i, panel in enumerate(drawn.axes) if i not in _known_axes(drawn)]
     unknown = f"; not known, or nothing: {', '.join(hidden)}" if hidden else ""
-    words = f"{problems}, seed {seeds}; {drawn.chosen}; bands: 95 % intervals (Wilson) over problems{unknown}"
+    words = f"{problems}, {seeds}; {drawn.chosen}; bands: 95 % intervals (Wilson) over problems{unknown}"
     words += f"; {drawn.failed}" * bool(drawn.failed)
     return words + "; thin lines: the largest run, cut earlier" * bool(drawn.earlier)
 
@@ -120,7 +120,10 @@ def draw_panel(panel: Any, drawn: Chart, axis: int) -> None:
     for line in drawn.earlier:
         _draw_earlier(panel, line, look[line.name], axis, unit)
     for rank, line in enumerate(drawn.lines):
-        _draw_line(panel, line, look[line.name], axis, unit, 1.7, band=True, size=max(7.5 - 0.9 * rank, 3))
+        edges = 0.6 if len(drawn.lines) <= 4 else 0.0  # more of them cross too often
+        _draw_line(
+            panel, line, look[line.name], axis, unit, 1.7, band=True, edges=edges, size=max(7.5 - 0.5 * rank, 4.5)
+        )
     panel.xaxis.set_major_locator(FixedLocator(ticks([value / unit for value in known], drawn.axes[axis].exact)))
     panel.xaxis.set_minor_locator(NullLocator())
     panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
@@ -128,9 +131,10 @@ def draw_panel(panel: Any, drawn: Chart, axis: int) -> None:
 
 
 def _draw_line(
-    panel: Any, line: Line, look: Look, axis: int, unit: float, width: float, band: bool, size: float = 0.0
-) -> None:
-    """A line through its known points, with its band; a single point gets an error bar instead."""
+    panel: Any, line: Line, look: Look, axis: int, unit: float, width: float, band: bool, edges: float = 0.0,
+    size: float = 0.0,
+) -> None:  # fmt: skip
+    """A line through its known points, with its band, whose edges are so wide; a single point gets an error bar."""
     known = [point for point in line.points if point.places[axis]]
     if not known:
         return
@@ -142,7 +146,7 @@ def _draw_line(
     elif band:
         panel.fill_between(x, low, high, color=look.colour, alpha=0.08, linewidth=0)
         for edge in (low, high):
-            panel.plot(x, edge, color=look.colour, linestyle=look.dashes, linewidth=0.6, alpha=0.6)
+            panel.plot(x, edge, color=look.colour, linestyle=look.dashes, linewidth=edges, alpha=0.6)
     marker = look.marker or ("." if len(known) == 1 else "")
     panel.plot(
         x, y, label=look.label, color=look.colour, linestyle=look.dashes, linewidth=width,

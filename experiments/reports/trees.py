@@ -65,13 +65,17 @@ def _children(node: Node) -> list[Node]:
 
 
 def _line(node: Node, best: bool) -> Text:
-    """One step: a star on the best path, its score, its visits, how it ended, its text."""
+    """One step: a star on the best path, its score, its visits, its action and writer, how it ended, its text."""
     assert node.step is not None
     line = Text("* " if best else "  ", style="bold" if best else "")
     score = "unscored" if node.birth is None else "-" if node.score is None else f"{node.score:.3f}"
     line.append(f"{score} ", style="cyan")
     if "visits" in node.stats:
         line.append(f"x{node.stats['visits']} ", style="dim")
+    if node.step.action:
+        line.append(f"[{plain(node.step.action)}] ", style="magenta")
+    if node.step.writer:
+        line.append(f"{plain(node.step.writer)}: ", style="magenta")
     for name in node.stats.get(MARKS, {}):
         line.append(f"{plain(name)} {last_mark(node, name):.3f} ", style="magenta")
     if node.finished:

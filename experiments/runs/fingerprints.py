@@ -13,6 +13,7 @@ from typing import Any
 from experiments.problems.sets import Problem
 from policies.engines.probe import loads
 from policies.engines.prompt import encode_question
+from policies.several import Several
 from policies.writing import Writing
 
 PROMPT = "the prompt of a fixed question"
@@ -80,8 +81,11 @@ def prompt_fingerprint(policy: Any, before: Mapping[str, str] | None = None) -> 
     """What the policy is sent for a fixed question, as {PROMPT: text and hash}; empty for policies of another kind.
 
     `before` are the fingerprints of a run that is resumed. Where it is older than this one, it is empty, too, if the
-    prompt is still what that run was sent.
+    prompt is still what that run was sent. Of several policies on one tree each has a prompt of its own.
     """
+    if isinstance(policy, Several):
+        prompts = [prompt_fingerprint(member) for member in policy.of]
+        return {f"{PROMPT}, {name}": each[PROMPT] for name, each in zip(policy.names, prompts, strict=True) if each}
     if not isinstance(policy, Writing):
         return {}
     tokenizer = policy.tokenizer

@@ -8,12 +8,13 @@ from itertools import chain
 from typing import Any, NoReturn
 
 from experiments.terminal import note
+from policies.several import Several
 from policies.writing import Writing
 from scorers.ensemble import Ensemble
 from search.answers.extraction import Boxed, Extraction
 from search.answers.selection import BY_SCORE, Rule, Selection, use_of
 from search.errors import KindError, KnobError
-from search.protocols import Policy, Scorer, check_logprobs, reads_logprobs
+from search.protocols import GO_ON, Ask, Policy, Scorer, check_logprobs, reads_logprobs
 from search.solve import SECOND, Searcher, solve
 from search.tree import Node
 from search.tree.marks import check_kind
@@ -54,7 +55,13 @@ def loaded(*owners: Any) -> list[str]:
 
 def prompt_losses(*owners: Any) -> list[str]:
     """What the policies among `owners` mean to send and do not, a line each."""
-    return [lost for owner in owners if isinstance(owner, Writing) and (lost := owner.prompt_loss())]
+    members = chain.from_iterable(members_of(owner) for owner in owners)
+    return [lost for member in members if isinstance(member, Writing) and (lost := member.prompt_loss())]
+
+
+def members_of(owner: Any) -> tuple[Any, ...]:
+    """The members of several policies, or of an ensemble; of any other policy or scorer itself."""
+    return owner.of if isinstance(owner, Several | Ensemble) else (owner,)
 
 
 def warn_of_context(policy: Any, scorers: Sequence[Any], questions: Sequence[str]) -> None:
@@ -68,14 +75,13 @@ def context_notes(policy: Any, scorers: Sequence[Any], questions: Sequence[str])
 
     The models are loaded. Tokens of the policy and of the scorer are taken to be alike.
     """
+    if isinstance(policy, Several):
+        yield from chain.from_iterable(context_notes(member, scorers, questions) for member in policy.of)
     if not isinstance(policy, Writing):
         return
     question = max(questions, key=len, default="")
     prompt = len(policy.prompting.encode(policy.tokenizer, question))
-    members: Iterator[Any] = chain.from_iterable(
-        scorer.of if isinstance(scorer, Ensemble) else (scorer,) for scorer in scorers
-    )
-    for scorer in members:
+    for scorer in chain.from_iterable(map(members_of, scorers)):
         if not hasattr(type(scorer), "room"):
             continue
         thinks = policy.thoughts is not None and getattr(scorer, "thoughts", False)
@@ -90,6 +96,8 @@ def context_notes(policy: Any, scorers: Sequence[Any], questions: Sequence[str])
 
 def with_ends(policy: Any, extraction: Extraction) -> Any:
     """The policy; under another extraction than the last box, with solutions that end at its end token alone."""
+    if isinstance(policy, Several):
+        return replace(policy, of=tuple(with_ends(member, extraction) for member in policy.of))
     if isinstance(extraction, Boxed) or not hasattr(policy, "ends_at_box"):
         return policy
     return replace(policy, ends_at_box=False)
@@ -114,9 +122,13 @@ class _FirstRequest(Exception):
 
 
 class _Probe:
-    """A policy that ends a search at its first request."""
+    """A policy that ends a search at its first request; any scorer can be joined to it."""
 
-    async def extend(self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int]) -> NoReturn:
+    engine = prompting = None
+
+    async def extend(
+        self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int], ask: Ask = GO_ON
+    ) -> NoReturn:
         raise _FirstRequest
 
 

@@ -10,6 +10,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.custom import sources
+from experiments.config.read_files import read_files
 from experiments.config.settings import setting_of
 from experiments.errors import OURS, RunError
 from experiments.runs.changed_knobs import changed_knobs
@@ -112,11 +113,13 @@ def _new_searchers(before: Any, now: Any) -> set[str]:
 
 
 def own_fingerprints(config: DictConfig, but: Iterable[str] = ()) -> dict[str, tuple[Path, str]]:
-    """The files of the user's own classes and their fingerprints, by knob; without the searchers `but`.
+    """The files of the user's own classes, and others that knobs name, with their fingerprints, by knob; without the
+    searchers `but`.
 
     Our packages are left out: `versions` records their commit.
     """
     packages, new = [_HOME / package for package in OURS], tuple(f"search.{name}." for name in but)
-    files = {name: file for name, file in sources(config).items() if not (new and name.startswith(new))}
+    named = {**sources(config), **read_files(config)}
+    files = {name: file for name, file in named.items() if not (new and name.startswith(new))}
     ours = {name for name, file in files.items() if any(map(file.resolve().is_relative_to, packages))}
     return {name: (file, fingerprint(file)) for name, file in files.items() if name not in ours}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from policies.engines.boundary import Boundary, Token
+from policies.engines.code_blocks import Fences
 from policies.engines.ends import Limits, Vocabulary, most_tokens
 from policies.engines.stops import Stops, tokens_in
 from policies.engines.thinking import Stage, Thought
@@ -21,7 +22,8 @@ class Cutter:
     `max_steps` the requested steps (None: to the end of the solution). The first step begins with the `given` tokens,
     which count for no limit; they have log-probability and entropy 0. `before` is the text of the path, in which a text
     of `stop` may have begun. A `thought` counts by itself, not among these steps and tokens: nothing but its closing
-    tag, its own limits, the context, the floor of its confidence and the end token ends it.
+    tag, its own limits, the context, the floor of its confidence and the end token ends it. By `fences` a program ends
+    its step and the continuation, and no delimiter within it ends a step.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Cutter:
         given: Sequence[int] = (),
         before: str = "",
         thought: Thought | None = None,
+        fences: Fences | None = None,
     ) -> None:
         self.done = False
         self.steps: list[Step] = []
@@ -46,7 +49,7 @@ class Cutter:
         self.thought, self._before = thought, thought.tokens if thought else 0
         self._vocabulary, self._boundary, self._limits = vocabulary, boundary, limits
         self._steps_before, self._tokens_before, self._steps_limit = steps_before, tokens_before, max_steps
-        self._room = room
+        self._room, self._fences = room, fences or Fences(None)
         self._most = most_tokens(limits, steps_before, tokens_before, room, max_steps)
         self._end_ids = vocabulary.ends(limits.stop)
         self._stops = Stops(vocabulary.stop_texts(limits.stop), "" if given else before)
@@ -114,7 +117,9 @@ class Cutter:
             if self.thought.within and not self._thinks:
                 self._thinks = True
                 self.thought.tokens += self._written - 1
-        return self._ends(Token(token_id, self._texts[-1], logprob, entropy, self._written))
+        ends = self._ends(Token(token_id, self._texts[-1], logprob, entropy, self._written))
+        self._fences.push(self._texts[-1])
+        return self._fences.closed or (ends and not self._fences.inside)
 
     @property
     def _within(self) -> bool:
@@ -172,7 +177,7 @@ class Cutter:
             return End.THINKING_TOKENS
         if thought.rule.step_tokens and self._written >= thought.rule.step_tokens:
             return End.STEP_TOKENS
-        return End.DELIMITER if boundary and thought.rule.delimited else None
+        return End.DELIMITER if boundary and (thought.rule.delimited or self._fences.closed) else None
 
     def _close(self, thought: Thought) -> None:
         """Ends the thought with tokens that the model did not write."""
@@ -187,10 +192,12 @@ class Cutter:
         """Ends the step; its last `closing` tokens, or `surplus` characters, are what ended the solution."""
         text = self._vocabulary.decode(self._ids if surplus else self._ids[: len(self._ids) - closing])
         text = text[: max(0, len(text) - surplus)]
+        end = End.CODE if end is End.DELIMITER and self._fences.closed else end
         if end is not End.EOS and self._thinks:
             end = self._limit() or end
         elif end is not End.EOS:
-            end = End.ANSWER if self._limits.ends_at_box and has_boxed(text) else self._limit() or self._last() or end
+            boxed = self._limits.ends_at_box and not self._fences.holds and has_boxed(text)
+            end = End.ANSWER if boxed else self._limit() or self._last() or end
         if self._waits(end):
             end = End.WAIT
         entropy = tuple(self._entropy) if len(self._entropy) == len(self._ids) else None
@@ -206,7 +213,7 @@ class Cutter:
             thought=self._thinks,
         )
         self.steps.append(step)
-        stopped = step.finished or step.truncated or step.end is End.WAIT
+        stopped = step.finished or step.truncated or step.end in (End.WAIT, End.CODE)
         self.done = stopped or len(self.steps) == self._steps_limit
         self._clear()
 

@@ -73,6 +73,17 @@ def encode(tokenizer: Any, text: str, special: bool = False) -> list[int]:
     return [*ids, *after]
 
 
+def encode_behind(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of a text that follows another one; what looks like a special token in it is text."""
+    parts = as_text(tokenizer, text).split(MARK)
+    inner = range(1, len(parts) - 1)
+    return [
+        token
+        for place, part in enumerate(parts)
+        for token in _inner(tokenizer, part, plain=len(part) == 1 and place in inner)
+    ]
+
+
 def _inner(tokenizer: Any, text: str, plain: bool) -> list[int]:
     """Token ids of a text as it stands behind another one: some tokenizers begin every text with a space."""
     line = tokenizer.encode("\n", add_special_tokens=False)

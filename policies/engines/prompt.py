@@ -8,10 +8,14 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from policies.engines.outside import as_text, encode
+from policies.engines.outside import as_text, encode, encode_behind
 from search.errors import KnobError
 
 SYSTEM_PROMPT = "Please reason step by step, and put your final answer within \\boxed{}."
+TOOLS_PROMPT = (  # Qwen2.5-Math's, for tool-integrated reasoning
+    "Please integrate natural language reasoning with programs to solve the problem above, and put your final answer "
+    "within \\boxed{}."
+)
 _DATE = datetime(2024, 7, 26)  # for templates that write today's: the one that Llama's fall back on
 _PARTS_OF_DATES = {f"%{letter}": _DATE.strftime(f"%{letter}") for letter in "aAbBcdHIjmMpSUwWxXyYZ"}
 _FIXED_CLOCK = (  # Transformers passes no functions to a template, but a macro hides its own
@@ -65,6 +69,21 @@ def encode_given(tokenizer: Any, text: str, name: str = "Ask.given") -> tuple[in
     raise KnobError(
         f"{name} is {text!r}, which the model's tokenizer reads back as {back!r}: give a text that it keeps"
     )
+
+
+@lru_cache(maxsize=4096)
+def encode_step(tokenizer: Any, text: str) -> tuple[int, ...]:
+    """Token ids of a step that a model of another tokenizer wrote, as it stands on a path; special tokens are text.
+
+    Raises KnobError where they do not read back as the text.
+    """
+    ids = tuple(encode_behind(tokenizer, text))
+    if (back := _read_back(tokenizer, ids)) != text:
+        raise KnobError(
+            f"policy.members: the tokenizer of {tokenizer.name_or_path} reads another member's step {text!r} as "
+            f"{back!r}; give members whose tokenizers keep each other's texts"
+        )
+    return ids
 
 
 def _read_back(tokenizer: Any, ids: Sequence[int]) -> str:

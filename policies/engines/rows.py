@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from policies.engines.boundary import Boundary, Delimiter
+from policies.engines.code_blocks import Fences
 from policies.engines.cutter import Cutter
 from policies.engines.ends import Limits, Vocabulary
 from policies.engines.meter import Work
@@ -47,6 +48,8 @@ class Row(Work):
     """tokens of the thought so far; not among `tokens_before`, nor its steps among `steps_before`"""
     logprobs: bool = True
     """whether somebody reads log-probabilities; where not, an engine may put 0 in their place"""
+    path: str | None = None
+    """where programs are run: all that was written on the path, its thought included"""
     steps: tuple[Step, ...] = ()
     cutter: Cutter = field(init=False)
     read: int = 0
@@ -76,6 +79,7 @@ class Row(Work):
             self.given,
             self.before,
             thought,
+            Fences(self.path),
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from transformers import AutoModelForCausalLM
 
 from policies.engines.boundary import Boundary, Delimiter, stops_of
+from policies.engines.code_blocks import backquoted
 from policies.engines.flops import Flops
 from policies.engines.hf import check_writes, empty_model, generation_ends, load_config, load_tokenizer
 from policies.engines.meter import Meter
@@ -110,7 +111,8 @@ class VLLMWriter:
         sampling, cutter, words = row.sampling, row.cutter, self.vocabulary
         delimiters, tag, chunk = self._where_steps_end(cutter.thought)
         # What it wrote behind a thought that is to go on would be dropped.
-        stepwise = row.max_steps is not None or (row.limits.waits > 0 and tag is not None)
+        runs = row.path is not None
+        stepwise = row.max_steps is not None or (row.limits.waits > 0 and tag is not None) or runs
         step = min(cutter.left_in_step, chunk or cutter.left_in_step)
         return Draw(
             sampling.temperature,
@@ -120,7 +122,7 @@ class VLLMWriter:
             seed=(row.seed + cutter.tokens + len(refused) * _FAR) % (1 << 63),
             # With a floor it is looked at every few tokens whether to go on.
             max_tokens=step if stepwise else min(cutter.left, CHUNK if row.limits.floor else cutter.left),
-            stop_token_ids=self._stop_ids(row.limits.stop, stepwise and delimiters, tag if stepwise else None),
+            stop_token_ids=self._stop_ids(row.limits.stop, stepwise and delimiters, tag if stepwise else None, runs),
             stop=words.stop_texts(row.limits.stop),
             barred=sorted(refused),
             logprobs=logprobs,
@@ -134,9 +136,9 @@ class VLLMWriter:
         tag = rule.close_id if thought.within else rule.open_id
         return rule.delimited or not thought.within, tag, CHUNK if tag is None else None
 
-    def _stops_at(self, stop: Sequence[str], delimiters: bool, tag: int | None) -> list[int]:
+    def _stops_at(self, stop: Sequence[str], delimiters: bool, tag: int | None, programs: bool) -> list[int]:
         """The tokens at which a request stops."""
-        ends = self.vocabulary.ends(stop)
+        ends = self.vocabulary.ends(stop) | (backquoted(self.vocabulary.texts) if programs else frozenset[int]())
         return sorted((ends | self._stops if delimiters else ends) | ({tag} if tag is not None else set[int]()))
 
     def _push(self, row: Row, written: Written) -> tuple[list[int], set[int]]:

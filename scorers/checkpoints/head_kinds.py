@@ -100,9 +100,13 @@ def _tokens(checkpoint: Checkpoint) -> Loaded:
 
 def _words(checkpoint: Checkpoint) -> Loaded:
     assert checkpoint.words is not None
-    loaded = checkpoint.weights(AutoModelForCausalLM)
-    rows = loaded.get_output_embeddings().weight[list(checkpoint.words)]
-    return Loaded(loaded.base_model, lambda hidden: (hidden @ rows.T).float().softmax(-1)[:, 0], rows.numel())
+    return of_words(checkpoint.weights(AutoModelForCausalLM), checkpoint.words)
+
+
+def of_words(model: Any, words: tuple[int, int]) -> Loaded:
+    """A causal language model that answers with one of two tokens: the first one's share of both's probability."""
+    rows = model.get_output_embeddings().weight[list(words)]
+    return Loaded(model.base_model, lambda hidden: (hidden @ rows.T).float().softmax(-1)[:, 0], rows.numel())
 
 
 def _likelihood(checkpoint: Checkpoint) -> Loaded:

@@ -15,12 +15,13 @@ from policies.engines.flops import Flops
 from policies.engines.hf import context_length, load_tokenizer, turn
 from policies.engines.meter import Work
 from policies.engines.quantised import method_of
-from scorers.checkpoints.head_kinds import Checkpoint, load, without_weights
+from scorers.checkpoints.head_kinds import Checkpoint, Loaded, load, of_words, without_weights
 from scorers.checkpoints.heads import Head, Words
 from scorers.checkpoints.step_reader import StepReader
 from search.protocols import Scored
 from search.tree.cost import NOTHING, Cost
 
+_OWN_BATCH = 64
 PADDING = 1.2  # most padded tokens for each real one
 
 
@@ -40,14 +41,18 @@ class HFReader(StepReader):
         self, head: Head, model: str, device: str, dtype: str, batch_size: int, words: Words | None = None
     ) -> None:
         super().__init__(load_tokenizer(model))
-        self.device = device
         ids = None if words is None else words.ids(self.tokenizer)
-        self.decoder, self.score, parameters = load(head, Checkpoint(model, device, dtype, ids))
-        self.masks = not _is_causal(self.decoder)
-        self.context = context_length(self.decoder.config)
+        loaded = load(head, Checkpoint(model, device, dtype, ids))
+        self._begin(loaded, device, batch_size)
         # The packed weights of a quantised model are not its parameters.
         counted = self.decoder if method_of(model) is None else without_weights(head, model).base_model
-        self.flops = Flops.of(counted, parameters)
+        self.flops = Flops.of(counted, loaded.head_parameters)
+
+    def _begin(self, loaded: Loaded, device: str, batch_size: int) -> None:
+        self.device = device
+        self.decoder, self.score, _ = loaded
+        self.masks = not _is_causal(self.decoder)
+        self.context = context_length(self.decoder.config)
         self._batch: Batcher[Reading, list[float]] = Batcher(
             self._run, batch_size, length=lambda reading: len(reading.ids)
         )
@@ -111,6 +116,16 @@ class HFReader(StepReader):
         lengths = torch.tensor([len(reading.ids) for reading in readings], device=self.device)
         mask = torch.arange(width, device=self.device) < lengths[:, None]
         return self.decoder(input_ids=ids, attention_mask=mask.long(), use_cache=False).last_hidden_state
+
+
+class OwnReader(HFReader):
+    """Reads two words with a policy's model."""
+
+    def __init__(self, writer: Any, words: Words) -> None:
+        StepReader.__init__(self, writer.tokenizer)
+        model = writer.model if writer.adapter is None else writer.model.get_base_model()  # with the adapter in it
+        self._begin(of_words(model, words.ids(self.tokenizer)), writer.device, _OWN_BATCH)
+        self.flops = writer.flops
 
 
 class LikelihoodReader(HFReader):

@@ -160,6 +160,15 @@ class WordReader(VLLMReader):
         return Cost(computed=sum(place + 1 for place in places), flops=flops)
 
 
+class OwnReader(WordReader):
+    """The same on the server of a policy, through the cache that its searches have filled."""
+
+    def __init__(self, writer: Any, words: Words) -> None:
+        StepReader.__init__(self, writer.tokenizer)
+        self.words, self.server, self.flops = words.ids(self.tokenizer), writer.server, writer.flops
+        self.context = writer.context - 1
+
+
 class LikelihoodReader(VLLMReader):
     """Log-probabilities of stretches of a text: `read(ids, ends)` gives one for each pair of neighbouring ends."""
 

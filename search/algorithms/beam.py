@@ -1,8 +1,10 @@
 """Step-level beam search over a scorer's values (arXiv 2408.03314, section 5.2)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
-from search.algorithms.levels import best, extend_each, level_values, shares
+from search.algorithms.actions import Actions, extend_typed, read_actions
+from search.algorithms.levels import best, level_values, shares
 from search.errors import check_knob
 from search.grow import Grower
 from search.tree.scores import Reduction, Use, conversion, reduction_for
@@ -30,6 +32,8 @@ class Beam:
     """from a path's scores to its value; the scorer kind's own where None"""
     every: int = 1
     """g: steps of a candidate, after which the scorer is asked and the level chosen from"""
+    actions: str | None = None
+    """a file of typed actions, {"name": "...", "prompt": "...", "after": [...]} a line, that candidates take in turn"""
 
     scale = "n"  # the knob that a list of budgets sets
     populations = False  # it notes none that the particle rule could weigh
@@ -39,11 +43,17 @@ class Beam:
         check_knob(self, "n", least=1)
         check_knob(self, "branch", least=1)
         check_knob(self, "every", least=1)
+        _ = self.typed
+
+    @cached_property
+    def typed(self) -> Actions | None:
+        """The actions of the file. Raises KnobError where it cannot be read."""
+        return None if self.actions is None else read_actions(self.actions)
 
     async def search(self, grow: Grower) -> None:
         conversion(grow.kind, Use.BEAM)
         values, finished = Values(reduction_for(grow.kind, self.reduction)), 0
-        level = await grow.extend(grow.root, self.n, self.every)
+        level = await extend_typed(grow, [grow.root], [self.n], self.every, self.typed)
         while True:
             finished += sum(node.finished for node in level)
             candidates = [node for node in level if node.open]
@@ -52,4 +62,4 @@ class Beam:
             places = best(level_values(candidates, grow.kind, values), max(1, self.n // self.branch))
             kept = [candidates[place] for place in places]
             grow.note("beam", kept=kept)
-            level = await extend_each(grow, kept, shares(self.n, len(kept)), self.every)
+            level = await extend_typed(grow, kept, shares(self.n, len(kept)), self.every, self.typed)

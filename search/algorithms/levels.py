@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from search.grow import Grower
+from search.protocols import GO_ON, Ask
 from search.tree import Node
 from search.tree.scores import Array, Kind, Scope, Use, conversion, neutral
 from search.tree.values import Values
@@ -40,17 +41,21 @@ def shares(n: int, among: int) -> list[int]:
     return [each + (place < more) for place in range(among)]
 
 
-async def extend_each(grow: Grower, nodes: Sequence[Node], widths: Sequence[int], steps: int = 1) -> list[Node]:
+async def extend_each(
+    grow: Grower, nodes: Sequence[Node], widths: Sequence[int], steps: int = 1, asks: Sequence[Ask] = ()
+) -> list[Node]:
     """So many continuations of each node, all at once, in the nodes' order; none where the width is zero.
 
-    Each has `steps` steps, or fewer where its solution ends before, and is judged once.
+    Each has `steps` steps, or fewer where its solution ends before, and is judged once. `asks` has one for each node.
     """
-    pairs = [(node, width) for node, width in zip(nodes, widths, strict=True) if width]
-    return [child for children in await families(grow, pairs, steps) for child in children]
+    requests = zip(nodes, widths, asks or [GO_ON] * len(nodes), strict=True)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(grow.extend(node, width, steps, ask)) for node, width, ask in requests if width]
+    return [child for task in tasks for child in task.result()]
 
 
-async def families(grow: Grower, pairs: Sequence[tuple[Node, int]], steps: int = 1) -> list[list[Node]]:
+async def families(grow: Grower, pairs: Sequence[tuple[Node, int]]) -> list[list[Node]]:
     """[N]: so many continuations of each node, all at once; of each as many as the budget allows."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(grow.extend(node, width, steps)) for node, width in pairs]
+        tasks = [group.create_task(grow.extend(node, width)) for node, width in pairs]
     return [task.result() for task in tasks]

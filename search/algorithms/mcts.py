@@ -8,23 +8,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 
+from search.algorithms.actions import Actions, choose, read_actions
 from search.algorithms.levels import known
-from search.algorithms.puct import logprob_prior, puct, share_prior, uniform_prior
-from search.errors import PolicyError, check_knob
+from search.algorithms.priors import Prior, priors
+from search.algorithms.puct import puct
+from search.errors import check_knob
 from search.grow import Grower
+from search.protocols import GO_ON, Ask
 from search.tree import Node
 from search.tree.scores import Conversion, Kind, Reduction, Scope, Use, conversion, reduction_for
-from search.tree.step import Step
 from search.tree.values import Range, Values
-
-
-class Prior(StrEnum):
-    SHARE = "share"
-    LOGPROB = "logprob"
-    UNIFORM = "uniform"
 
 
 class Backup(StrEnum):
@@ -71,6 +68,8 @@ class MCTS:
     """from a path's scores to its value; the scorer kind's own where None"""
     every: int = 1
     """g: the scorer is asked at every g-th step of a path and at its leaf, for all that is new (arXiv 2505.11730)"""
+    actions: str | None = None
+    """a file of typed actions, {"name": "...", "prompt": "...", "after": [...]} a line; a new sample takes one"""
 
     scale = "simulations"  # the knob that a list of budgets sets
     populations = False  # it notes none that the particle rule could weigh
@@ -82,6 +81,12 @@ class MCTS:
         check_knob(self, "c_puct", least=0)
         check_knob(self, "in_flight", least=1)
         check_knob(self, "every", least=1)
+        _ = self.typed
+
+    @cached_property
+    def typed(self) -> Actions | None:
+        """The actions of the file. Raises KnobError where it cannot be read."""
+        return None if self.actions is None else read_actions(self.actions)
 
     @property
     def reads_logprobs(self) -> bool:
@@ -157,32 +162,29 @@ async def _draw(run: _Run, node: Node) -> Node:
     node.stats["drawn"] = node.stats.get("drawn", 0) + 1  # before it is asked for: others do not ask for it too
     run.drawing += 1
     try:
-        (child,) = await run.grow.sample(node, merge=True)
+        (child,) = await run.grow.sample(node, merge=True, ask=_ask(run, node))
         if run.due(child):
             await run.grow.score(child)
     finally:
         run.drawing, run.idle = run.drawing - 1, 0
     children = [each for each in node.children.values() if each.birth is not None or not run.due(each)]
-    for sibling, prior in zip(children, _priors(run.knobs.prior, children), strict=True):
+    for sibling, prior in zip(children, priors(run.knobs.prior, children), strict=True):
         sibling.stats["prior"] = prior
     run.priced[node] = children
     return child
 
 
-def _priors(prior: Prior, children: Sequence[Node]) -> list[float]:
-    if prior is Prior.LOGPROB:
-        steps = [child.step for child in children if child.step is not None]
-        return logprob_prior([_mean(step) for step in steps])
-    counts = [child.stats.get("count", 1) for child in children]  # one for a step of a solution completed by the budget
-    return share_prior(counts) if prior is Prior.SHARE else uniform_prior(counts)
-
-
-def _mean(step: Step) -> float:
-    """The mean log-probability of the tokens that the policy wrote; 0 where it wrote none of the step's."""
-    if not step.token_ids or len(step.logprobs) != len(step.token_ids):
-        raise PolicyError("prior=logprob reads log-probabilities, and the policy gives none; choose another prior")
-    written = step.logprobs[step.written]
-    return float(np.mean(written)) if written else 0.0
+def _ask(run: _Run, node: Node) -> Ask:
+    """The action of a new sample, counted before it is asked for."""
+    if run.knobs.typed is None:
+        return GO_ON
+    children, qs = run.children(node), dict[str, list[float]]()
+    for child, q in zip(children, _qs(run, node, children), strict=True):
+        qs.setdefault(child.step.action if child.step else "", []).append(q)
+    drawn = node.stats.setdefault("actions", {})
+    action = choose(run.knobs.typed.legal(node), drawn, qs, run.knobs.c_puct)
+    drawn[action.name] = drawn.get(action.name, 0) + 1
+    return action.ask
 
 
 def _choose(run: _Run, node: Node, children: Sequence[Node], visits: int) -> Node:

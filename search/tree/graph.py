@@ -14,8 +14,8 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def graph_of(question: str, seed: int, nodes: Iterable[Node]) -> "nx.DiGraph[str]":
     """Nodes, parents first, named by their path ("root", "0", "0.1"); what XML cannot hold is replaced.
 
-    Attributes are `text`, `end`, `born`, `score` where there is one, and each number or text that an algorithm keeps,
-    as `stats.` and its name.
+    Attributes are `text`, `end`, `born`, `score`, `action` and `writer` where there is one, and each number or text
+    that an algorithm keeps, as `stats.` and its name.
     """
     question = _NOT_XML.sub("\ufffd", question)
     graph: nx.DiGraph[str] = nx.DiGraph(question=question, seed=seed)
@@ -36,6 +36,7 @@ def _attributes(node: Node) -> dict[str, Any]:
     attributes: dict[str, Any] = {"text": text, "end": str(node.step.end), "born": node.birth is not None}
     if node.score is not None:
         attributes["score"] = node.score
+    attributes |= {name: value for name in ("action", "writer") if (value := getattr(node.step, name))}
     if node.has_stats:
         kept = {name: value for name, value in node.stats.items() if isinstance(value, (int, float, str))}
         attributes |= {f"stats.{name}": value for name, value in kept.items()}

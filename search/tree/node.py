@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from search.tree.cost import Ledger
-from search.tree.scores import Array, Reduction, reduce
+from search.tree.scores import Array, Kind, Reduction, reduce
 from search.tree.step import Step
 
 Path = tuple[int, ...]
@@ -19,6 +19,7 @@ class Owner(Protocol):
 
     question: str
     seed: int
+    kind: Kind
     root: "Node"
 
     def changed(self) -> None:

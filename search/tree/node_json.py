@@ -22,8 +22,8 @@ T = TypeVar("T", Integers, Reals)
 _NEEDED = ("parent", "index", "text", "end")
 _COUNTS = ("given", "observed", "closing")
 _OPTIONAL = (
-    "reserved", "token_ids", "logprobs", "entropy", *_COUNTS, "action", "thought", "score", "birth", "sources",
-    "stats",
+    "reserved", "token_ids", "logprobs", "entropy", *_COUNTS, "action", "thought", "writer", "score", "birth",
+    "sources", "stats",
 )  # fmt: skip
 
 
@@ -47,6 +47,8 @@ def node_to_json(node: Node, number: Callable[[Node], int], row: Callable[[Ledge
         entry["action"] = step.action
     if step.thought:
         entry["thought"] = True
+    if step.writer:
+        entry["writer"] = step.writer
     entry["end"] = str(step.end)
     if node.score is not None:
         entry["score"] = node.score
@@ -75,6 +77,7 @@ def add_node_from_json(nodes: list[Node], entry: Any, ledgers: Sequence[Ledger])
         *(get(name, 0) for name in _COUNTS),
         action=checked_text(get("action", ""), "action"),
         thought=checked_flag(get("thought", False), "thought"),
+        writer=checked_text(get("writer", ""), "writer"),
     )
     parent = nodes[whole_number(fields["parent"], "parent", most=len(nodes) - 1)]
     node = parent.add(whole_number(fields["index"], "index"), step)

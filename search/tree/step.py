@@ -9,13 +9,14 @@ from search.tree.numbers import Integers, Reals
 
 
 class End(StrEnum):
-    """Why a step ended. After the first five the path may go on."""
+    """Why a step ended. After the first six the path may go on."""
 
     DELIMITER = "delimiter"  # where the policy's boundary rule says so: by default, at a delimiter
     STEP_TOKENS = "step_tokens"  # cut at max_step_tokens
     THOUGHT = "thought"  # the thought ends: the step holds its closing tag
     THINKING_TOKENS = "thinking_tokens"  # the thought was closed at max_thinking_tokens
     WAIT = "wait"  # the policy would have stopped here, and is made to go on
+    CODE = "code"  # a program ends here, and what it printed follows it in the step
     ANSWER = "answer"  # finished: the step has a box with an answer
     EOS = "eos"  # finished: an end token of the model, or a stop text
     MAX_STEPS = "max_steps"  # truncated, as are the next two
@@ -25,7 +26,7 @@ class End(StrEnum):
 
 
 _FINISHED = (End.ANSWER, End.EOS)  # tuples: the hash of an enum's member is slow, and a search asks often
-_OPEN = (End.DELIMITER, End.STEP_TOKENS, End.THOUGHT, End.THINKING_TOKENS, End.WAIT)
+_OPEN = (End.DELIMITER, End.STEP_TOKENS, End.THOUGHT, End.THINKING_TOKENS, End.WAIT, End.CODE)
 _set = object.__setattr__  # of a frozen step, at its birth
 
 
@@ -40,7 +41,7 @@ class Step:
 
     Not all tokens need be the policy's: first come those `given` to it, then what it wrote, of which the last `closing`
     ones are end tokens or lie in a stop text, then those `observed`, which came from outside. `action` names what was
-    asked for.
+    asked for, `writer` the one of several policies that wrote it.
 
     A `thought` is what a model writes before its answer: no box in it counts; scorers read it only if told to.
 
@@ -58,6 +59,7 @@ class Step:
     closing: int = 0
     action: str = ""
     thought: bool = False
+    writer: str = ""
 
     def __post_init__(self) -> None:
         if type(self.token_ids) is not Integers:

@@ -121,6 +121,7 @@ def test_every_end_is_open_finished_or_truncated() -> None:
         End.THOUGHT,
         End.THINKING_TOKENS,
         End.WAIT,
+        End.CODE,
     }
 
 

@@ -24,7 +24,7 @@ MISTAKES = {
     ],
     "choices": [
         ("solve q search=beem", "search=beem: no such choice; choose from best_of_n, beam,"),
-        ("solve q policy=HF", "policy=HF: no such choice; choose from hf, vllm, openai, toy, custom"),
+        ("solve q policy=HF", "policy=HF: no such choice; choose from hf, vllm, openai, toy, several, custom"),
         ("solve q policy=toy scorer=toi", "Did you mean toy?"),
         ("sweep policy=toy scorer=toy problems=arithmatic", "Did you mean arithmetic?"),
     ],

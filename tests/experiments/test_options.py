@@ -229,7 +229,7 @@ def test_the_script_of_zsh_has_the_words_of_bash(capsys: pytest.CaptureFixture[s
         ("scorer=Qwen/X", "for a model write scorer.model=Qwen/X"),
         ("scorer=mine:It", "for a class of your own write scorer=custom scorer.cls=mine:It"),
         ("scorer.cls=mine:It", "for a class of your own add scorer=custom"),
-        ("policy={branch:2}", "no such choice; choose from hf, vllm, openai, toy, custom"),
+        ("policy={branch:2}", "no such choice; choose from hf, vllm, openai, toy, several, custom"),
         ("policy=[toy]", "no such choice"),
         ("policy=toy,hf", "no such choice"),
     ],

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from policies.engines.meter import Meter
+from scorers.back_verify import BackVerify
 from scorers.critic import Critic, read
-from search import ScoreError, Step
+from search import End, Kind, KnobError, ScoreError, Step
 
 R = r"It adds up: \boxed{right}"
 STEPS = [Step("1 + 2 = 3\n\n"), Step("3 * {step} = 6 {{x}}")]
@@ -97,3 +98,17 @@ def test_a_critique_goes_on_behind_a_box_that_it_quotes(random_policy: str):
             asyncio.run(critic.score("1 + 2 =", STEPS[:1], 0))
     first, second = ([token for step in row.steps for token in step.token_ids] for row in rows)
     assert first == second and len(rows[0].steps) == 1
+
+
+def test_an_answer_is_put_back_into_the_question(random_policy: str):
+    """Nothing else of the solution is shown, and unfinished ones are not judged."""
+    verifier = BackVerify(model=random_policy, samples=2)
+    writer = Scripted(verifier.writer, [R, r"\boxed{wrong}"])
+    verifier.__dict__["writer"] = writer
+    steps = [Step("secret\n\n"), Step("so \\boxed{{17}}", end=End.ANSWER)]
+    scored = asyncio.run(verifier.score("what {answer}?", steps, 1))
+    assert scored.scores == [0.5] and verifier.kind is Kind.OUTCOME
+    assert all("Proposed answer: {17}" in each and "what {answer}?" in each for each in writer.prompts)
+    assert not any("secret" in each or "(none)" in each for each in writer.prompts)
+    with pytest.raises(KnobError, match=r"scorer.prompt lacks \{answer\}; it must hold \{question\} and \{answer\}"):
+        BackVerify(model=random_policy, prompt="{question}")

@@ -14,9 +14,9 @@ from scorers.checkpoints.hf_reader import HFReader
 from scorers.checks import Checks
 from scorers.ensemble import Combine, Ensemble
 from scorers.implicit import Implicit
-from scorers.parts import parts
 from scorers.prm import PRM
 from search import Beam, BestOfN, Cost, Kind, Node, Scored, Step, Stopped, Tree, solve
+from search.parts import parts
 from search.protocols import Scorer
 from search.solve import Searcher
 from search.tree.cost import NOTHING

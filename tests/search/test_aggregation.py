@@ -112,7 +112,7 @@ def test_a_budget_that_ends_within_a_round_leaves_the_votes_of_the_last(searcher
 
 @pytest.mark.parametrize("searcher", ALL)
 def test_a_policy_that_reads_nothing_is_refused(searcher: Searcher) -> None:
-    with pytest.raises(KnobError, match="takes no request with action, hint, sources"):
+    with pytest.raises(KnobError, match="takes no request with sources"):
         run(searcher, Walk(root=world(leaf(1))), SCORES)
 
 

@@ -61,10 +61,10 @@ def test_a_request_is_refused_before_anything_is_spent_where_the_policy_takes_no
 def test_a_policy_refuses_what_it_cannot_do() -> None:
     class Asks(BestOfN):
         async def search(self, grow: Grower) -> None:
-            await grow.extend(grow.root, ask=Ask(hint="so", max_tokens=3))
+            await grow.extend(grow.root, ask=Ask(given="so", max_tokens=3))
 
     tree = Tree("question")
-    with pytest.raises(KnobError, match="the toy policy takes no request with hint"):
+    with pytest.raises(KnobError, match="the toy policy takes no request with given"):
         run(Asks(), Toy(), ToyScorer(), tree=tree)
     assert tree.ledger.policy_calls == 0
 

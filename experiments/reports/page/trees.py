@@ -19,6 +19,7 @@ from search.tree import Node, Tree
 from search.tree.marks import last_mark
 
 _STATS = ("visits", "prior", "q", "count")
+_NAMES = ("action", "writer")
 
 
 Numbers = Mapping[Node, int]
@@ -28,7 +29,8 @@ def tree_data(tree: Tree, gold: str | None, selection: Selection, pieces: Pieces
     """The tree as columns, a value a node; answers and votes name each other by number.
 
     `parent` (-1: the root), `text` (a place in `pieces`), `score`, `state`, `at` (generated tokens at its birth, None:
-    not judged within the budget), `answer`, and those of visits, prior, q and count that the search kept.
+    not judged within the budget), `answer`, and those of visits, prior, q and count that the search kept, of action and
+    writer that its steps name.
     """
     nodes = list(tree.nodes())
     numbers = {node: number for number, node in enumerate(nodes)}
@@ -47,6 +49,9 @@ def tree_data(tree: Tree, gold: str | None, selection: Selection, pieces: Pieces
     for name in _STATS:
         if any(name in node.stats for node in nodes):
             columns[name] = [_short(node.stats.get(name)) for node in nodes]
+    for name in _NAMES:
+        if any(getattr(node.step, name) for node in nodes):
+            columns[name] = [getattr(node.step, name) or None for node in nodes]
     if (by := selection.by) is not None:
         columns["second"] = [_short(last_mark(node, by)) for node in nodes]
     voters = Voters(tree)

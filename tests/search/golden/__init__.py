@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from policies.choosing import Choice
+from policies.several import Several
 from policies.toy import Toy
 from search import (
     ABMCTS,
@@ -39,6 +41,7 @@ from search.algorithms.mcts import Backup, Prior
 from search.algorithms.particle_filter import Weighting
 from search.algorithms.resampling import Scheme
 from search.algorithms.thompson import Posterior
+from search.protocols import Policy
 from search.solve import Searcher
 from search.stopping import Sure
 from search.tree.randomness import generator
@@ -47,7 +50,14 @@ from tests.worlds import By
 
 FOLDER = Path(__file__).parent
 POLICY = Toy(branch=3, depth=3)
+ACTIONS = str(FOLDER / "actions.jsonl")
 ANY = Budget()
+SEVERAL = Several((POLICY, replace(POLICY, temperature=3.0)), ("small", "large"), thresholds=(0.8,))
+POLICIES: dict[str, Policy] = {
+    "beam, several": SEVERAL,
+    "beam, bandit": replace(SEVERAL, rule=Choice.BANDIT),
+}
+"""What writes, by the names of cases, where it is not POLICY."""
 
 _MCTS = MCTS(simulations=12, in_flight=1)
 _FILTER = ParticleFilter(n=4)
@@ -62,6 +72,9 @@ _ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
     ("beam, one way", Beam(2, 1), [Kind.VALUE], ANY),
     ("beam, mean", Beam(4, 2, Reduction.MEAN), [Kind.VALUE], ANY),
     ("beam, every two", Beam(4, 2, every=2), [Kind.VALUE, Kind.RANKING], ANY),
+    ("beam, actions", Beam(4, 2, actions=ACTIONS), [Kind.VALUE], ANY),
+    ("beam, several", Beam(4, 2), [Kind.VALUE], ANY),
+    ("beam, bandit", Beam(4, 2), [Kind.VALUE], ANY),
     ("beam, budget", Beam(4, 2), [Kind.VALUE], Budget(generated_tokens=7)),
     ("mcts", _MCTS, tuple(Kind), ANY),
     ("mcts, four in flight", replace(_MCTS, in_flight=4), [Kind.VALUE], ANY),
@@ -70,6 +83,7 @@ _ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
     ("mcts, logprob", replace(_MCTS, prior=Prior.LOGPROB), [Kind.VALUE], ANY),
     ("mcts, uniform", replace(_MCTS, prior=Prior.UNIFORM, c_puct=0.25), [Kind.VALUE], ANY),
     ("mcts, every two", replace(_MCTS, in_flight=4, every=2), [Kind.VALUE], ANY),
+    ("mcts, actions", replace(_MCTS, actions=ACTIONS), [Kind.VALUE], ANY),
     ("mcts, budget", _MCTS, [Kind.VALUE], Budget(flops=30)),
     ("particle_filter", _FILTER, [*_PROBABILITIES, Kind.ADDITIVE], ANY),
     ("particle_filter, current", replace(_FILTER, weighting=Weighting.CURRENT), [Kind.VALUE], ANY),
@@ -132,7 +146,8 @@ def grown(name: str) -> dict[str, Any]:
     """The tree of a case as JSON, without its seconds, and the answer that each rule selects from it."""
     searcher, kind, budget = CASES[name]
     overlap = getattr(searcher, "in_flight", 1) > 1  # a policy that answers at once leaves nothing in flight
-    tree = run(searcher, Delayed(POLICY, seed=6) if overlap else POLICY, score_of(kind), budget, seed=6)
+    policy = POLICIES.get(name.rpartition(", ")[0], POLICY)
+    tree = run(searcher, Delayed(policy, seed=6) if overlap else policy, score_of(kind), budget, seed=6)
     rules = [Rule.BEST, Rule.MAJORITY, *([Rule.WEIGHTED] if kind is not Kind.RANKING else [])]
     rules += [Rule.PARTICLE] if tree.events("population") else []
     return {"answers": {str(rule): Selection(rule)(tree).answer for rule in rules}, "tree": _timeless(tree.to_json())}

@@ -1,8 +1,8 @@
 // The tree as an outline: a run of steps without a branch is a block, its branches are indented below it and fold.
 "use strict";
 
-// The nodes of a packed tree, parents first, without the root. Siblings with the same text and score are merged into one
-// node: `states` counts how they ended, `number` maps a packed node to its merged one:
+// The nodes of a packed tree, parents first, without the root. Siblings with the same text, score, action and writer are
+// merged into one node: `states` counts how they ended, `number` maps a packed node to its merged one:
 // [{i, parent, children, depth, text, score, states, many, ...}].
 function nodesOf(tree) {
   const columns = tree.nodes;
@@ -11,10 +11,11 @@ function nodesOf(tree) {
   const known = new Map();
   columns.parent.forEach((above, packed) => {
     const parent = above < 0 ? -1 : number[above];
-    const key = `${parent} ${columns.text[packed]} ${columns.score[packed]}`;
+    const named = `${columns.action?.[packed] ?? ""} ${columns.writer?.[packed] ?? ""}`;
+    const key = `${parent} ${columns.text[packed]} ${columns.score[packed]} ${named}`;
     if (!known.has(key)) {
       const node = { i: nodes.length, parent, children: [], depth: 1, states: new Map(), many: 0, at: null };
-      for (const name of ["text", "score", "answer", "visits", "prior", "q", "second"]) node[name] = columns[name]?.[packed] ?? null;
+      for (const name of ["text", "score", "answer", "visits", "prior", "q", "second", "action", "writer"]) node[name] = columns[name]?.[packed] ?? null;
       if (parent >= 0) {
         node.depth = nodes[parent].depth + 1;
         nodes[parent].children.push(node);
@@ -112,6 +113,8 @@ class Outline {
     const tag = (text, title) => el("span", { class: "tag", title }, text);
     const particles = view.particles.get(node.i);
     return [
+      node.action !== null && tag(node.action, "the action that this step was asked for"),
+      node.writer !== null && tag(`by ${node.writer}`, "the policy that wrote this step"),
       node.second !== null && tag(`second ${score(node.second)}`, "score by the second scorer, which chooses"),
       node.visits !== null && tag(`visits ${node.visits}`, "number of visits by the search"),
       node.q !== null && tag(`Q ${score(node.q)}`, "value backed up through this step"),
