@@ -23,9 +23,12 @@ def test_a_run_does_not_go_on_with_other_actions(
     inputs = json.loads(Path("kept/inputs.json").read_text())
     assert [name for name in inputs if name.endswith("actions")] == ["search.beam.actions"]
     assert '"action":"rephrase"' in "".join(path.read_text() for path in Path("kept").rglob("*.json*"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run("sweep", "run=../kept") == 0, "the file is found from any folder"
     file.write_text(file.read_text().replace("Check", "Doubt"))
     capsys.readouterr()
-    assert run("sweep", "run=kept") != 0
+    assert run("sweep", "run=../kept") != 0
     assert "search.beam.actions" in capsys.readouterr().err
 
 
