@@ -20,6 +20,7 @@ stepsearch engines policy.model=Qwen/Qwen2.5-Math-7B-Instruct gpus=0,1
 stepsearch list scorers
 """
 
+import errno
 import os
 import re
 import sys
@@ -34,18 +35,28 @@ from experiments.terminal import failure, set_quiet
 
 HELP = ("-h", "--help")
 CFG, QUIET, VERSION = "--cfg", "--quiet", "--version"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk, a quota, the largest file that is allowed
 _KNOB = re.compile(r"[-+~]*[\w.@/]+=")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code: 0, 2 for a wrong command line, 3 for no answer, 130 after Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    _open_closed_streams()
     set_quiet(QUIET in arguments)
     arguments = [argument for argument in arguments if argument != QUIET]
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # last, so that no user file shadows a module of this project
     collect_rarely()
     return guarded(lambda: _dispatch(arguments))
+
+
+def _open_closed_streams() -> None:
+    """Opens each standard stream that the caller has closed on the null device: no file may get its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8"))
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
@@ -118,7 +129,9 @@ def _overview() -> str:
 def guarded(run: Callable[[], int]) -> int:
     """Runs a command; returns its exit code. An error written for the user is one line, others keep a traceback."""
     try:
-        return run()
+        code = run()
+        sys.stdout.flush()  # what cannot be written is an error here, not at the interpreter's end
+        return code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -126,6 +139,10 @@ def guarded(run: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            failure(f"stepsearch: standard output cannot be written: {error.strerror}", stderr=True)
+            return 2
         if is_message(error):
             failure(f"stepsearch: {error}", stderr=True)
             return 2

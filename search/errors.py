@@ -46,4 +46,5 @@ def check_knob(
         or (most is not None and value > most)
     )
     if wrong:
-        raise KnobError(f"{type(owner).__name__}.{knob} is {value}; it must be {' and '.join(bounds)}")
+        shown = repr(value) if isinstance(value, str) else value
+        raise KnobError(f"{type(owner).__name__}.{knob} is {shown}; it must be {' and '.join(bounds)}")

@@ -181,12 +181,16 @@ def check_ask(ask: Ask, policy: Policy, node: Node) -> None:
             raise ValueError(f"Ask.sources names node {source.name}, which is not in this search's tree")
 
 
-def check_extension(extension: Extension, n: int, max_steps: int | None, node: Node) -> None:
-    """Raises PolicyError unless there are n continuations of the length asked for, of which only a last step closes."""
+def check_extension(extension: Any, n: int, max_steps: int | None, node: Node) -> None:
+    """Raises PolicyError unless it is an Extension with n continuations of the length asked for, of which only a last
+    step closes.
+    """
 
     def asked() -> str:
         return f"at depth {node.depth}, asked for n = {n} with max_steps = {max_steps}"
 
+    if not isinstance(extension, Extension):
+        raise PolicyError(f"the policy returned {extension!r:.60} {asked()}; return Extension(continuations, cost)")
     continuations, costs = extension.continuations, extension.costs
     if len(continuations) != n:
         raise PolicyError(f"the policy returned {len(continuations)} continuations {asked()}")

@@ -127,7 +127,8 @@ OUT_OF_BOUNDS = [
 def test_a_knob_out_of_its_bounds_is_an_error_that_says_so(owner: Any, knob: str, value: float, bounds: str) -> None:
     with pytest.raises(KnobError) as error:
         owner(**{knob: value})
-    assert str(error.value) == f"{owner.__name__}.{knob} is {value}; it must be {bounds}"
+    shown = repr(value) if isinstance(value, str) else value
+    assert str(error.value) == f"{owner.__name__}.{knob} is {shown}; it must be {bounds}"
 
 
 @pytest.mark.parametrize("policy", [HF, VLLM])

@@ -34,10 +34,10 @@ FLOORS = [
     {"experiments.runs"},
     {"experiments.analysis"},
     {"experiments.labels", "experiments.training"},
-    {"experiments.reports", "experiments.tiny"},
+    {"experiments.reports"},
     {"experiments.benchmarks", "experiments.serving"},
     {"experiments.commands"},
-    {"experiments.api"},
+    {"experiments.api", "experiments.tiny"},
     {"experiments.cli"},
     {"experiments.__main__"},
 ]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 from experiments.config.knobs import typed
@@ -43,4 +44,8 @@ def listed(name: str, values: Any) -> list[str]:
         return []
     if isinstance(values, str) or not hasattr(values, "__iter__"):
         raise ConfigError(f"{name} is {values!r}; give a list, {name}=[{values!r}]")
+    values = list(values)
+    for value in values:
+        if not isinstance(value, str | Real):
+            raise ConfigError(f"{name} has {value!r:.60}; a sweep keeps texts: give names, and knobs={{...}}")
     return [f"{name}=[{','.join(map(str, values))}]"]

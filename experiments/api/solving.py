@@ -56,7 +56,7 @@ def solve(
     parts = {"search": search, "policy": policy, "scorer": scorer, "second": second}
     parts |= {"selection": selection, "answer": answer, "grader": grader}
     run = _built(parts, seed, knobs)
-    searcher = run.search if n is None else rescaled("search", run.search, n)
+    searcher = run.search if n is None else rescaled("search", run.search, n, "n")
     check_arguments(question, searcher, run.policy, run.scorer, budget, run.second)
     asked = _Asked(question.strip(), searcher, with_ends(run.policy, run.answer), run, budget)
     return blocking(asked.run)

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from experiments.analysis.estimates import Subsets, estimates, independent
 from experiments.config.compose import compose
 from experiments.config.schema import build
-from experiments.errors import writing
 from experiments.reports.fitting import show_table
 from experiments.reports.tables import estimates_table, write_estimates
 from experiments.runs.folder import given_folder
@@ -56,7 +55,6 @@ def main(overrides: Sequence[str] = ()) -> int:
     results = independent(read_results(folder), knobs.searcher)
     rows = estimates(results, Subsets(knobs.k, knobs.share, knobs.draws, knobs.seed))
     show_table(screen(), estimates_table(rows, results), names=1)
-    with writing(folder / FILE):
-        write_estimates(rows, folder / FILE)
+    write_estimates(rows, folder / FILE)
     print(folder / FILE)
     return 0

@@ -31,9 +31,10 @@ from experiments.analysis.solution import Solution
 from experiments.commands.question import read_question
 from experiments.config.compose import compose
 from experiments.config.schema import build
-from experiments.errors import INTERRUPTED, NO_ANSWER, check_output, writing
+from experiments.errors import INTERRUPTED, NO_ANSWER, check_output
 from experiments.reports.endings import warnings
 from experiments.reports.solution import no_answer, shipped_line, shown, trust_line
+from experiments.runs.atomic import atomic_file, write_whole
 from experiments.runs.endings import endings
 from experiments.runs.preflight import ready, with_ends, with_logprobs
 from experiments.runs.stopping import quietly
@@ -122,11 +123,10 @@ def _unjudged(tree: Tree, run: Solve) -> bool:
 def write(tree: Tree, run: Solve) -> None:
     """Writes the requested files. Raises RunError where one cannot be written."""
     if run.json and run.json != STDOUT:
-        with writing(Path(run.json).expanduser()):
-            Path(run.json).expanduser().write_text(tree.dumps(), "utf-8")
+        write_whole(Path(run.json).expanduser(), tree.dumps())
     if run.graphml:
-        with writing(Path(run.graphml).expanduser()):
-            nx.write_graphml(tree.graph(), Path(run.graphml).expanduser())
+        with atomic_file(Path(run.graphml).expanduser()) as file:
+            nx.write_graphml(tree.graph(), file)
 
 
 def report(solution: Solution, run: Solve) -> None:

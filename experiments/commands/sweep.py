@@ -227,7 +227,8 @@ def _search(
     if stop:
         ended = f"{progress.done + len(kept)} of {progress.total + len(kept)} searches had ended and are saved"
         resume = f"resume with run={folder}" + ", retry=errors for those that failed" * bool(progress.errors + errors)
-        failure(f"{stop.why}: {ended}; {resume}; these results favour short searches", stderr=True)
+        favours = "; these results favour short searches" * bool(progress.done)
+        failure(f"{stop.why}: {ended}; {resume}{favours}", stderr=True)
     return stop
 
 

@@ -9,7 +9,7 @@ Only the grader reads ``Problem.answer``; a search is given ``Problem.question``
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from experiments.problems import arithmetic
 from experiments.problems.gold import AnswerRule, gold
@@ -109,8 +109,10 @@ class Jsonl:
             if len(problems) == self.limit:
                 break
         if not problems:
-            raise ProblemError(f"{self.path}: holds no problem; write one JSON object a line")
+            raise ProblemError(f"{self.path}: holds no problem; {self._remedy}")
         return problems
+
+    _remedy: ClassVar = "write one JSON object a line"
 
     def _lines(self) -> Iterator[Line]:
         return read_lines(self.path)

@@ -6,10 +6,13 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from experiments.problems.json_lines import Line, ProblemError, no_text
 from experiments.problems.sets import Jsonl
 from search.errors import KnobError
+
+SEPARATORS = ";,\t|"
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Csv(Jsonl):
         super().__post_init__()
         if self.separator is not None and len(self.separator) != 1:
             raise KnobError(f"Csv.separator is {self.separator!r}; it must be one character")
+
+    _remedy: ClassVar = "write a row of column names, and below it a row for each problem"
 
     def _lines(self) -> Iterator[Line]:
         tab = Path(self.path.removesuffix(".gz")).suffix.lower() == ".tsv"
@@ -79,4 +84,7 @@ def _columns(where: str, row: list[str]) -> list[str]:
     twice = next((name for name in columns if columns.count(name) > 1), None)
     if twice is not None:
         raise ProblemError(f"{where}: two columns are called {twice!r}; rename one")
+    other = next((mark for mark in SEPARATORS if len(columns) == 1 and mark in columns[0]), None)
+    if other is not None:
+        raise ProblemError(f"{where}: one column, {columns[0]!r}; set problems.separator={other!r} if it holds more")
     return columns

@@ -14,9 +14,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentF
 
 from experiments.analysis.cells import Cells
 from experiments.analysis.curves import AXES, Chart, Line, chart, samples_cells, samples_chart
-from experiments.errors import RunError, writing
+from experiments.errors import RunError
 from experiments.reports.findings import of_run, of_samples
 from experiments.reports.looks import Look, looks
+from experiments.runs.atomic import atomic_file
 from experiments.runs.results import Result
 from search.answers.selection import Rule
 
@@ -49,8 +50,8 @@ def save(drawn: Chart, stem: Path) -> list[Path]:
         canvas = draw(drawn)
         for path in paths:
             about = {"Title": drawn.finding or caption(drawn)} | ({"Date": None} if path.suffix == ".svg" else {})
-            with writing(path):
-                canvas.savefig(path, dpi=DPI, metadata=about)
+            with atomic_file(path) as file:
+                canvas.savefig(file, format=path.suffix[1:], dpi=DPI, metadata=about)
     return paths
 
 

@@ -17,19 +17,20 @@ from experiments.reports.fitting import show_table
 from experiments.reports.health import health_lines
 from experiments.reports.judgement_picture import draw
 from experiments.reports.tables import new_table, with_interval, write_rows
+from experiments.runs.atomic import atomic_file, write_whole
 from experiments.terminal import percent, plural
 from search.answers.selection import Rule
 
 
 def write(judgement: Judgement, folder: Path) -> list[Path]:
-    """summary.json, summary.csv and judge.png."""
+    """Writes summary.json, summary.csv and judge.png. Raises RunError where one cannot be written."""
     plain = as_json(judgement)
     paths = [folder / "summary.json", folder / "summary.csv", folder / "judge.png"]
-    paths[0].write_text(json.dumps(plain, indent=1, allow_nan=False) + "\n", "utf-8")
+    write_whole(paths[0], json.dumps(plain, indent=1, allow_nan=False) + "\n")
     header = ("of", "figure", "value", "low", "high")
     write_rows(paths[1], header, ([row.get(name) for name in header] for row in _csv_rows(plain)))
-    with rc_context(STYLE):
-        draw(judgement).savefig(paths[2], dpi=DPI)
+    with rc_context(STYLE), atomic_file(paths[2]) as file:
+        draw(judgement).savefig(file, format="png", dpi=DPI)
     return paths
 
 

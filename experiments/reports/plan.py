@@ -15,7 +15,6 @@ from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.uncertainty import accuracy_interval
 from experiments.config.registry import GROUPS
 from experiments.config.settings import searcher_of, setting_of
-from experiments.errors import RunError
 from experiments.reports.tables import listed, needed_words, new_table, spread, write_rows
 from experiments.runs.axes import LABELS, Axis
 from experiments.runs.grid import GREEDY
@@ -103,11 +102,8 @@ def write(folder: Path, world: Grid, levels: np.ndarray, drawn: Chart) -> list[P
     from experiments.reports.curves import save
 
     header = ["level", "searcher", "n", "budget", "problems", "accuracy", "ci_low", "ci_high", "cost"]
-    try:
-        write_rows(folder / "levels.csv", header, _rows(world, levels))
-        return [folder / "levels.csv", *save(drawn, folder / "plan")]
-    except OSError as error:
-        raise RunError(f"{folder} cannot be written to: {error.strerror}") from error
+    write_rows(folder / "levels.csv", header, _rows(world, levels))
+    return [folder / "levels.csv", *save(drawn, folder / "plan")]
 
 
 def _rows(world: Grid, levels: np.ndarray) -> Iterator[list[object]]:

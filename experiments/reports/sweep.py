@@ -39,8 +39,8 @@ def report(folder: Path, cells: Cells, rule: Rule) -> list[Row]:
     try:
         write_csv(rows, folder / "summary.csv")
         print(f"summary: {folder / 'summary.csv'}")
-    except OSError as error:
-        print(f"{folder / 'summary.csv'} cannot be written: {error.strerror}", file=sys.stderr)
+    except RunError as error:
+        print(error, file=sys.stderr)
     return rows
 
 

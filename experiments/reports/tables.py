@@ -1,6 +1,7 @@
 """Tables for the terminal, and the same data as CSV."""
 
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from experiments.analysis.endings import MOST
 from experiments.analysis.estimates import Row as EstimateRow
 from experiments.analysis.rules import RULE_NAMES
 from experiments.analysis.summary import COLUMNS, Row
+from experiments.runs.atomic import write_whole
 from experiments.runs.axes import Axis
 from experiments.runs.results import ORACLE, Result
 from experiments.terminal import number, percent
@@ -46,9 +48,10 @@ def listed(seeds: Iterable[int]) -> str:
 
 
 def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Writes a CSV file; None is left empty. Raises OSError where it cannot be written."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([header, *rows])
+    """Writes a CSV file, or leaves what was there; None is left empty. Raises RunError where it cannot be written."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([header, *rows])
+    write_whole(path, text.getvalue())
 
 
 # a sweep's summary

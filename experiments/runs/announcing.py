@@ -21,7 +21,8 @@ def plan(todo: Sequence[Name], tally: Tally) -> str:
 def forecast(expected: Expected, left: int) -> str:
     """What the searches that are left will take, in words."""
     tokens = "an unknown number of tokens" if expected.tokens is None else f"{number(round(expected.tokens))} tokens"
-    return f"the {left:,} searches that are left will take about {duration(expected.seconds)} and {tokens}"
+    searches = "search that is left" if left == 1 else f"{left:,} searches that are left"
+    return f"the {searches} will take about {duration(expected.seconds)} and {tokens}"
 
 
 class Held(Sequence[Name]):

@@ -141,14 +141,17 @@ def opened(search: Searcher, limit: Budget) -> Searcher:
     return replace(search, **{search.scale: max(1, min([*counted, MOST]))})  # pyright: ignore
 
 
-def rescaled(name: str, search: Searcher, n: int) -> Searcher:
-    """The searcher with its scale knob at n. Raises KnobError where it has no such knob or does not allow n."""
+def rescaled(name: str, search: Searcher, n: int, knob: str = "budgets") -> Searcher:
+    """The searcher with its scale knob at n, which `knob` gave.
+
+    Raises KnobError where it has no such knob or does not allow n.
+    """
     if not is_dataclass(search) or search.scale not in {knob.name for knob in fields(search)}:
         raise KnobError(f"{name}: budgets set the knob named by `scale`; make the searcher a dataclass that has it")
     try:
         return replace(search, **{search.scale: n})  # pyright: ignore[reportReturnType, reportArgumentType]
     except KnobError as error:
-        raise KnobError(f"budgets={n} does not fit {name}: {error}") from error
+        raise KnobError(f"{knob}={n!r} does not fit {name}: {error}") from error
 
 
 def greedy(policy: Policy) -> Policy | None:

@@ -132,7 +132,8 @@ def test_what_a_text_names(group: str, value: str, words: list[str]):
         ({"policy": None}, "policy is None; give an object"),
         ({"scorer": 3}, "scorer is 3; give an object"),
         ({"budget": 100}, "budget is 100; give a Budget"),
-        ({"n": 0}, "Beam.n is 0; it must be >= 1"),
+        ({"n": 0}, "n=0 does not fit search: Beam.n is 0; it must be >= 1"),
+        ({"n": "8"}, "Beam.n is '8'; it must be >= 1"),
         ({"selection": 3}, "selection is 3; give a name or a Selection"),
         ({"answer": 3}, "answer is 3; give a name or an object with the method extract"),
         ({"knobs": {"search.m": 3}}, "search.m: no such knob; search has"),
@@ -219,6 +220,10 @@ def test_without_pandas_a_frame_says_what_to_install(toy_run: stepsearch.Run, mo
     [
         ({"budgets": 4}, "budgets is 4; give a list, budgets=[4]"),
         ({"searchers": "beam"}, "searchers is 'beam'; give a list"),
+        (
+            {"searchers": [stepsearch.Beam(4)]},
+            "reduction=None, every=1); a sweep keeps texts: give names",
+        ),
         ({"searchers": ["beem"]}, "searchers: no such searcher 'beem'"),
         ({"scorer": Half()}, "a sweep keeps texts: name a class of your own as mine:Class"),
         ({"problems": "nothing"}, "problems='nothing': no such choice; choose from arithmetic, jsonl"),

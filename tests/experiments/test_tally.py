@@ -95,5 +95,6 @@ def test_searches_are_held_back_from_a_moment_on():
 
 def test_a_forecast_in_words():
     assert forecast(Expected(1234.0, 70.0), 9) == "the 9 searches that are left will take about 70 s and 1,234 tokens"
+    assert forecast(Expected(12.0, 7.0), 1) == "the search that is left will take about 7 s and 12 tokens"
     assert list(map(duration, (1, 89, 91, 5399))) == ["1 s", "89 s", "2 min", "90 min"]
     assert list(map(duration, (5401, 200_000))) == ["1.5 h", "2.3 days"]

@@ -1,6 +1,7 @@
 """What a policy returns is checked, and a request is passed on as it was made."""
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -74,6 +75,17 @@ def test_a_later_continuation_at_a_depth_is_named() -> None:
         PolicyError, match="continuation 3 of the policy, at depth 1, asked for n = 3 with max_steps = 2"
     ):
         asyncio.run(main())
+
+
+@pytest.mark.parametrize("wrong", [None, ["a step", "another"]])
+def test_what_is_no_extension_is_an_error(wrong: Any) -> None:
+    class Vague(Toy):
+        async def extend(self, *request: Any, **named: Any) -> Any:
+            return wrong
+
+    said = rf"the policy returned {re.escape(repr(wrong))} at depth 0, asked for n = 2 .*; return Extension\("
+    with pytest.raises(PolicyError, match=said):
+        run(Beam(2, 2), Vague(), ToyScorer())
 
 
 @pytest.mark.parametrize(

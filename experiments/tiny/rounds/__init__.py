@@ -1,0 +1,1 @@
+"""The loop from search to reward model and back in miniature: search, label, train, evaluate."""
