@@ -151,13 +151,16 @@ class Several:
         return extension._replace(continuations=signed)
 
     def reads(self, place: int, node: Node) -> Node:
-        """The node as the member reads it: the end of a copy of its path where that has tokens of another tokenizer."""
+        """The node as the member reads it: the end of a copy of its path where that has tokens of another tokenizer.
+
+        A step that no member has signed, as those of an older tree, may have such tokens.
+        """
         own = self.tokens[place]
-        foreign = {name for name, other in zip(self.names, self.tokens, strict=True) if other.group != own.group}
-        if own.tokenizer is None or not any(step.writer in foreign for step in node.steps()):
+        known = {name for name, other in zip(self.names, self.tokens, strict=True) if other.group == own.group}
+        if own.tokenizer is None or all(step.writer in known for step in node.steps()):
             return node
         encode: Callable[[str], Sequence[int]] = partial(encode_step, own.tokenizer)
-        return copied(node, lambda step: in_tokens(step, encode) if step.writer in foreign else step)
+        return copied(node, lambda step: in_tokens(step, encode) if step.writer not in known else step)
 
     def _with_room(self, place: int, node: Node) -> int:
         """The member, or the next one whose context has room for the path; itself where none has."""

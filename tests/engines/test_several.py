@@ -200,6 +200,9 @@ def test_with_two_tokenizers_each_reads_the_others_text_in_tokens_of_its_own(ran
     assert large.tokenizer.decode(list(copy.token_ids)) == step.text
     assert not set(copy.token_ids) & set(large.tokenizer.all_special_ids), "what looks like an end token is text"
     assert large.has_room(policy.reads(1, node))
+    unsigned = root.add(root.reserve(1).start, replace(step, writer=""))
+    for place, member in enumerate((small, large)):
+        assert member.tokenizer.decode(list(policy.reads(place, unsigned).token_ids())) == step.text, "of whoever"
 
 
 def test_a_search_with_two_tokenizers_runs_and_keeps_the_promises(random_policy: str, other: str) -> None:
