@@ -14,6 +14,11 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+def is_quiet() -> bool:
+    """Whether `notes` and `note` print nothing."""
+    return _quiet
+
+
 def notes() -> Console:
     """A console on standard error, for progress."""
     return Console(stderr=True, quiet=_quiet)

@@ -36,7 +36,7 @@ class Several:
     def __post_init__(self) -> None:
         if len(self.of) < 2 or len(set(self.names)) != len(self.of):
             raise KnobError(f"policy.members: give two members or more, each of another name, not {list(self.names)}")
-        if self.rule is not Choice.UNCERTAINTY:
+        if Choice(self.rule) == Choice.BANDIT:
             return
         rising = all(low < high for low, high in zip(self.thresholds, self.thresholds[1:], strict=False))
         if len(self.thresholds) != len(self.of) - 1 or not rising or not min(self.thresholds) >= 0:
@@ -87,7 +87,7 @@ class Several:
         if ask.floor is not None:
             raise KnobError("policy=several takes no request with floor: its members are sure in ways of their own")
         with parts() as asked:
-            if self.rule is Choice.BANDIT:
+            if self.rule == Choice.BANDIT:
                 bandit = Bandit(node, self.names)
                 drawn = [bandit.choose(seed, ask.temperature == 0) for seed in seeds]
                 begun = await self._written(asked, node, max_steps, seeds, drawn, ask)
@@ -113,8 +113,8 @@ class Several:
             question.append(one.question_tokens)
             cost += one.cost
             ask = ask._replace(given="")
-            if ask.max_tokens is not None:
-                ask = ask._replace(max_tokens=ask.max_tokens - step.generated)
+            if ask.max_tokens is not None:  # of which a member that takes no requests may write more
+                ask = ask._replace(max_tokens=max(0, ask.max_tokens - step.generated))
                 step = replace(step, end=End.MAX_TOKENS) if step.open and not ask.max_tokens else step
             steps.append(step)
         known = None if None in question else question[0]
@@ -151,13 +151,16 @@ class Several:
         return extension._replace(continuations=signed)
 
     def reads(self, place: int, node: Node) -> Node:
-        """The node as the member reads it: the end of a copy of its path where that has tokens of another tokenizer."""
+        """The node as the member reads it: the end of a copy of its path where that has tokens of another tokenizer.
+
+        A step that no member has signed, as those of an older tree, may have such tokens.
+        """
         own = self.tokens[place]
-        foreign = {name for name, other in zip(self.names, self.tokens, strict=True) if other.group != own.group}
-        if own.tokenizer is None or not any(step.writer in foreign for step in node.steps()):
+        known = {name for name, other in zip(self.names, self.tokens, strict=True) if other.group == own.group}
+        if own.tokenizer is None or all(step.writer in known for step in node.steps()):
             return node
         encode: Callable[[str], Sequence[int]] = partial(encode_step, own.tokenizer)
-        return copied(node, lambda step: in_tokens(step, encode) if step.writer in foreign else step)
+        return copied(node, lambda step: in_tokens(step, encode) if step.writer not in known else step)
 
     def _with_room(self, place: int, node: Node) -> int:
         """The member, or the next one whose context has room for the path; itself where none has."""
@@ -179,12 +182,19 @@ class Several:
             return None
         costs = [cost for cost in told if cost is not None]
         most = Cost(*(_most([cost[place] for cost in costs]) for place in range(5)))
-        if self.rule is Choice.BANDIT or max_steps == 1:
+        if self.rule == Choice.BANDIT or max_steps == 1:
             return most
-        written = [cost.generated for cost in costs]
-        alike = len({tokens.group for tokens in self.tokens}) == 1
         unknown: Any = None
-        return Cost(max(written) if alike else sum(written), unknown, unknown, most.calls, None)
+        return Cost(self._written_at_most(node, max_steps, ask, costs), unknown, unknown, most.calls, None)
+
+    def _written_at_most(self, node: Node, max_steps: int | None, ask: Ask, costs: Sequence[Cost]) -> int:
+        """Tokens of a continuation by all members in turn, of which each alone would write those of `costs`."""
+        written = [cost.generated for cost in costs]
+        if max_steps is not None:
+            steps = [worst_case(member, self.reads(place, node), 1, ask) for place, member in enumerate(self.of)]
+            return min(sum(written), max_steps * max(cost.generated for cost in steps if cost is not None))
+        alike = len({tokens.group for tokens in self.tokens}) == 1  # one limit on all tokens of a path
+        return max(written) if alike else sum(written)
 
 
 def _most(figures: Sequence[Any]) -> Any:

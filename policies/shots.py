@@ -18,7 +18,7 @@ class Shot(NamedTuple):
 def read_shots(path: str, knob: str = "policy.shots") -> tuple[Shot, ...]:
     """The examples of a file that the knob names, in order. Raises KnobError, with file and line, for anything else."""
     try:
-        lines = Path(path).expanduser().read_text("utf-8-sig").splitlines()
+        lines = Path(path).expanduser().read_text("utf-8-sig").split("\n")  # a text may hold other line breaks
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
         raise KnobError(f"{knob}={path}: {reason}; give a file of JSON lines") from error

@@ -138,9 +138,9 @@ class Writing(WritingKnobs):
             return ask
         hinted = ask._replace(hint="\n\n".join(filter(None, [hint, ask.hint])))
         bare = self._asked(node, ask)
-        room = self.engine.context - len(bare.ids)
-        wanted, _ = self._most(node, bare, room // 2, max_steps)
-        return hinted if self.engine.context - len(self._asked(node, hinted).ids) >= wanted else ask
+        context = self.engine.context - (len(encode_given(self.engine.tokenizer, ask.given)) if ask.given else 0)
+        wanted, _ = self._most(node, bare, (context - len(bare.ids)) // 2, max_steps)
+        return hinted if context - len(self._asked(node, hinted).ids) >= wanted else ask
 
     @cached_property
     def _wait_ids(self) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from experiments.errors import INTERRUPTED
 from experiments.runs.atomic import atomic_file
 from experiments.runs.following import Following
-from experiments.runs.status import Status, read_status
+from experiments.runs.status import ASKING, Status, read_status
 from experiments.terminal import duration, note
 
 SILENCE = 30.0  # seconds without a word of a sweep, which says something every three seconds
@@ -75,9 +75,10 @@ class Live:
         return status.over
 
     def _silent(self, now: float) -> float | None:
-        """Seconds for which nothing was heard of the sweep; None while that is usual."""
+        """Seconds for which nothing was heard of the sweep; None while that is usual, as where it waits for a reply."""
         silent = now - self._heard
-        return silent if self._status is not None and silent > max(SILENCE, 3 * self._every) else None
+        speaks = self._status is not None and self._status.state != ASKING
+        return silent if speaks and silent > max(SILENCE, 3 * self._every) else None
 
     def _silence(self, silent: float, now: float) -> str:
         grown = self._following.grown

@@ -1,12 +1,13 @@
 """Says what a sweep will do, and asks on a terminal where that takes long."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
 from experiments.runs.grid import Name
 from experiments.runs.tally import Expected, Tally
-from experiments.terminal import duration, number
+from experiments.terminal import duration, is_quiet, number
 
 
 def plan(todo: Sequence[Name], tally: Tally) -> str:
@@ -52,11 +53,24 @@ class Held(Sequence[Name]):
         return self._names[self._begun :]
 
 
-def is_terminal() -> bool:
-    """Whether somebody can be asked."""
+def can_ask() -> bool:
+    """Whether somebody reads and types at a terminal of this process; not with --quiet, and not in the background.
+
+    CI and the shell commands of a notebook may have a terminal that nobody types at.
+    """
+    alone = os.environ.get("CI", "").lower() not in ("", "0", "false") or "JPY_PARENT_PID" in os.environ
     try:
-        return sys.stdin.isatty() and sys.stdout.isatty()
+        terminal = sys.stdin.isatty() and sys.stdout.isatty()
     except (AttributeError, ValueError):  # there is none, or it is closed
+        return False
+    return terminal and not (alone or is_quiet() or _in_background())
+
+
+def _in_background() -> bool:
+    """Whether a shell would stop this process where it reads from the terminal."""
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp()
+    except (AttributeError, ValueError, OSError):  # nothing controls it, or the system has no such groups
         return False
 
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_KNOBS = frozenset(("path", "model", "reference", "adapter", "shots", "prompt", "run"))
+_KNOBS = frozenset(("path", "model", "reference", "adapter", "shots", "hints", "actions", "prompt", "run"))
 """The last names of knobs that may name a file or a folder, below a group: problems.path, search.auto.run"""
 
 

@@ -58,7 +58,7 @@ def check_same(
     kept = {name: value for name, value in inputs.items() if value != _last(stored, name)}
     changed = [name for name in kept if name not in allowed.part or allowed.part[name] != _last(stored, name)]
     own = own_fingerprints(config, _new_searchers(before, now))
-    edited = [(name, file) for name, (file, value) in own.items() if value != _last(stored, name)]
+    edited = [(name, file) for name, (file, value) in own.items() if name in stored and value != _last(stored, name)]
     hint = ""
     if edited and not changed:
         hint = "; or go on with changed=ok, where the results that are there may stay" * allowed.grows

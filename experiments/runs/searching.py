@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from experiments.errors import INTERRUPTED
-from experiments.runs.announcing import Held, agreed, forecast, is_terminal, plan
+from experiments.runs.announcing import Held, agreed, can_ask, forecast, plan
 from experiments.runs.graded import Graded
 from experiments.runs.grid import Name
 from experiments.runs.progress import SweepProgress
@@ -52,7 +52,7 @@ class Searching:
         if self._watcher is not None:
             self._watcher.begin(self._tally)
         self._progress.say(plan(todo, self._tally))
-        if confirm is not None and is_terminal():
+        if confirm is not None and can_ask():
             stop = self._asking(todo, recorder, confirm * MINUTE)
         else:
             stop = self._phase(todo, recorder)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, cast
 
 from search.algorithms.levels import extend_each
 from search.algorithms.puct import puct
+from search.answers.escapes import eaten_command
 from search.errors import KnobError
 from search.grow import Grower
 from search.protocols import Ask
@@ -106,16 +107,14 @@ def _turns(grow: Grower, node: Node, width: int, actions: Actions) -> list[tuple
 def read_actions(path: str) -> Actions:
     """The actions of a file. Raises KnobError, with file and line, for anything else."""
     try:
-        lines = Path(path).expanduser().read_text("utf-8-sig").splitlines()
+        lines = Path(path).expanduser().read_text("utf-8-sig").split("\n")  # a text may hold other line breaks
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
         raise KnobError(f"search.actions={path}: {reason}; give a file of JSON lines") from error
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     actions = Actions(tuple(_action(f"{path}, line {number}", line) for number, line in numbered))
     _check_names(path, [number for number, _ in numbered], actions)
-    for name in (START, *(action.name for action in actions.of)):
-        if not actions.after(name):
-            raise KnobError(f"search.actions={path}: nothing may follow {name}; name it in the `after` of an action")
+    _check_order(path, actions)
     return actions
 
 
@@ -129,11 +128,15 @@ def _action(where: str, line: str) -> Action:
     name, prompt, after = (fields.get(field) for field in _FIELDS)
     if not set(fields) <= set(_FIELDS) or not (_is_text(name) and _is_text(prompt)):
         raise KnobError(f"{where}: {form}; name and prompt are texts")
+    if command := eaten_command(str(prompt)):
+        raise KnobError(
+            f"{where}: a control character where {command} was meant; JSON needs two backslashes: \\{command}"
+        )
     if after is None:
         return Action(str(name).strip(), str(prompt).strip())
     if not isinstance(after, list) or not all(map(_is_text, cast(list[Any], after))):
         raise KnobError(f"{where}: after is {after!r}; {form}")
-    return Action(str(name).strip(), str(prompt).strip(), frozenset(cast(list[str], after)))
+    return Action(str(name).strip(), str(prompt).strip(), frozenset(each.strip() for each in cast(list[str], after)))
 
 
 def _is_text(value: Any) -> bool:
@@ -151,3 +154,18 @@ def _check_names(path: str, numbers: Sequence[int], actions: Actions) -> None:
                 f"{path}, line {number}: after names {unknown[0]!r}, which is no action; there are "
                 f"{', '.join([START, *names])}"
             )
+
+
+def _check_order(path: str, actions: Actions) -> None:
+    """Raises KnobError where nothing may follow an action or the start, or an action can never come."""
+    names = [action.name for action in actions.of]
+    for name in (START, *names):
+        if not actions.after(name):
+            raise KnobError(f"search.actions={path}: nothing may follow {name}; name it in the `after` of an action")
+    reached, new = set[str](), [START]
+    while new:
+        following = {action.name for name in new for action in actions.after(name)}
+        new = sorted(following - reached)
+        reached |= following
+    if never := [name for name in names if name not in reached]:
+        raise KnobError(f"search.actions={path}: no way leads from {START} to {never[0]}; correct its `after`")

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from search.algorithms.actions import Actions, extend_typed, read_actions
 from search.algorithms.levels import best, level_values, shares
-from search.errors import check_knob
+from search.errors import KnobError, check_knob
 from search.grow import Grower
 from search.tree.scores import Reduction, Use, conversion, reduction_for
 from search.tree.values import Values
@@ -43,7 +43,8 @@ class Beam:
         check_knob(self, "n", least=1)
         check_knob(self, "branch", least=1)
         check_knob(self, "every", least=1)
-        _ = self.typed
+        if self.typed and self.every > 1:
+            raise KnobError("Beam.actions: a candidate of several steps would take one action for all; leave out every")
 
     @cached_property
     def typed(self) -> Actions | None:

@@ -147,6 +147,7 @@ def test_where_the_context_has_no_room_none_is_given(random_policy: str, bank: s
         child = Tree(QUESTION).root
         child = child.add(child.reserve(1).start, step)
         assert ("Here is a similar problem" in text_of(policy, child, Ask())) is given
+    assert "similar problem" not in text_of(policy, root, Ask(given="x" * (room - 10))), "given text takes room, too"
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -89,6 +89,26 @@ def test_older_policies_can_be_members() -> None:
         run(Beam(4, 2, actions=str(FOLDER / "actions.jsonl")), policy, SCORES)
 
 
+def test_a_member_that_takes_no_requests_may_write_more_than_the_limit_and_the_next_one_is_not_asked() -> None:
+    class Long(OldTrialPolicy):
+        """Writes steps of three tokens."""
+
+        async def extend(self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int]) -> Extension:
+            steps = (Step("a\n\n", (1, 2, 3), (-9.0,) * 3),)
+            return Extension((steps,) * n, Cost(3 * n, 1, calls=1, flops=0.0))
+
+    policy = Several((Long(), Long()), NAMES)
+    extension = asyncio.run(policy.extend(Tree("q").root, 1, None, [5], Ask(max_tokens=2)))
+    assert [step.end for step in extension.continuations[0]] == [End.MAX_TOKENS]
+
+
+def test_a_rule_may_be_a_text() -> None:
+    policy: Any = Several((Toy(), Toy()), NAMES, rule="bandit", thresholds=())  # pyright: ignore[reportArgumentType]
+    assert len(asyncio.run(policy.extend(Tree("q").root, 1, None, [5])).continuations[0]) == 4
+    with pytest.raises(ValueError, match="bandits"):
+        Several((Toy(), Toy()), NAMES, rule="bandits")  # pyright: ignore[reportArgumentType]
+
+
 def test_a_limit_of_tokens_is_one_of_the_whole_continuation() -> None:
     extension = asyncio.run(TOYS.extend(Tree("q").root, 1, None, [5], Ask(max_tokens=2)))
     ((first, last),) = extension.continuations
@@ -156,6 +176,18 @@ def test_with_one_tokenizer_a_member_writes_what_it_would_write_alone(random_pol
     assert ours.cost == its.cost
 
 
+def test_the_worst_case_holds_for_steps_of_both_members(random_policy: str) -> None:
+    """A step of 8 tokens by the one and one of 5 by the other are more than either alone may write in two steps."""
+    small = HF(random_policy, max_step_tokens=8, max_tokens=9)
+    large = HF(random_policy, max_step_tokens=5, max_tokens=20)
+    policy, root = Several((small, large), NAMES), Tree("(1 + 2) =").root
+    assert [cost.generated for cost in (small.worst_case(root, 2), large.worst_case(root, 2))] == [9, 10]
+    told = policy.worst_case(root, 2)
+    assert told is not None and told.generated == 16
+    whole = policy.worst_case(root, None)
+    assert whole is not None and whole.generated == 20, "a path has one limit"
+
+
 def test_with_two_tokenizers_each_reads_the_others_text_in_tokens_of_its_own(random_policy: str, other: str) -> None:
     small, large = HF(random_policy, **KNOBS), HF(other, **KNOBS)
     policy = Several((small, large), NAMES, rule=Choice.BANDIT)
@@ -167,8 +199,10 @@ def test_with_two_tokenizers_each_reads_the_others_text_in_tokens_of_its_own(ran
     assert copy.text == step.text and copy.token_ids != step.token_ids
     assert large.tokenizer.decode(list(copy.token_ids)) == step.text
     assert not set(copy.token_ids) & set(large.tokenizer.all_special_ids), "what looks like an end token is text"
-    prompt = large.has_room(policy.reads(1, node))
-    assert prompt
+    assert large.has_room(policy.reads(1, node))
+    unsigned = root.add(root.reserve(1).start, replace(step, writer=""))
+    for place, member in enumerate((small, large)):
+        assert member.tokenizer.decode(list(policy.reads(place, unsigned).token_ids())) == step.text, "of whoever"
 
 
 def test_a_search_with_two_tokenizers_runs_and_keeps_the_promises(random_policy: str, other: str) -> None:

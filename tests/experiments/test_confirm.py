@@ -1,13 +1,16 @@
 """A long sweep asks on a terminal whether to go on, and nowhere else."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from experiments.errors import INTERRUPTED
 from experiments.runs import searching
+from experiments.runs.announcing import can_ask
 from experiments.runs.status import PROGRESS, Status
+from experiments.terminal import set_quiet
 from tests.command_line import run
 from tests.experiments.toy_sweep import lines, sweep, timeless
 
@@ -16,7 +19,7 @@ from tests.experiments.toy_sweep import lines, sweep, timeless
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The answers to give; each question takes the first one."""
     answers: list[str] = []
-    monkeypatch.setattr(searching, "is_terminal", lambda: True)
+    monkeypatch.setattr(searching, "can_ask", lambda: True)
     monkeypatch.setattr("builtins.input", lambda prompt: answers.pop(0))
     return answers
 
@@ -48,3 +51,26 @@ def test_nobody_is_asked_where_there_is_no_terminal(
     monkeypatch.setattr("builtins.input", lambda prompt: pytest.fail("it asked"))
     assert sweep("searchers=beam", "budgets=1", "confirm=0", "shard=1/2") == 0
     assert "6 searches to run, of 3 problems in 2 cells\nthe " in capsys.readouterr().err
+
+
+def test_nobody_is_asked_at_a_terminal_that_nobody_types_at(monkeypatch: pytest.MonkeyPatch):
+    for name in ("CI", "JPY_PARENT_PID"):
+        monkeypatch.delenv(name, raising=False)
+    ours, other = os.openpty()
+    with open(ours, "w") as output, open(other) as terminal:
+        monkeypatch.setattr("sys.stdin", terminal)
+        monkeypatch.setattr("sys.stdout", output)
+        assert can_ask()
+        for name, value, asks in (("CI", "true", False), ("CI", "false", True), ("JPY_PARENT_PID", "1", False)):
+            with monkeypatch.context() as patch:
+                patch.setenv(name, value)
+                assert can_ask() is asks, name
+        for group in (os.getpgrp(), os.getpgrp() + 1):  # of a shell's job in the foreground, and of another one
+            with monkeypatch.context() as patch:
+                patch.setattr("os.tcgetpgrp", lambda file, group=group: group)
+                assert can_ask() is (group == os.getpgrp())
+        set_quiet(True)
+        try:
+            assert not can_ask()
+        finally:
+            set_quiet(False)

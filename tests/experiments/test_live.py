@@ -102,6 +102,17 @@ def test_a_killed_sweep_is_told_and_waited_for(tmp_path: Path, drawn: list[int],
     assert drawn == [4]
 
 
+def test_a_sweep_that_waits_for_a_reply_is_not_missed(
+    tmp_path: Path, drawn: list[int], capsys: pytest.CaptureFixture[str]
+):
+    append(tmp_path, 0)
+    write_status(tmp_path, status(2, "asking"))
+    clock, pages = Clock(*[None] * 8, lambda: pages.append((tmp_path / "x.html").read_text())), list[str]()
+    Live(tmp_path, tmp_path / "x.html", 10, clock).run(lambda: pytest.fail("it has not ended"))
+    assert "The sweep asks on its terminal whether to go on" in pages[0]
+    assert "nothing was heard" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("state", ["interrupted", None])
 def test_a_run_whose_sweep_has_ended_gets_its_page_at_once(
     state: str | None, tmp_path: Path, drawn: list[int], capsys: pytest.CaptureFixture[str]

@@ -23,9 +23,15 @@ def test_a_run_does_not_go_on_with_other_actions(
     inputs = json.loads(Path("kept/inputs.json").read_text())
     assert [name for name in inputs if name.endswith("actions")] == ["search.beam.actions"]
     assert '"action":"rephrase"' in "".join(path.read_text() for path in Path("kept").rglob("*.json*"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    kept = tmp_path / "kept" / "inputs.json"
+    kept.write_text(json.dumps({name: value for name, value in inputs.items() if not name.endswith("actions")}))
+    assert run("sweep", "run=../kept") == 0, "found from any folder; an older run, which knows no such file, goes on"
+    assert json.loads(kept.read_text()) == inputs
     file.write_text(file.read_text().replace("Check", "Doubt"))
     capsys.readouterr()
-    assert run("sweep", "run=kept") != 0
+    assert run("sweep", "run=../kept") != 0
     assert "search.beam.actions" in capsys.readouterr().err
 
 

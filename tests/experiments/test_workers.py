@@ -85,7 +85,7 @@ def test_a_sweep_in_workers_asks_as_well(
     answer: str, local: None, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("experiments.commands.sweep.draw", lambda *_: None)
-    monkeypatch.setattr(searching, "is_terminal", lambda: True)
+    monkeypatch.setattr(searching, "can_ask", lambda: True)
     monkeypatch.setattr("builtins.input", lambda prompt: answer)
     words = ["searchers=beam", "budgets=1", "seeds=0,1,2,3,4", "concurrency=1", "confirm=0", "workers=ray"]
     assert sweep(*words) == (0 if answer == "y" else 130)

@@ -22,6 +22,17 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def aggregated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a sweep whose solutions are made from solutions."""
+    folder = tmp_path_factory.mktemp("report") / "aggregated"
+    reader = ["policy=custom", "policy.cls=tests.search.test_aggregation:Reader", "scorer=self"]
+    words = ["problems=arithmetic", "problems.limit=1", "searchers=rsa", "budgets=4", "search.rsa.k=2", "trees=true"]
+    assert run("sweep", *reader, *words, f"out={folder}") == 0
+    assert run("report", f"run={folder}") == 0
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six problems: Best-of-N is right on the even ones, beam where three divides."""
     folder = write_run(tmp_path_factory.mktemp("report") / "made", seeds=(0, 1))
@@ -38,8 +49,8 @@ def large_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser(toy: Path) -> Iterator[Any]:
-    """After the sweep of the toy: Playwright keeps an event loop in this thread, beside which none can run."""
+def browser(toy: Path, aggregated: Path) -> Iterator[Any]:
+    """After the sweeps: Playwright keeps an event loop in this thread, beside which none can run."""
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed (pip install playwright)"
     )

@@ -94,6 +94,15 @@ def test_a_vote_and_a_dot_lead_to_their_steps(open_page: Any, toy: Path):
     assert lit.count() == 1
 
 
+def test_a_step_leads_to_the_solutions_that_it_was_written_from(open_page: Any, aggregated: Path):
+    opened = open_page(aggregated, "#problem=arithmetic-0-0&cell=rsa-4&seed=0")
+    opened.page.wait_for_selector(".outline")
+    opened.page.get_by_role("button", name="from 2 solutions").first.click()
+    lit = opened.page.locator(".row.lit")
+    assert 1 <= lit.count() <= 2 and lit.first.is_visible(), "equal solutions are one row"
+    assert "from 2 solutions" not in lit.first.inner_text()
+
+
 def test_a_filter_filter(open_page: Any, made: Path):
     opened = open_page(made, "#problems")
     every = [f"p-{place}" for place in range(6)]

@@ -7,9 +7,11 @@ from experiments.reports.page.formulas import Pieces
 from experiments.reports.page.trees import tree_data
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
-from search import Again, Beam, ParticleFilter, Rebase, Rule, Selection
+from search import RSA, Again, Beam, ParticleFilter, Rebase, Rule, Selection
 from tests.helpers import SEARCHERS
 from tests.helpers import run as search
+from tests.search.test_aggregation import Reader
+from tests.worlds import by_text
 
 
 @pytest.mark.parametrize("name", SEARCHERS)
@@ -71,3 +73,11 @@ def test_what_rebase_cuts_is_what_it_gave_no_width():
     cut = {node for level in given for node, width in level if not width}
     states = dict(zip(tree.nodes(), tree_data(tree, None, Selection(), Pieces())["nodes"]["state"], strict=True))
     assert cut and {node for node, state in states.items() if state == "cut"} == cut
+
+
+def test_a_step_names_the_solutions_that_it_was_written_from():
+    tree = search(RSA(4, 2, 1), Reader(), by_text({}))
+    nodes, column = list(tree.nodes()), tree_data(tree, None, Selection(), Pieces())["nodes"]["sources"]
+    assert [tuple(nodes[i].path for i in those or ()) for those in column] == [node.sources for node in nodes]
+    assert column.count(None) == 4, "the first four were written from the question alone"
+    assert "sources" not in tree_data(search(Beam(4), Toy(), ToyScorer()), None, Selection(), Pieces())["nodes"]

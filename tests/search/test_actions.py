@@ -118,6 +118,13 @@ def test_a_policy_that_takes_no_requests_is_refused(searcher: Beam | MCTS) -> No
         ('{"name": "start", "prompt": "b"}', "line 1: the name start is taken"),
         ('{"name": "a", "prompt": "b", "after": ["start", "c"]}', "line 1: after names 'c', which is no action; there"),
         ('{"name": "a", "prompt": "b", "after": ["start"]}', "nothing may follow a; name it in"),
+        ('{"name": "a", "prompt": "b"}\n{"name": "c", "prompt": "d", "after": []}', "no way leads from start to c"),
+        (
+            '{"name": "a", "prompt": "b"}\n{"name": "c", "prompt": "d", "after": ["e"]}\n'
+            '{"name": "e", "prompt": "f", "after": ["c"]}',
+            "no way leads from start to c; correct its `after`",
+        ),
+        ('{"name": "a", "prompt": "Put it in \\boxed{}."}', r"line 1: a control character where \boxed was meant"),
         (None, "search.actions=FILE: No such file or directory; give a file of JSON lines"),
     ],
 )
@@ -127,3 +134,16 @@ def test_a_wrong_file_is_named_with_its_line_and_the_remedy(text: str | None, me
         path.write_text(text)
     with pytest.raises(KnobError, match=re.escape(message.replace("FILE", str(path)))):
         Beam(actions=str(path))
+
+
+def test_a_file_of_another_editor_is_read(tmp_path: Path) -> None:
+    """With a byte order mark, Windows' line ends, blank lines, and a line separator within a text."""
+    path = tmp_path / "actions.jsonl"
+    lines = ['{"name": " a ", "prompt": "b\u2028c"}', "", '{"name": "d", "prompt": "e", "after": [" a ", "d"]}', ""]
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    assert read_actions(str(path)).of == (Action("a", "b\u2028c"), Action("d", "e", frozenset({"a", "d"})))
+
+
+def test_a_beam_of_several_steps_a_candidate_takes_no_actions() -> None:
+    with pytest.raises(KnobError, match="one action for all; leave out every"):
+        Beam(every=2, actions=FILE)

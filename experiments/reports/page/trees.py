@@ -30,7 +30,7 @@ def tree_data(tree: Tree, gold: str | None, selection: Selection, pieces: Pieces
 
     `parent` (-1: the root), `text` (a place in `pieces`), `score`, `state`, `at` (generated tokens at its birth, None:
     not judged within the budget), `answer`, and those of visits, prior, q and count that the search kept, of action and
-    writer that its steps name.
+    writer that its steps name, and `sources`, the ends of the solutions that a step was written from.
     """
     nodes = list(tree.nodes())
     numbers = {node: number for number, node in enumerate(nodes)}
@@ -52,6 +52,9 @@ def tree_data(tree: Tree, gold: str | None, selection: Selection, pieces: Pieces
     for name in _NAMES:
         if any(getattr(node.step, name) for node in nodes):
             columns[name] = [getattr(node.step, name) or None for node in nodes]
+    if any(node.sources for node in nodes):
+        places = {node.path: number for node, number in numbers.items()}
+        columns["sources"] = [[places[path] for path in node.sources] or None for node in nodes]
     if (by := selection.by) is not None:
         columns["second"] = [_short(last_mark(node, by)) for node in nodes]
     voters = Voters(tree)

@@ -1,8 +1,8 @@
 // The tree as an outline: a run of steps without a branch is a block, its branches are indented below it and fold.
 "use strict";
 
-// The nodes of a packed tree, parents first, without the root. Siblings with the same text, score, action and writer are
-// merged into one node: `states` counts how they ended, `number` maps a packed node to its merged one:
+// The nodes of a packed tree, parents first, without the root. Siblings with the same text, score, action, writer and
+// sources are merged into one node: `states` counts how they ended, `number` maps a packed node to its merged one:
 // [{i, parent, children, depth, text, score, states, many, ...}].
 function nodesOf(tree) {
   const columns = tree.nodes;
@@ -11,11 +11,11 @@ function nodesOf(tree) {
   const known = new Map();
   columns.parent.forEach((above, packed) => {
     const parent = above < 0 ? -1 : number[above];
-    const named = `${columns.action?.[packed] ?? ""} ${columns.writer?.[packed] ?? ""}`;
+    const named = `${columns.action?.[packed] ?? ""} ${columns.writer?.[packed] ?? ""} ${columns.sources?.[packed] ?? ""}`;
     const key = `${parent} ${columns.text[packed]} ${columns.score[packed]} ${named}`;
     if (!known.has(key)) {
       const node = { i: nodes.length, parent, children: [], depth: 1, states: new Map(), many: 0, at: null };
-      for (const name of ["text", "score", "answer", "visits", "prior", "q", "second", "action", "writer"]) node[name] = columns[name]?.[packed] ?? null;
+      for (const name of ["text", "score", "answer", "visits", "prior", "q", "second", "action", "writer", "sources"]) node[name] = columns[name]?.[packed] ?? null;
       if (parent >= 0) {
         node.depth = nodes[parent].depth + 1;
         nodes[parent].children.push(node);
@@ -29,6 +29,7 @@ function nodesOf(tree) {
     node.at ??= columns.at[packed];
     node.states.set(columns.state[packed], (node.states.get(columns.state[packed]) ?? 0) + 1);
   });
+  for (const node of nodes) node.sources = node.sources?.map((packed) => number[packed]) ?? null;
   return { nodes, number };
 }
 
@@ -115,6 +116,8 @@ class Outline {
     return [
       node.action !== null && tag(node.action, "the action that this step was asked for"),
       node.writer !== null && tag(`by ${node.writer}`, "the policy that wrote this step"),
+      node.sources !== null && el("button", { type: "button", class: "tag", title: "show the solutions that stood in its prompt", on: { click: () => this.mark(node.sources) } },
+        `from ${count(node.sources.length, "solution")}`),
       node.second !== null && tag(`second ${score(node.second)}`, "score by the second scorer, which chooses"),
       node.visits !== null && tag(`visits ${node.visits}`, "number of visits by the search"),
       node.q !== null && tag(`Q ${score(node.q)}`, "value backed up through this step"),
