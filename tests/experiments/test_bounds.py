@@ -21,10 +21,13 @@ from experiments.problems.tables import Csv
 from experiments.tiny.noisy import Noisy
 from scorers.checks import Checks
 from scorers.critic import Critic
+from scorers.cross_check import CrossCheck
 from scorers.ensemble import Ensemble
 from scorers.implicit import Implicit
 from scorers.outcome import Outcome
 from scorers.prm import PRM, LMHeadPRM, TokenClassification, ValueHead
+from scorers.programs import Programs
+from scorers.self_judge import SelfJudge
 from scorers.toy import Toy
 from search import KnobError
 
@@ -56,6 +59,12 @@ BOUNDS: list[tuple[Callable[..., Any], str, Any, str]] = [
     (Critic, "temperature", 3, "Critic.temperature is 3"),
     (Critic, "prompt", "{question} {step}", "scorer.prompt lacks {earlier}"),
     (Checks, "unknown", 2, "Checks.unknown is 2; it must be >= 0 and <= 1"),
+    (Programs, "unknown", 2, "Programs.unknown is 2"),
+    (Programs, "seconds", 0, "Programs.seconds is 0"),
+    (CrossCheck, "samples", 0, "CrossCheck.samples is 0"),
+    (CrossCheck, "doubt", 2, "CrossCheck.doubt is 2"),
+    (CrossCheck, "seconds", 0, "CrossCheck.seconds is 0"),
+    (SelfJudge, "yes", " ", "SelfJudge.yes is empty; give it words"),
     (Noisy, "error", -1.0, "Noisy.error is -1.0"),
     (partial(CustomScorer, "mine:Own"), "timeout", 0, "CustomScorer.timeout is 0; it must be > 0"),
     (Toy, "branch", 11, "Toy.branch is 11"),

@@ -222,7 +222,7 @@ def test_without_pandas_a_frame_says_what_to_install(toy_run: stepsearch.Run, mo
         ({"searchers": "beam"}, "searchers is 'beam'; give a list"),
         (
             {"searchers": [stepsearch.Beam(4)]},
-            "reduction=None, every=1); a sweep keeps texts: give names",
+            "reduction=None, every=1, actions=None); a sweep keeps texts: give names",
         ),
         ({"searchers": ["beem"]}, "searchers: no such searcher 'beem'"),
         ({"scorer": Half()}, "a sweep keeps texts: name a class of your own as mine:Class"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-import search.algorithms.beam
+import search.algorithms.actions
 from policies.engines.world import Place
 from policies.toy import Toy
 from scorers.toy import Toy as ToyScorer
@@ -77,7 +77,7 @@ def test_levels_are_barriers(monkeypatch: pytest.MonkeyPatch) -> None:
         assert policy.pending == scorer.pending == 0
         return await extend_each(grow, nodes, widths, steps)
 
-    monkeypatch.setattr(search.algorithms.beam, "extend_each", watched)
+    monkeypatch.setattr(search.algorithms.actions, "extend_each", watched)
     asyncio.run(solve("q", Beam(n=9, branch=3), policy, scorer))
     depths = [len(path) for path, _, _ in policy.nodes]
     assert depths == sorted(depths) == [0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
