@@ -51,7 +51,7 @@ class Unsure:
 @pytest.mark.slow
 def test_the_rule_of_the_docs_runs_as_it_stands_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     page = (ROOT / "docs" / "policies.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     command, *_ = re.findall(r"^    stepsearch (solve .*)$", page.replace("\\\n", ""), re.MULTILINE)
     (tmp_path / "mine.py").write_text(code)
     monkeypatch.chdir(tmp_path)
