@@ -33,10 +33,21 @@ class Opened:
         )
         self.page.goto(path.as_uri() + words)
 
+    def evaluate(self, script: str) -> Any:
+        """The value of a script, evaluated again where the page reloaded itself meanwhile."""
+        from playwright.sync_api import Error
+
+        while True:
+            try:
+                return self.page.evaluate(script)
+            except Error as error:
+                if "Execution context was destroyed" not in str(error):
+                    raise
+
     def wait(self, script: str) -> None:
         """Until it holds. Playwright's own waiting evaluates texts in the page, which the page's policy forbids."""
         until = time.monotonic() + patience(30)
-        while not self.page.evaluate(script):
+        while not self.evaluate(script):
             assert time.monotonic() < until, script
             self.page.wait_for_timeout(25)
 

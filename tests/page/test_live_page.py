@@ -27,17 +27,17 @@ def test_it_reloads_itself_until_it_is_paused(open_page: Any, tmp_path: Path):
     has = "document.querySelector('dd').textContent === '%d of 24'"
     opened.wait(has % 12)
     assert opened.page.locator("#curve svg text").count() > 10 and opened.page.locator("#old").is_hidden()
-    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 400
     ink = "getComputedStyle(document.querySelector('#curve text')).fill"
-    assert opened.page.evaluate(ink) == opened.page.evaluate("getComputedStyle(document.body).color")
-    opened.page.evaluate("scrollTo(0, 300)")
+    assert opened.evaluate(ink) == opened.evaluate("getComputedStyle(document.body).color")
+    opened.evaluate("scrollTo(0, 300)")
     write(path, folder, seen, done=13)
     opened.wait(has % 13)
     opened.wait("scrollY > 250")
     opened.page.get_by_role("button", name="Pause").click()
     write(path, folder, seen, done=14)
     opened.page.wait_for_timeout(2500)
-    assert opened.page.evaluate(has % 13)
+    assert opened.evaluate(has % 13)
     opened.page.get_by_role("button", name="Pause").click()
     opened.wait(has % 14)
 
