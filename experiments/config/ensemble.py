@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 
 from experiments.config import custom
 from experiments.config.members import named_members
-from experiments.config.schema import build_named
-from experiments.errors import ConfigError, one_of
+from experiments.config.schema import build_named, class_of
 from scorers.back_verify import BackVerify
 from scorers.checks import Checks
 from scorers.critic import Critic
@@ -88,7 +87,4 @@ second = partial(ensemble, group="second")
 def _member(name: str, short: str, knobs: dict[str, Any], group: str) -> Scorer:
     if ":" in name:
         return getattr(custom, group)(name, knobs)
-    if name not in SCORERS:
-        valid = one_of([*SCORERS, "module:Class"], name)
-        raise ConfigError(f"{group}.members: no such scorer {name!r}; choose from {valid}")
-    return build_named(SCORERS[name], name, knobs, f"{group}.args.{short}")
+    return build_named(class_of(SCORERS, name, f"{group}.members", "scorer"), name, knobs, f"{group}.args.{short}")

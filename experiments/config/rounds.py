@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from experiments.config import custom
-from experiments.config.schema import build_named
-from experiments.errors import ConfigError, one_of
+from experiments.config.schema import build_named, class_of
 from search.algorithms.ab_mcts import ABMCTS
 from search.algorithms.again import Again
 from search.algorithms.backoff import BackOff
@@ -91,9 +90,6 @@ def again(inner: str, args: Mapping[str, Any], times: int, sure: float, rule: Su
 def _inner(name: str, knobs: dict[str, Any]) -> Searcher:
     if ":" in name:
         return custom.search(name, knobs)
-    if name not in SEARCHERS:
-        valid = one_of([*SEARCHERS, "module:Class"], name)
-        raise ConfigError(f"search.inner: no such searcher {name!r}; choose from {valid}")
-    cls = SEARCHERS[name]
+    cls = class_of(SEARCHERS, name, "search.inner", "searcher")
     default = {"n": _N} if "n" in {knob.name for knob in fields(cls)} else {}
     return build_named(cls, name, default | knobs, "search.args")

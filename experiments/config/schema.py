@@ -65,6 +65,13 @@ def build(node: DictConfig | ListConfig) -> Any:
     return _object(values)
 
 
+def class_of(classes: Mapping[str, type], name: str, key: str, kind: str) -> type:
+    """The class of a name that was typed as `key`. Raises ConfigError where there is no such `kind`."""
+    if name not in classes:
+        raise ConfigError(f"{key}: no such {kind} {name!r}; choose from {one_of([*classes, 'module:Class'], name)}")
+    return classes[name]
+
+
 def build_named(cls: type, name: str, values: Mapping[str, Any], label: str) -> Any:
     """The object of a class that is called `name`, with knobs that were typed as `label`.KNOB=VALUE.
 

@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 
 from experiments.config import custom
 from experiments.config.members import named_members
-from experiments.config.schema import build_named
-from experiments.errors import ConfigError, one_of
+from experiments.config.schema import build_named, class_of
 from policies.choosing import Choice
 from policies.hf import HF
 from policies.openai import OpenAI
@@ -56,10 +55,7 @@ def _member(name: str, short: str, knobs: dict[str, Any]) -> Policy:
     """A model whose name is known has the knobs of its preset, but for those given."""
     if ":" in name:
         return custom.policy(name, knobs)
-    if name not in POLICIES:
-        valid = one_of([*POLICIES, "module:Class"], name)
-        raise ConfigError(f"policy.members: no such policy {name!r}; choose from {valid}")
-    cls = POLICIES[name]
+    cls = class_of(POLICIES, name, "policy.members", "policy")
     known = preset(str(knobs.get("model", ""))) if issubclass(cls, Writing) else None
     values = known.knobs_with(knobs.get("template") or {}) if known else {}
     defaults = {knob: value.name.lower() if isinstance(value, Enum) else value for knob, value in values.items()}
