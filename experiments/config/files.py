@@ -8,7 +8,6 @@ search.beam.branch: 2
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ from yaml import YAMLError
 
 from experiments.config.compose import default_choices, joined
 from experiments.config.knobs import typed
+from experiments.config.presets import preset_knobs
 from experiments.config.registry import GROUPS, choice_of
 from experiments.errors import ConfigError
-from policies.presets import preset
 
 KEY = "config="
 _NOT_TAKEN = ("out", "run")  # of a composed config: each run has a folder of its own
@@ -66,11 +65,9 @@ def file_overrides(knobs: type, path: Path, model: str | None = None) -> Iterato
 
 def _without_preset(policy: Any, model: str) -> Any:
     """A policy's knobs without those that the preset of its own model has set, unless it is this model's."""
-    known = preset(str(policy.get("model"))) if isinstance(policy, Mapping) and policy.get("model") != model else None
-    if known is None:
+    if not isinstance(policy, Mapping) or policy.get("model") == model:
         return policy
-    knobs = known.knobs_with(policy.get("template") or {})
-    set_by_it = {name: value.name.lower() if isinstance(value, Enum) else value for name, value in knobs.items()}
+    set_by_it = preset_knobs(str(policy.get("model")), policy.get("template") or {})
     return {name: value for name, value in policy.items() if name not in set_by_it or set_by_it[name] != value}
 
 

@@ -11,6 +11,13 @@ from policies.presets import preset
 from policies.writing import Writing
 
 
+def preset_knobs(model: str, template: Mapping[str, Any]) -> dict[str, Any]:
+    """The knobs of a model's preset as they are typed; none where it has no preset."""
+    known = preset(model)
+    values = known.knobs_with(template) if known else {}
+    return {knob: value.name.lower() if isinstance(value, Enum) else value for knob, value in values.items()}
+
+
 def fill_preset(config: DictConfig, typed: Collection[str], before: Mapping[str, Any]) -> None:
     """Sets the knobs of the preset, where the policy's model has one, that are not among the full names `typed`.
 
@@ -18,12 +25,11 @@ def fill_preset(config: DictConfig, typed: Collection[str], before: Mapping[str,
     """
     policy = config.get("policy")
     target = resolve_name(policy._target_) if isinstance(policy, DictConfig) else None
-    known = preset(policy.model) if isinstance(target, type) and issubclass(target, Writing) else None
-    if policy is None or known is None:
+    if policy is None or not (isinstance(target, type) and issubclass(target, Writing)):
         return
-    values = known.knobs_with(policy.template)
+    values = preset_knobs(policy.model, policy.template)
     if before.get("model") == policy.model:  # a knob that is newer than the run has no value there, and its default
         values = {knob: before[knob] for knob in values if knob in before}
     for knob, value in values.items():
         if f"policy.{knob}" not in typed:
-            policy[knob] = value.name.lower() if isinstance(value, Enum) else value
+            policy[knob] = value

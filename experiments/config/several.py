@@ -6,16 +6,15 @@ policy=several policy.members=vllm@one,vllm@two policy.rule=bandit policy.args.o
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, ClassVar
 
 from experiments.config import custom
 from experiments.config.members import named_members
+from experiments.config.presets import preset_knobs
 from experiments.config.schema import build_named, class_of
 from policies.choosing import Choice
 from policies.hf import HF
 from policies.openai import OpenAI
-from policies.presets import preset
 from policies.several import Several
 from policies.toy import Toy
 from policies.vllm import VLLM
@@ -56,7 +55,6 @@ def _member(name: str, short: str, knobs: dict[str, Any]) -> Policy:
     if ":" in name:
         return custom.policy(name, knobs)
     cls = class_of(POLICIES, name, "policy.members", "policy")
-    known = preset(str(knobs.get("model", ""))) if issubclass(cls, Writing) else None
-    values = known.knobs_with(knobs.get("template") or {}) if known else {}
-    defaults = {knob: value.name.lower() if isinstance(value, Enum) else value for knob, value in values.items()}
+    writes = issubclass(cls, Writing)
+    defaults = preset_knobs(str(knobs.get("model", "")), knobs.get("template") or {}) if writes else {}
     return build_named(cls, name, {**defaults, **knobs}, f"policy.args.{short}")
