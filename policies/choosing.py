@@ -6,10 +6,10 @@ from enum import StrEnum
 import numpy as np
 
 from search.algorithms.thompson import Seen, beta
-from search.errors import PolicyError
+from search.errors import KindError, PolicyError
 from search.tree import Node
 from search.tree.randomness import generator
-from search.tree.scores import Scope, Use, conversion
+from search.tree.scores import Kind, Scope, Use, allows, conversion
 from search.tree.step import Step
 
 
@@ -40,6 +40,13 @@ def by_uncertainty(step: Step | None, thresholds: Sequence[float]) -> int:
     return 0 if step is None else sum(uncertainty(step) >= threshold for threshold in thresholds)
 
 
+def scope_of(kind: Kind) -> Scope:
+    """Of which scores a bandit makes a probability of one of this kind. Raises KindError for a ranking of siblings."""
+    if not allows(kind, Use.LEAVES):
+        raise KindError(f"policy.rule=bandit cannot use scores of kind {kind}; choose rule=uncertainty")
+    return conversion(kind, Use.LEAVES).scope
+
+
 class Bandit:
     """Thompson sampling among members, by the scores of what each has written near a node (arXiv 2503.04412).
 
@@ -50,8 +57,7 @@ class Bandit:
     """
 
     def __init__(self, node: Node, names: Sequence[str]) -> None:
-        scope = conversion(node.tree.kind, Use.LEAVES).scope
-        scores = _scores(node, names)
+        scope, scores = scope_of(node.tree.kind), _scores(node, names)
         self._seen = [Seen()] * len(names)
         for place, values in enumerate(scores):
             for value in values:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
-from policies.choosing import Bandit, Choice, by_uncertainty
+from policies.choosing import Bandit, Choice, by_uncertainty, scope_of
 from policies.engines.prompt import encode_step
 from policies.engines.translated import below, copied, in_tokens
 from policies.tokens import Tokens, tokens_of
@@ -16,6 +16,7 @@ from search.tasks import together
 from search.tree import Node
 from search.tree.cost import NOTHING, Cost
 from search.tree.randomness import derive
+from search.tree.scores import Kind
 from search.tree.step import End, Step
 
 
@@ -60,6 +61,11 @@ class Several:
     def tokens(self) -> tuple[Tokens, ...]:
         """Those of each member. Raises KnobError where one could not read what another has written."""
         return tokens_of(self.of, self.names)
+
+    def check_kind(self, kind: Kind) -> None:
+        """Raises KindError where the rule cannot read scores of the kind."""
+        if self.rule == Choice.BANDIT:
+            scope_of(kind)
 
     def start_loading(self) -> None:
         """Begins to load the members' models; vLLM engines go on in the background."""

@@ -232,14 +232,16 @@ def reads_logprobs(*readers: Any) -> bool | None:
     return True if True in answers else None if None in answers else False
 
 
-def check_logprobs(policy: Any, *readers: Any) -> None:
+def check_fit(policy: Any, *readers: Any) -> None:
     """Raises KnobError where the policy keeps no log-probabilities and a searcher or scorer says that it reads them.
 
     The policy says so by `logprobs = False`, the others by `reads_logprobs = True`. Raises KnobError, too, where a
-    scorer's `with_policy` refuses the policy.
+    scorer's `with_policy` refuses the policy, and what the policy's `check_kind` raises for a scorer's kind.
     """
     for reader in readers:
         joined(reader, policy)
+        if isinstance(kind := getattr(reader, "kind", None), Kind) and hasattr(type(policy), "check_kind"):
+            policy.check_kind(kind)
         if not getattr(policy, "logprobs", True) and getattr(reader, "reads_logprobs", False):
             name = type(reader).__name__
             if "logprobs" not in getattr(policy, "__dict__", {}):

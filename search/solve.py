@@ -14,7 +14,7 @@ from search.door import check_arguments
 from search.errors import KnobError
 from search.grow import Grower
 from search.judge import Judge
-from search.protocols import Policy, Scorer, check_logprobs, joined
+from search.protocols import Policy, Scorer, check_fit, joined
 from search.tasks import first_error, pool
 from search.tree import Node, Tree
 from search.tree.cost import Budget, BudgetSpent
@@ -68,14 +68,14 @@ async def solve(
     The budget stops the search without an error; any other failure of policy, scorer or searcher is raised, alone
     where it came alone. `seed` None is the tree's own, or 0. A caller that hands in its own `tree` keeps what was done
     when the search is cancelled. Raises ValueError where that tree is of another question or seed, KnobError where an
-    argument is not what its place says, and as `check_logprobs`.
+    argument is not what its place says, and as `check_fit`.
 
     Once the search has ended, by itself or at its budget, `second` judges its finished leaves, and
     `Selection(by="second")` chooses by it. The search's ledger is charged for that, on top of the budget. `answers`
     says how answers are read from solutions and compared.
     """
     check_arguments(question, searcher, policy, scorer, budget, second)
-    check_logprobs(policy, searcher, scorer, second)
+    check_fit(policy, searcher, scorer, second)
     scorer, second = joined(scorer, policy), joined(second, policy)
     tree = tree or Tree(question, seed or 0)
     if tree.question != question or seed not in (None, tree.seed):

@@ -20,7 +20,7 @@ FLOORS = [
         "search.keys",
         "search.door",
     },
-    {"search.account", "search.completion", "search.parts", "search.worst_cases"},
+    {"search.account", "search.completion", "search.json_lines", "search.parts", "search.worst_cases"},
     {"search.judge"},
     {"search.grow"},
     {"search.solve", "search.stopping", "search.trial"},

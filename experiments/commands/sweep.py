@@ -67,7 +67,7 @@ from experiments.workers.gpus import gpus_of
 from experiments.workers.knobs import Ray, Workers
 from search.answers.answers import Answers
 from search.errors import KnobError, check_knob
-from search.protocols import check_logprobs
+from search.protocols import check_fit
 
 CHANGEABLE = ("concurrency", "workers", "ray", "max_errors", "confirm", "metrics", "tracker", "retry", "changed")
 """Knobs that a resumed run may change."""
@@ -141,7 +141,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     if grid[0].searcher != GREEDY:
         print("this policy has no greedy form (a knob temperature, or a method greedy()): no greedy row")
     check_kinds(run.search, run.scorer, run.selection, run.second)
-    check_logprobs(run.policy, *_readers(run))
+    check_fit(run.policy, *_readers(run))
     if command.resumed and (command.resumed / RESULTS).exists():
         with appending(command.resumed / RESULTS):  # without an incomplete last line
             check_rule(results_so_far(command.resumed), run.selection.rule.value)

@@ -14,7 +14,7 @@ from scorers.ensemble import Ensemble
 from search.answers.extraction import Boxed, Extraction
 from search.answers.selection import BY_SCORE, Rule, Selection, use_of
 from search.errors import KindError, KnobError
-from search.protocols import GO_ON, Ask, Policy, Scorer, check_logprobs, reads_logprobs
+from search.protocols import GO_ON, Ask, Policy, Scorer, check_fit, reads_logprobs
 from search.solve import SECOND, Searcher, solve
 from search.tree import Node
 from search.tree.marks import check_kind
@@ -29,7 +29,7 @@ def ready(
     Raises KindError and KnobError where they do not fit, ModelError where a model cannot be loaded.
     """
     check_kinds({"search": searcher}, scorer, selection, second)
-    check_logprobs(policy, searcher, scorer, second)
+    check_fit(policy, searcher, scorer, second)
     load_engines(policy, scorer, second)
     warn_of_context(policy, (scorer, second), [question])
 

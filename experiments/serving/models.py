@@ -10,7 +10,7 @@ from experiments.runs.preflight import check_kinds
 from experiments.serving.refusals import Refusal, wrong
 from search.answers.selection import Selection
 from search.errors import KindError, KnobError
-from search.protocols import Policy, Scorer, check_logprobs
+from search.protocols import Policy, Scorer, check_fit
 from search.solve import Searcher
 
 PREFIX = "stepsearch/"
@@ -68,7 +68,7 @@ def fitting(
     for name, searcher in searchers.items():
         try:
             check_kinds({name: searcher}, scorer, selection, second)
-            check_logprobs(policy, searcher, scorer, second)
+            check_fit(policy, searcher, scorer, second)
             fit[name] = searcher
         except (KindError, KnobError) as error:
             unfit[name] = str(error)

@@ -6,17 +6,15 @@ rStar (arXiv 2408.06195) and BEATS (2409.17972). The file has JSON lines, in the
 {"name": "step", "prompt": "Write the next step of the solution, and only it."}
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from search.algorithms.levels import extend_each
 from search.algorithms.puct import puct
-from search.answers.escapes import eaten_command
 from search.errors import KnobError
 from search.grow import Grower
+from search.json_lines import check_commands, json_lines
 from search.protocols import Ask
 from search.tree import Node
 
@@ -106,32 +104,19 @@ def _turns(grow: Grower, node: Node, width: int, actions: Actions) -> list[tuple
 
 def read_actions(path: str) -> Actions:
     """The actions of a file. Raises KnobError, with file and line, for anything else."""
-    try:
-        lines = Path(path).expanduser().read_text("utf-8-sig").split("\n")  # a text may hold other line breaks
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise KnobError(f"search.actions={path}: {reason}; give a file of JSON lines") from error
-    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    actions = Actions(tuple(_action(f"{path}, line {number}", line) for number, line in numbered))
-    _check_names(path, [number for number, _ in numbered], actions)
+    lines = json_lines("search.actions", path)
+    actions = Actions(tuple(_action(where, record) for where, record in lines))
+    _check_names([where for where, _ in lines], actions)
     _check_order(path, actions)
     return actions
 
 
-def _action(where: str, line: str) -> Action:
-    try:
-        record: Any = json.loads(line)
-    except ValueError as error:
-        raise KnobError(f"{where}: not valid JSON ({error}); write one JSON object a line") from None
+def _action(where: str, fields: Mapping[str, Any]) -> Action:
     form = 'write {"name": "...", "prompt": "...", "after": ["...", ...]}; after may be left out'
-    fields = cast(dict[str, Any], record) if isinstance(record, dict) else {}
     name, prompt, after = (fields.get(field) for field in _FIELDS)
     if not set(fields) <= set(_FIELDS) or not (_is_text(name) and _is_text(prompt)):
         raise KnobError(f"{where}: {form}; name and prompt are texts")
-    if command := eaten_command(str(prompt)):
-        raise KnobError(
-            f"{where}: a control character where {command} was meant; JSON needs two backslashes: \\{command}"
-        )
+    check_commands(where, str(prompt))
     if after is None:
         return Action(str(name).strip(), str(prompt).strip())
     if not isinstance(after, list) or not all(map(_is_text, cast(list[Any], after))):
@@ -143,16 +128,15 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _check_names(path: str, numbers: Sequence[int], actions: Actions) -> None:
+def _check_names(places: Sequence[str], actions: Actions) -> None:
     """Raises KnobError for a name that is taken, or that is not there."""
     names = [action.name for action in actions.of]
-    for place, (number, action) in enumerate(zip(numbers, actions.of, strict=True)):
-        if action.name == START or action.name in names[:place]:
-            raise KnobError(f"{path}, line {number}: the name {action.name} is taken; choose another one")
+    for number, (where, action) in enumerate(zip(places, actions.of, strict=True)):
+        if action.name == START or action.name in names[:number]:
+            raise KnobError(f"{where}: the name {action.name} is taken; choose another one")
         if unknown := sorted((action.after or frozenset()) - {START, *names}):
             raise KnobError(
-                f"{path}, line {number}: after names {unknown[0]!r}, which is no action; there are "
-                f"{', '.join([START, *names])}"
+                f"{where}: after names {unknown[0]!r}, which is no action; there are {', '.join([START, *names])}"
             )
 
 

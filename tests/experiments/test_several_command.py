@@ -15,7 +15,10 @@ from policies.hf import HF
 from policies.several import Several
 from policies.toy import Toy
 from search.answers.extraction import LastNumber
-from search.errors import KnobError
+from search.errors import KindError, KnobError
+from search.protocols import check_fit
+from search.tree.scores import Kind
+from search.trial import TrialScorer
 
 
 def built(*words: str) -> Several:
@@ -69,3 +72,11 @@ def test_the_rule_of_where_a_solution_ends_is_that_of_all_members() -> None:
     policy = with_ends(built("policy.members=hf,toy"), LastNumber())
     assert [getattr(member, "ends_at_box", None) for member in policy.of] == [False, None]
     assert list(context_notes(policy, (), ["q"])) == []
+
+
+def test_a_bandit_refuses_a_scorer_that_only_ranks_before_any_search() -> None:
+    words = ["policy.members=toy@one,toy@two"]
+    ranking = TrialScorer(kind=Kind.RANKING)
+    check_fit(built(*words), ranking)
+    with pytest.raises(KindError, match=r"policy\.rule=bandit cannot use scores of kind ranking"):
+        check_fit(built(*words, "policy.rule=bandit"), ranking)

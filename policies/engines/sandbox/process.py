@@ -76,13 +76,16 @@ def _keep(request: Request, silent: int) -> int:
     os.close(finished)
     signal.signal(signal.SIGALRM, partial(_too_late, program))
     signal.alarm(_SLEEP * request.seconds)
-    _, status = os.waitpid(program, 0)
+    _, status, used = os.wait4(program, 0)
     signal.alarm(0)
     told = os.read(done, 2)
     if told.startswith(_REFUSED):
         return Ending.REFUSED
     if told != _BEGUN + _DONE:
-        over = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
+        killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+        over = killed == signal.SIGXCPU or (
+            killed == signal.SIGKILL and used.ru_utime + used.ru_stime >= request.seconds
+        )
         return Ending.TIME if over else Ending.ENDED
     return Ending.RAISED if os.waitstatus_to_exitcode(status) == running.RAISED else Ending.FINE
 

@@ -10,7 +10,7 @@ class Ending(IntEnum):
 
     FINE = 40
     RAISED = 41  # an error of Python, or an exit with another code than 0
-    ENDED = 42  # by itself, or killed by the kernel, before its last line
+    ENDED = 42  # before its last line, by itself or by a signal, as the kernel's where memory has run out
     TIME = 43
     REFUSED = 44  # a wall could not be built; no program ran, and what was printed is the reason
 

@@ -220,7 +220,7 @@ def _outcome(process: "subprocess.Popen[bytes]", sandbox: Sandbox, seconds: floa
     ending = Ending(code) if code in list(Ending) else Ending.ENDED
     reasons = {
         Ending.TIME: f"TimeoutError: the program took longer than {sandbox.seconds} s",
-        Ending.ENDED: "RuntimeError: the program ended its process",
+        Ending.ENDED: "RuntimeError: the program ended its process or was killed",
     }
     return Outcome("\n".join(filter(None, [shown.rstrip("\n"), reasons.get(ending)])), ending)
 
