@@ -240,8 +240,10 @@ def check_fit(policy: Any, *readers: Any) -> None:
     """
     for reader in readers:
         joined(reader, policy)
-        if isinstance(kind := getattr(reader, "kind", None), Kind) and hasattr(type(policy), "check_kind"):
-            policy.check_kind(kind)
+        if (check_kind := getattr(policy, "check_kind", None)) and isinstance(
+            kind := getattr(reader, "kind", None), Kind
+        ):
+            check_kind(kind)
         if not getattr(policy, "logprobs", True) and getattr(reader, "reads_logprobs", False):
             name = type(reader).__name__
             if "logprobs" not in getattr(policy, "__dict__", {}):
