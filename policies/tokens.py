@@ -23,6 +23,7 @@ def tokens_of(members: Sequence[Policy], names: Sequence[str]) -> tuple[Tokens, 
     marks = [_mark(member) for member in members]
     groups = [marks.index(mark) for mark in marks]
     _check_thoughts(members, names)
+    _check_waits(members, names)
     if len(set(groups)) == 1:
         return tuple(map(Tokens, groups))
     for name, member in zip(names, members, strict=True):
@@ -59,4 +60,15 @@ def _check_thoughts(members: Sequence[Policy], names: Sequence[str]) -> None:
         raise KnobError(
             f"policy.members: {one} thinks before it answers and {other} does not; give members that all think, or "
             f"policy.args.{one}.thinking=none"
+        )
+
+
+def _check_waits(members: Sequence[Policy], names: Sequence[str]) -> None:
+    """Raises KnobError where some members wait and some do not: one would go on where another was made to."""
+    waits = {name: m.wait > 0 for name, m in zip(names, members, strict=True) if isinstance(m, Writing)}
+    if len(set(waits.values())) > 1:
+        one, other = (next(name for name, value in waits.items() if value is which) for which in (True, False))
+        raise KnobError(
+            f"policy.members: {one} has a wait and {other} none, which would go on where {one} stopped and not read "
+            f"its wait_text; give it policy.args.{other}.wait=1, too"
         )

@@ -60,6 +60,7 @@ class Chart(NamedTuple):
     chosen: str  # how answers were chosen
     failed: str = ""  # how many searches failed, in words
     finding: str = ""  # the title
+    larger: tuple[str, float] | None = None  # a larger policy: its name, and the accuracy of its greedy decoding
 
 
 def chart(cells: Cells, rule: Rule, axes: Sequence[str] = AXES) -> Chart:
@@ -137,6 +138,18 @@ def points(cells: Cells, searcher: str, rule: str, places: Sequence[Place]) -> l
 def greedy_accuracy(cells: Cells, rule: str) -> float | None:
     greedy = points(cells, GREEDY, rule, ())
     return greedy[0].accuracy if greedy else None
+
+
+def larger_greedy(cells: Cells, results: Sequence[Result]) -> float:
+    """The accuracy of greedy decoding in another run, on the problems of these cells. Raises RunError where it lacks
+    one of them.
+    """
+    greedy = correct_by_problem([result for result in results if result.cell.searcher == GREEDY], Rule.BEST.value)
+    if not greedy:
+        raise RunError("no greedy decoding with a gold answer in it")
+    if missing := sorted(set(cells.problems) - set(greedy)):
+        raise RunError(f"{len(missing)} of the {len(cells.problems)} problems are not in it, as {missing[0]}")
+    return float(np.mean([greedy[problem] for problem in cells.problems]))
 
 
 def earlier(cells: Cells, searcher: str, rule: str, axes: Sequence[str]) -> Line:

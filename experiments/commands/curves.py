@@ -10,12 +10,14 @@ Bands are 95 % Wilson intervals over problems; the seeds of a problem are averag
 
     stepsearch curves run=runs/demo
     stepsearch curves run=runs/demo selection=majority name=majority
+    stepsearch curves run=runs/demo larger=runs/demo-7b
     stepsearch curves run=runs/demo axes=computed_tokens,unique_tokens,calls name=costs
 """
 
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from experiments.analysis.cells import Cells
@@ -39,6 +41,8 @@ class Curves:
     selection: Any = None
     axes: list[str] = field(default_factory=lambda: [*AXES])
     """one panel for each axis: generated_tokens, computed_tokens, unique_tokens, flops, calls, n"""
+    larger: str | None = None
+    """the run folder of a larger policy on the same problems, whose greedy decoding is a line"""
     name: str = "curves"
     """name of the two files, without the endings .png and .svg"""
 
@@ -61,7 +65,8 @@ def main(overrides: Sequence[str] = ()) -> int:
     paths, notes = draw_samples(folder, results), list[str]()
     try:
         cells = Cells.of(results)
-        paths += draw_run(folder, cells, rule, curves.name, curves.axes)
+        larger = Path(curves.larger).expanduser() if curves.larger else None
+        paths += draw_run(folder, cells, rule, curves.name, curves.axes, larger)
         notes = omissions(cells, curves.axes)
     except RunError as error:
         if not paths:

@@ -13,12 +13,13 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
 from experiments.analysis.cells import Cells
-from experiments.analysis.curves import AXES, Chart, Line, chart, samples_cells, samples_chart
+from experiments.analysis.curves import AXES, Chart, Line, chart, larger_greedy, samples_cells, samples_chart
 from experiments.errors import RunError
 from experiments.reports.findings import of_run, of_samples
 from experiments.reports.looks import Look, looks
 from experiments.runs.atomic import atomic_file
-from experiments.runs.results import Result
+from experiments.runs.folder import config_of
+from experiments.runs.results import Result, read_results
 from search.answers.selection import Rule
 
 DPI = 200
@@ -84,7 +85,7 @@ def draw(drawn: Chart) -> Canvas:
 def accuracies(drawn: Chart) -> tuple[float, float]:
     """The ends of the vertical axis, which begins at zero unless all accuracies are above 40 %."""
     points = [p for line in [*drawn.lines, *drawn.references, *drawn.earlier] for p in line.points]
-    greedy = [] if drawn.greedy is None else [drawn.greedy]
+    greedy = [accuracy for accuracy in (drawn.greedy, drawn.larger and drawn.larger[1]) if accuracy is not None]
     lowest = min([min(p.low, p.accuracy) for p in points] + greedy)
     highest = max([p.high for p in points] + greedy)
     return floor(10 * lowest - 0.5) / 10 if lowest > 0.4 else -0.015, min(1.025, 1.08 * highest + 0.015)
@@ -114,6 +115,9 @@ def draw_panel(panel: Any, drawn: Chart, axis: int) -> None:
     panel.set_xlabel(drawn.axes[axis].label + (f" ($\\times {power}$)" if power else ""))
     if drawn.greedy is not None:
         panel.axhline(drawn.greedy, color="#000000", linewidth=0.9, label="greedy", zorder=1.5)
+    if drawn.larger is not None:
+        name, accuracy = drawn.larger
+        panel.axhline(accuracy, color="#000000", linewidth=0.9, linestyle=(0, (7, 3)), label=name, zorder=1.5)
     look = looks([line.name for line in (*drawn.lines, *drawn.references)])
     for line in drawn.references:
         _draw_line(panel, line, look[line.name], axis, unit, 1.3, band=False)
@@ -170,11 +174,26 @@ def ticks(values: Sequence[float], exact: bool) -> list[float]:
     return [2.0**power for power in powers] if len(powers) > 1 else sorted({distinct[0], distinct[-1]})
 
 
-def draw_run(folder: Path, cells: Cells, rule: Rule, name: str = "curves", axes: Sequence[str] = AXES) -> list[Path]:
-    """Writes the chart as PNG and SVG and returns their paths. Raises RunError where there is nothing to draw."""
+def draw_run(
+    folder: Path, cells: Cells, rule: Rule, name: str = "curves", axes: Sequence[str] = AXES, larger: Path | None = None
+) -> list[Path]:
+    """Writes the chart as PNG and SVG and returns their paths.
+
+    `larger` is the run of a larger policy, whose greedy decoding is a line. Raises RunError where there is nothing to
+    draw, or that run is not of the same problems.
+    """
     complete = cells.complete()
     drawn = chart(complete, rule, axes)
-    return save(drawn._replace(finding=of_run(complete, rule.value, axes)), folder / name)
+    line = _larger(complete, larger) if larger else None
+    return save(drawn._replace(finding=of_run(complete, rule.value, axes), larger=line), folder / name)
+
+
+def _larger(cells: Cells, run: Path) -> tuple[str, float]:
+    model = str(config_of(run).get("policy", {}).get("model") or run.name)
+    try:
+        return f"greedy, {Path(model).name}", larger_greedy(cells, read_results(run))
+    except RunError as error:
+        raise RunError(f"larger={run}: {error}") from None
 
 
 def draw_samples(folder: Path, results: Sequence[Result]) -> list[Path]:

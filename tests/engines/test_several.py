@@ -126,6 +126,7 @@ def test_a_limit_of_tokens_is_one_of_the_whole_continuation() -> None:
         (lambda: Several((Toy(), OpenAI("m")), NAMES), "reads log-probabilities, and large tells none"),
         (lambda: Several((Toy(), Toy(branch=2)), NAMES).tokens, "small (Toy) reads only tokens of its own"),
         (lambda: Several((HF(), HF("tiny-thinking")), NAMES).tokens, "large thinks before it answers and small"),
+        (lambda: Several((HF(), HF(wait=2)), NAMES).tokens, "large has a wait and small none"),
     ],
 )
 def test_members_that_do_not_fit_are_refused_in_words(make: Any, message: str) -> None:

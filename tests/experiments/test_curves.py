@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from experiments.analysis.cells import Cells
-from experiments.analysis.curves import AXES, Chart, chart
+from experiments.analysis.curves import AXES, Chart, chart, larger_greedy
 from experiments.errors import RunError
 from experiments.reports.curves import caption, draw, ticks
 from experiments.runs.results import CellKey, Mark, Result, read_results
@@ -82,6 +82,30 @@ def test_the_drawing_shows_the_figure(results: list[Result]):
     assert labels[:3] == ["Best-of-N", "MCTS", "particle filter"]
     assert set(labels[3:]) == {"greedy", "majority of Best-of-N", "pass@N of Best-of-N"}
     assert len({(line.get_marker(), str(line.get_linestyle())) for line in canvas.axes[0].lines}) >= 6
+
+
+def test_a_larger_policy_is_a_line(results: list[Result], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """On the problems of the run, of which it must have all."""
+    larger = [result(p, "greedy", 1, float(p < 9), 300) for p in range(PROBLEMS + 1)]
+    write_results(tmp_path / "run", [r for r in results if r.problem != "p0"])
+    write_results(tmp_path / "large", larger)
+    assert run("curves", f"run={tmp_path / 'run'}", f"larger={tmp_path / 'large'}") == 0
+    drawn = figure([r for r in results if r.problem != "p0"], Rule.WEIGHTED)
+    assert larger_greedy(Cells.of([r for r in results if r.problem != "p0"]), larger) == pytest.approx(8 / 11)
+    panel = draw(drawn._replace(larger=("greedy, large", 0.99))).axes[0]
+    (line,) = [line for line in panel.get_lines() if line.get_label() == "greedy, large"]
+    assert line.get_ydata() == [0.99, 0.99] and panel.get_ylim()[1] > 0.99
+    write_results(tmp_path / "part", larger[2:5])
+    write_results(tmp_path / "other", [r for r in results if r.cell.searcher == "mcts"])
+    capsys.readouterr()
+    for name, reason in {
+        "part": "8 of the 11 problems are not in it, as p1",
+        "other": "no greedy decoding",
+        "no": "no such file",
+    }.items():
+        assert run("curves", f"run={tmp_path / 'run'}", f"larger={tmp_path / name}") != 0
+        said = capsys.readouterr().err
+        assert f"larger={tmp_path / name}: " in said and reason in said
 
 
 @pytest.mark.parametrize("accuracy", [0.0, 1.0])

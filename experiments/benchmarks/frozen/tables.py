@@ -4,7 +4,8 @@ A table each for the strong and the weak PRM, over all seeds that ran. `runs=a,b
 example on vLLM; Best-of-N must be in one of them. Each searcher is compared with Best-of-N at the same mean cost,
 problem by problem, as `stepsearch compare` does; differences are in points, with 95 % intervals over problems, not
 adjusted for their number. A run that is not yet complete is shown on the problems that have ended in all its cells.
-`picture=docs/bigbench` draws the strong PRM's searchers, Again with REBASE, into docs/bigbench.png and .svg.
+`picture=docs/bigbench` draws the strong PRM's searchers, Again with REBASE, into docs/bigbench.png and .svg;
+`larger=runs/strong` adds the greedy decoding of another run's policy.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,10 +29,7 @@ BASELINE = "best_of_n"
 AXES = (Axis.GENERATED_TOKENS, Axis.FLOPS)
 RULES = (Rule.WEIGHTED.value, Rule.BEST.value)
 DRAWN = ("fixed", "mcts", "again-rebase")
-HEADINGS = (
-    *("searcher", "N", "searches", "weighted", "best", "majority", "pass", "tokens", "GFLOP"),
-    *(f"{rule}, equal {axis}" for axis in ("tokens", "FLOPs") for rule in RULES),
-)
+HEADINGS = ("searcher", "N", "searches", "weighted", "best", "majority", "pass", "tokens", "GFLOP")
 
 
 @dataclass
@@ -42,8 +40,12 @@ class Knobs:
     """the folder of the frozen world's runs"""
     runs: list[str] = field(default_factory=list)
     """run folders, instead of those of the frozen world"""
+    rules: list[str] = field(default_factory=lambda: [*RULES])
+    """the rules by which searchers are compared"""
     picture: str | None = None
     """where a picture goes, without the ending; null: none is drawn"""
+    larger: str | None = None
+    """the run of a larger policy, whose greedy decoding is a line in the picture"""
 
 
 def main() -> None:
@@ -55,13 +57,14 @@ def main() -> None:
     for title, folders in tables.items():
         if title:
             print(f"### {title}\n")
-        print("\n".join(table(folders)), end="\n\n")
+        print("\n".join(table(folders, knobs.rules)), end="\n\n")
     if knobs.picture:
         drawn = [folders.get(sweep, []) for folders in list(tables.values())[:1] for sweep in DRAWN]
         every = {result.key: result for paths in drawn for path in paths for result in _results(path)}
         folder, name = Path(knobs.picture).parent, Path(knobs.picture).name
         results = [replace(result, anytime=None) for result in every.values()]  # no thin lines: there are enough
-        draw_run(folder, Cells.of(results), Rule.WEIGHTED, name, AXES)
+        larger = Path(knobs.larger) if knobs.larger else None
+        draw_run(folder, Cells.of(results), Rule.WEIGHTED, name, AXES, larger)
 
 
 def _folders(out: Path, prm: str) -> dict[str, list[Path]]:
@@ -70,14 +73,15 @@ def _folders(out: Path, prm: str) -> dict[str, list[Path]]:
     return {sweep: folders for sweep, folders in every.items() if folders}
 
 
-def table(folders: Mapping[str, Sequence[Path]]) -> Iterator[str]:
+def table(folders: Mapping[str, Sequence[Path]], rules: Sequence[str] = RULES) -> Iterator[str]:
     """The lines of one table."""
     results = {sweep: [result for path in paths for result in _results(path)] for sweep, paths in folders.items()}
     baseline = _baseline([result for members in results.values() for result in members])
     if not baseline:
         return
-    yield f"| {' | '.join(HEADINGS)} |"
-    yield f"|{' --- |' * len(HEADINGS)}"
+    headings = [*HEADINGS, *(f"{rule}, equal {axis}" for axis in ("tokens", "FLOPs") for rule in rules)]
+    yield f"| {' | '.join(headings)} |"
+    yield f"|{' --- |' * len(headings)}"
     shown = set[CellKey]()
     for sweep, members in results.items():
         own = [result for result in members if result.cell.searcher not in (BASELINE, GREEDY)]
@@ -85,13 +89,13 @@ def table(folders: Mapping[str, Sequence[Path]]) -> Iterator[str]:
             cells = Cells.of([*baseline, *own]).complete()
         except RunError:  # nothing has ended in all of its cells
             continue
-        gains = {axis: {rule: _gains(cells, axis, rule) for rule in RULES} for axis in AXES}
+        gains = {axis: {rule: _gains(cells, axis, rule) for rule in rules} for axis in AXES}
         for key, searches in cells.by_key.items():
             if key in shown and key.searcher == BASELINE:
                 continue
             shown.add(key)
             name = sweep if key.searcher in sweep else key.searcher
-            compared = [gains[axis][rule].get(key) for axis in gains for rule in RULES]
+            compared = [gains[axis][rule].get(key) for axis in gains for rule in rules]
             yield _row(name, key, searches, [_gain(each) for each in compared])
 
 
