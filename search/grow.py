@@ -105,9 +105,9 @@ class Grower:
     ) -> list[Node]:
         """n continuations of `node`, written into the tree but not yet judged: the last node of each.
 
-        With `merge`, one equal to an earlier child (text, end, action) becomes that child; `stats["count"]` says how
-        many each one stands for, and each is returned once. Raises KnobError where the policy takes no `ask`, and
-        ValueError for `sources` of another tree.
+        With `merge`, one equal to an earlier child (text, end, action, writer) becomes that child; `stats["count"]`
+        says how many each one stands for, and each is returned once. Raises KnobError where the policy takes no `ask`,
+        and ValueError for `sources` of another tree.
         """
         if merge and max_steps != 1:
             raise ValueError(f"only single steps are merged, not continuations of max_steps={max_steps}")
@@ -243,6 +243,7 @@ class Grower:
 
 
 def _equal_child(node: Node, step: Step, action: str) -> Node | None:
-    """The first child whose step has the same text, end and action."""
-    same, steps = (step.text, step.end, step.action or action), ((each, each.step) for each in node.children.values())
-    return next((each for each, its in steps if its and (its.text, its.end, its.action) == same), None)
+    """The first child whose step has the same text, end, action and writer."""
+    same = step.text, step.end, step.action or action, step.writer
+    steps = ((each, each.step) for each in node.children.values())
+    return next((each for each, its in steps if its and (its.text, its.end, its.action, its.writer) == same), None)

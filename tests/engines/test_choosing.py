@@ -6,10 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from policies.choosing import Bandit, by_uncertainty, uncertainty
-from search import Kind, Node, Step, Tree
+from policies.choosing import Bandit, Choice, by_uncertainty, uncertainty
+from policies.several import Several
+from policies.toy import Toy
+from search import MCTS, Kind, Node, Step, Tree
 from search.errors import KindError, PolicyError
 from search.tree.cost import Ledger
+from tests.helpers import run
+from tests.worlds import by_text
 
 NAMES = ("small", "large")
 
@@ -59,3 +63,15 @@ def test_a_bandit_takes_each_member_as_often_as_it_is_the_better_one() -> None:
     assert Bandit(two.root, NAMES).choose(0, greedy=True) == 0
     with pytest.raises(KindError):
         share(judged(Kind.RANKING, {}))
+
+
+def test_equal_samples_of_two_members_are_two_nodes_so_that_a_bandit_knows_both() -> None:
+    tree = run(MCTS(simulations=64), Several((Toy(), Toy()), NAMES, Choice.BANDIT), by_text({}, Kind.VALUE), seed=1)
+    twins = [
+        {child.step.writer for child in node.children.values() if child.step and child.step.text == text}
+        for node in [tree.root, *tree.nodes()]
+        for text in {child.step.text for child in node.children.values() if child.step}
+    ]
+    assert set(NAMES) in twins
+    samples = [(child.step.text, child.step.writer) for child in tree.root.children.values() if child.step]
+    assert len(samples) == len(set(samples)), "equal samples of one member are one"
