@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from policies.choosing import Choice
+from policies.engines.tools import Tool
 from policies.several import Several
 from policies.toy import Toy
 from search import (
@@ -56,6 +57,7 @@ SEVERAL = Several((POLICY, replace(POLICY, temperature=3.0)), ("small", "large")
 POLICIES: dict[str, Policy] = {
     "beam, several": SEVERAL,
     "beam, bandit": replace(SEVERAL, rule=Choice.BANDIT),
+    "beam, tools": replace(POLICY, tools=Tool.PYTHON),
 }
 """What writes, by the names of cases, where it is not POLICY."""
 
@@ -75,6 +77,7 @@ _ROWS: list[tuple[str, Searcher, Sequence[Kind], Budget]] = [
     ("beam, actions", Beam(4, 2, actions=ACTIONS), [Kind.VALUE], ANY),
     ("beam, several", Beam(4, 2), [Kind.VALUE], ANY),
     ("beam, bandit", Beam(4, 2), [Kind.VALUE], ANY),
+    ("beam, tools", Beam(2, 2), [Kind.VALUE], ANY),
     ("beam, budget", Beam(4, 2), [Kind.VALUE], Budget(generated_tokens=7)),
     ("mcts", _MCTS, tuple(Kind), ANY),
     ("mcts, four in flight", replace(_MCTS, in_flight=4), [Kind.VALUE], ANY),
