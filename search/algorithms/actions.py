@@ -63,7 +63,7 @@ def choose(legal: Sequence[Action], drawn: Mapping[str, int], qs: Mapping[str, S
         if not drawn.get(action.name):
             return action
     total = sum(drawn.values())
-    bounds = [puct(_mean(qs.get(action.name, ())), 1 / len(legal), drawn[action.name], 0, total, c) for action in legal]
+    bounds = [puct(_mean(qs.get(action.name, ())), 1 / len(legal), drawn[action.name], total, c) for action in legal]
     return legal[bounds.index(max(bounds))]
 
 

@@ -63,7 +63,7 @@ class MCTS:
     backup: Backup = Backup.MEAN
     """Q of a child: mean or maximum of what was backed up through it"""
     in_flight: int = 4
-    """simulations at once, kept apart by virtual loss; 1 makes the tree a function of the seed alone"""
+    """simulations at once, each a visit from its beginning (arXiv 1810.11755); 1: the seed alone makes the tree"""
     reduction: Reduction | None = None
     """from a path's scores to its value; the scorer kind's own where None"""
     every: int = 1
@@ -143,7 +143,7 @@ async def _simulations(run: _Run) -> None:
 
 
 async def _simulate(run: _Run, line: list[Node]) -> None:
-    """Extends `line` from the root down to a leaf, leaving a virtual loss on each node."""
+    """Extends `line` from the root down to a leaf, and counts as in flight at each node."""
     run.in_flight[line[0]] = run.in_flight.get(line[0], 0) + 1
     while (node := line[-1]).open:
         # Visits in flight count here as they do in the children; the one that is choosing does not.
@@ -191,8 +191,8 @@ def _choose(run: _Run, node: Node, children: Sequence[Node], visits: int) -> Nod
     """The child of the highest upper bound, the first among equals."""
     bounds: list[float] = []
     for child, q in zip(children, _qs(run, node, children), strict=True):
-        stats, flying = child.stats, run.in_flight.get(child, 0)
-        bounds.append(puct(q, stats["prior"], stats.get("visits", 0), flying, visits, run.knobs.c_puct))
+        own = child.stats.get("visits", 0) + run.in_flight.get(child, 0)
+        bounds.append(puct(q, child.stats["prior"], own, visits, run.knobs.c_puct))
     return children[bounds.index(max(bounds))]
 
 

@@ -11,15 +11,14 @@ import numpy as np
 from search.tree.scores import softmax
 
 
-def puct(q: float, prior: float, visits: int, in_flight: int, parent_visits: int, c: float) -> float:
-    """A child's upper bound. A simulation in flight counts as one visit of value zero (virtual loss).
+def puct(q: float, prior: float, visits: int, parent_visits: int, c: float) -> float:
+    """A child's upper bound; visits are those that have ended and those in flight.
 
-    `q` in [0, 1] is its mean or maximum of backed-up values, and its own value where it is unvisited.
+    `q` in [0, 1] is the mean or maximum of the values backed up by those that have ended, its own value where none has.
+    Those in flight are thus taken for as good as the others (WU-UCT, arXiv 1810.11755), where a virtual loss would take
+    them for 0 and spread the visits, which vote, over children that are worse.
     """
-    # An unvisited child's own value stands for one visit, so that a first virtual loss halves it.
-    backed_up = visits or 1
-    pessimistic = q * backed_up / (backed_up + in_flight)
-    return pessimistic + c * prior * math.sqrt(parent_visits) / (1 + visits + in_flight)
+    return q + c * prior * math.sqrt(parent_visits) / (1 + visits)
 
 
 def share_prior(counts: Sequence[int]) -> list[float]:

@@ -125,13 +125,14 @@ def test_a_step_of_a_solution_that_the_budget_completed_is_a_child_like_others()
 # in flight
 
 
-@pytest.mark.parametrize(("c", "taken"), [(2.0, [0, 1, 2, 3]), (0.0, [0, 1, 0, 2])])
-def test_virtual_loss_keeps_simulations_apart(c: float, taken: list[int]) -> None:
+@pytest.mark.parametrize(("c", "taken"), [(8.0, [0, 1, 2, 3]), (2.0, [0, 0, 1, 0]), (0.0, [0, 0, 0, 0])])
+def test_simulations_in_flight_keep_apart_by_their_visits(c: float, taken: list[int]) -> None:
     """Four in flight below a root whose four children are known and which does not widen.
 
-    Without exploration the Q of a, b, c and d alone decide, 1 visit each:
-    0.7 0.4 0.3 0.2 a;  0.35 0.4 0.3 0.2 b;  0.35 0.2 0.3 0.2 a again;  0.23 0.2 0.3 0.2 c
-    With c = 2, P = 1/4 and N = 4, 5, 6, 7 it takes one after the other: the fourth has 0.79 0.58 0.59 0.86.
+    Without exploration the Q of a, b, c and d alone decide: 0.7 0.4 0.3 0.2.
+    With c = 2, P = 1/4 and N = 4, 5, 6, 7, each with 1 visit and those in flight:
+    1.20 0.90 0.80 0.70 a;  1.07 0.96 0.86 0.76 a;  1.01 1.01 0.91 0.81 b, by 0.006;  1.03 0.84 0.96 0.86 a
+    With c = 8 it takes one after the other.
     """
 
     class Held(InTurn):

@@ -53,9 +53,9 @@ def test_the_prior_decides_where_values_are_equal() -> None:
 
 
 def test_upper_bounds_by_hand() -> None:
-    """Q n / (n + f) + c P sqrt(N) / (1 + n + f), with f visits in flight; an unvisited child's own Q counts as one."""
-    children = [(0.6, 0.5, 2, 0), (0.6, 0.5, 2, 1), (0.8, 0.25, 0, 0), (0.8, 0.25, 0, 1)]
-    expected = [0.6 + 1.0, 0.4 + 0.75, 0.8 + 1.5, 0.4 + 0.75]
+    """Q + c P sqrt(N) / (1 + n), with visits in flight among n, which leave Q as it is."""
+    children = [(0.6, 0.5, 2), (0.6, 0.5, 3), (0.8, 0.25, 0), (0.8, 0.25, 1)]
+    expected = [0.6 + 1.0, 0.6 + 0.75, 0.8 + 1.5, 0.8 + 0.75]
     assert [puct(*child, parent_visits=9, c=2.0) for child in children] == pytest.approx(expected)
 
 

@@ -124,47 +124,45 @@ def test_reductions_of_probabilities_are_ordered(scores: list[float]) -> None:
 
 # PUCT
 
-CHILD = st.tuples(PROBABILITIES, st.floats(0.01, 1), st.integers(0, 50), st.integers(0, 8))
+CHILD = st.tuples(PROBABILITIES, st.floats(0.01, 1), st.integers(0, 50))
 CHILDREN = st.lists(CHILD, min_size=1, max_size=8)
 
 
-def bounds(children: list[tuple[float, float, int, int]], c: float) -> list[float]:
+def bounds(children: list[tuple[float, float, int]], c: float) -> list[float]:
     visits = 1 + sum(child[2] for child in children)
     return [puct(*child, visits, c) for child in children]
 
 
 @given(CHILDREN, st.floats(0, 4))
-def test_upper_bounds_lie_between_zero_and_value_plus_exploration(
-    children: list[tuple[float, float, int, int]], c: float
-) -> None:
-    total = 1 + sum(visits for _, _, visits, _ in children)
-    for bound, (q, prior, visits, in_flight) in zip(bounds(children, c), children, strict=True):
-        exploration = c * prior * math.sqrt(total) / (1 + visits + in_flight)
-        assert exploration <= bound + 1e-12 and bound <= q + exploration + 1e-12
-        assert in_flight or bound == pytest.approx(q + exploration)
+def test_upper_bounds_are_value_plus_exploration(children: list[tuple[float, float, int]], c: float) -> None:
+    total = 1 + sum(visits for _, _, visits in children)
+    for bound, (q, prior, visits) in zip(bounds(children, c), children, strict=True):
+        assert bound == pytest.approx(q + c * prior * math.sqrt(total) / (1 + visits))
 
 
 @given(CHILDREN, st.floats(0, 4), st.integers(0, 7), st.floats(0, 1))
-def test_a_bound_grows_with_value_and_prior_and_falls_with_visits_in_flight(
-    children: list[tuple[float, float, int, int]], c: float, which: int, more: float
+def test_a_bound_grows_with_value_and_prior_and_falls_with_visits(
+    children: list[tuple[float, float, int]], c: float, which: int, more: float
 ) -> None:
     place = which % len(children)
-    q, prior, visits, in_flight = children[place]
+    q, prior, visits = children[place]
     before = bounds(children, c)
 
-    def after(child: tuple[float, float, int, int]) -> list[float]:
-        return bounds([child if i == place else other for i, other in enumerate(children)], c)
+    total = 1 + sum(child[2] for child in children)
 
-    for better in ((min(1.0, q + more), prior, visits, in_flight), (q, prior + more, visits, in_flight)):
+    def after(child: tuple[float, float, int]) -> list[float]:
+        return [puct(*(child if i == place else other), total, c) for i, other in enumerate(children)]
+
+    for better in ((min(1.0, q + more), prior, visits), (q, prior + more, visits)):
         changed = after(better)
         assert changed[place] >= before[place] - 1e-12
         assert changed[:place] + changed[place + 1 :] == before[:place] + before[place + 1 :]
-    assert after((q, prior, visits, in_flight + 1))[place] <= before[place] + 1e-12
+    assert after((q, prior, visits + 1))[place] <= before[place] + 1e-12
 
 
 @given(CHILD, st.integers(2, 6), st.floats(0, 4))
 def test_equal_children_have_equal_bounds_so_that_the_first_is_taken(
-    child: tuple[float, float, int, int], copies: int, c: float
+    child: tuple[float, float, int], copies: int, c: float
 ) -> None:
     tied = bounds([child] * copies, c)
     assert len(set(tied)) == 1 and max(range(copies), key=tied.__getitem__) == 0
