@@ -24,6 +24,8 @@ class Writing:
     inner: Toy = field(default_factory=Toy)
     costs: list[Cost] = field(default_factory=list[Cost])
     cancelled: int = 0
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    """some token has been written"""
 
     async def extend(self, node: Node, n: int, max_steps: int | None, seeds: Sequence[int]) -> Extension:
         extension = await self.inner.extend(node, n, max_steps, seeds)
@@ -32,6 +34,7 @@ class Writing:
             for _ in range(extension.cost.generated):
                 await asyncio.sleep(0.001)
                 written += Cost(generated=1, calls=0, flops=1.0)
+                self.begun.set()
         except asyncio.CancelledError:
             self.cancelled += 1
             if not self.tells:
@@ -85,7 +88,7 @@ def test_a_search_that_the_clock_stops_is_charged_for_what_was_in_flight(searche
 def test_a_search_that_its_caller_cancels_is_charged_too() -> None:
     async def main() -> None:
         running = asyncio.create_task(solve("question", BestOfN(n=5), policy, scorer, tree=tree))
-        await asyncio.sleep(0.003)
+        await policy.begun.wait()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
