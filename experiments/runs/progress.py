@@ -9,6 +9,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from experiments.terminal import duration
 from search.waiting import WAITING, Waiting
 
 T = TypeVar("T")
@@ -97,5 +98,5 @@ class SweepProgress:
             return
         self._last_line = now
         left = seconds / self.done * (self.total - self.done)
-        when = f"{left:.0f} s left" if self.done < self.total else f"in {seconds:.0f} s"
+        when = f"{duration(left)} left" if self.done < self.total else f"in {duration(seconds)}"
         self._console.print(f"{self.done}/{self.total} {self._things}, {rate}, {when}", highlight=False)
