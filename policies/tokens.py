@@ -1,6 +1,6 @@
 """Whether the tokens of several policies mean the same, and who can read the others'."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from policies.openai import OpenAI
@@ -55,8 +55,8 @@ def _mark(member: Any) -> Any:
 def _check_thoughts(members: Sequence[Policy], names: Sequence[str]) -> None:
     """Raises KnobError where some members think and some do not: one would go on within another's thought."""
     thinks = {name: bool(m.thoughts) for name, m in zip(names, members, strict=True) if isinstance(m, Writing)}
-    if len(set(thinks.values())) > 1:
-        one, other = (next(name for name, value in thinks.items() if value is which) for which in (True, False))
+    if differ := _one_and_other(thinks):
+        one, other = differ
         raise KnobError(
             f"policy.members: {one} thinks before it answers and {other} does not; give members that all think, or "
             f"policy.args.{one}.thinking=none"
@@ -66,9 +66,15 @@ def _check_thoughts(members: Sequence[Policy], names: Sequence[str]) -> None:
 def _check_waits(members: Sequence[Policy], names: Sequence[str]) -> None:
     """Raises KnobError where some members wait and some do not: one would go on where another was made to."""
     waits = {name: m.wait > 0 for name, m in zip(names, members, strict=True) if isinstance(m, Writing)}
-    if len(set(waits.values())) > 1:
-        one, other = (next(name for name, value in waits.items() if value is which) for which in (True, False))
+    if differ := _one_and_other(waits):
+        one, other = differ
         raise KnobError(
             f"policy.members: {one} has a wait and {other} none, which would go on where {one} stopped and not read "
             f"its wait_text; give it policy.args.{other}.wait=1, too"
         )
+
+
+def _one_and_other(does: Mapping[str, bool]) -> tuple[str, str] | None:
+    """The first name that does and the first that does not; None where all are alike."""
+    one, other = (next((name for name, value in does.items() if value is which), None) for which in (True, False))
+    return None if one is None or other is None else (one, other)

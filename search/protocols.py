@@ -238,11 +238,11 @@ def check_fit(policy: Any, *readers: Any) -> None:
     The policy says so by `logprobs = False`, the others by `reads_logprobs = True`. Raises KnobError, too, where a
     scorer's `with_policy` refuses the policy, and what the policy's `check_kind` raises for a scorer's kind.
     """
+    check_kind = getattr(policy, "check_kind", None)
     for reader in readers:
         joined(reader, policy)
-        if (check_kind := getattr(policy, "check_kind", None)) and isinstance(
-            kind := getattr(reader, "kind", None), Kind
-        ):
+        kind = getattr(reader, "kind", None)
+        if check_kind and isinstance(kind, Kind):
             check_kind(kind)
         if not getattr(policy, "logprobs", True) and getattr(reader, "reads_logprobs", False):
             name = type(reader).__name__
