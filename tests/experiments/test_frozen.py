@@ -215,3 +215,9 @@ def test_the_sweeps_run_once_and_their_tables_show_every_cell(
     rows = [line.split(" | ")[:3] for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
     shown = ["best_of_n 1", "best_of_n 4", "rebase 1", "rebase 4", "again-best_of_n 1"]
     assert [f"{name[2:]} {n}" for name, n, _ in rows if n not in ("N", "---")] == 2 * shown
+    words = ["rules=majority", f"picture={tmp_path / 'drawn'}", f"larger={out / 'strong-0-fixed'}"]
+    monkeypatch.setattr(sys, "argv", ["tables", f"out={out}", *words])
+    tables.main()
+    headings = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| searcher")]
+    assert all(line.endswith("| GFLOP | majority, equal tokens | majority, equal FLOPs |") for line in headings)
+    assert "greedy, strong-0-fixed" in (tmp_path / "drawn.svg").read_text()
